@@ -1,0 +1,40 @@
+/*
+ * durations.h
+ *	  The type kpi_durations for other C files: reading, building, merging.
+ *
+ * A kpi_durations is a multiset of durations in microseconds.  Its canonical
+ * form, the only one that the functions below read or return, is the same
+ * bytes for the same multiset, so that memcmp compares values.
+ *
+ * "const struct varlena *" is a datum with its four-byte header, aligned as
+ * palloc aligns: what salkpi_durations_get returns.  None of the functions
+ * needs an fcinfo, a catalog or a transaction.
+ */
+#ifndef SALKPI_DURATIONS_H
+#define SALKPI_DURATIONS_H
+
+#include "utils/numeric.h"
+
+/* Accepts every form a datum may have; the result is canonical. */
+extern struct varlena *salkpi_durations_get(Datum datum);
+
+/* The number of durations.  O(1). */
+extern int64 salkpi_durations_count(const struct varlena *d);
+
+/* Sets *sum to the sum in microseconds, which always fits.  O(n). */
+extern void salkpi_durations_sum(const struct varlena *d, int128 *sum);
+
+/* Sets *value to the duration of that rank, 0 <= rank < count.  O(log n). */
+extern void salkpi_durations_at(const struct varlena *d, int64 rank,
+								int64 *value);
+
+/* Days, rounded once to 16 decimals, half away from zero; NULL if empty. */
+extern Numeric salkpi_durations_mean(const struct varlena *d);
+extern Numeric salkpi_durations_quantile(const struct varlena *d, Numeric p);
+
+/* Sorts values in place.  The result is in CurrentMemoryContext. */
+extern struct varlena *salkpi_durations_build(int64 *values, Size n);
+extern struct varlena *salkpi_durations_merge(const struct varlena *a,
+											  const struct varlena *b);
+
+#endif							/* SALKPI_DURATIONS_H */
