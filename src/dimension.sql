@@ -1,0 +1,113 @@
+/*
+ * Dimensions are data.  A base dimension has one part, itself: the text column
+ * of that name in a source, or, where the source has none, in the
+ * opportunity, account or rep that the row names.  A combined dimension lists
+ * several base ones; "total" has none and the one member ''.
+ */
+CREATE TABLE @extschema@.kpi_dimension_shipped (
+	dimension	text PRIMARY KEY,
+	parts		text[] NOT NULL,
+	label_en	text NOT NULL,
+	label_de	text NOT NULL
+);
+COMMENT ON TABLE @extschema@.kpi_dimension_shipped IS 'the dimensions that come with salkpi';
+
+INSERT INTO @extschema@.kpi_dimension_shipped VALUES
+	('total', '{}', 'Total', 'Gesamt'),
+	('rep', '{rep}', 'Rep', 'Vertriebler'),
+	('team', '{team}', 'Team', 'Team'),
+	('region', '{region}', 'Region', 'Region'),
+	('product', '{product}', 'Product', 'Produkt'),
+	('channel', '{channel}', 'Channel', 'Kanal'),
+	('campaign', '{campaign}', 'Campaign', 'Kampagne'),
+	('segment', '{segment}', 'Segment', 'Segment'),
+	('stage', '{stage}', 'Stage', 'Phase'),
+	('kind', '{kind}', 'Kind of activity', 'Art der Aktivität'),
+	('rep+kind', '{rep,kind}', 'Rep and kind of activity', 'Vertriebler und Art der Aktivität'),
+	('rep+stage', '{rep,stage}', 'Rep and stage', 'Vertriebler und Phase'),
+	('team+stage', '{team,stage}', 'Team and stage', 'Team und Phase'),
+	('region+stage', '{region,stage}', 'Region and stage', 'Region und Phase');
+
+CREATE TABLE @extschema@.kpi_dimension_own (
+	dimension	text PRIMARY KEY,
+	parts		text[] NOT NULL,
+	label_en	text NOT NULL,
+	label_de	text NOT NULL
+);
+COMMENT ON TABLE @extschema@.kpi_dimension_own IS 'dimensions defined by kpi_define_dimension';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_dimension_own', '');
+
+CREATE VIEW @extschema@.kpi_dimension AS
+	SELECT dimension, parts, label_en, label_de FROM @extschema@.kpi_dimension_own
+	UNION ALL
+	SELECT dimension, parts, label_en, label_de FROM @extschema@.kpi_dimension_shipped s
+	 WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_dimension_own o WHERE o.dimension = s.dimension);
+COMMENT ON VIEW @extschema@.kpi_dimension IS
+'the dimensions: name, parts (base dimensions it combines), labels';
+
+CREATE FUNCTION @extschema@.kpi_member(parts text[]) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE pg_catalog.cardinality(parts) WHEN 0 THEN '' WHEN 1 THEN parts[1]
+		   ELSE (SELECT pg_catalog.string_agg(replace(replace(p, '\', '\\'), '+', '\+'), '+' ORDER BY n)
+				   FROM pg_catalog.unnest(parts) WITH ORDINALITY u(p, n)) END;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_member(text[]) IS
+'the name of a member from its parts: several are joined by +, a + or \ inside one is written \+ or \\; no part is the total, an empty string';
+
+CREATE FUNCTION @extschema@.kpi_blank_member(dimension text) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN cardinality(d.parts) = 0 THEN ''
+		   ELSE pg_catalog.array_to_string(pg_catalog.array_fill('(none)'::text, ARRAY[cardinality(d.parts)]), '+') END
+	  FROM @extschema@.kpi_dimension d
+	 WHERE d.dimension = kpi_blank_member.dimension;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_blank_member(text) IS
+'the member of a dimension whose parts are all unknown; every computed period has a fact of it. NULL for an unknown dimension';
+
+CREATE FUNCTION @extschema@.kpi_define_dimension(dimension text, parts text[] DEFAULT NULL,
+												 label_en text DEFAULT NULL, label_de text DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	part text;
+BEGIN
+	IF dimension IS NULL OR dimension !~ '^[a-z_][a-z0-9_+]*$' OR dimension = 'total' THEN
+		RAISE EXCEPTION 'dimension cannot be called "%"', dimension
+			USING ERRCODE = 'invalid_name',
+				  HINT = 'Use the name of a text column, in lower case, or several joined by "+".';
+	END IF;
+	parts := coalesce(parts, string_to_array(dimension, '+'));
+	IF dimension <> array_to_string(parts, '+') THEN
+		RAISE EXCEPTION 'dimension "%" must be called after its parts, "%"', dimension, array_to_string(parts, '+')
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	FOREACH part IN ARRAY parts LOOP
+		IF part !~ '^[a-z_][a-z0-9_]*$' OR part = 'total' THEN
+			RAISE EXCEPTION 'part "%" of dimension "%" is not the name of a column', part, dimension
+				USING ERRCODE = 'invalid_name';
+		END IF;
+	END LOOP;
+
+	INSERT INTO @extschema@.kpi_dimension_own AS d VALUES
+		(dimension, parts, coalesce(label_en, dimension), coalesce(label_de, label_en, dimension))
+	ON CONFLICT ON CONSTRAINT kpi_dimension_own_pkey DO UPDATE
+	   SET parts = excluded.parts, label_en = excluded.label_en, label_de = excluded.label_de;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_define_dimension(text, text[], text, text) IS
+'makes a text column of the sources a dimension, or combines several ("region+product"); the next snapshot computes it';
+
+CREATE FUNCTION @extschema@.kpi_undefine_dimension(dimension text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	DELETE FROM @extschema@.kpi_dimension_own d WHERE d.dimension = kpi_undefine_dimension.dimension;
+	RETURN FOUND;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_undefine_dimension(text) IS
+'removes a dimension that kpi_define_dimension made; its facts stay. False when there was none';

@@ -1,0 +1,107 @@
+/*
+ * Facts: one row per grain, period, dimension and member, one column per
+ * measure, each version with the time it was recorded and superseded.  NULL
+ * means not available (source not bound, column missing, no history), 0 means
+ * computed and none.
+ */
+CREATE TABLE @extschema@.kpi_run (
+	run			bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	started_at	timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	as_of		timestamptz,
+	from_day	date,
+	to_day		date,
+	outcome		text NOT NULL CHECK (outcome IN ('running', 'done', 'failed')),
+	periods		integer,
+	facts		bigint,
+	changed		bigint,
+	problems	bigint,
+	duration	interval,
+	error		text,
+	pid			integer DEFAULT pg_catalog.pg_backend_pid()
+);
+COMMENT ON TABLE @extschema@.kpi_run IS
+'each snapshot: when, for which days, what came of it; a run that is still "running" without holding the lock has crashed (see kpi_runs)';
+
+CREATE TABLE @extschema@.kpi_problem (
+	source		text NOT NULL,
+	reason		text NOT NULL,
+	bad_rows	bigint NOT NULL,
+	keys		text[],
+	first_seen	timestamptz NOT NULL,
+	run			bigint NOT NULL,
+	PRIMARY KEY (source, reason)
+);
+COMMENT ON TABLE @extschema@.kpi_problem IS
+'bad rows that the last snapshot found and left out: how many, the smallest of their keys, since when; cleared when mended';
+
+CREATE TABLE @extschema@.kpi_fact (
+	grain			text NOT NULL,
+	period			date NOT NULL,
+	period_end		date NOT NULL,
+	dimension		text NOT NULL,
+	member			text NOT NULL,
+	recorded_at		timestamptz NOT NULL,
+	superseded_at	timestamptz,
+	run				bigint NOT NULL,
+	is_complete		boolean NOT NULL,
+	days			integer NOT NULL,
+	revenue				numeric,
+	direct_cost			numeric,
+	revenue_with_cost	numeric,
+	sale_lines			bigint,
+	purchases			bigint,
+	buying_customers	bigint,
+	opportunities		bigint,
+	opportunities_value	numeric,
+	won_deals			bigint,
+	won_value			numeric,
+	lost_deals			bigint,
+	lost_value			numeric,
+	sales_cycle			@extschema@.kpi_durations,
+	open_opportunities	bigint,
+	pipeline_value		numeric,
+	weighted_pipeline	numeric,
+	unweighted_opportunities bigint,
+	closing_opportunities bigint,
+	pipeline_closing	numeric,
+	weighted_closing	numeric,
+	leads				bigint,
+	leads_qualified		bigint,
+	leads_converted		bigint,
+	conversions			bigint,
+	quotes_sent			bigint,
+	quoted_value		numeric,
+	deals_quoted		bigint,
+	deals_quoted_won	bigint,
+	open_quotes			bigint,
+	open_quotes_value	numeric,
+	calls				bigint,
+	emails				bigint,
+	meetings			bigint,
+	linkedin_messages	bigint,
+	demos				bigint,
+	onboardings			bigint,
+	no_shows			bigint,
+	trials_started		bigint,
+	calls_booked		bigint,
+	contacts_messaged	bigint,
+	contacts_replied	bigint,
+	rep_days			bigint,
+	PRIMARY KEY (dimension, member, grain, period, recorded_at)
+);
+COMMENT ON TABLE @extschema@.kpi_fact IS
+'the measures of each period, dimension and member; grain "month_cut" and the like hold an earlier period cut after as many whole days as the running one has behind it. superseded_at IS NULL: the current version';
+COMMENT ON COLUMN @extschema@.kpi_fact.days IS 'calendar days of the period begun so far';
+CREATE UNIQUE INDEX kpi_fact_current ON @extschema@.kpi_fact (dimension, grain, period, member) WHERE superseded_at IS NULL;
+
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_run', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_run_run_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_problem', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_fact', '');
+
+DO $$
+BEGIN
+	EXECUTE (SELECT string_agg(DISTINCT format('COMMENT ON COLUMN @extschema@.kpi_fact.%I IS %L', measure, description_en), '; ')
+			   FROM @extschema@.kpi_measure);
+END;
+$$;

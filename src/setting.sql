@@ -1,0 +1,107 @@
+/*
+ * Settings: what the whole database of KPIs has in common.  The shipped
+ * defaults are not dumped; what a user has set is.
+ */
+CREATE TABLE @extschema@.kpi_setting_default (
+	setting		text PRIMARY KEY,
+	value		text NOT NULL,
+	pattern		text NOT NULL,
+	shapes_facts boolean NOT NULL,
+	description	text NOT NULL
+);
+COMMENT ON TABLE @extschema@.kpi_setting_default IS
+'settings with their shipped values; pattern: what a value must match; shapes_facts: facts made under another value cannot be compared';
+
+INSERT INTO @extschema@.kpi_setting_default VALUES
+	('time_zone', 'UTC', '.+', true, 'IANA name of the reporting time zone: days, months and years begin at its midnights'),
+	('currency', 'EUR', '[A-Z]{3}', true, 'reporting currency (ISO 4217)'),
+	('fiscal_year_month', '1', '[1-9]|1[0-2]', true, 'first month of the fiscal year: years and quarters begin there'),
+	('week_start', 'monday', 'monday|sunday', true, 'first day of a week'),
+	('grains', 'month,quarter,year', '(day|week|month|quarter|year)(,(day|week|month|quarter|year))*', false, 'grains that a snapshot computes, separated by commas'),
+	('language', 'en', 'en|de', false, 'language of labels and descriptions'),
+	('history_years', '10', '[1-9][0-9]?', false, 'how many years back a snapshot looks for first data when no from_day is given');
+
+CREATE TABLE @extschema@.kpi_setting_value (
+	setting		text PRIMARY KEY,
+	value		text NOT NULL
+);
+COMMENT ON TABLE @extschema@.kpi_setting_value IS
+'settings changed by kpi_set; the rest have the value of kpi_setting_default';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_setting_value', '');
+
+CREATE FUNCTION @extschema@.kpi_setting(name text) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(v.value, d.value)
+	  FROM @extschema@.kpi_setting_default d
+	  LEFT JOIN @extschema@.kpi_setting_value v USING (setting)
+	 WHERE d.setting = name;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_setting(text) IS
+'value of a setting; NULL for an unknown one';
+
+CREATE FUNCTION @extschema@.kpi_day(at timestamptz) RETURNS date
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT (at AT TIME ZONE @extschema@.kpi_setting('time_zone'))::date;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_day(timestamptz) IS
+'the calendar day of an instant in the reporting time zone';
+
+CREATE FUNCTION @extschema@.kpi_today() RETURNS date
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT @extschema@.kpi_day(pg_catalog.now());
+END;
+COMMENT ON FUNCTION @extschema@.kpi_today() IS
+'the current calendar day of the reporting time zone';
+
+CREATE FUNCTION @extschema@.kpi_midnight(day date) RETURNS timestamptz
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT day::timestamp AT TIME ZONE @extschema@.kpi_setting('time_zone');
+END;
+COMMENT ON FUNCTION @extschema@.kpi_midnight(date) IS
+'the instant at which a calendar day of the reporting time zone begins';
+
+CREATE FUNCTION @extschema@.kpi_set(name text, value text, rebuild boolean DEFAULT false) RETURNS text
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	d @extschema@.kpi_setting_default;
+BEGIN
+	SELECT * INTO d FROM @extschema@.kpi_setting_default s WHERE s.setting = name;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'unknown setting "%"', name
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Settings are ' || (SELECT string_agg(setting, ', ' ORDER BY setting)
+											   FROM @extschema@.kpi_setting_default) || '.';
+	END IF;
+	value := coalesce(value, d.value);
+	IF value !~ ('^(' || d.pattern || ')$')
+		OR (name = 'time_zone' AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = kpi_set.value)) THEN
+		RAISE EXCEPTION 'value "%" is not possible for setting "%"', value, name
+			USING ERRCODE = 'invalid_parameter_value',
+				  DETAIL = upper(left(d.description, 1)) || substr(d.description, 2) || '.',
+				  HINT = CASE name WHEN 'time_zone' THEN 'The view pg_timezone_names lists the names.'
+						 ELSE format('It must match %s.', d.pattern) END;
+	END IF;
+
+	IF d.shapes_facts AND value <> @extschema@.kpi_setting(name)
+		AND EXISTS (SELECT FROM @extschema@.kpi_fact WHERE superseded_at IS NULL) THEN
+		IF NOT rebuild THEN
+			RAISE EXCEPTION 'setting "%" cannot change while there are facts made under "%"', name, @extschema@.kpi_setting(name)
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+					  HINT = format('SELECT kpi_set(%L, %L, rebuild => true) closes them; the next kpi_snapshot() makes all periods anew.', name, value);
+		END IF;
+		UPDATE @extschema@.kpi_fact SET superseded_at = clock_timestamp() WHERE superseded_at IS NULL;
+	END IF;
+
+	INSERT INTO @extschema@.kpi_setting_value AS v VALUES (name, value)
+	ON CONFLICT ON CONSTRAINT kpi_setting_value_pkey DO UPDATE SET value = excluded.value;
+	RETURN value;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_set(text, text, boolean) IS
+'changes a setting (NULL: back to the shipped value) and returns it. Settings that shape facts are refused once there are some, unless rebuild: then those are closed and the next snapshot makes all periods anew';

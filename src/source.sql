@@ -1,0 +1,214 @@
+/*
+ * Sources: the contract between a CRM and the KPIs.  A source is a table or
+ * view with columns of the names and kinds below, in any schema and under any
+ * name; kpi_bind says which one it is.  The binding holds names, not OIDs, so
+ * that it survives dump and restore.
+ */
+CREATE TABLE @extschema@.kpi_source_column (
+	source		text NOT NULL,
+	column_name	text NOT NULL,
+	kind		text NOT NULL CHECK (kind IN ('id', 'text', 'instant', 'number', 'integer', 'boolean')),
+	required	boolean NOT NULL,
+	"position"	integer GENERATED ALWAYS AS IDENTITY,
+	PRIMARY KEY (source, column_name)
+);
+COMMENT ON TABLE @extschema@.kpi_source_column IS
+'the columns that each source may have; a missing optional one reads as NULL';
+
+INSERT INTO @extschema@.kpi_source_column (source, column_name, kind, required)
+SELECT source, rtrim(split_part(c, ' ', 1), '*'), split_part(c, ' ', 2), split_part(c, ' ', 1) LIKE '%*'
+  FROM (VALUES
+	('exchange_rate', 'currency* text,valid_on* instant,rate* number'),
+	('account', 'id* id,name text,segment text,region text,channel text,campaign text,created_at instant,valid_from instant,valid_to instant'),
+	('rep', 'id* id,name text,team text,region text,role text,active_from instant,active_to instant,db_role text,valid_from instant,valid_to instant'),
+	('stage', 'name* text,position integer,probability number,is_won boolean,is_lost boolean'),
+	('lead', 'id* id,created_at* instant,qualified_at instant,converted_at instant,first_response_at instant,rep_id id,team text,region text,channel text,campaign text,account_id id'),
+	('opportunity', 'id* id,status* text,name text,created_at instant,closed_at instant,amount number,currency text,probability number,stage text,expected_close instant,first_contact_at instant,lost_reason text,lead_id id,account_id id,rep_id id,team text,region text,product text,channel text,campaign text'),
+	('opportunity_history', 'opportunity_id* id,valid_from* instant,stage* text,valid_to instant,status text,amount number,probability number,expected_close instant,rep_id id,team text'),
+	('sale', 'sale_id* id,sold_at* instant,amount* number,line_id id,direct_cost number,currency text,account_id id,opportunity_id id,rep_id id,team text,region text,product text,channel text,campaign text'),
+	('quote', 'id* id,sent_at instant,decided_at instant,status text,opportunity_id id,account_id id,amount number,currency text,rep_id id,team text,region text,product text'),
+	('activity', 'happened_at* instant,kind* text,id id,booked_at instant,status text,direction text,delivered boolean,replied_at instant,rep_id id,team text,contact_id id,account_id id,lead_id id,opportunity_id id,region text,channel text,campaign text'),
+	('target', 'kpi* text,from_day* instant,to_day* instant,value* number,dimension text,member text,currency text,warn_at number')
+	) s(source, columns), unnest(string_to_array(columns, ',')) WITH ORDINALITY u(c, n)
+ ORDER BY source, n;
+
+CREATE TABLE @extschema@.kpi_source (
+	source			text PRIMARY KEY,
+	relation_schema	name NOT NULL,
+	relation_name	name NOT NULL,
+	bound_at		timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	bound_by		name NOT NULL DEFAULT current_user
+);
+COMMENT ON TABLE @extschema@.kpi_source IS
+'which table or view each source is read from; written by kpi_bind';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_source', '');
+
+CREATE FUNCTION @extschema@.kpi_source_relation(source text) RETURNS regclass
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT c.oid::regclass
+	  FROM @extschema@.kpi_source s
+	  JOIN pg_catalog.pg_namespace n ON n.nspname = s.relation_schema
+	  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = s.relation_name
+	 WHERE s.source = kpi_source_relation.source;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_source_relation(text) IS
+'the relation bound to a source; NULL when none is bound or it no longer exists';
+
+CREATE FUNCTION @extschema@.kpi_type_suits(type regtype, kind text) RETURNS boolean
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT type = ANY (CASE kind
+		WHEN 'id' THEN '{bigint,integer,smallint,uuid,text,varchar,bpchar,name}'::regtype[]
+		WHEN 'text' THEN '{text,varchar,bpchar,name}'::regtype[]
+		WHEN 'instant' THEN '{timestamptz,date}'::regtype[]
+		WHEN 'number' THEN '{numeric,bigint,integer,smallint,float8,float4}'::regtype[]
+		WHEN 'integer' THEN '{integer,smallint,bigint}'::regtype[]
+		WHEN 'boolean' THEN '{boolean}'::regtype[] END);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_type_suits(regtype, text) IS
+'whether a column of this type can serve as a source column of this kind';
+
+CREATE FUNCTION @extschema@.kpi_bound_columns(source text, relation regclass)
+	RETURNS TABLE (column_name text, required boolean, type text, status text)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(c.column_name, a.attname::text),
+		   coalesce(c.required, false),
+		   pg_catalog.format_type(a.atttypid, a.atttypmod),
+		   CASE WHEN a.attname IS NULL THEN CASE WHEN c.required THEN 'missing: required' ELSE 'missing' END
+				WHEN c.column_name IS NULL THEN CASE WHEN b.is_text THEN 'can serve as a dimension' ELSE 'not used' END
+				WHEN b.suits THEN 'ok'
+				WHEN b.base = 'timestamp'::regtype THEN
+					'wrong type: expected timestamp with time zone or date; use AT TIME ZONE in a view'
+				ELSE 'wrong type: expected ' || CASE c.kind
+					WHEN 'id' THEN 'bigint, integer, uuid or text'
+					WHEN 'instant' THEN 'timestamp with time zone or date'
+					WHEN 'number' THEN 'numeric' ELSE c.kind END
+		   END
+	  FROM (SELECT * FROM @extschema@.kpi_source_column c WHERE c.source = kpi_bound_columns.source) c
+	  FULL JOIN (SELECT * FROM pg_catalog.pg_attribute a
+				  WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped) a
+		ON a.attname = c.column_name
+	  LEFT JOIN LATERAL (
+			SELECT base, @extschema@.kpi_type_suits(base, c.kind) AS suits,
+				   @extschema@.kpi_type_suits(base, 'text') AS is_text
+			  FROM (SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END::regtype AS base
+					  FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid) t) b ON true
+	 ORDER BY c."position", a.attnum;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_bound_columns(text, regclass) IS
+'each column of the source''s contract and of the relation: whether it is required, its type there, and whether it can be used';
+
+/*
+ * Raises unless the relation can serve as the source.  Called when binding and
+ * again before each snapshot, since a view may have been replaced in between.
+ */
+CREATE FUNCTION @extschema@.kpi_require_columns(source text, relation regclass) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fault record;
+BEGIN
+	SELECT string_agg(format('%I %s%s', c.column_name, c.status, '; found ' || c.type), E'.\n') AS faults,
+		   min(c.column_name) AS first_column, count(*) AS n,
+		   bool_or(c.status LIKE 'wrong%timestamp with%' AND c.type LIKE 'timestamp%') AS zoneless
+	  INTO fault
+	  FROM @extschema@.kpi_bound_columns(source, relation) c
+	 WHERE c.status LIKE 'wrong type%' OR c.status = 'missing: required';
+
+	IF fault.n > 0 THEN
+		RAISE EXCEPTION '% cannot serve as source "%": % of its columns cannot be used, the first is "%"',
+				relation, source, fault.n, fault.first_column
+			USING ERRCODE = 'datatype_mismatch',
+				  DETAIL = fault.faults || '.',
+				  HINT = CASE WHEN fault.zoneless
+					THEN 'Bind a view that turns a timestamp into an instant, for example: created_at AT TIME ZONE ''UTC'' AS created_at.'
+					ELSE format('Bind a view that has these columns; SELECT kpi_skeleton(%L) writes one to fill in.', source) END;
+	END IF;
+
+	IF NOT has_table_privilege(relation, 'SELECT') AND NOT has_any_column_privilege(relation, 'SELECT') THEN
+		RAISE EXCEPTION 'permission denied for %, which is source "%"', relation, source
+			USING ERRCODE = 'insufficient_privilege',
+				  HINT = format('GRANT SELECT ON %s TO %I.', relation, current_user);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_require_columns(text, regclass) IS
+'raises, naming source and columns, unless the relation has all required columns, of usable types, and may be read';
+
+CREATE FUNCTION @extschema@.kpi_require_source(source text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF source IS NULL OR NOT EXISTS (SELECT FROM @extschema@.kpi_source_column c WHERE c.source = kpi_require_source.source) THEN
+		RAISE EXCEPTION 'unknown source "%"', source
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Sources are ' || (SELECT string_agg(DISTINCT c.source, ', ' ORDER BY c.source)
+											  FROM @extschema@.kpi_source_column c) || '.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_require_source(text) IS
+'raises when there is no such source in the contract';
+
+CREATE FUNCTION @extschema@.kpi_bind(source text, relation regclass)
+	RETURNS TABLE (column_name text, required boolean, type text, status text)
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM @extschema@.kpi_require_source(source);
+	IF relation IS NULL THEN
+		RAISE EXCEPTION 'relation for source "%" must not be null', source
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM @extschema@.kpi_require_columns(source, relation);
+
+	INSERT INTO @extschema@.kpi_source AS s (source, relation_schema, relation_name)
+	SELECT kpi_bind.source, n.nspname, c.relname
+	  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+	 WHERE c.oid = relation
+	ON CONFLICT ON CONSTRAINT kpi_source_pkey DO UPDATE
+	   SET relation_schema = excluded.relation_schema, relation_name = excluded.relation_name,
+		   bound_at = excluded.bound_at, bound_by = excluded.bound_by;
+
+	RETURN QUERY SELECT * FROM @extschema@.kpi_bound_columns(source, relation);
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_bind(text, regclass) IS
+'makes a table or view the source: checks its columns and types, and reports each. Raises when a required column is missing or a type cannot be used';
+
+CREATE FUNCTION @extschema@.kpi_unbind(source text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM @extschema@.kpi_require_source(source);
+	DELETE FROM @extschema@.kpi_source s WHERE s.source = kpi_unbind.source;
+	RETURN FOUND;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_unbind(text) IS
+'forgets what the source was bound to; its facts stay. False when nothing was bound';
+
+CREATE FUNCTION @extschema@.kpi_skeleton(source text) RETURNS text
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM @extschema@.kpi_require_source(source);
+	RETURN (
+		SELECT format(E'CREATE VIEW kpi_%s AS\nSELECT\n%s\n  FROM ...;\nSELECT kpi_bind(%L, ''kpi_%1$s'');',
+					  source, string_agg(format('    %-22s AS %-18s%s', 'NULL::' || CASE kind
+							WHEN 'id' THEN 'text' WHEN 'instant' THEN 'timestamptz' WHEN 'number' THEN 'numeric' ELSE kind END,
+						column_name || CASE WHEN "position" < last THEN ',' ELSE '' END,
+						CASE WHEN required THEN ' -- required' ELSE '' END), E'\n' ORDER BY "position"), source)
+		  FROM (SELECT *, max(c."position") OVER () AS last FROM @extschema@.kpi_source_column c
+				 WHERE c.source = kpi_skeleton.source) c);
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_skeleton(text) IS
+'a CREATE VIEW statement with all columns of the source, to fill in';
