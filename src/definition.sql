@@ -1,0 +1,285 @@
+/*
+ * KPI definitions: a formula over measures and other KPIs, a unit, a direction
+ * and labels.  Every measure is a KPI too, under its own name.  Users' own
+ * definitions override shipped ones of the same name.
+ *
+ * n is a formula for the number of rows behind a value.
+ */
+CREATE TABLE @extschema@.kpi_definition_shipped (
+	kpi			text PRIMARY KEY,
+	number		integer,
+	formula		text NOT NULL,
+	n			text,
+	unit		text NOT NULL CHECK (unit IN ('money', 'percent', 'count', 'days', 'ratio')),
+	better		text NOT NULL CHECK (better IN ('up', 'down')),
+	label_en	text NOT NULL,
+	label_de	text NOT NULL,
+	description_en text NOT NULL,
+	description_de text NOT NULL,
+	"position"	integer GENERATED ALWAYS AS IDENTITY
+);
+COMMENT ON TABLE @extschema@.kpi_definition_shipped IS 'the KPIs that come with salkpi';
+
+INSERT INTO @extschema@.kpi_definition_shipped (number, kpi, formula, n, unit, better, label_en, label_de, description_en, description_de) VALUES
+	(1, 'revenue_growth', '100 * (revenue - prior(revenue)) / nullif(greatest(prior(revenue), 0), 0)', 'sale_lines', 'percent', 'up', 'Revenue growth', 'Umsatzwachstum',
+	 'change of net revenue against the previous period; none when that had no positive revenue', 'Veränderung des Nettoumsatzes zum Vorzeitraum; leer, wenn dieser keinen positiven Umsatz hatte'),
+	(1, 'revenue_growth_year', '100 * (revenue - year_ago(revenue)) / nullif(greatest(year_ago(revenue), 0), 0)', 'sale_lines', 'percent', 'up', 'Revenue growth on the year', 'Umsatzwachstum zum Vorjahr',
+	 'change of net revenue against the same period of the year before', 'Veränderung des Nettoumsatzes zum selben Zeitraum des Vorjahres'),
+	(2, 'profit_margin', '100 * (revenue_with_cost - direct_cost) / nullif(greatest(revenue_with_cost, 0), 0)', 'sale_lines', 'percent', 'up', 'Profit margin', 'Gewinnmarge',
+	 'revenue less direct cost, by revenue, over the lines whose cost is known', 'Umsatz abzüglich direkter Kosten durch Umsatz, über die Positionen mit bekannten Kosten'),
+	(2, 'cost_coverage', '100 * revenue_with_cost / revenue', 'sale_lines', 'percent', 'up', 'Cost coverage', 'Kostenabdeckung',
+	 'share of revenue whose direct cost is known', 'Anteil des Umsatzes mit bekannten direkten Kosten'),
+	(3, 'opportunities', 'opportunities', 'opportunities', 'count', 'up', 'New opportunities', 'Neue Verkaufschancen',
+	 'opportunities created in the period', 'im Zeitraum angelegte Verkaufschancen'),
+	(3, 'opportunities_value', 'opportunities_value', 'opportunities', 'money', 'up', 'Value of new opportunities', 'Wert neuer Chancen',
+	 'amount of the opportunities created in the period', 'Betrag der im Zeitraum angelegten Verkaufschancen'),
+	(3, 'open_opportunities', 'open_opportunities', 'open_opportunities', 'count', 'up', 'Open opportunities', 'Offene Chancen',
+	 'opportunities open at the end of the period', 'am Ende des Zeitraums offene Verkaufschancen'),
+	(4, 'pipeline_value', 'pipeline_value', 'open_opportunities', 'money', 'up', 'Pipeline value', 'Pipelinewert',
+	 'amount of the opportunities open at the end of the period (best case)', 'Betrag der am Ende des Zeitraums offenen Chancen (bester Fall)'),
+	(4, 'weighted_pipeline', 'weighted_pipeline', 'open_opportunities - unweighted_opportunities', 'money', 'up', 'Weighted pipeline', 'Gewichtete Pipeline',
+	 'amount times probability of the opportunities open at the end of the period (expected)', 'Betrag mal Wahrscheinlichkeit der am Ende des Zeitraums offenen Chancen (erwartet)'),
+	(4, 'pipeline_closing', 'pipeline_closing', 'closing_opportunities', 'money', 'up', 'Pipeline closing in the period', 'Pipeline mit Abschluss im Zeitraum',
+	 'amount of the open opportunities expected to close in the period', 'Betrag der offenen Chancen mit erwartetem Abschluss im Zeitraum'),
+	(4, 'weighted_closing', 'weighted_closing', 'closing_opportunities', 'money', 'up', 'Weighted pipeline closing in the period', 'Gewichtete Pipeline mit Abschluss im Zeitraum',
+	 'the same, times the probability', 'dasselbe mal Wahrscheinlichkeit'),
+	(5, 'lead_conversion_rate', '100 * leads_converted / leads', 'leads', 'percent', 'up', 'Lead conversion rate', 'Lead-Konversionsrate',
+	 'leads created in the period that became customers, by the leads created in it', 'im Zeitraum angelegte Leads, die Kunde wurden, durch alle im Zeitraum angelegten'),
+	(5, 'lead_qualification_rate', '100 * leads_qualified / leads', 'leads', 'percent', 'up', 'Lead qualification rate', 'Lead-Qualifizierungsrate',
+	 'leads created in the period that became opportunities, by the leads created in it', 'im Zeitraum angelegte Leads, die Verkaufschance wurden, durch alle im Zeitraum angelegten'),
+	(5, 'lead_conversion_rate_in_period', '100 * conversions / leads', 'leads', 'percent', 'up', 'Conversions by new leads', 'Konversionen je neuem Lead',
+	 'conversions dated in the period by the leads created in it', 'Konversionen im Zeitraum durch die darin angelegten Leads'),
+	(8, 'average_purchase_value', 'revenue / purchases', 'purchases', 'money', 'up', 'Average purchase value', 'Durchschnittlicher Kaufwert',
+	 'net revenue by the purchases with a positive line; credit notes reduce revenue, not the count', 'Nettoumsatz durch Käufe mit positiver Position; Gutschriften mindern den Umsatz, nicht die Anzahl'),
+	(8, 'revenue_per_buying_customer', 'revenue / buying_customers', 'buying_customers', 'money', 'up', 'Revenue per buying customer', 'Umsatz je kaufendem Kunden',
+	 'net revenue by the accounts that bought in the period', 'Nettoumsatz durch die Kunden, die im Zeitraum kauften'),
+	(9, 'revenue_per_rep', 'revenue / reps', 'sale_lines', 'money', 'up', 'Revenue per rep', 'Umsatz je Vertriebler',
+	 'net revenue by the reps on the roster, each counting by the share of days worked', 'Nettoumsatz durch aktive Vertriebler, jeder nach Anteil der Tage'),
+	(9, 'reps', 'rep_days / days()', 'rep_days', 'ratio', 'up', 'Reps', 'Vertriebler',
+	 'reps on the roster, each counting by the share of the period''s days', 'aktive Vertriebler, jeder nach Anteil der Tage des Zeitraums'),
+	(10, 'sales_by_region', 'revenue', 'sale_lines', 'money', 'up', 'Sales by region', 'Umsatz nach Region',
+	 'net revenue; by region in kpi_ranking(''sales_by_region'', period, ''region'')', 'Nettoumsatz; nach Region mit kpi_ranking(''sales_by_region'', zeitraum, ''region'')'),
+	(13, 'sales_cycle_length', 'mean(sales_cycle)', NULL, 'days', 'down', 'Sales cycle length', 'Länge des Verkaufszyklus',
+	 'mean days from first contact to won, of the deals won in the period', 'mittlere Tage vom Erstkontakt bis zum Abschluss der im Zeitraum gewonnenen Chancen'),
+	(13, 'sales_cycle_median', 'quantile(sales_cycle, 0.5)', NULL, 'days', 'down', 'Sales cycle, median', 'Verkaufszyklus, Median',
+	 'half of the deals won took at most as many days', 'die Hälfte der gewonnenen Chancen dauerte höchstens so viele Tage'),
+	(13, 'sales_cycle_p90', 'quantile(sales_cycle, 0.9)', NULL, 'days', 'down', 'Sales cycle, 90th percentile', 'Verkaufszyklus, 90. Perzentil',
+	 'nine in ten deals won took at most as many days', 'neun von zehn gewonnenen Chancen dauerten höchstens so viele Tage'),
+	(17, 'target_attainment', '100 * revenue / target(revenue)', 'sale_lines', 'percent', 'up', 'Target attainment', 'Zielerreichung',
+	 'net revenue by its target for the same scope', 'Nettoumsatz durch sein Ziel für denselben Bereich'),
+	(18, 'quote_to_close_ratio', '100 * won_deals / quotes_sent', 'quotes_sent', 'percent', 'up', 'Quote-to-close ratio', 'Angebots-Abschluss-Quote',
+	 'deals won in the period by the quotes sent in it', 'im Zeitraum gewonnene Abschlüsse durch darin gesendete Angebote'),
+	(18, 'quote_to_close_ratio_cohort', '100 * deals_quoted_won / deals_quoted', 'deals_quoted', 'percent', 'up', 'Quote-to-close ratio of the cohort', 'Angebots-Abschluss-Quote der Kohorte',
+	 'of the deals first quoted in the period, those won since', 'Anteil der im Zeitraum erstmals angebotenen Chancen, die seither gewonnen wurden'),
+	(18, 'open_quotes', 'open_quotes', 'open_quotes', 'count', 'up', 'Open quotes', 'Offene Angebote',
+	 'quotes sent and undecided at the end of the period', 'am Ende des Zeitraums nicht entschiedene Angebote'),
+	(19, 'calls_and_emails_per_rep', '(calls + emails) / reps', 'calls + emails', 'ratio', 'up', 'Calls and e-mails per rep', 'Anrufe und E-Mails je Vertriebler',
+	 'completed outbound calls and sent e-mails by the reps on the roster', 'abgeschlossene Anrufe und gesendete E-Mails durch aktive Vertriebler'),
+	(20, 'demo_and_onboarding_calls', 'demos + onboardings', 'demos + onboardings', 'count', 'up', 'Demo and onboarding calls', 'Demo- und Onboarding-Gespräche',
+	 'demo and onboarding calls held in the period', 'im Zeitraum durchgeführte Demo- und Onboarding-Gespräche'),
+	(20, 'show_rate', '100 * (demos + onboardings) / (demos + onboardings + no_shows)', 'demos + onboardings + no_shows', 'percent', 'up', 'Show rate', 'Teilnahmequote',
+	 'demo and onboarding calls held by those held or missed by the customer', 'durchgeführte Demos und Onboardings durch durchgeführte und versäumte'),
+	(21, 'reply_rate', '100 * contacts_replied / contacts_messaged', 'contacts_messaged', 'percent', 'up', 'Reply rate', 'Antwortrate',
+	 'contacts who replied since by the contacts first reached in the period', 'Kontakte mit Antwort durch die im Zeitraum erstmals angesprochenen'),
+	(NULL, 'win_rate', '100 * won_deals / (won_deals + lost_deals)', 'won_deals + lost_deals', 'percent', 'up', 'Win rate', 'Gewinnquote',
+	 'deals won by the deals won or lost in the period', 'gewonnene durch gewonnene und verlorene Chancen des Zeitraums'),
+	(NULL, 'win_rate_by_value', '100 * won_value / (won_value + lost_value)', 'won_deals + lost_deals', 'percent', 'up', 'Win rate by value', 'Gewinnquote nach Wert',
+	 'the same by amount', 'dasselbe nach Betrag'),
+	(NULL, 'average_won_value', 'won_value / won_deals', 'won_deals', 'money', 'up', 'Average deal won', 'Durchschnittlicher Abschluss',
+	 'amount of a deal won in the period, on average', 'durchschnittlicher Betrag der im Zeitraum gewonnenen Chancen');
+
+CREATE TABLE @extschema@.kpi_definition_own (
+	kpi			text PRIMARY KEY,
+	formula		text NOT NULL,
+	n			text,
+	unit		text NOT NULL CHECK (unit IN ('money', 'percent', 'count', 'days', 'ratio')),
+	better		text NOT NULL CHECK (better IN ('up', 'down')),
+	label_en	text NOT NULL,
+	label_de	text NOT NULL,
+	description_en text NOT NULL,
+	description_de text NOT NULL,
+	"position"	integer GENERATED ALWAYS AS IDENTITY
+);
+COMMENT ON TABLE @extschema@.kpi_definition_own IS 'KPIs defined by kpi_define; they override shipped ones of the same name';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_definition_own', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_definition_own_position_seq', '');
+
+CREATE VIEW @extschema@.kpi_definition AS
+	SELECT DISTINCT ON (kpi) kpi, number, formula, n, unit, better, label_en, label_de, description_en, description_de, layer, "position"
+	  FROM (SELECT kpi, NULL::integer AS number, formula, n, unit, better, label_en, label_de, description_en, description_de, 3 AS layer, "position"
+			  FROM @extschema@.kpi_definition_own
+			UNION ALL
+			SELECT kpi, number, formula, n, unit, better, label_en, label_de, description_en, description_de, 1, "position"
+			  FROM @extschema@.kpi_definition_shipped
+			UNION ALL
+			SELECT measure, NULL, CASE slot WHEN 'duration' THEN format('mean(%s)', measure) ELSE measure END,
+				   CASE slot WHEN 'duration' THEN NULL WHEN 'sum' THEN NULL ELSE measure END,
+				   unit, CASE WHEN measure IN ('direct_cost', 'lost_deals', 'lost_value', 'no_shows', 'unweighted_opportunities', 'sales_cycle')
+							  THEN 'down' ELSE 'up' END,
+				   label_en, label_de, description_en, description_de, 2, "position"
+			  FROM @extschema@.kpi_measure) d
+	 ORDER BY kpi, CASE layer WHEN 3 THEN 1 WHEN 1 THEN 2 ELSE 3 END;
+COMMENT ON VIEW @extschema@.kpi_definition IS
+'the KPIs: number in the list of twenty, formula, unit, direction, labels; layer and position give the order in reports (1 shipped, 2 plain measures, 3 own)';
+
+CREATE FUNCTION @extschema@.kpi_expanded(kpi text) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT @extschema@.kpi_formula_expand(
+				(SELECT d.formula FROM @extschema@.kpi_definition d WHERE d.kpi = kpi_expanded.kpi),
+				a.kpis, a.formulas)
+	  FROM (SELECT array_agg(d.kpi) AS kpis, array_agg(d.formula) AS formulas
+			  FROM @extschema@.kpi_definition d WHERE d.layer <> 2) a;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_expanded(text) IS
+'the formula of a KPI over measures alone: KPIs in it replaced by their formulas. NULL for an unknown KPI';
+
+CREATE FUNCTION @extschema@.kpi_define(kpi text, formula text, unit text, better text,
+									   label_en text, label_de text DEFAULT NULL,
+									   description_en text DEFAULT NULL, description_de text DEFAULT NULL,
+									   n text DEFAULT NULL) RETURNS text
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	unknown record;
+	expanded text;
+BEGIN
+	IF kpi IS NULL OR kpi !~ '^[a-z_][a-z0-9_]{0,62}$' THEN
+		RAISE EXCEPTION 'a KPI cannot be called "%"', kpi
+			USING ERRCODE = 'invalid_name', HINT = 'Use lower-case letters, digits and underscores.';
+	END IF;
+	IF EXISTS (SELECT FROM @extschema@.kpi_measure m WHERE m.measure = kpi) THEN
+		RAISE EXCEPTION '"%" is a measure', kpi
+			USING ERRCODE = 'duplicate_object', HINT = 'Give the KPI another name; measures cannot be redefined.';
+	END IF;
+	SELECT f.name, f.used_as, m.slot INTO unknown
+	  FROM (SELECT * FROM @extschema@.kpi_formula_names(formula)
+			UNION SELECT * FROM @extschema@.kpi_formula_names(kpi_define.n)) f
+	  LEFT JOIN @extschema@.kpi_definition d ON d.kpi = f.name
+	  LEFT JOIN (SELECT DISTINCT measure, slot FROM @extschema@.kpi_measure) m ON m.measure = f.name
+	 WHERE CASE f.used_as WHEN 'state' THEN m.slot IS DISTINCT FROM 'duration'
+						  WHEN 'value' THEN d.kpi IS NULL AND f.name <> kpi_define.kpi OR m.slot = 'duration'
+						  ELSE d.kpi IS NULL AND f.name <> kpi_define.kpi END
+	 ORDER BY f.name LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'formula of KPI "%" uses "%", which is not %', kpi, unknown.name,
+				CASE unknown.used_as WHEN 'state' THEN 'a distribution'
+									 ELSE CASE unknown.slot WHEN 'duration' THEN 'a number but a distribution' ELSE 'a measure or a KPI' END END
+			USING ERRCODE = 'undefined_column',
+				  HINT = 'SELECT kpi, label_en FROM kpi_definition lists what a formula can use; distributions go into mean() and quantile().';
+	END IF;
+
+	INSERT INTO @extschema@.kpi_definition_own AS o
+		   (kpi, formula, n, unit, better, label_en, label_de, description_en, description_de)
+	VALUES (kpi, formula, n, unit, better, label_en, coalesce(label_de, label_en),
+			coalesce(description_en, label_en), coalesce(description_de, description_en, label_de, label_en))
+	ON CONFLICT ON CONSTRAINT kpi_definition_own_pkey DO UPDATE
+	   SET formula = excluded.formula, n = excluded.n, unit = excluded.unit, better = excluded.better,
+		   label_en = excluded.label_en, label_de = excluded.label_de,
+		   description_en = excluded.description_en, description_de = excluded.description_de;
+
+	/* A cycle through any KPI raises here. */
+	SELECT @extschema@.kpi_expanded(d.kpi) INTO expanded FROM @extschema@.kpi_definition d WHERE d.kpi = kpi_define.kpi;
+	PERFORM @extschema@.kpi_expanded(d.kpi) FROM @extschema@.kpi_definition d;
+	RETURN expanded;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_define(text, text, text, text, text, text, text, text, text) IS
+'defines a KPI or redefines a shipped one, and returns its formula over measures: formula in the grammar of kpi_formula_names; unit money, percent, count, days or ratio; better up or down; n: a formula for the number of rows behind it. It has values for all periods already computed';
+
+CREATE FUNCTION @extschema@.kpi_undefine(kpi text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	used_by text;
+	gone boolean;
+BEGIN
+	DELETE FROM @extschema@.kpi_definition_own o WHERE o.kpi = kpi_undefine.kpi;
+	gone := FOUND;
+	SELECT d.kpi INTO used_by
+	  FROM @extschema@.kpi_definition d, LATERAL @extschema@.kpi_formula_names(d.formula) f
+	 WHERE f.name = kpi_undefine.kpi AND d.kpi <> kpi_undefine.kpi
+	   AND NOT EXISTS (SELECT FROM @extschema@.kpi_definition x WHERE x.kpi = kpi_undefine.kpi)
+	 ORDER BY 1 LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'KPI "%" cannot be undefined: "%" uses it', kpi, used_by
+			USING ERRCODE = 'dependent_objects_still_exist';
+	END IF;
+	RETURN gone;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_undefine(text) IS
+'removes a definition that kpi_define made; a shipped KPI of that name is as shipped again. False when there was none';
+
+/* Selections: which KPIs a report shows. */
+CREATE TABLE @extschema@.kpi_selection_shipped (
+	selection	text NOT NULL,
+	kpi			text NOT NULL,
+	"position"	integer NOT NULL,
+	PRIMARY KEY (selection, kpi)
+);
+COMMENT ON TABLE @extschema@.kpi_selection_shipped IS 'the selections that come with salkpi';
+
+INSERT INTO @extschema@.kpi_selection_shipped
+SELECT selection, kpi, n
+  FROM (VALUES
+	('top5', '{profit_margin,revenue,revenue_growth,revenue_per_rep,average_purchase_value}'::text[]),
+	('management', '{revenue,revenue_growth,revenue_growth_year,profit_margin,target_attainment,pipeline_value,weighted_pipeline,win_rate,average_purchase_value,sales_cycle_length}'),
+	('sales', '{revenue,target_attainment,won_deals,won_value,win_rate,pipeline_value,weighted_pipeline,pipeline_closing,sales_cycle_median,quote_to_close_ratio,calls_and_emails_per_rep,demo_and_onboarding_calls}'),
+	('marketing', '{leads,lead_conversion_rate,lead_qualification_rate,conversions,opportunities,reply_rate,trials_started}'),
+	('rep', '{revenue,target_attainment,won_deals,win_rate,pipeline_value,calls,emails,demos,onboardings,reply_rate}')
+	) s(selection, kpis), unnest(kpis) WITH ORDINALITY u(kpi, n);
+
+CREATE TABLE @extschema@.kpi_selection_own (
+	selection	text NOT NULL,
+	kpi			text NOT NULL,
+	"position"	integer NOT NULL,
+	PRIMARY KEY (selection, kpi)
+);
+COMMENT ON TABLE @extschema@.kpi_selection_own IS 'selections made by kpi_select';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_selection_own', '');
+
+CREATE VIEW @extschema@.kpi_selection AS
+	SELECT selection, kpi, "position" FROM @extschema@.kpi_selection_own
+	UNION ALL
+	SELECT selection, kpi, "position" FROM @extschema@.kpi_selection_shipped s
+	 WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_selection_own o WHERE o.selection = s.selection)
+	UNION ALL
+	SELECT 'all', kpi, (row_number() OVER (ORDER BY layer, number, "position"))::integer
+	  FROM @extschema@.kpi_definition WHERE layer <> 2
+	UNION ALL
+	SELECT 'measures', kpi, (row_number() OVER (ORDER BY "position"))::integer
+	  FROM @extschema@.kpi_definition WHERE layer = 2;
+COMMENT ON VIEW @extschema@.kpi_selection IS
+'which KPIs a report shows, in which order; "all" are the defined ones, "measures" the plain measures';
+
+CREATE FUNCTION @extschema@.kpi_select(selection text, VARIADIC kpis text[]) RETURNS integer
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	kept integer;
+	unknown text;
+BEGIN
+	IF selection IN ('all', 'measures') OR selection IS NULL THEN
+		RAISE EXCEPTION 'selection "%" cannot be changed', selection
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	SELECT u.kpi INTO unknown FROM unnest(kpis) u(kpi)
+	 WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_definition d WHERE d.kpi = u.kpi) LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'unknown KPI "%"', unknown
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'SELECT kpi, label_en FROM kpi_definition lists them.';
+	END IF;
+	DELETE FROM @extschema@.kpi_selection_own o WHERE o.selection = kpi_select.selection;
+	INSERT INTO @extschema@.kpi_selection_own
+	SELECT kpi_select.selection, u.kpi, min(u.n) FROM unnest(kpis) WITH ORDINALITY u(kpi, n) GROUP BY u.kpi;
+	GET DIAGNOSTICS kept = ROW_COUNT;
+	RETURN kept;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_select(text, text[]) IS
+'makes a named selection of KPIs for reports, in the order given, and returns how many; without KPIs the selection is removed (or is as shipped again)';
