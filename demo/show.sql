@@ -1,0 +1,117 @@
+/*
+ * demo/show.sql
+ *	  A guided tour of the numbers, after demo/crm.sql and demo/bind.sql.
+ *
+ * Each heading shows the call that made what is below it; the rest of each
+ * query is make-up: German numbers, words and bars.
+ */
+\set ON_ERROR_STOP on
+\set QUIET on
+\encoding UTF8
+\pset pager off
+\pset footer off
+\pset linestyle unicode
+\pset border 1
+\pset null ''
+SET client_min_messages = warning;
+
+/* Numbers as Germans write them, whatever the server's locale. */
+CREATE FUNCTION pg_temp.german(value numeric, unit text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT
+RETURN translate(to_char(value, CASE WHEN unit IN ('money', 'count') THEN 'FM999,999,999,990' ELSE 'FM999,990.0' END), ',.', '.,')
+	|| CASE unit WHEN 'money' THEN ' €' WHEN 'percent' THEN ' %' WHEN 'days' THEN ' Tage' ELSE '' END;
+
+CREATE FUNCTION pg_temp.light(status text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT
+RETURN CASE status WHEN 'met' THEN '● erreicht' WHEN 'near' THEN '◐ knapp' WHEN 'missed' THEN '○ verfehlt' ELSE '' END;
+
+CREATE FUNCTION pg_temp.month_name(day date) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT
+RETURN (ARRAY['Januar', 'Februar', 'März', 'April', 'Mai', 'Juni', 'Juli', 'August', 'September', 'Oktober', 'November', 'Dezember'])
+	[extract(month FROM day)::integer] || to_char(day, ' YYYY');
+
+SELECT (date_trunc('month', kpi.kpi_today()) - interval '1 month')::date AS last_month,
+	(date_trunc('month', kpi.kpi_today()) - interval '13 months')::date AS a_year_before,
+	pg_temp.month_name((date_trunc('month', kpi.kpi_today()) - interval '1 month')::date) AS last_month_name \gset
+
+\echo
+\echo '  NORDWERK AUTOMATION GMBH                                        Vertriebskennzahlen mit salkpi'
+\echo '════════════════════════════════════════════════════════════════════════════════════════════════'
+\echo
+\echo '1  Das CRM ist angebunden'
+\echo '   SELECT kpi_bind(''sale'', ''crm_kpi.sale'');'
+\echo
+SELECT s.source AS "Quelle", s.relation_schema || '.' || s.relation_name AS "Sicht",
+	count(*) FILTER (WHERE c.status = 'ok') AS "Spalten",
+	coalesce(string_agg(c.column_name, ', ' ORDER BY c.column_name) FILTER (WHERE c.status = 'missing'), '') AS "nicht vorhanden"
+FROM kpi.kpi_source AS s
+	CROSS JOIN LATERAL kpi.kpi_bound_columns(s.source, format('%I.%I', s.relation_schema, s.relation_name)::regclass) AS c
+GROUP BY s.source, s.relation_schema, s.relation_name
+ORDER BY s.source COLLATE "C";
+
+\echo '2  Eine Momentaufnahme: jede Quelle wird einmal gelesen'
+\echo '   SELECT * FROM kpi_snapshot();'
+\echo
+SELECT periods AS "Zeiträume", facts AS "Fakten", changed AS "geändert", problems AS "fehlerhafte Zeilen",
+	translate(to_char(extract(epoch FROM duration), 'FM990.00'), '.', ',') || ' s' AS "Dauer"
+FROM kpi.kpi_snapshot();
+
+\echo '3  Der letzte vollständige Monat:' :last_month_name
+\echo '   SELECT * FROM kpi_report();'
+\echo
+SELECT number AS "Nr", label AS "Kennzahl", lpad(pg_temp.german(value, unit), 12) AS "Wert", lpad(pg_temp.german(target, unit), 12) AS "Ziel",
+	pg_temp.light(status) AS "Status", lpad(pg_temp.german(previous, unit), 12) AS "Vormonat", trend AS "Verlauf"
+FROM kpi.kpi_report(lang => 'de');
+
+\echo '4  Wer hat was verkauft'
+\echo '   SELECT * FROM kpi_ranking(''revenue'', :''last_month'', ''rep'');'
+\echo
+SELECT rank AS "Platz", label AS "Vertriebler", lpad(pg_temp.german(value, 'money'), 10) AS "Umsatz",
+	lpad(pg_temp.german(share, 'percent'), 7) AS "Anteil", lpad(pg_temp.german(target, 'money'), 10) AS "Ziel",
+	lpad(pg_temp.german(attainment, 'percent'), 8) AS "erreicht", pg_temp.light(status) AS "Status"
+FROM kpi.kpi_ranking('revenue', :'last_month', 'rep')
+ORDER BY rank, label;
+
+SELECT rank AS "Platz", label AS "Team", lpad(pg_temp.german(value, 'money'), 10) AS "Umsatz",
+	lpad(pg_temp.german(share, 'percent'), 7) AS "Anteil", lpad(pg_temp.german(target, 'money'), 10) AS "Ziel",
+	lpad(pg_temp.german(attainment, 'percent'), 8) AS "erreicht", pg_temp.light(status) AS "Status"
+FROM kpi.kpi_ranking('revenue', :'last_month', 'team')
+ORDER BY rank, label;
+
+\echo '5  Die Pipeline, jetzt'
+\echo '   SELECT * FROM kpi_pipeline();'
+\echo
+SELECT stage AS "Phase", opportunities AS "Chancen", lpad(pg_temp.german(value, 'money'), 12) AS "Wert",
+	lpad(pg_temp.german(weighted, 'money'), 12) AS "gewichtet",
+	repeat('█', round(40 * value / nullif(max(value) OVER (), 0))::integer) AS "Wert in Balken"
+FROM kpi.kpi_pipeline()
+ORDER BY stage_position, stage;
+
+\echo '   SELECT * FROM kpi_top_opportunities(5);'
+\echo
+SELECT * FROM kpi.kpi_top_opportunities(5);
+
+\echo '6  Umsatz der letzten dreizehn Monate, der Strich ist das Ziel'
+\echo '   SELECT * FROM kpi_series(''revenue'', :''a_year_before'', :''last_month'');'
+\echo
+WITH series AS
+(
+	SELECT "time", value, target,
+		round(50 * value / max(greatest(value, target)) OVER ())::integer AS bar,
+		round(50 * target / max(greatest(value, target)) OVER ())::integer AS mark
+	FROM kpi.kpi_series('revenue', :'a_year_before', (date :'last_month' + interval '1 month')::date)
+)
+SELECT pg_temp.month_name(kpi.kpi_day("time")) AS "Monat", lpad(pg_temp.german(value, 'money'), 12) AS "Umsatz",
+	CASE WHEN mark > 0 THEN overlay(rpad(repeat('█', bar), 51) PLACING '┃' FROM mark + 1 FOR 1) ELSE repeat('█', bar) END AS "Umsatz ▌ Ziel ┃"
+FROM series
+ORDER BY "time";
+
+\echo '7  Was im CRM nicht stimmt, und deshalb fehlt'
+\echo '   SELECT * FROM kpi_problem;'
+\echo
+SELECT source AS "Quelle", reason AS "Grund", bad_rows AS "Zeilen", array_to_string(keys[1:4], ', ') AS "kleinste Schlüssel"
+FROM kpi.kpi_problem
+ORDER BY source COLLATE "C", reason COLLATE "C";
+
+\echo 'Weiter:  kpi_ranking(''revenue'', …, ''region'')   kpi_series(…, dimension => ''product'')   kpi_drill(''win_rate'', …)'
+\echo
