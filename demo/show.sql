@@ -18,7 +18,7 @@ SET client_min_messages = warning;
 /* Numbers as Germans write them, whatever the server's locale. */
 CREATE FUNCTION pg_temp.german(value numeric, unit text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT
-RETURN translate(to_char(value, CASE WHEN unit IN ('money', 'count') THEN 'FM999,999,999,990' ELSE 'FM999,990.0' END), ',.', '.,')
+RETURN translate(to_char(value, CASE WHEN unit IN ('money', 'count') THEN 'FM999,999,999,990' ELSE 'FM999,999,990.0' END), ',.', '.,')
 	|| CASE unit WHEN 'money' THEN ' €' WHEN 'percent' THEN ' %' WHEN 'days' THEN ' Tage' ELSE '' END;
 
 CREATE FUNCTION pg_temp.light(status text) RETURNS text
