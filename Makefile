@@ -7,7 +7,7 @@ OBJS = $(addprefix src/, salkpi.o numbers.o segment.o cube.o cube_io.o cells.o \
 
 # The install script is these pieces in this order: each uses only those before it.
 SQL = $(addprefix src/, salkpi.sql durations.sql dictionary.sql smallest.sql cube.sql \
-	setting.sql source.sql dimension.sql measure.sql fact.sql formula.sql \
+	setting.sql calendar.sql source.sql dimension.sql measure.sql fact.sql formula.sql \
 	definition.sql target.sql snapshot.sql reading.sql pipeline.sql crm.sql odoo.sql)
 
 DATA_built = $(EXTENSION)--$(VERSION).sql

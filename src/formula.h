@@ -1,0 +1,89 @@
+/*
+ * formula.h
+ *	  KPI formulas as trees: what the parser makes and the evaluation reads.
+ */
+#ifndef SALKPI_FORMULA_H
+#define SALKPI_FORMULA_H
+
+#include "nodes/pg_list.h"
+#include "utils/numeric.h"
+
+/* A formula, also an expanded one, has at most this many bytes ... */
+#define SALKPI_FORMULA_MAX_LENGTH 32768
+
+/* ... this many levels, so that recursion over it is shallow ... */
+#define SALKPI_FORMULA_MAX_DEPTH 500
+
+/* ... and no sum_last or mean_last over more than this many periods. */
+#define SALKPI_FORMULA_MAX_PERIODS 1000
+
+typedef enum FormulaKind
+{
+	/* leaves */
+	FORMULA_NUMBER,				/* 12.5 */
+	FORMULA_NAME,				/* a measure or a KPI */
+	FORMULA_DAYS,				/* days() */
+	FORMULA_TARGET,				/* target(kpi) */
+	FORMULA_MEAN,				/* mean(state) */
+	FORMULA_QUANTILE,			/* quantile(state, fraction) */
+
+	/* operators */
+	FORMULA_ADD,
+	FORMULA_SUBTRACT,
+	FORMULA_MULTIPLY,
+	FORMULA_DIVIDE,
+	FORMULA_NEGATE,
+
+	/* functions of values */
+	FORMULA_LEAST,
+	FORMULA_GREATEST,
+	FORMULA_NULLIF,
+	FORMULA_PRIOR,
+	FORMULA_YEAR_AGO,
+	FORMULA_SUM_LAST,
+	FORMULA_MEAN_LAST
+} FormulaKind;
+
+/* Subtrees are never changed once made, and may have several parents. */
+typedef struct FormulaNode
+{
+	FormulaKind kind;
+	int			depth;			/* levels of this subtree, a leaf has 1 */
+	char	   *name;			/* NAME; the argument of TARGET, MEAN, QUANTILE */
+	Numeric		number;			/* NUMBER; the fraction of QUANTILE */
+	int			periods;		/* SUM_LAST, MEAN_LAST: how many */
+	List	   *args;			/* FormulaNode of the operands, in order */
+	int			column;			/* leaves that read a row: its attribute
+								 * number, set by evaluate.c */
+} FormulaNode;
+
+/* How a formula uses a name, as the SQL functions spell it. */
+typedef struct FormulaName
+{
+	const char *name;
+	const char *used_as;		/* value, state or target */
+} FormulaName;
+
+/* A KPI that salkpi_formula_expand puts in the place of its name. */
+typedef struct FormulaKpi
+{
+	const char *name;
+	const char *text;			/* its formula as written */
+	FormulaNode *expanded;		/* filled in when first needed */
+	bool		is_open;		/* being expanded: to meet it again is a cycle */
+} FormulaKpi;
+
+/* formula.c */
+extern FormulaNode *salkpi_formula_make(FormulaKind kind);
+extern void salkpi_formula_add_operand(FormulaNode *node, FormulaNode *operand);
+extern FormulaNode *salkpi_formula_parse(const char *text, const char *kpi);
+extern const char *salkpi_formula_function(FormulaKind kind);
+
+/* formula_tree.c */
+extern char *salkpi_formula_deparse(const FormulaNode *node);
+extern FormulaNode *salkpi_formula_expand(FormulaNode *node,
+										  FormulaKpi *kpis, int nkpis);
+extern int	salkpi_formula_reach(const FormulaNode *node, int periods_per_year);
+extern List *salkpi_formula_names(const FormulaNode *node);
+
+#endif							/* SALKPI_FORMULA_H */

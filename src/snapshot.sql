@@ -1,0 +1,919 @@
+/*
+ * The snapshot: each source is read once, by one query that fills the cubes of
+ * all its parts; the cells become facts, and only what changed is written.
+ *
+ * kpi_source_query builds that query from the catalog of parts, measures,
+ * faults and dimensions and from the columns that the bound relations have.
+ * Its parameters are
+ *	 $1 boundaries of flows (instants)	 $2 the same as days   $3 instants of stocks
+ *	 $4 the instant taken as now
+ * and, as dictionaries (NULL where the source is not bound),
+ *	 $5 currency: rate		 $6 account		$7 rep		$8 stage	   $9 lead: created_at
+ *	 $10 opportunity: members	 $11 opportunity: state	 $12 lead: first won deal
+ * A dictionary stands in the query as (SELECT $n), which is evaluated once.
+ */
+CREATE TYPE @extschema@.kpi_bad_rows AS (reason text, bad_rows bigint, keys text[]);
+COMMENT ON TYPE @extschema@.kpi_bad_rows IS 'bad rows of one source for one reason: how many and the smallest of their keys';
+
+CREATE TYPE @extschema@.kpi_reading AS (source text, part text, cube @extschema@.kpi_cube,
+										rates @extschema@.kpi_dictionary, bad_rows @extschema@.kpi_bad_rows[]);
+COMMENT ON TYPE @extschema@.kpi_reading IS
+'what reading a source gave: for each part its cube; for the source as a whole (part NULL) the bad rows and, from exchange_rate, the rates';
+
+CREATE FUNCTION @extschema@.kpi_usable_columns()
+	RETURNS TABLE (source text, column_name text, kind text, type text)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT s.source, b.column_name, coalesce(c.kind, 'text'), b.type
+	  FROM @extschema@.kpi_source s
+	  CROSS JOIN LATERAL @extschema@.kpi_bound_columns(s.source, @extschema@.kpi_source_relation(s.source)) b
+	  LEFT JOIN @extschema@.kpi_source_column c ON c.source = s.source AND c.column_name = b.column_name
+	 WHERE b.status = 'ok'
+		OR b.status = 'can serve as a dimension'
+		   AND b.column_name IN (SELECT unnest(d.parts) FROM @extschema@.kpi_dimension d);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_usable_columns() IS
+'the columns of the bound relations that are read: those of the contract and the text columns that are dimensions';
+
+CREATE FUNCTION @extschema@.kpi_source_select(source text) RETURNS text
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	relation regclass := @extschema@.kpi_source_relation(source);
+	zone text := @extschema@.kpi_setting('time_zone');
+BEGIN
+	IF relation IS NULL THEN
+		RAISE EXCEPTION 'source "%" is not bound to an existing table or view', source
+			USING ERRCODE = 'undefined_table',
+				  DETAIL = coalesce((SELECT format('It was bound to %I.%I.', s.relation_schema, s.relation_name)
+									   FROM @extschema@.kpi_source s WHERE s.source = kpi_source_select.source),
+									'It is not bound.'),
+				  HINT = format('Use kpi_bind(%L, ...).', source);
+	END IF;
+	RETURN (
+		SELECT format('SELECT %s FROM %s r', string_agg(
+				CASE WHEN u.column_name IS NULL THEN format('NULL::%s AS %I', CASE c.kind
+						WHEN 'instant' THEN 'timestamptz' WHEN 'number' THEN 'numeric' WHEN 'integer' THEN 'bigint'
+						WHEN 'boolean' THEN 'boolean' ELSE 'text' END, c.column_name)
+					 WHEN u.kind = 'instant' AND u.type = 'date' THEN
+						format('(r.%1$I::timestamp AT TIME ZONE %2$L) AS %1$I, r.%1$I AS %3$I', u.column_name, zone, u.column_name || '_day')
+					 WHEN u.kind = 'instant' THEN format('r.%1$I::timestamptz AS %1$I', u.column_name)
+					 WHEN u.kind = 'number' AND u.type IN ('double precision', 'real') THEN format('r.%1$I::text::numeric AS %1$I', u.column_name)
+					 WHEN u.kind = 'number' THEN format('r.%1$I::numeric AS %1$I', u.column_name)
+					 WHEN u.kind = 'integer' THEN format('r.%1$I::bigint AS %1$I', u.column_name)
+					 WHEN u.kind = 'boolean' THEN format('r.%1$I AS %1$I', u.column_name)
+					 ELSE format('r.%1$I::text AS %1$I', u.column_name) END, ', ' ORDER BY c."position", u.column_name), relation)
+		  FROM (SELECT * FROM @extschema@.kpi_source_column c WHERE c.source = kpi_source_select.source) c
+		  FULL JOIN (SELECT * FROM @extschema@.kpi_usable_columns() u WHERE u.source = kpi_source_select.source) u
+			ON u.column_name = c.column_name);
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_source_select(text) IS
+'the text of a query that reads a bound source with every column of its contract: ids as text, instants as timestamptz (a date as its local midnight, and as it is under name_day), numbers as numeric, missing columns as NULL';
+
+/*
+ * The text attributes that a dictionary of account, rep or opportunity holds:
+ * the base dimensions that have a column there.  A rep's region is not one: it
+ * is never the region of what the rep sold.
+ */
+CREATE FUNCTION @extschema@.kpi_dictionary_attributes(source text, columns text[]) RETURNS text[]
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	attributes text[];
+BEGIN
+	SELECT CASE source WHEN 'opportunity' THEN '{rep_id,account_id}'::text[] ELSE '{}' END || array_agg(d.part ORDER BY d.part)
+	  INTO attributes
+	  FROM (SELECT DISTINCT unnest(parts) AS part FROM @extschema@.kpi_dimension) d
+	 WHERE source || '.' || d.part = ANY (columns)
+	   AND NOT (source = 'rep' AND d.part = 'region') AND d.part NOT IN ('stage', 'kind');
+	IF cardinality(attributes) > 10 THEN
+		RAISE EXCEPTION 'too many dimensions come from source "%"', source
+			USING ERRCODE = 'program_limit_exceeded',
+				  DETAIL = format('It can serve 10 columns, not %s: %s.', cardinality(attributes), array_to_string(attributes, ', '));
+	END IF;
+	RETURN coalesce(attributes, '{}');
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_dictionary_attributes(text, text[]) IS
+'what the dictionary of a source holds, in order; columns: the usable ones as source.column';
+
+/*
+ * The member of a base dimension to which a row belongs: the row's own column
+ * first, else the opportunity's, else the account's, else the rep's, as valid
+ * at the instant "at"; NULL when the bound columns cannot tell.
+ */
+CREATE FUNCTION @extschema@.kpi_member_expression(source text, base text, at text, columns text[]) RETURNS text
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	own text := CASE base WHEN 'rep' THEN 'rep_id' WHEN 'account' THEN 'account_id' ELSE base END;
+	deal text[] := @extschema@.kpi_dictionary_attributes('opportunity', columns);
+	chain text[] := '{}';
+	key text;
+	holder record;
+BEGIN
+	IF source = 'rep' THEN
+		RETURN CASE WHEN base = 'rep' THEN 'id' WHEN base <> 'region' AND 'rep.' || base = ANY (columns) THEN base END;
+	END IF;
+	IF source || '.' || own = ANY (columns) THEN
+		chain := chain || format('nullif(%I, '''')', own);
+	END IF;
+	IF source || '.opportunity_id' = ANY (columns) AND 'opportunity.' || own = ANY (columns) AND base NOT IN ('stage', 'kind') THEN
+		chain := chain || format('@extschema@.kpi_lookup((SELECT $10), opportunity_id, %s, %s)', array_position(deal, own), 'NULL::timestamptz');
+	END IF;
+	IF base NOT IN ('rep', 'account', 'stage', 'kind') THEN
+		FOR holder IN SELECT * FROM (VALUES ('account', 'account', 6), ('rep', 'rep', 7)) v(source, key, parameter) LOOP
+			IF holder.source || '.' || base = ANY (columns) AND NOT (holder.source = 'rep' AND base = 'region') THEN
+				key := @extschema@.kpi_member_expression(source, holder.key, at, columns);
+				IF key IS NOT NULL THEN
+					chain := chain || format('@extschema@.kpi_lookup((SELECT $%s), %s, %s, %s)', holder.parameter, key,
+							array_position(@extschema@.kpi_dictionary_attributes(holder.source, columns), base), at);
+				END IF;
+			END IF;
+		END LOOP;
+	END IF;
+	RETURN CASE cardinality(chain) WHEN 0 THEN NULL WHEN 1 THEN chain[1]
+		   ELSE format('coalesce(%s)', array_to_string(chain, ', ')) END;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_member_expression(text, text, text, text[]) IS
+'SQL text for the member of a base dimension that a row of the source belongs to at an instant; NULL when the bound columns cannot tell';
+
+CREATE FUNCTION @extschema@.kpi_rate(rates @extschema@.kpi_dictionary, currency text, at timestamptz) RETURNS numeric
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN @extschema@.kpi_lookup_first(rates, currency) <= at
+				THEN @extschema@.kpi_lookup(rates, currency, 1, at)::numeric END;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_rate(@extschema@.kpi_dictionary, text, timestamptz) IS
+'reporting currency for one unit of a currency at an instant; NULL before the first known rate: never a guess';
+
+/* Microseconds from first contact to closing; whole local days when either end is a date. */
+CREATE FUNCTION @extschema@.kpi_elapsed(contact_column text, contact text, columns text[]) RETURNS text
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT CASE WHEN contact_column || ':date' = ANY (columns) OR 'opportunity.closed_at:date' = ANY (columns)
+		THEN format('((closed_at AT TIME ZONE %1$L)::date - (%2$s AT TIME ZONE %1$L)::date) * 86400000000',
+					@extschema@.kpi_setting('time_zone'), contact)
+		ELSE format('(extract(epoch FROM closed_at - %s) * 1000000)::bigint', contact) END;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_elapsed(text, text, text[]) IS
+'SQL text for the microseconds between a first contact and closed_at: whole days of the reporting zone when either column is a date';
+
+/* Fills the placeholders of a part's, measure's or fault's expression. */
+CREATE FUNCTION @extschema@.kpi_fill_in(template text, source text, at text, columns text[]) RETURNS text
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	filled text := regexp_replace(template, '\{infinite (\w+)\}', '(\1 > ''-Infinity'' AND \1 < ''Infinity'') IS FALSE', 'g');
+	stage_probability text := '@extschema@.kpi_lookup((SELECT $8), stage, 1, NULL::timestamptz)::numeric';
+	lead_created text := '@extschema@.kpi_lookup((SELECT $9), lead_id, 1, NULL::timestamptz)::timestamptz';
+	placeholder record;
+BEGIN
+	FOR placeholder IN SELECT * FROM (VALUES
+		('{cycle}', 'CASE WHEN {cycle_raw} >= 0 THEN {cycle_raw} END'),
+		('{cycle_raw}', format('CASE WHEN first_contact_at IS NOT NULL THEN %s WHEN %s IS NOT NULL THEN %s ELSE %s END',
+			@extschema@.kpi_elapsed('opportunity.first_contact_at', 'first_contact_at', columns), lead_created,
+			@extschema@.kpi_elapsed('lead.created_at', lead_created, columns),
+			@extschema@.kpi_elapsed('opportunity.created_at', 'created_at', columns))),
+		('{converted_at}', 'coalesce(converted_at, @extschema@.kpi_lookup_first((SELECT $12), id))'),
+		('{deal_amount}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 1, NULL::timestamptz)::numeric'),
+		('{closed_at}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 4, NULL::timestamptz)::timestamptz'),
+		('{deal_won}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 5, NULL::timestamptz) = ''won'''),
+		('{known_deal}', CASE WHEN 'opportunity.id' = ANY (columns)
+			THEN '@extschema@.kpi_knows((SELECT $11), opportunity_id)' ELSE 'true' END),
+		('{is_open_stage}', 'coalesce(@extschema@.kpi_lookup((SELECT $8), stage, 2, NULL::timestamptz), ''open'') = ''open'''),
+		('{probability}', CASE source WHEN 'opportunity_history'
+			THEN 'CASE WHEN probability IS NULL THEN coalesce(CASE WHEN valid_to IS NULL THEN '
+				 '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 3, NULL::timestamptz)::numeric END, ' || stage_probability ||
+				 ') WHEN probability BETWEEN 0 AND 1 THEN probability END'
+			ELSE 'CASE WHEN probability IS NULL THEN ' || stage_probability || ' WHEN probability BETWEEN 0 AND 1 THEN probability END' END),
+		('{done}', 'coalesce(status, ''done'') = ''done'''),
+		('{outbound}', 'coalesce(direction, ''out'') = ''out'''),
+		('{rep_days}', format('greatest(0, least(hi, (least(active_to, valid_to) AT TIME ZONE %1$L)::date)'
+							  ' - greatest(lo, (greatest(active_from, valid_from) AT TIME ZONE %1$L)::date))::numeric',
+							  @extschema@.kpi_setting('time_zone')))
+		) v(name, value)
+	LOOP
+		filled := replace(filled, placeholder.name, '(' || placeholder.value || ')');
+	END LOOP;
+	RETURN regexp_replace(filled, '\{(amount|direct_cost)\}', CASE WHEN source || '.currency' = ANY (columns)
+		THEN format('(CASE WHEN currency IS NULL OR currency = %L THEN \1 ELSE \1 * @extschema@.kpi_rate((SELECT $5), currency, %s) END)',
+					@extschema@.kpi_setting('currency'), at)
+		ELSE '\1' END, 'g');
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_fill_in(text, text, text, text[]) IS
+'an expression of kpi_part, kpi_measure or kpi_fault with its placeholders replaced; at: SQL text of the instant whose exchange rate applies';
+
+CREATE FUNCTION @extschema@.kpi_source_key(source text, columns text[]) RETURNS text
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT CASE source
+		WHEN 'exchange_rate' THEN 'currency || '' '' || (valid_on AT TIME ZONE ' || quote_literal(@extschema@.kpi_setting('time_zone')) || ')::date'
+		WHEN 'stage' THEN 'name'
+		WHEN 'sale' THEN CASE WHEN 'sale.line_id' = ANY (columns) THEN 'coalesce(line_id, sale_id)' ELSE 'sale_id' END
+		WHEN 'opportunity_history' THEN 'opportunity_id'
+		WHEN 'activity' THEN CASE WHEN 'activity.id' = ANY (columns) THEN 'id' ELSE 'happened_at::text' END
+		ELSE 'id' END;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_source_key(text, text[]) IS
+'SQL text for what names a row of the source in the problem list';
+
+/* The dictionaries that reading a source gives, as select-list entries. */
+CREATE FUNCTION @extschema@.kpi_dictionary_expressions(source text, columns text[]) RETURNS text[]
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	attributes text := (SELECT string_agg(coalesce(quote_ident(a.name), 'NULL::text'), ', ' ORDER BY n)
+						  FROM generate_series(1, 10) n
+						  LEFT JOIN unnest(@extschema@.kpi_dictionary_attributes(source, columns)) WITH ORDINALITY a(name, n) USING (n));
+BEGIN
+	RETURN CASE source
+		WHEN 'exchange_rate' THEN ARRAY[$q$@extschema@.kpi_dictionary(currency, valid_on, NULL, rate::text, NULL)
+			FILTER (WHERE rate > 0 AND rate < 'Infinity' AND valid_on IS NOT NULL)$q$]
+		WHEN 'stage' THEN ARRAY[$q$@extschema@.kpi_dictionary(name, NULL, NULL,
+			CASE WHEN probability BETWEEN 0 AND 1 THEN probability::text END,
+			CASE WHEN is_won THEN 'won' WHEN is_lost THEN 'lost' ELSE 'open' END)$q$]
+		WHEN 'account' THEN ARRAY[format('@extschema@.kpi_dictionary(id, valid_from, valid_to, %s)', attributes)]
+		WHEN 'rep' THEN ARRAY[format('@extschema@.kpi_dictionary(id, valid_from, valid_to, %s) FILTER (WHERE lo = $2[1])', attributes)]
+		WHEN 'opportunity' THEN ARRAY[
+			format('@extschema@.kpi_dictionary(id, NULL, NULL, %s)', attributes),
+			$q$@extschema@.kpi_dictionary(id, NULL, NULL, CASE WHEN amount > '-Infinity' AND amount < 'Infinity' THEN amount::text END, currency,
+				CASE WHEN probability BETWEEN 0 AND 1 THEN probability::text END,
+				CASE WHEN status <> 'open' THEN closed_at::text END, status, NULL, NULL, NULL, NULL, NULL)$q$,
+			$q$@extschema@.kpi_dictionary(lead_id, closed_at, NULL, NULL, NULL) FILTER (WHERE status = 'won' AND closed_at IS NOT NULL)$q$]
+		ELSE '{}' END;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_dictionary_expressions(text, text[]) IS
+'SQL texts of the dictionaries that a query over the source makes for the queries after it';
+
+/* The measures of a part in the order of their slots. */
+CREATE FUNCTION @extschema@.kpi_slots(source text, part text)
+	RETURNS TABLE (measure text, slot text, n integer, expression text)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT m.measure, m.slot, (row_number() OVER (PARTITION BY m.slot ORDER BY m."position"))::integer, m.expression
+	  FROM @extschema@.kpi_measure m
+	 WHERE m.source = kpi_slots.source AND m.part = kpi_slots.part
+	 ORDER BY m."position";
+END;
+COMMENT ON FUNCTION @extschema@.kpi_slots(text, text) IS
+'the measures of a part and which count, sum, distinct ... of its cube each is';
+
+/*
+ * The dimensions that rows of a source can be put into, each with its parts.
+ * A stage belongs to what is open; nothing else is counted by stage.
+ */
+CREATE FUNCTION @extschema@.kpi_part_dimensions(source text, part text, columns text[], wanted text[])
+	RETURNS TABLE (dimension text, parts text[])
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT d.dimension, d.parts
+	  FROM @extschema@.kpi_dimension d
+	 WHERE (wanted IS NULL OR d.dimension = ANY (wanted))
+	   AND (NOT 'stage' = ANY (d.parts) OR part IN ('open', 'closing'))
+	   AND NOT EXISTS (SELECT FROM unnest(d.parts) p(base)
+						WHERE @extschema@.kpi_member_expression(kpi_part_dimensions.source, p.base, '', columns) IS NULL)
+	 ORDER BY d.dimension;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_part_dimensions(text, text, text[], text[]) IS
+'the dimensions (of those wanted; NULL: all) that the bound columns allow for a part';
+
+CREATE FUNCTION @extschema@.kpi_cube_expression(source text, part text, columns text[], wanted text[], spoilt text) RETURNS text
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	p @extschema@.kpi_part;
+	at text;
+	by_day boolean;
+	currency text := @extschema@.kpi_part_currency(source, part, columns);
+	bases text[];
+	shape text;
+	slots integer[];
+	arguments text;
+	unknown_rate text;
+BEGIN
+	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_cube_expression.source AND k.part = kpi_cube_expression.part;
+	at := @extschema@.kpi_part_instant(source, part, columns);
+	by_day := p.kind = 'roster' OR p.kind = 'flow' AND source || '.' || p.starts || ':date' = ANY (columns);
+
+	SELECT array_agg(DISTINCT b.base ORDER BY b.base) INTO bases
+	  FROM @extschema@.kpi_part_dimensions(source, part, columns, wanted) d, unnest(d.parts) b(base);
+	IF cardinality(bases) > 9 THEN
+		RAISE EXCEPTION 'too many dimensions for source "%"', source
+			USING ERRCODE = 'program_limit_exceeded',
+				  DETAIL = format('It can serve 9 base dimensions, not %s: %s.', cardinality(bases), array_to_string(bases, ', '));
+	END IF;
+
+	/* In a stock of money the currency is key 10 of every dimension: each boundary has its own rate. */
+	SELECT string_agg(concat_ws('=', d.dimension, nullif(concat_ws(',', (
+				SELECT string_agg(array_position(bases, b.base)::text, ',' ORDER BY b.n) FROM unnest(d.parts) WITH ORDINALITY b(base, n)),
+				CASE WHEN p.kind = 'stock' AND currency IS NOT NULL THEN '10' END), '')), ';' ORDER BY d.dimension)
+	  INTO shape FROM @extschema@.kpi_part_dimensions(source, part, columns, wanted) d;
+	SELECT array_agg((SELECT count(*) FROM @extschema@.kpi_slots(source, part) s WHERE s.slot = k.slot) ORDER BY k.n) INTO slots
+	  FROM unnest('{count,sum,distinct,first,duration}'::text[]) WITH ORDINALITY k(slot, n);
+	shape := shape || format(' / c=%s m=%s', slots[1], slots[2])
+		|| CASE p.kind WHEN 'stock' THEN '' ELSE format(' e=%s f=%s d=%s', slots[3], slots[4], slots[5]) END;
+
+	SELECT string_agg(coalesce(k.value, format('NULL::%s', k.type)), ', ' ORDER BY k.position, k.n) INTO arguments
+	  FROM (SELECT 1 AS position, n, 'text' AS type,
+				   CASE WHEN n = 10 AND p.kind = 'stock' AND currency IS NOT NULL
+						THEN format('nullif(%s, %L)', currency, @extschema@.kpi_setting('currency'))
+						ELSE @extschema@.kpi_member_expression(source, bases[n], at, columns) END AS value
+			  FROM generate_series(1, 10) n
+			UNION ALL
+			SELECT a.position, g.n, a.type, @extschema@.kpi_fill_in(s.expression, source, at, columns)
+			  FROM (VALUES (2, 'count', 'boolean', CASE p.kind WHEN 'stock' THEN 4 ELSE 10 END),
+						   (3, 'sum', 'numeric', CASE p.kind WHEN 'stock' THEN 4 ELSE 6 END),
+						   (4, 'distinct', 'text', 2), (5, 'first', 'text', 1), (6, 'first_flagged', 'boolean', 1),
+						   (7, 'duration', 'bigint', 1)) a(position, slot, type, size)
+			  CROSS JOIN LATERAL generate_series(1, a.size) g(n)
+			  LEFT JOIN @extschema@.kpi_slots(source, part) s ON s.slot = a.slot AND s.n = g.n
+			 WHERE p.kind <> 'stock' OR a.position <= 3) k;
+
+	unknown_rate := @extschema@.kpi_unknown_rate(source, part, columns);
+	RETURN format('@extschema@.%s, %L, %s, %s) FILTER (WHERE (%s)%s%s)',
+		CASE WHEN p.kind = 'stock' THEN 'kpi_stock(' || CASE WHEN p.starts = 'NULL' THEN 'ARRAY[$4]' ELSE '$3' END
+			 WHEN by_day THEN 'kpi_cube($2' ELSE 'kpi_cube($1' END,
+		shape,
+		CASE WHEN p.kind = 'stock' THEN format('(%s)::timestamptz, (%s)::timestamptz', @extschema@.kpi_fill_in(p.starts, source, at, columns),
+											   @extschema@.kpi_fill_in(p.ends, source, at, columns))
+			 WHEN p.kind = 'roster' THEN 'lo' WHEN by_day THEN p.starts || '_day' ELSE at END,
+		arguments,
+		@extschema@.kpi_fill_in(p.condition, source, at, columns),
+		coalesce(' AND (' || spoilt || ') IS NOT TRUE', ''),
+		coalesce(' AND (' || unknown_rate || ') IS NOT TRUE', ''));
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_cube_expression(text, text, text[], text[], text) IS
+'SQL text of the aggregate that fills the cube of a part; spoilt: condition under which a row is left out';
+
+CREATE FUNCTION @extschema@.kpi_part_instant(source text, part text, columns text[]) RETURNS text
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT CASE WHEN p.starts = 'NULL' THEN '$4'
+				ELSE @extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns) END
+	  FROM @extschema@.kpi_part p
+	 WHERE p.source = kpi_part_instant.source AND p.part = kpi_part_instant.part;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_part_instant(text, text, text[]) IS
+'SQL text of the instant at which a row''s members and exchange rate are looked up';
+
+CREATE FUNCTION @extschema@.kpi_part_currency(source text, part text, columns text[]) RETURNS text
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT CASE WHEN NOT EXISTS (SELECT FROM @extschema@.kpi_measure m
+								  WHERE m.source = kpi_part_currency.source AND m.part = kpi_part_currency.part AND m.unit = 'money') THEN NULL
+				WHEN source || '.currency' = ANY (columns) THEN 'currency'
+				WHEN source = 'opportunity_history' AND 'opportunity.currency' = ANY (columns)
+				THEN '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 2, NULL::timestamptz)' END;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_part_currency(text, text, text[]) IS
+'SQL text of the currency of a part''s amounts; NULL when they are all in the reporting currency';
+
+CREATE FUNCTION @extschema@.kpi_unknown_rate(source text, part text, columns text[]) RETURNS text
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT format('%1$s <> %2$L AND %3$s IS NOT NULL AND @extschema@.kpi_rate((SELECT $5), %1$s, %3$s) IS NULL AND (%4$s)',
+				  @extschema@.kpi_part_currency(source, part, columns), @extschema@.kpi_setting('currency'),
+				  i.instant, @extschema@.kpi_fill_in(p.condition, p.source, i.instant, columns))
+	  FROM @extschema@.kpi_part p, LATERAL (SELECT @extschema@.kpi_part_instant(p.source, p.part, columns) AS instant) i
+	 WHERE p.source = kpi_unknown_rate.source AND p.part = kpi_unknown_rate.part
+	   AND @extschema@.kpi_part_currency(source, part, columns) IS NOT NULL;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_unknown_rate(text, text, text[]) IS
+'SQL text of the condition that a row''s amount is in a currency without a rate at its instant; NULL when there is only one currency';
+
+/* The parts that are read: pipeline stocks come from the history where there is one. */
+CREATE FUNCTION @extschema@.kpi_parts_to_read(source text, wanted text[]) RETURNS text[]
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT coalesce(array_agg(p.part ORDER BY p.part), '{}')
+	  FROM @extschema@.kpi_part p
+	 WHERE p.source = kpi_parts_to_read.source
+	   AND (wanted IS NULL OR p.part = ANY (wanted))
+	   AND NOT (p.source = 'opportunity' AND p.part = 'open'
+				AND @extschema@.kpi_source_relation('opportunity_history') IS NOT NULL);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_parts_to_read(text, text[]) IS
+'the parts of a source that a snapshot reads, of those wanted (NULL: all)';
+
+CREATE FUNCTION @extschema@.kpi_source_query(source text, columns text[], wanted_parts text[] DEFAULT NULL, wanted_dimensions text[] DEFAULT NULL) RETURNS text
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	part text;
+	cubes text[] := '{}';
+	bad text[];
+	dictionaries text[] := @extschema@.kpi_dictionary_expressions(source, columns);
+	is_roster boolean := source = 'rep';
+BEGIN
+	FOREACH part IN ARRAY @extschema@.kpi_parts_to_read(source, wanted_parts) LOOP
+		cubes := cubes || @extschema@.kpi_cube_expression(source, part, columns, wanted_dimensions, (
+			SELECT string_agg('(' || @extschema@.kpi_fill_in(f.condition, source, 'NULL::timestamptz', columns) || ')', ' OR ' ORDER BY f.reason)
+			  FROM @extschema@.kpi_fault f
+			 WHERE f.source = kpi_source_query.source AND part = ANY (f.spoils)));
+	END LOOP;
+
+	/* The roster joins each rep with every stretch of days; a bad row counts once. */
+	SELECT array_agg(format('ROW(%L, count(*) FILTER (WHERE %s), @extschema@.kpi_smallest(%s) FILTER (WHERE %2$s))::@extschema@.kpi_bad_rows',
+							f.reason, CASE WHEN is_roster THEN 'lo = $2[1] AND ' ELSE '' END || '(' || f.condition || ')',
+							@extschema@.kpi_source_key(source, columns)) ORDER BY f.reason) INTO bad
+	  FROM (SELECT reason, @extschema@.kpi_fill_in(condition, kpi_source_query.source, 'NULL::timestamptz', columns) AS condition
+			  FROM @extschema@.kpi_fault k WHERE k.source = kpi_source_query.source
+			UNION ALL
+			SELECT 'no exchange rate', string_agg('(' || r.condition || ')', ' OR ')
+			  FROM unnest(@extschema@.kpi_parts_to_read(source, wanted_parts)) p(part),
+				   LATERAL (SELECT @extschema@.kpi_unknown_rate(source, p.part, columns) AS condition) r
+			 WHERE r.condition IS NOT NULL HAVING count(*) > 0) f;
+
+	RETURN format(E'SELECT ARRAY[%s]::@extschema@.kpi_cube[],\n ARRAY[%s]::@extschema@.kpi_bad_rows[],\n %s, %s, %s, count(*)\n FROM (%s) s%s',
+		array_to_string(cubes, E',\n '), array_to_string(bad, E',\n '),
+		coalesce(dictionaries[1], 'NULL'), coalesce(dictionaries[2], 'NULL'), coalesce(dictionaries[3], 'NULL'),
+		@extschema@.kpi_source_select(source),
+		CASE WHEN is_roster THEN ', unnest($2[:cardinality($2) - 1], $2[2:]) a(lo, hi)' ELSE '' END);
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_source_query(text, text[], text[], text[]) IS
+'SQL text of the one query that reads a source: cubes of its parts, bad rows, dictionaries, number of rows';
+
+/*
+ * Reads the sources, all as of the snapshot of the calling statement: being
+ * STABLE, this function and its queries see one moment, also when a writer
+ * commits in between.
+ */
+CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[], wanted_dimensions text[],
+											 bounds timestamptz[], days date[], instants timestamptz[], as_of timestamptz)
+	RETURNS SETOF @extschema@.kpi_reading
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET datestyle = 'ISO, YMD'
+	SET extra_float_digits = 1
+AS $$
+DECLARE
+	name text;
+	n integer := 0;
+	began timestamptz;
+	columns text[];
+	cubes @extschema@.kpi_cube[];
+	bad @extschema@.kpi_bad_rows[];
+	first_dictionary @extschema@.kpi_dictionary;
+	second_dictionary @extschema@.kpi_dictionary;
+	third_dictionary @extschema@.kpi_dictionary;
+	rates @extschema@.kpi_dictionary;
+	accounts @extschema@.kpi_dictionary;
+	reps @extschema@.kpi_dictionary;
+	stages @extschema@.kpi_dictionary;
+	leads @extschema@.kpi_dictionary;
+	deals @extschema@.kpi_dictionary;
+	deal_states @extschema@.kpi_dictionary;
+	won_leads @extschema@.kpi_dictionary;
+	read_rows bigint;
+	message text;
+	detail text;
+	hint text;
+BEGIN
+	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
+	SELECT array_agg(u.source || '.' || u.column_name || e.suffix) INTO columns
+	  FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix);
+
+	/* First contact may be the lead's creation, and a lead's conversion the opportunity: leads are looked up first. */
+	IF 'opportunity.lead_id' = ANY (columns) AND 'lead.created_at' = ANY (columns) AND 'opportunity' = ANY (sources) THEN
+		EXECUTE format('SELECT @extschema@.kpi_dictionary(id, NULL, NULL, created_at::text, NULL) FROM (%s) s',
+					   @extschema@.kpi_source_select('lead')) INTO leads;
+	END IF;
+
+	FOREACH name IN ARRAY sources LOOP
+		n := n + 1;
+		began := clock_timestamp();
+		PERFORM set_config('application_name', format('kpi_snapshot: reading %s (%s of %s)', name, n, cardinality(sources)), true);
+		BEGIN
+			EXECUTE @extschema@.kpi_source_query(name, columns, wanted_parts, wanted_dimensions)
+			   INTO cubes, bad, first_dictionary, second_dictionary, third_dictionary, read_rows
+			  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads;
+		EXCEPTION WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+			RAISE EXCEPTION 'cannot read source "%" (%): %', name, @extschema@.kpi_source_relation(name), message
+				USING ERRCODE = SQLSTATE, DETAIL = detail, HINT = hint;
+		END;
+		CASE name
+			WHEN 'exchange_rate' THEN rates := first_dictionary;
+			WHEN 'account' THEN accounts := first_dictionary;
+			WHEN 'rep' THEN reps := first_dictionary;
+			WHEN 'stage' THEN stages := first_dictionary;
+			WHEN 'opportunity' THEN
+				deals := first_dictionary;
+				deal_states := second_dictionary;
+				won_leads := third_dictionary;
+			ELSE NULL;
+		END CASE;
+		RETURN QUERY
+			SELECT name, p.part, cubes[p.n], NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[]
+			  FROM unnest(@extschema@.kpi_parts_to_read(name, wanted_parts)) WITH ORDINALITY p(part, n)
+			UNION ALL
+			SELECT name, NULL, NULL, CASE name WHEN 'exchange_rate' THEN rates END, bad;
+		RAISE NOTICE '% (%): % rows, % ms', name, @extschema@.kpi_source_relation(name),
+			ltrim(to_char(read_rows, '999G999G999G990')), round(extract(epoch FROM clock_timestamp() - began) * 1000);
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], timestamptz[], date[], timestamptz[], timestamptz) IS
+'reads bound sources, each with one query, and returns the cube of each part and the bad rows of each source; application_name tells other sessions how far it is. Parts and dimensions: NULL for all. An error names the source';
+
+/* The bound sources in an order in which each finds the dictionaries it needs. */
+CREATE FUNCTION @extschema@.kpi_bound_sources() RETURNS text[]
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	bound text[];
+	source text;
+BEGIN
+	SELECT coalesce(array_agg(s.source ORDER BY o.n), '{}') INTO bound
+	  FROM @extschema@.kpi_source s
+	  JOIN unnest('{exchange_rate,stage,account,rep,opportunity,opportunity_history,sale,lead,quote,activity}'::text[]) WITH ORDINALITY o(source, n) USING (source);
+	FOREACH source IN ARRAY bound LOOP
+		IF @extschema@.kpi_source_relation(source) IS NULL THEN
+			PERFORM @extschema@.kpi_source_select(source);
+		END IF;
+		PERFORM @extschema@.kpi_require_columns(source, @extschema@.kpi_source_relation(source));
+	END LOOP;
+	IF cardinality(bound) = 0 THEN
+		RAISE EXCEPTION 'no source is bound'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Use kpi_bind(''sale'', ''my_table'') or kpi_bind_crm(''odoo'').';
+	END IF;
+	RETURN bound;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_bound_sources() IS
+'the sources bound, in reading order; raises when one can no longer be read as bound, naming source and columns';
+
+/* The columns of kpi_fact that are measures, in their order. */
+CREATE FUNCTION @extschema@.kpi_fact_measures() RETURNS TABLE (measure text, type text)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)
+	  FROM pg_catalog.pg_attribute a
+	 WHERE a.attrelid = '@extschema@.kpi_fact'::regclass AND NOT a.attisdropped
+	   AND a.attname IN (SELECT m.measure FROM @extschema@.kpi_measure m)
+	 ORDER BY a.attnum;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_fact_measures() IS 'the measure columns of kpi_fact and their types, in order';
+
+/*
+ * SQL text that turns the cube number n into rows of (period number,
+ * dimension, member, measures).  A stock of money comes by currency, the last
+ * part of each member, and is converted at the rate of its instant.
+ */
+CREATE FUNCTION @extschema@.kpi_cells_query(n integer, source text, part text, columns text[]) RETURNS text
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	p @extschema@.kpi_part;
+	by_currency boolean := @extschema@.kpi_part_currency(source, part, columns) IS NOT NULL;
+	measures text;
+BEGIN
+	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_cells_query.source AND k.part = kpi_cells_query.part;
+	by_currency := by_currency AND p.kind = 'stock';
+
+	SELECT string_agg(CASE WHEN s.slot IS NULL THEN format('NULL::%s', m.type)
+						   WHEN s.slot = 'duration' THEN 'c.durations'
+						   WHEN s.slot = 'sum' AND by_currency THEN format('c.sums[%s] * x.rate', s.n)
+						   ELSE format('c.%s[%s]%s', CASE s.slot WHEN 'count' THEN 'counts' WHEN 'sum' THEN 'sums'
+								WHEN 'distinct' THEN 'distincts' WHEN 'first' THEN 'firsts' ELSE 'firsts_flagged' END, s.n,
+								CASE WHEN s.slot = 'sum' AND m.type = 'bigint' THEN '::bigint' ELSE '' END)
+					  END || ' AS ' || quote_ident(m.measure), ', ' ORDER BY m.n) INTO measures
+	  FROM (SELECT f.*, row_number() OVER () AS n FROM @extschema@.kpi_fact_measures() f) m
+	  LEFT JOIN @extschema@.kpi_slots(source, part) s USING (measure);
+
+	RETURN format('SELECT c.period, c.dimension, @extschema@.kpi_member(%s) AS member, %s FROM @extschema@.kpi_cells(($1)[%s], %s) c%s',
+		CASE WHEN by_currency THEN 'c.members[:cardinality(c.members) - 1]' ELSE 'c.members' END,
+		measures, n,
+		CASE WHEN p.kind <> 'stock' THEN '$2, $3' WHEN p.starts = 'NULL' THEN '$5, $5' ELSE '$4, $4' END,
+		CASE WHEN by_currency THEN
+			', LATERAL (SELECT CASE c.members[cardinality(c.members)] WHEN ''(none)'' THEN 1'
+			' ELSE @extschema@.kpi_rate($6, c.members[cardinality(c.members)], ($7)[c.period]) END AS rate) x' ELSE '' END);
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_cells_query(integer, text, text, text[]) IS
+'SQL text that turns a cube into rows of period number, dimension, member and measures';
+
+/*
+ * SQL text that writes the facts: new versions of what changed, after closing
+ * the versions they replace (and those of members that no longer have any).
+ */
+CREATE FUNCTION @extschema@.kpi_write_query(cells text) RETURNS text
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT replace(replace(replace(replace(replace(replace($q$
+WITH raw AS (
+	%cells%
+), cell AS MATERIALIZED (
+	SELECT period AS n, dimension, member, %summed%
+	  FROM raw GROUP BY period, dimension, member
+), p AS (
+	SELECT * FROM unnest($8::text[], $9::date[], $10::date[], $11::boolean[], $12::integer[])
+		WITH ORDINALITY p(grain, period, period_end, is_complete, days, n)
+), blank AS (
+	SELECT d.dimension, @extschema@.kpi_blank_member(d.dimension) AS member FROM @extschema@.kpi_dimension d
+), new AS MATERIALIZED (
+	SELECT p.grain, p.period, p.period_end, c.dimension, c.member, p.is_complete, p.days, %filled%
+	  FROM cell c
+	  JOIN p USING (n)
+	  JOIN blank k USING (dimension)
+	  JOIN cell b ON b.n = c.n AND b.dimension = c.dimension AND b.member = k.member
+), old AS MATERIALIZED (
+	SELECT f.* FROM @extschema@.kpi_fact f
+	 WHERE f.superseded_at IS NULL
+	   AND f.dimension IN (SELECT dimension FROM blank)
+	   AND ((f.grain, f.period) IN (SELECT grain, period FROM p)
+			OR f.grain LIKE '%\_cut' AND f.grain IN (SELECT grain || '_cut' FROM p))
+), delta AS MATERIALIZED (
+	SELECT o.grain AS old_grain, o.period AS old_period, o.dimension AS old_dimension, o.member AS old_member, o.recorded_at AS old_recorded_at, n.*
+	  FROM new n FULL JOIN old o USING (grain, period, dimension, member)
+	 WHERE n.grain IS NULL OR o.grain IS NULL
+		OR (n.period_end, n.is_complete, n.days, %n.all%) IS DISTINCT FROM (o.period_end, o.is_complete, o.days, %o.all%)
+), closed AS (
+	UPDATE @extschema@.kpi_fact f SET superseded_at = $13
+	  FROM delta d
+	 WHERE f.grain = d.old_grain AND f.period = d.old_period AND f.dimension = d.old_dimension AND f.member = d.old_member
+	   AND f.recorded_at = d.old_recorded_at
+	RETURNING 1
+), written AS (
+	INSERT INTO @extschema@.kpi_fact (grain, period, period_end, dimension, member, recorded_at, run, is_complete, days, %all%)
+	SELECT d.grain, d.period, d.period_end, d.dimension, d.member, $13, $14, d.is_complete, d.days, %d.all%
+	  FROM delta d
+	 WHERE d.grain IS NOT NULL
+	   AND (SELECT count(*) FROM closed) >= 0	-- closes the old versions first
+	RETURNING 1
+)
+SELECT (SELECT count(*) FROM new), (SELECT count(*) FROM written), (SELECT count(*) FROM delta)$q$,
+		'%cells%', cells),
+		'%summed%', string_agg(CASE m.type WHEN 'bigint' THEN format('sum(%1$I)::bigint AS %1$I', m.measure)
+									  WHEN 'numeric' THEN format('sum(%1$I) AS %1$I', m.measure)
+									  ELSE format('@extschema@.kpi_rollup(%1$I) AS %1$I', m.measure) END, ', ')),
+		'%filled%', string_agg(format('coalesce(c.%1$I, CASE WHEN b.%1$I IS NOT NULL THEN %2$s END) AS %1$I', m.measure,
+									  CASE WHEN m.type IN ('bigint', 'numeric') THEN '0' ELSE '@extschema@.kpi_no_durations()' END), ', ')),
+		'%n.all%', string_agg(format('n.%I', m.measure), ', ')),
+		'%o.all%', string_agg(format('o.%I', m.measure), ', ')),
+		'%d.all%', string_agg(format('d.%I', m.measure), ', '))
+	  FROM @extschema@.kpi_fact_measures() m;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_write_query(text) IS
+'SQL text of the statement that compares new facts with the current ones and writes what changed; cells: SQL text that gives the new cells';
+
+CREATE FUNCTION @extschema@.kpi_take_snapshot(run bigint, from_day date, to_day date, as_of timestamptz,
+											  OUT periods integer, OUT facts bigint, OUT changed bigint, OUT problems bigint)
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+	SET row_security = off
+AS $$
+DECLARE
+	today date := @extschema@.kpi_day(as_of);
+	first_day date := coalesce(from_day, @extschema@.kpi_period_start('year',
+						(today - make_interval(years => @extschema@.kpi_setting('history_years')::integer))::date));
+	last_day date := least(coalesce(to_day, today), today);
+	sources text[] := @extschema@.kpi_bound_sources();
+	days date[];
+	bounds timestamptz[];
+	instants timestamptz[];
+	readings @extschema@.kpi_reading[];
+	columns text[];
+	cells text;
+	g record;
+BEGIN
+	IF first_day > last_day THEN
+		RAISE EXCEPTION 'from_day % must not be after to_day %', first_day, last_day
+			USING ERRCODE = 'invalid_parameter_value',
+				  DETAIL = format('Today is %s in the reporting time zone.', today);
+	END IF;
+
+	SELECT array_agg(d ORDER BY d) || CASE WHEN as_of = @extschema@.kpi_midnight(today) THEN today ELSE today + 1 END,
+		   array_agg(@extschema@.kpi_midnight(d) ORDER BY d) || as_of INTO days, bounds
+	  FROM (SELECT p.period AS d FROM @extschema@.kpi_periods(first_day, last_day, as_of) p
+			UNION SELECT p.period_end FROM @extschema@.kpi_periods(first_day, last_day, as_of) p) b
+	 WHERE @extschema@.kpi_midnight(d) < as_of;
+	SELECT array_agg(i ORDER BY i) INTO instants
+	  FROM (SELECT DISTINCT least(p.ends_at, as_of) AS i FROM @extschema@.kpi_periods(first_day, last_day, as_of) p) x;
+
+	SELECT array_agg(r) INTO readings
+	  FROM @extschema@.kpi_read_sources(sources, NULL, NULL, bounds, days, instants, as_of) r;
+
+	/* Without a from_day the facts begin with the first period that has data. */
+	IF from_day IS NULL THEN
+		SELECT coalesce(days[min(@extschema@.kpi_first_atom(r.cube))], today) INTO first_day
+		  FROM unnest(readings) r JOIN @extschema@.kpi_part p USING (source, part)
+		 WHERE p.kind = 'flow';
+	END IF;
+
+	SELECT array_agg(p.grain) AS grains, array_agg(p.period) AS starts, array_agg(p.period_end) AS ends,
+		   array_agg(p.is_complete) AS complete, array_agg(p.days) AS days,
+		   array_agg(array_position(bounds, p.starts_at)) AS first_atom,
+		   array_agg(array_position(bounds, least(p.ends_at, as_of)) - 1) AS last_atom,
+		   array_agg(array_position(instants, least(p.ends_at, as_of))) AS instant,
+		   array_agg(CASE WHEN p.ends_at >= as_of THEN 1 END) AS present,
+		   array_agg(least(p.ends_at, as_of)) AS at
+	  INTO g
+	  FROM @extschema@.kpi_periods(first_day, last_day, as_of) p;
+
+	SELECT array_agg(u.source || '.' || u.column_name) INTO columns FROM @extschema@.kpi_usable_columns() u;
+	SELECT string_agg(@extschema@.kpi_cells_query(r.n::integer, r.source, r.part, columns), E'\n\tUNION ALL\n\t') INTO cells
+	  FROM unnest(readings) WITH ORDINALITY r(source, part, cube, rates, bad_rows, n)
+	 WHERE r.part IS NOT NULL;
+
+	PERFORM set_config('application_name', 'kpi_snapshot: writing facts', true);
+	EXECUTE @extschema@.kpi_write_query(cells) INTO facts, changed, changed
+	  USING (SELECT array_agg(r.cube ORDER BY r.n) FROM unnest(readings) WITH ORDINALITY r(source, part, cube, rates, bad_rows, n)),
+			g.first_atom, g.last_atom, g.instant, g.present,
+			(SELECT r.rates FROM unnest(readings) r WHERE r.rates IS NOT NULL), g.at,
+			g.grains, g.starts, g.ends, g.complete, g.days, as_of, run;
+	periods := cardinality(g.grains);
+
+	INSERT INTO @extschema@.kpi_problem AS k (source, reason, bad_rows, keys, first_seen, run)
+	SELECT r.source, b.reason, b.bad_rows, b.keys, as_of, kpi_take_snapshot.run
+	  FROM unnest(readings) r, unnest(r.bad_rows) b
+	 WHERE b.bad_rows > 0
+	ON CONFLICT ON CONSTRAINT kpi_problem_pkey DO UPDATE
+	   SET bad_rows = excluded.bad_rows, keys = excluded.keys, run = excluded.run;
+	GET DIAGNOSTICS problems = ROW_COUNT;
+	DELETE FROM @extschema@.kpi_problem k WHERE k.run <> kpi_take_snapshot.run;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_take_snapshot(bigint, date, date, timestamptz) IS
+'reads all sources and writes what changed, as the given run; kpi_snapshot and kpi_refresh call it under their lock';
+
+CREATE FUNCTION @extschema@.kpi_try_lock() RETURNS boolean
+	LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT pg_catalog.pg_try_advisory_xact_lock('@extschema@.kpi_fact'::regclass::oid::integer, 7365);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_try_lock() IS
+'takes the lock that lets one snapshot run at a time, until the end of the transaction; false when another holds it';
+
+CREATE FUNCTION @extschema@.kpi_check_as_of(as_of timestamptz) RETURNS timestamptz
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	newest timestamptz := (SELECT max(r.as_of) FROM @extschema@.kpi_run r WHERE r.outcome = 'done');
+BEGIN
+	IF as_of > clock_timestamp() THEN
+		RAISE EXCEPTION 'as_of "%" lies in the future', as_of
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF as_of <= newest THEN
+		RAISE EXCEPTION 'as_of "%" must be after the last snapshot, which was taken as of "%"', as_of, newest
+			USING ERRCODE = 'invalid_parameter_value',
+				  DETAIL = 'What was reported at a time is never changed afterwards.';
+	END IF;
+	RETURN coalesce(as_of, clock_timestamp());
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_check_as_of(timestamptz) IS
+'the instant that a snapshot takes as now: the one given, or NULL for the clock; raises when it lies in the future or not after the last snapshot';
+
+CREATE FUNCTION @extschema@.kpi_snapshot(from_day date DEFAULT NULL, to_day date DEFAULT NULL, as_of timestamptz DEFAULT NULL)
+	RETURNS TABLE (run bigint, outcome text, periods integer, facts bigint, changed bigint, problems bigint, duration interval)
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	began timestamptz := clock_timestamp();
+	now_taken timestamptz;
+BEGIN
+	IF NOT @extschema@.kpi_try_lock() THEN
+		RAISE NOTICE 'another snapshot is running; this one steps aside';
+		outcome := 'skipped';
+		RETURN NEXT;
+		RETURN;
+	END IF;
+	now_taken := @extschema@.kpi_check_as_of(as_of);
+	INSERT INTO @extschema@.kpi_run (started_at, as_of, from_day, to_day, outcome)
+	VALUES (began, now_taken, kpi_snapshot.from_day, kpi_snapshot.to_day, 'running')
+	RETURNING kpi_run.run INTO run;
+
+	SELECT s.periods, s.facts, s.changed, s.problems INTO periods, facts, changed, problems
+	  FROM @extschema@.kpi_take_snapshot(run, from_day, to_day, now_taken) s;
+	outcome := 'done';
+	duration := clock_timestamp() - began;
+	UPDATE @extschema@.kpi_run r
+	   SET outcome = 'done', periods = kpi_snapshot.periods, facts = kpi_snapshot.facts, changed = kpi_snapshot.changed,
+		   problems = kpi_snapshot.problems, duration = kpi_snapshot.duration
+	 WHERE r.run = kpi_snapshot.run;
+	RETURN NEXT;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_snapshot(date, date, timestamptz) IS
+'reads all bound sources once and records the facts that changed, for the periods that overlap from_day to to_day (NULL: from the first data, to the running period). as_of: the instant taken as now. Returns one row; outcome "skipped" when another snapshot is running. Raises, leaving all as it was, when a source cannot be read';
+
+/*
+ * What a scheduler calls.  The run is visible as "running" while it works, and
+ * its outcome stays when it fails.  A procedure that commits can have no SET
+ * clause, so every name is qualified.
+ */
+CREATE PROCEDURE @extschema@.kpi_refresh()
+	LANGUAGE plpgsql
+AS $$
+DECLARE
+	this_run bigint;
+	taken timestamptz;
+	message text;
+	state text;
+BEGIN
+	IF NOT @extschema@.kpi_try_lock() THEN
+		RAISE NOTICE 'another snapshot is running; this one steps aside';
+		RETURN;
+	END IF;
+	INSERT INTO @extschema@.kpi_run (outcome) VALUES ('running') RETURNING run INTO this_run;
+	COMMIT;
+
+	IF NOT @extschema@.kpi_try_lock() THEN
+		RAISE NOTICE 'another snapshot is running; this one steps aside';
+		DELETE FROM @extschema@.kpi_run WHERE run OPERATOR(pg_catalog.=) this_run;
+		RETURN;
+	END IF;
+	BEGIN
+		taken := @extschema@.kpi_check_as_of(NULL);
+		UPDATE @extschema@.kpi_run r
+		   SET outcome = 'done', as_of = taken, periods = s.periods, facts = s.facts, changed = s.changed, problems = s.problems,
+			   duration = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.started_at
+		  FROM @extschema@.kpi_take_snapshot(this_run, NULL, NULL, taken) s
+		 WHERE r.run OPERATOR(pg_catalog.=) this_run;
+	EXCEPTION WHEN OTHERS OR query_canceled THEN
+		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
+		UPDATE @extschema@.kpi_run r
+		   SET outcome = 'failed', as_of = taken, error = message,
+			   duration = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.started_at
+		 WHERE r.run OPERATOR(pg_catalog.=) this_run;
+	END;
+	COMMIT;
+	IF message IS NOT NULL THEN
+		RAISE EXCEPTION '%', message USING ERRCODE = state;
+	END IF;
+END;
+$$;
+COMMENT ON PROCEDURE @extschema@.kpi_refresh() IS
+'takes the default snapshot and records the outcome, also of a failure, in kpi_run, then raises the error again; for schedulers';
+
+CREATE VIEW @extschema@.kpi_runs AS
+	SELECT r.run, r.started_at, r.as_of, r.from_day, r.to_day,
+		   CASE WHEN r.outcome = 'running' AND NOT EXISTS (
+					SELECT FROM pg_catalog.pg_locks l
+					 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+					   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+					   AND l.classid = '@extschema@.kpi_fact'::regclass AND l.objid = 7365 AND l.pid = r.pid)
+				THEN 'crashed' ELSE r.outcome END AS outcome,
+		   r.periods, r.facts, r.changed, r.problems, r.duration, r.error
+	  FROM @extschema@.kpi_run r;
+COMMENT ON VIEW @extschema@.kpi_runs IS
+'the runs of kpi_run; one that says "running" but no longer holds the lock has crashed';
+
+/* The open opportunities of this moment, from the sources. */
+CREATE FUNCTION @extschema@.kpi_open_now(dimension text)
+	RETURNS TABLE (parts text[], opportunities bigint, value numeric, weighted numeric)
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET client_min_messages = warning
+AS $$
+DECLARE
+	columns text[];
+	sources text[];
+	readings @extschema@.kpi_reading[];
+BEGIN
+	SELECT array_agg(s.source ORDER BY s.n) INTO sources
+	  FROM unnest(@extschema@.kpi_bound_sources()) WITH ORDINALITY s(source, n)
+	 WHERE s.source IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity', 'opportunity_history');
+	SELECT array_agg(r) INTO readings
+	  FROM @extschema@.kpi_read_sources(sources, '{open}', ARRAY[dimension], ARRAY[now() - interval '1 day', now()],
+										ARRAY[@extschema@.kpi_today(), @extschema@.kpi_today() + 1], ARRAY[now()], now()) r;
+	SELECT array_agg(u.source || '.' || u.column_name) INTO columns FROM @extschema@.kpi_usable_columns() u;
+
+	RETURN QUERY
+		SELECT k.parts, sum(c.counts[1])::bigint, sum(c.sums[1] * k.rate), sum(c.sums[2] * k.rate)
+		  FROM unnest(readings) r
+		  CROSS JOIN LATERAL @extschema@.kpi_cells(r.cube, '{1}', '{1}') c
+		  CROSS JOIN LATERAL (
+				SELECT c.members[:cardinality(c.members) - currencies] AS parts,
+					   CASE WHEN currencies = 0 OR c.members[cardinality(c.members)] = '(none)' THEN 1
+							ELSE @extschema@.kpi_rate((SELECT x.rates FROM unnest(readings) x WHERE x.rates IS NOT NULL),
+													  c.members[cardinality(c.members)], now()) END AS rate
+				  FROM (SELECT (@extschema@.kpi_part_currency(r.source, r.part, columns) IS NOT NULL)::integer AS currencies) y) k
+		 WHERE r.part = 'open' AND r.source <> 'quote'
+		 GROUP BY k.parts
+		HAVING sum(c.counts[1]) > 0;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_open_now(text) IS
+'the opportunities open at this moment, read from the sources, by member of a dimension (its parts): how many, their amount, their weighted amount';
