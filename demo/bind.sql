@@ -1,6 +1,7 @@
 /*
  * demo/bind.sql
- *	  Tells salkpi where the CRM of demo/crm.sql keeps what.
+ *	  Tells salkpi where the CRM of demo/crm.sql keeps what, and takes the first
+ *	  snapshot.
  *
  * This is all the work a CRM of one's own takes: a view for each source, with
  * the contract's column names, and one kpi_bind for each view.  The CRM's
@@ -138,3 +139,6 @@ FROM (SELECT min(month) AS from_day, (max(month) + interval '1 month')::date AS 
 		AS t(kpi, value, warn_at, currency);
 
 COMMIT;
+
+/* From here on every KPI of the three years is one SELECT away. */
+SELECT * FROM kpi.kpi_snapshot();

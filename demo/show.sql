@@ -54,7 +54,9 @@ ORDER BY s.source COLLATE "C";
 \echo
 SELECT periods AS "Zeiträume", facts AS "Fakten", changed AS "geändert", problems AS "fehlerhafte Zeilen",
 	translate(to_char(extract(epoch FROM duration), 'FM990.00'), '.', ',') || ' s' AS "Dauer"
-FROM kpi.kpi_snapshot();
+FROM kpi.kpi_run
+ORDER BY run DESC
+LIMIT 1;
 
 \echo '3  Der letzte vollständige Monat:' :last_month_name
 \echo '   SELECT * FROM kpi_report();'
