@@ -1,0 +1,44 @@
+-- The extension as the other tests find it, and what holds for all its objects.
+CREATE SCHEMA kpi;
+CREATE EXTENSION salkpi SCHEMA kpi;
+
+-- Every object is in that schema and has a comment (the members of an operator
+-- class are seen through it).
+SELECT o.type, o.identity
+FROM pg_depend d,
+	pg_identify_object(d.classid, d.objid, d.objsubid) o
+WHERE d.deptype = 'e'
+	AND d.refclassid = 'pg_extension'::regclass
+	AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'salkpi')
+	AND (obj_description(d.objid, d.classid::regclass::name) IS NULL
+		OR obj_description(d.objid, d.classid::regclass::name) = ''
+		OR o.schema IS DISTINCT FROM 'kpi')
+ORDER BY o.type COLLATE "C", o.identity COLLATE "C";
+
+-- A function that cannot run in parallel has a reason to: it writes.
+SELECT p.oid::regprocedure
+FROM pg_depend d
+JOIN pg_proc p ON p.oid = d.objid
+WHERE d.deptype = 'e'
+	AND d.classid = 'pg_proc'::regclass
+	AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'salkpi')
+	AND p.proparallel = 'u'
+	AND p.provolatile <> 'v'
+ORDER BY p.oid::regprocedure::text COLLATE "C";
+
+-- Nothing runs with the rights of whoever installed it.
+SELECT p.oid::regprocedure
+FROM pg_depend d
+JOIN pg_proc p ON p.oid = d.objid
+WHERE d.deptype = 'e'
+	AND d.classid = 'pg_proc'::regclass
+	AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'salkpi')
+	AND p.prosecdef
+ORDER BY p.oid::regprocedure::text COLLATE "C";
+
+-- These queries do look at something.
+SELECT count(*) > 0 AS has_functions
+FROM pg_depend d
+WHERE d.deptype = 'e'
+	AND d.classid = 'pg_proc'::regclass
+	AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'salkpi');

@@ -1,0 +1,153 @@
+
+-- ---------- durations: an exact, mergeable distribution ----------
+
+CREATE TYPE @extschema@.kpi_durations;
+
+CREATE FUNCTION @extschema@.kpi_durations_in(cstring) RETURNS @extschema@.kpi_durations
+AS 'MODULE_PATHNAME', 'salkpi_durations_in'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_durations_out(@extschema@.kpi_durations) RETURNS cstring
+AS 'MODULE_PATHNAME', 'salkpi_durations_out'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_durations_recv(internal) RETURNS @extschema@.kpi_durations
+AS 'MODULE_PATHNAME', 'salkpi_durations_recv'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_durations_send(@extschema@.kpi_durations) RETURNS bytea
+AS 'MODULE_PATHNAME', 'salkpi_durations_send'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE TYPE @extschema@.kpi_durations (
+	INPUT = @extschema@.kpi_durations_in,
+	OUTPUT = @extschema@.kpi_durations_out,
+	RECEIVE = @extschema@.kpi_durations_recv,
+	SEND = @extschema@.kpi_durations_send,
+	ALIGNMENT = double,
+	STORAGE = extended
+);
+
+COMMENT ON TYPE @extschema@.kpi_durations IS
+'multiset of durations in microseconds: exact, mergeable with kpi_rollup, and equal if and only if the durations are. Written as 1:{60000000,90000000*3}: the version, then every distinct duration ascending, with its count when it is not 1';
+COMMENT ON FUNCTION @extschema@.kpi_durations_in(cstring) IS 'reads a kpi_durations from text; an error unless it is exactly as kpi_durations_out writes it';
+COMMENT ON FUNCTION @extschema@.kpi_durations_out(@extschema@.kpi_durations) IS 'writes a kpi_durations as text, losslessly';
+COMMENT ON FUNCTION @extschema@.kpi_durations_recv(internal) IS 'reads a kpi_durations from the binary protocol; an error unless it is exactly as kpi_durations_send writes it';
+COMMENT ON FUNCTION @extschema@.kpi_durations_send(@extschema@.kpi_durations) IS 'writes a kpi_durations for the binary protocol, losslessly';
+
+-- Equality, by which values group, hash-join, and compare within rows.
+
+CREATE FUNCTION @extschema@.kpi_durations_eq(@extschema@.kpi_durations, @extschema@.kpi_durations) RETURNS boolean
+AS 'MODULE_PATHNAME', 'salkpi_durations_eq'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_durations_ne(@extschema@.kpi_durations, @extschema@.kpi_durations) RETURNS boolean
+AS 'MODULE_PATHNAME', 'salkpi_durations_ne'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_durations_hash(@extschema@.kpi_durations) RETURNS integer
+AS 'MODULE_PATHNAME', 'salkpi_durations_hash'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_durations_hash(@extschema@.kpi_durations, bigint) RETURNS bigint
+AS 'MODULE_PATHNAME', 'salkpi_durations_hash_extended'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE OPERATOR @extschema@.= (
+	FUNCTION = @extschema@.kpi_durations_eq,
+	LEFTARG = @extschema@.kpi_durations,
+	RIGHTARG = @extschema@.kpi_durations,
+	COMMUTATOR = OPERATOR(@extschema@.=),
+	NEGATOR = OPERATOR(@extschema@.<>),
+	RESTRICT = pg_catalog.eqsel,
+	JOIN = pg_catalog.eqjoinsel,
+	HASHES
+);
+
+CREATE OPERATOR @extschema@.<> (
+	FUNCTION = @extschema@.kpi_durations_ne,
+	LEFTARG = @extschema@.kpi_durations,
+	RIGHTARG = @extschema@.kpi_durations,
+	COMMUTATOR = OPERATOR(@extschema@.<>),
+	NEGATOR = OPERATOR(@extschema@.=),
+	RESTRICT = pg_catalog.neqsel,
+	JOIN = pg_catalog.neqjoinsel
+);
+
+CREATE OPERATOR FAMILY @extschema@.kpi_durations_hash_ops USING hash;
+
+CREATE OPERATOR CLASS @extschema@.kpi_durations_hash_ops
+DEFAULT FOR TYPE @extschema@.kpi_durations USING hash FAMILY @extschema@.kpi_durations_hash_ops AS
+	OPERATOR 1 @extschema@.=,
+	FUNCTION 1 @extschema@.kpi_durations_hash(@extschema@.kpi_durations),
+	FUNCTION 2 @extschema@.kpi_durations_hash(@extschema@.kpi_durations, bigint);
+
+COMMENT ON FUNCTION @extschema@.kpi_durations_eq(@extschema@.kpi_durations, @extschema@.kpi_durations) IS 'implementation of = operator';
+COMMENT ON FUNCTION @extschema@.kpi_durations_ne(@extschema@.kpi_durations, @extschema@.kpi_durations) IS 'implementation of <> operator';
+COMMENT ON FUNCTION @extschema@.kpi_durations_hash(@extschema@.kpi_durations) IS 'hash of a kpi_durations';
+COMMENT ON FUNCTION @extschema@.kpi_durations_hash(@extschema@.kpi_durations, bigint) IS 'hash of a kpi_durations, with a seed';
+COMMENT ON OPERATOR @extschema@.= (@extschema@.kpi_durations, @extschema@.kpi_durations) IS 'the same durations, each as often';
+COMMENT ON OPERATOR @extschema@.<> (@extschema@.kpi_durations, @extschema@.kpi_durations) IS 'not the same durations, or not each as often';
+COMMENT ON OPERATOR FAMILY @extschema@.kpi_durations_hash_ops USING hash IS 'equality of kpi_durations';
+COMMENT ON OPERATOR CLASS @extschema@.kpi_durations_hash_ops USING hash IS 'equality of kpi_durations';
+
+-- Aggregates.  The state of both is a kpi_durations with room to spare.
+
+CREATE FUNCTION @extschema@.kpi_durations_add(@extschema@.kpi_durations, bigint) RETURNS @extschema@.kpi_durations
+AS 'MODULE_PATHNAME', 'salkpi_durations_add'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_durations_combine(@extschema@.kpi_durations, @extschema@.kpi_durations) RETURNS @extschema@.kpi_durations
+AS 'MODULE_PATHNAME', 'salkpi_durations_combine'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_durations_final(@extschema@.kpi_durations) RETURNS @extschema@.kpi_durations
+AS 'MODULE_PATHNAME', 'salkpi_durations_final'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE AGGREGATE @extschema@.kpi_durations(duration bigint) (
+	SFUNC = @extschema@.kpi_durations_add,
+	STYPE = @extschema@.kpi_durations,
+	SSPACE = 1024,
+	FINALFUNC = @extschema@.kpi_durations_final,
+	COMBINEFUNC = @extschema@.kpi_durations_combine,
+	PARALLEL = SAFE
+);
+
+CREATE AGGREGATE @extschema@.kpi_rollup(durations @extschema@.kpi_durations) (
+	SFUNC = @extschema@.kpi_durations_combine,
+	STYPE = @extschema@.kpi_durations,
+	SSPACE = 8192,
+	FINALFUNC = @extschema@.kpi_durations_final,
+	COMBINEFUNC = @extschema@.kpi_durations_combine,
+	PARALLEL = SAFE
+);
+
+COMMENT ON FUNCTION @extschema@.kpi_durations_add(@extschema@.kpi_durations, bigint) IS 'transition function of kpi_durations(bigint); an error outside of an aggregate';
+COMMENT ON FUNCTION @extschema@.kpi_durations_combine(@extschema@.kpi_durations, @extschema@.kpi_durations) IS 'combine function of kpi_durations(bigint) and kpi_rollup(kpi_durations); an error outside of an aggregate';
+COMMENT ON FUNCTION @extschema@.kpi_durations_final(@extschema@.kpi_durations) IS 'final function of kpi_durations(bigint) and kpi_rollup(kpi_durations): the canonical form of a state';
+COMMENT ON AGGREGATE @extschema@.kpi_durations(bigint) IS
+'the multiset of the given durations in microseconds. NULL is left out; without a duration the result is NULL';
+COMMENT ON AGGREGATE @extschema@.kpi_rollup(@extschema@.kpi_durations) IS
+'the durations of all the given multisets together: what kpi_durations over the rows behind them gives. NULL is left out; without a multiset the result is NULL';
+
+-- Accessors.
+
+CREATE FUNCTION @extschema@.kpi_count(durations @extschema@.kpi_durations) RETURNS bigint
+AS 'MODULE_PATHNAME', 'salkpi_kpi_count'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_mean(durations @extschema@.kpi_durations) RETURNS numeric
+AS 'MODULE_PATHNAME', 'salkpi_kpi_mean'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_quantile(durations @extschema@.kpi_durations, p numeric) RETURNS numeric
+AS 'MODULE_PATHNAME', 'salkpi_kpi_quantile'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION @extschema@.kpi_count(@extschema@.kpi_durations) IS
+'how many durations the multiset holds. NULL for NULL';
+COMMENT ON FUNCTION @extschema@.kpi_mean(@extschema@.kpi_durations) IS
+'mean duration in days, rounded once to 16 decimals, half away from zero. NULL for NULL and for the empty multiset';
+COMMENT ON FUNCTION @extschema@.kpi_quantile(@extschema@.kpi_durations, numeric) IS
+'duration in days below which the share p (0 to 1, else an error) of the durations lies, as percentile_cont defines it, rounded once to 16 decimals, half away from zero. NULL for NULL and for the empty multiset';
