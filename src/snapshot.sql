@@ -6,7 +6,7 @@
  * faults and dimensions and from the columns that the bound relations have.
  * Its parameters are
  *	 $1 boundaries of flows (instants)	 $2 the same as days   $3 instants of stocks
- *	 $4 the instant taken as now
+ *	 $4 the instant taken as now	 $13, $14 boundaries of plans: as $1 and $2, but to the end of the running periods
  * and, as dictionaries (NULL where the source is not bound),
  *	 $5 currency: rate		 $6 account		$7 rep		$8 stage	   $9 lead: created_at
  *	 $10 opportunity: members	 $11 opportunity: state	 $12 lead: first won deal
@@ -181,6 +181,7 @@ BEGIN
 			@extschema@.kpi_elapsed('opportunity.first_contact_at', 'first_contact_at', columns), lead_created,
 			@extschema@.kpi_elapsed('lead.created_at', lead_created, columns),
 			@extschema@.kpi_elapsed('opportunity.created_at', 'created_at', columns))),
+		('{account}', @extschema@.kpi_member_expression(source, 'account', at, columns)),
 		('{converted_at}', 'coalesce(converted_at, @extschema@.kpi_lookup_first((SELECT $12), id))'),
 		('{deal_amount}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 1, NULL::timestamptz)::numeric'),
 		('{closed_at}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 4, NULL::timestamptz)::timestamptz'),
@@ -200,7 +201,7 @@ BEGIN
 							  @extschema@.kpi_setting('time_zone')))
 		) v(name, value)
 	LOOP
-		filled := replace(filled, placeholder.name, '(' || placeholder.value || ')');
+		filled := replace(filled, placeholder.name, '(' || coalesce(placeholder.value, 'NULL') || ')');
 	END LOOP;
 	RETURN regexp_replace(filled, '\{(amount|direct_cost)\}', CASE WHEN source || '.currency' = ANY (columns)
 		THEN format('(CASE WHEN currency IS NULL OR currency = %L THEN \1 ELSE \1 * @extschema@.kpi_rate((SELECT $5), currency, %s) END)',
@@ -231,7 +232,7 @@ CREATE FUNCTION @extschema@.kpi_dictionary_expressions(source text, columns text
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	attributes text := (SELECT string_agg(coalesce(quote_ident(a.name), 'NULL::text'), ', ' ORDER BY n)
+	attributes text := (SELECT string_agg(coalesce(format('nullif(%I, '''')', a.name), 'NULL::text'), ', ' ORDER BY n)
 						  FROM generate_series(1, 10) n
 						  LEFT JOIN unnest(@extschema@.kpi_dictionary_attributes(source, columns)) WITH ORDINALITY a(name, n) USING (n));
 BEGIN
@@ -257,10 +258,10 @@ COMMENT ON FUNCTION @extschema@.kpi_dictionary_expressions(text, text[]) IS
 
 /* The measures of a part in the order of their slots. */
 CREATE FUNCTION @extschema@.kpi_slots(source text, part text)
-	RETURNS TABLE (measure text, slot text, n integer, expression text)
+	RETURNS TABLE (measure text, slot text, n integer, expression text, needs text[])
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT m.measure, m.slot, (row_number() OVER (PARTITION BY m.slot ORDER BY m."position"))::integer, m.expression
+	SELECT m.measure, m.slot, (row_number() OVER (PARTITION BY m.slot ORDER BY m."position"))::integer, m.expression, m.needs
 	  FROM @extschema@.kpi_measure m
 	 WHERE m.source = kpi_slots.source AND m.part = kpi_slots.part
 	 ORDER BY m."position";
@@ -304,7 +305,7 @@ DECLARE
 BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_cube_expression.source AND k.part = kpi_cube_expression.part;
 	at := @extschema@.kpi_part_instant(source, part, columns);
-	by_day := p.kind = 'roster' OR p.kind = 'flow' AND source || '.' || p.starts || ':date' = ANY (columns);
+	by_day := p.kind = 'roster' OR p.kind IN ('flow', 'plan') AND source || '.' || p.starts || ':date' = ANY (columns);
 
 	SELECT array_agg(DISTINCT b.base ORDER BY b.base) INTO bases
 	  FROM @extschema@.kpi_part_dimensions(source, part, columns, wanted) d, unnest(d.parts) b(base);
@@ -343,7 +344,7 @@ BEGIN
 	unknown_rate := @extschema@.kpi_unknown_rate(source, part, columns);
 	RETURN format('@extschema@.%s, %L, %s, %s) FILTER (WHERE (%s)%s%s)',
 		CASE WHEN p.kind = 'stock' THEN 'kpi_stock(' || CASE WHEN p.starts = 'NULL' THEN 'ARRAY[$4]' ELSE '$3' END
-			 WHEN by_day THEN 'kpi_cube($2' ELSE 'kpi_cube($1' END,
+			 ELSE 'kpi_cube($' || CASE WHEN p.kind = 'plan' THEN CASE WHEN by_day THEN 14 ELSE 13 END ELSE CASE WHEN by_day THEN 2 ELSE 1 END END END,
 		shape,
 		CASE WHEN p.kind = 'stock' THEN format('(%s)::timestamptz, (%s)::timestamptz', @extschema@.kpi_fill_in(p.starts, source, at, columns),
 											   @extschema@.kpi_fill_in(p.ends, source, at, columns))
@@ -420,7 +421,7 @@ DECLARE
 BEGIN
 	FOREACH part IN ARRAY @extschema@.kpi_parts_to_read(source, wanted_parts) LOOP
 		cubes := cubes || @extschema@.kpi_cube_expression(source, part, columns, wanted_dimensions, (
-			SELECT string_agg('(' || @extschema@.kpi_fill_in(f.condition, source, 'NULL::timestamptz', columns) || ')', ' OR ' ORDER BY f.reason)
+			SELECT string_agg('(' || @extschema@.kpi_fill_in(f.condition, kpi_source_query.source, 'NULL::timestamptz', columns) || ')', ' OR ' ORDER BY f.reason)
 			  FROM @extschema@.kpi_fault f
 			 WHERE f.source = kpi_source_query.source AND part = ANY (f.spoils)));
 	END LOOP;
@@ -428,13 +429,13 @@ BEGIN
 	/* The roster joins each rep with every stretch of days; a bad row counts once. */
 	SELECT array_agg(format('ROW(%L, count(*) FILTER (WHERE %s), @extschema@.kpi_smallest(%s) FILTER (WHERE %2$s))::@extschema@.kpi_bad_rows',
 							f.reason, CASE WHEN is_roster THEN 'lo = $2[1] AND ' ELSE '' END || '(' || f.condition || ')',
-							@extschema@.kpi_source_key(source, columns)) ORDER BY f.reason) INTO bad
+							@extschema@.kpi_source_key(kpi_source_query.source, columns)) ORDER BY f.reason) INTO bad
 	  FROM (SELECT reason, @extschema@.kpi_fill_in(condition, kpi_source_query.source, 'NULL::timestamptz', columns) AS condition
 			  FROM @extschema@.kpi_fault k WHERE k.source = kpi_source_query.source
 			UNION ALL
 			SELECT 'no exchange rate', string_agg('(' || r.condition || ')', ' OR ')
-			  FROM unnest(@extschema@.kpi_parts_to_read(source, wanted_parts)) p(part),
-				   LATERAL (SELECT @extschema@.kpi_unknown_rate(source, p.part, columns) AS condition) r
+			  FROM unnest(@extschema@.kpi_parts_to_read(kpi_source_query.source, wanted_parts)) p(part),
+				   LATERAL (SELECT @extschema@.kpi_unknown_rate(kpi_source_query.source, p.part, columns) AS condition) r
 			 WHERE r.condition IS NOT NULL HAVING count(*) > 0) f;
 
 	RETURN format(E'SELECT ARRAY[%s]::@extschema@.kpi_cube[],\n ARRAY[%s]::@extschema@.kpi_bad_rows[],\n %s, %s, %s, count(*)\n FROM (%s) s%s',
@@ -453,7 +454,8 @@ COMMENT ON FUNCTION @extschema@.kpi_source_query(text, text[], text[], text[]) I
  * commits in between.
  */
 CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[], wanted_dimensions text[],
-											 bounds timestamptz[], days date[], instants timestamptz[], as_of timestamptz)
+											 bounds timestamptz[], days date[], instants timestamptz[], as_of timestamptz,
+											 plan_bounds timestamptz[], plan_days date[])
 	RETURNS SETOF @extschema@.kpi_reading
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -500,7 +502,7 @@ BEGIN
 		BEGIN
 			EXECUTE @extschema@.kpi_source_query(name, columns, wanted_parts, wanted_dimensions)
 			   INTO cubes, bad, first_dictionary, second_dictionary, third_dictionary, read_rows
-			  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads;
+			  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days;
 		EXCEPTION WHEN OTHERS THEN
 			GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 			RAISE EXCEPTION 'cannot read source "%" (%): %', name, @extschema@.kpi_source_relation(name), message
@@ -527,7 +529,7 @@ BEGIN
 	END LOOP;
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], timestamptz[], date[], timestamptz[], timestamptz) IS
+COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], timestamptz[], date[], timestamptz[], timestamptz, timestamptz[], date[]) IS
 'reads bound sources, each with one query, and returns the cube of each part and the bad rows of each source; application_name tells other sessions how far it is. Parts and dimensions: NULL for all. An error names the source';
 
 /* The bound sources in an order in which each finds the dictionaries it needs. */
@@ -571,6 +573,17 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.kpi_fact_measures() IS 'the measure columns of kpi_fact and their types, in order';
 
+CREATE FUNCTION @extschema@.kpi_has_columns(source text, needs text[], columns text[]) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(bool_and(EXISTS (
+				SELECT FROM unnest(string_to_array(n, '|')) a
+				 WHERE CASE WHEN a LIKE '%.%' THEN a ELSE source || '.' || a END = ANY (columns))), true)
+	  FROM unnest(needs) n;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_has_columns(text, text[], text[]) IS
+'whether the usable columns (as source.column) include those that a measure needs';
+
 /*
  * SQL text that turns the cube number n into rows of (period number,
  * dimension, member, measures).  A stock of money comes by currency, the last
@@ -588,7 +601,7 @@ BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_cells_query.source AND k.part = kpi_cells_query.part;
 	by_currency := by_currency AND p.kind = 'stock';
 
-	SELECT string_agg(CASE WHEN s.slot IS NULL THEN format('NULL::%s', m.type)
+	SELECT string_agg(CASE WHEN s.slot IS NULL OR NOT @extschema@.kpi_has_columns(source, s.needs, columns) THEN format('NULL::%s', m.type)
 						   WHEN s.slot = 'duration' THEN 'c.durations'
 						   WHEN s.slot = 'sum' AND by_currency THEN format('c.sums[%s] * x.rate', s.n)
 						   ELSE format('c.%s[%s]%s', CASE s.slot WHEN 'count' THEN 'counts' WHEN 'sum' THEN 'sums'
@@ -601,7 +614,7 @@ BEGIN
 	RETURN format('SELECT c.period, c.dimension, @extschema@.kpi_member(%s) AS member, %s FROM @extschema@.kpi_cells(($1)[%s], %s) c%s',
 		CASE WHEN by_currency THEN 'c.members[:cardinality(c.members) - 1]' ELSE 'c.members' END,
 		measures, n,
-		CASE WHEN p.kind <> 'stock' THEN '$2, $3' WHEN p.starts = 'NULL' THEN '$5, $5' ELSE '$4, $4' END,
+		CASE WHEN p.kind = 'plan' THEN '$15, $16' WHEN p.kind <> 'stock' THEN '$2, $3' WHEN p.starts = 'NULL' THEN '$5, $5' ELSE '$4, $4' END,
 		CASE WHEN by_currency THEN
 			', LATERAL (SELECT CASE c.members[cardinality(c.members)] WHEN ''(none)'' THEN 1'
 			' ELSE @extschema@.kpi_rate($6, c.members[cardinality(c.members)], ($7)[c.period]) END AS rate) x' ELSE '' END);
@@ -688,6 +701,8 @@ DECLARE
 	sources text[] := @extschema@.kpi_bound_sources();
 	days date[];
 	bounds timestamptz[];
+	plan_days date[];
+	plan_bounds timestamptz[];
 	instants timestamptz[];
 	readings @extschema@.kpi_reading[];
 	columns text[];
@@ -700,16 +715,18 @@ BEGIN
 				  DETAIL = format('Today is %s in the reporting time zone.', today);
 	END IF;
 
-	SELECT array_agg(d ORDER BY d) || CASE WHEN as_of = @extschema@.kpi_midnight(today) THEN today ELSE today + 1 END,
-		   array_agg(@extschema@.kpi_midnight(d) ORDER BY d) || as_of INTO days, bounds
-	  FROM (SELECT p.period AS d FROM @extschema@.kpi_periods(first_day, last_day, as_of) p
-			UNION SELECT p.period_end FROM @extschema@.kpi_periods(first_day, last_day, as_of) p) b
-	 WHERE @extschema@.kpi_midnight(d) < as_of;
+	/* What has happened counts up to now; of a plan the running periods count to their end. */
+	SELECT array_agg(d ORDER BY d), array_agg(at ORDER BY d),
+		   array_agg(d ORDER BY d) FILTER (WHERE at < as_of) || CASE WHEN as_of = @extschema@.kpi_midnight(today) THEN today ELSE today + 1 END,
+		   array_agg(at ORDER BY d) FILTER (WHERE at < as_of) || as_of
+	  INTO plan_days, plan_bounds, days, bounds
+	  FROM (SELECT p.period AS d, p.starts_at AS at FROM @extschema@.kpi_periods(first_day, last_day, as_of) p
+			UNION SELECT p.period_end, p.ends_at FROM @extschema@.kpi_periods(first_day, last_day, as_of) p) b;
 	SELECT array_agg(i ORDER BY i) INTO instants
 	  FROM (SELECT DISTINCT least(p.ends_at, as_of) AS i FROM @extschema@.kpi_periods(first_day, last_day, as_of) p) x;
 
 	SELECT array_agg(r) INTO readings
-	  FROM @extschema@.kpi_read_sources(sources, NULL, NULL, bounds, days, instants, as_of) r;
+	  FROM @extschema@.kpi_read_sources(sources, NULL, NULL, bounds, days, instants, as_of, plan_bounds, plan_days) r;
 
 	/* Without a from_day the facts begin with the first period that has data. */
 	IF from_day IS NULL THEN
@@ -722,6 +739,8 @@ BEGIN
 		   array_agg(p.is_complete) AS complete, array_agg(p.days) AS days,
 		   array_agg(array_position(bounds, p.starts_at)) AS first_atom,
 		   array_agg(array_position(bounds, least(p.ends_at, as_of)) - 1) AS last_atom,
+		   array_agg(array_position(plan_bounds, p.starts_at)) AS first_plan_atom,
+		   array_agg(array_position(plan_bounds, p.ends_at) - 1) AS last_plan_atom,
 		   array_agg(array_position(instants, least(p.ends_at, as_of))) AS instant,
 		   array_agg(CASE WHEN p.ends_at >= as_of THEN 1 END) AS present,
 		   array_agg(least(p.ends_at, as_of)) AS at
@@ -738,7 +757,7 @@ BEGIN
 	  USING (SELECT array_agg(r.cube ORDER BY r.n) FROM unnest(readings) WITH ORDINALITY r(source, part, cube, rates, bad_rows, n)),
 			g.first_atom, g.last_atom, g.instant, g.present,
 			(SELECT r.rates FROM unnest(readings) r WHERE r.rates IS NOT NULL), g.at,
-			g.grains, g.starts, g.ends, g.complete, g.days, as_of, run;
+			g.grains, g.starts, g.ends, g.complete, g.days, as_of, run, g.first_plan_atom, g.last_plan_atom;
 	periods := cardinality(g.grains);
 
 	INSERT INTO @extschema@.kpi_problem AS k (source, reason, bad_rows, keys, first_seen, run)
@@ -897,7 +916,7 @@ BEGIN
 	 WHERE s.source IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity', 'opportunity_history');
 	SELECT array_agg(r) INTO readings
 	  FROM @extschema@.kpi_read_sources(sources, '{open}', ARRAY[dimension], ARRAY[now() - interval '1 day', now()],
-										ARRAY[@extschema@.kpi_today(), @extschema@.kpi_today() + 1], ARRAY[now()], now()) r;
+										ARRAY[@extschema@.kpi_today(), @extschema@.kpi_today() + 1], ARRAY[now()], now(), NULL, NULL) r;
 	SELECT array_agg(u.source || '.' || u.column_name) INTO columns FROM @extschema@.kpi_usable_columns() u;
 
 	RETURN QUERY

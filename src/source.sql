@@ -201,11 +201,11 @@ AS $$
 BEGIN
 	PERFORM @extschema@.kpi_require_source(source);
 	RETURN (
-		SELECT format(E'CREATE VIEW kpi_%s AS\nSELECT\n%s\n  FROM ...;\nSELECT kpi_bind(%L, ''kpi_%1$s'');',
-					  source, string_agg(format('    %-22s AS %-18s%s', 'NULL::' || CASE kind
+		SELECT format(E'CREATE VIEW kpi_%1$s AS\nSELECT\n%2$s\n  FROM ...;\nSELECT kpi_bind(%1$L, ''kpi_%1$s'');',
+					  kpi_skeleton.source, string_agg(format('    %-22s AS %-18s%s', 'NULL::' || CASE kind
 							WHEN 'id' THEN 'text' WHEN 'instant' THEN 'timestamptz' WHEN 'number' THEN 'numeric' ELSE kind END,
 						column_name || CASE WHEN "position" < last THEN ',' ELSE '' END,
-						CASE WHEN required THEN ' -- required' ELSE '' END), E'\n' ORDER BY "position"), source)
+						CASE WHEN required THEN ' -- required' ELSE '' END), E'\n' ORDER BY "position"))
 		  FROM (SELECT *, max(c."position") OVER () AS last FROM @extschema@.kpi_source_column c
 				 WHERE c.source = kpi_skeleton.source) c);
 END;
