@@ -232,7 +232,7 @@ CREATE FUNCTION @extschema@.kpi_dictionary_expressions(source text, columns text
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	attributes text := (SELECT string_agg(coalesce(format('nullif(%I, '''')', a.name), 'NULL::text'), ', ' ORDER BY n)
+	attributes text := (SELECT string_agg(CASE WHEN a.name IS NULL THEN 'NULL::text' ELSE format('nullif(%I, '''')', a.name) END, ', ' ORDER BY n)
 						  FROM generate_series(1, 10) n
 						  LEFT JOIN unnest(@extschema@.kpi_dictionary_attributes(source, columns)) WITH ORDINALITY a(name, n) USING (n));
 BEGIN
