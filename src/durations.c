@@ -80,9 +80,8 @@ typedef struct OpenDurations
 	Tally		tallies[FLEXIBLE_ARRAY_MEMBER]; /* in any order */
 } OpenDurations;
 
-#define STEPS_MAX \
-	((MaxAllocSize - offsetof(Durations, steps)) / sizeof(Step))
-#define TALLIES_MAX \
+/* How many different durations fit in a datum, in either form. */
+#define DURATIONS_MAX \
 	((MaxAllocSize - offsetof(OpenDurations, tallies)) / sizeof(Tally))
 
 #define compare_int64(a, b)	(((a) > (b)) - ((a) < (b)))
@@ -112,7 +111,7 @@ report_too_large(void)
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("kpi_durations value is too large"),
 			 errdetail("A value holds at most %zu different durations.",
-					   (Size) TALLIES_MAX)));
+					   (Size) DURATIONS_MAX)));
 }
 
 static void
@@ -184,7 +183,7 @@ create_durations(Size n)
 	Durations  *d;
 	Size		size;
 
-	if (n > STEPS_MAX)
+	if (n > DURATIONS_MAX)
 		report_too_large();
 	size = offsetof(Durations, steps) + n * sizeof(Step);
 	d = palloc(size);
@@ -329,7 +328,7 @@ create_open(Size n)
 	OpenDurations *state;
 	Size		size = OPEN_SIZE_MIN;
 
-	if (n > TALLIES_MAX)
+	if (n > DURATIONS_MAX)
 		report_too_large();
 	while (size < offsetof(OpenDurations, tallies) + n * sizeof(Tally))
 		size *= 2;
@@ -377,12 +376,12 @@ make_room(OpenDurations *state, Size n)
 		return state;
 	fold(state);
 	wanted = state->used + n;
-	if (wanted > TALLIES_MAX)
+	if (wanted > DURATIONS_MAX)
 		report_too_large();
 	if (2 * wanted <= open_capacity(state) ||
-		open_capacity(state) == TALLIES_MAX)
+		open_capacity(state) == DURATIONS_MAX)
 		return state;
-	grown = create_open(Min(2 * wanted, TALLIES_MAX));
+	grown = create_open(Min(2 * wanted, DURATIONS_MAX));
 	memcpy(grown->tallies, state->tallies, state->used * sizeof(Tally));
 	grown->used = state->used;
 	return grown;
