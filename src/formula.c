@@ -22,7 +22,6 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/fmgrprotos.h"
 
@@ -81,13 +80,15 @@ static FormulaNode *parse_expression(Parser *parser);
 
 /* ---------- errors ---------- */
 
-/* The DETAIL of a grammar error: where, in characters from 1. */
+/*
+ * The DETAIL of a grammar error: where, in characters from 1.  Bytes will do:
+ * what comes before an error is ASCII, or it would have been the error.
+ */
 static int
 error_position(const Parser *parser)
 {
-	int			position;
+	int			position = parser->start - parser->text + 1;
 
-	position = pg_mbstrlen_with_len(parser->text, parser->start - parser->text) + 1;
 	if (parser->kpi != NULL)
 		return errdetail("The error is at character %d of the formula of KPI \"%s\".",
 						 position, parser->kpi);

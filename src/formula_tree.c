@@ -241,10 +241,10 @@ expand_name(Expansion *expansion, FormulaNode *node)
 		return node;
 	if (kpi->expanded != NULL)
 		return kpi->expanded;
-	expansion->path = lappend(expansion->path, kpi);
 	if (kpi->is_open)
 		report_cycle(expansion, kpi);
 	kpi->is_open = true;
+	expansion->path = lappend(expansion->path, kpi);
 	tree = salkpi_formula_parse(kpi->text, kpi->name);
 	kpi->expanded = is_plain_measure(tree, kpi) ? tree : expand_node(expansion, tree);
 	expansion->path = list_delete_last(expansion->path);
@@ -315,7 +315,11 @@ reach_from(const FormulaNode *node, int offset, int periods_per_year)
 			break;
 	}
 	foreach(lc, node->args)
-		reach = Max(reach, reach_from(lfirst(lc), offset, periods_per_year));
+	{
+		int			of_operand = reach_from(lfirst(lc), offset, periods_per_year);
+
+		reach = Max(reach, of_operand);
+	}
 	return reach;
 }
 
