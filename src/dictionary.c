@@ -136,7 +136,8 @@ find_key(const Dictionary *d, const text *key)
 	Size		length = VARSIZE_ANY_EXHDR(key);
 	uint32		hash = hash_bytes((const unsigned char *) bytes, length);
 
-	for (uint32 i = hash & d->mask; d->slots[i].id != 0; i = (i + 1) & d->mask)
+	for (uint32 i = hash & d->mask; d->slots[i].id != 0;
+		 i = (i + 1) & d->mask)
 	{
 		const KeyBlock *block;
 
