@@ -1,16 +1,16 @@
 EXTENSION = salkpi
-VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" salkpi.control)
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" salkpi.control)
 
 MODULE_big = salkpi
 OBJS = $(addprefix src/, salkpi.o numbers.o segment.o cube.o cube_io.o cells.o \
-	durations.o dictionary.o smallest.o formula.o evaluate.o)
+	durations.o dictionary.o smallest.o formula_tree.o formula.o evaluate.o filled.o)
 
 # The install script is these pieces in this order: each uses only those before it.
 SQL = $(addprefix src/, salkpi.sql durations.sql dictionary.sql smallest.sql cube.sql \
 	setting.sql calendar.sql source.sql dimension.sql measure.sql fact.sql formula.sql \
 	definition.sql target.sql snapshot.sql reading.sql pipeline.sql crm.sql odoo.sql)
 
-DATA_built = $(EXTENSION)--$(VERSION).sql
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(DATA_built)
 
 REGRESS = setup durations dictionary smallest cube formula
