@@ -96,7 +96,6 @@ error_position(const Parser *parser)
 }
 
 static void
-pg_attribute_noreturn()
 syntax_error(const Parser *parser)
 {
 	if (parser->length == 0)
@@ -112,7 +111,6 @@ syntax_error(const Parser *parser)
 }
 
 static void
-pg_attribute_noreturn()
 wrong_arguments(const Parser *parser, const FormulaFunction *function)
 {
 	ereport(ERROR,
@@ -215,7 +213,6 @@ check_name(const Parser *parser)
 
 /* Reports a character that no token starts with; a run of non-ASCII as one. */
 static void
-pg_attribute_noreturn()
 unexpected_character(Parser *parser)
 {
 	parser->length = 1;

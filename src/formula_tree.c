@@ -199,7 +199,6 @@ sort_kpis(FormulaKpi *kpis, int nkpis)
 
 /* Names the KPIs from the first visit of this one to the present. */
 static void
-pg_attribute_noreturn()
 report_cycle(const Expansion *expansion, const FormulaKpi *kpi)
 {
 	StringInfoData cycle;
