@@ -1,0 +1,39 @@
+#!/bin/bash
+# The README's examples run, in order, and its table of KPIs is the catalog's.
+# Prints TAP; connects as the environment says.
+set -u
+here=$(cd "$(dirname "$0")" && pwd -P)
+db=salkpi_readme
+n=0
+
+report() { # status description
+	n=$((n + 1))
+	[ "$1" = 0 ] && echo "ok $n - $2" || echo "not ok $n - $2"
+}
+sql() { psql -XAtq -v ON_ERROR_STOP=1 "$@"; }
+
+sql -d postgres -c "DROP DATABASE IF EXISTS $db" -c "CREATE DATABASE $db" || exit 1
+sql -d $db <<'SQL' || exit 1
+CREATE TABLE my_orders (order_no integer, ordered_on date, net numeric(12,2), cost numeric(12,2), seller integer, state text);
+INSERT INTO my_orders SELECT n, current_date - n, 100 + n, 60, n % 3, CASE n % 2 WHEN 0 THEN 'Bayern' END FROM generate_series(1, 500) n;
+CREATE TABLE my_people (id integer, name text, team text, hired_on date);
+INSERT INTO my_people SELECT n, 'Person ' || n, 'Team ' || n % 2, '2020-01-01' FROM generate_series(0, 2) n;
+SQL
+
+blocks=$(mktemp)
+awk '/^```sql$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$here/../README.md" >"$blocks"
+out=$(sql -d $db -c 'SET client_min_messages = warning' -f "$blocks" 2>&1)
+status=$?
+report $status "every example of the README runs"
+[ $status = 0 ] || printf '%s\n' "$out" | grep -A5 -i error | sed 's/^/# /'
+
+[ "$(sql -d $db -c "SELECT label FROM kpi.kpi_ranking('revenue', kpi.kpi_today(), 'rep') WHERE member = '0'")" = 'Person 0' ]
+report $? "the ranking of the ten lines names a person"
+
+diff <(sql -d $db -f "$here/kpi_table.sql") <(grep -E '^\| [0-9]* \| `' "$here/../README.md") | sed 's/^/# /' >"$blocks"
+[ ! -s "$blocks" ]
+report $? "the README's table of KPIs is the catalog's"
+cat "$blocks"
+rm -f "$blocks"
+sql -d postgres -c "DROP DATABASE $db"
+echo "1..$n"
