@@ -1,0 +1,847 @@
+/*
+ * cells.c
+ *	  Reading a cube: the values of each member in each period asked for.
+ *
+ * The periods of a flow are ranges of atoms and may overlap: months, quarters,
+ * years and cut periods are read at once.  For each atom the periods that it
+ * lies in are listed beforehand; a cell is then added to those, which costs
+ * as many additions as there are grains, however sparse the members and
+ * however many the periods.  A period that nothing was added to is not even
+ * looked at.
+ *
+ * A distinct count of a period is the number of entities with an atom in it.
+ * Going through the atoms of an entity in order, an atom counts in the periods
+ * that it lies in and that the atom before it does not.
+ *
+ * The periods of a stock are instants.  A member's differences are added up in
+ * order of time, once, whatever the number of instants.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/int.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "cube.h"
+#include "durations.h"
+#include "salkpi.h"
+
+/* Columns of a row of kpi_cells. */
+#define CELLS_COLUMNS	9
+
+/* A period that is asked for. */
+typedef struct Period
+{
+	bool		is_wanted;		/* has it an instant? */
+	int64		first;			/* first atom, from 0; a stock's instant */
+	int64		last;			/* last atom; before the first one if empty */
+} Period;
+
+/* What is known of a member in a period. */
+typedef struct Total
+{
+	bool		is_touched;		/* in the list of those touched? */
+	int64		counts[SALKPI_MAX_COUNTS];
+	ExactSum	sums[SALKPI_MAX_SUMS];	/* at the measure's fixed scale */
+	int64		distincts[SALKPI_MAX_DISTINCTS];	/* entities */
+	int64		firsts;			/* entities whose first event this is */
+	int64		flagged;		/* of these, the flagged ones */
+	int64		ndurations;		/* durations */
+} Total;
+
+/* A table of tuples being walked in order, a member at a time. */
+typedef struct Walk
+{
+	const TupleTable *table;	/* whose first word is the member */
+	uint32	   *sorted;			/* numbers of the tuples in order */
+	uint32		next;			/* index in sorted */
+	int			atom;			/* cells only: atom in the page */
+} Walk;
+
+/* One call of kpi_cells. */
+typedef struct Reading
+{
+	Cube	   *cube;			/* what is read */
+	CubeOrder	order;			/* its members in order */
+	ReturnSetInfo *result;		/* where the rows go */
+	MemoryContext member_context;	/* lives as long as a member */
+	MemoryContext row_context;	/* lives as long as a row */
+	uint32		nperiods;		/* number of periods asked for */
+	Period	   *periods;		/* those */
+	Total	   *totals;			/* of the member, for each of them */
+	uint32	   *touched;		/* periods in which the member has something */
+	uint32		ntouched;		/* how many */
+	Size	   *list_start;		/* flow: where an atom's periods start */
+	uint32	   *list;			/* flow: the periods of each atom */
+	uint32	   *instants;		/* stock: wanted periods by instant */
+	uint32		ninstants;		/* how many */
+	int			d;				/* dimension being read */
+	CubeDimension *dimension;	/* that */
+	Walk		cells;			/* through its pages */
+	Walk		bigs;			/* through its large sums */
+	Walk		distincts[SALKPI_MAX_DISTINCTS];	/* and so on */
+	Walk		firsts;
+	Walk		durations;
+	uint32		durations_start;	/* of this member in that walk */
+	Datum		members;		/* text[] of this member */
+} Reading;
+
+PG_FUNCTION_INFO_V1(salkpi_cube_cells);
+PG_FUNCTION_INFO_V1(salkpi_cube_first_atom);
+
+/* The cube of an argument, settled; flat ones are loaded. */
+static Cube *
+cube_of_datum(Datum datum)
+{
+	Cube	   *cube;
+
+	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
+		cube = (Cube *) DatumGetEOHP(datum);
+	else
+		cube = salkpi_cube_load(CurrentMemoryContext,
+								(struct varlena *) PG_DETOAST_DATUM(datum));
+	salkpi_cube_settle(cube);
+	return cube;
+}
+
+/* The values of an array of atoms or NULL. */
+static int
+read_atoms(ArrayType *array, Datum **values, bool **nulls)
+{
+	int			count;
+
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("atoms of periods must be a one-dimensional array")));
+	deconstruct_array(array, INT4OID, sizeof(int32), true, TYPALIGN_INT,
+					  values, nulls, &count);
+	return count;
+}
+
+/* The atoms of a period must lie in the cube, its instant must be one. */
+static void
+check_period(const Reading *r, int p, bool has_last)
+{
+	const Period *period = &r->periods[p];
+	bool		is_flow = r->cube->grid.kind == CUBE_FLOW;
+
+	if (is_flow ? !has_last : (has_last && period->last != period->first))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 is_flow ?
+				 errmsg("period %d has a first atom, but no last one", p + 1) :
+				 errmsg("period %d of a stock must be one instant", p + 1)));
+	if (period->first < 0 || period->last >= (int64) r->cube->natoms ||
+		period->last < period->first - 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("period %d is outside of the cube", p + 1),
+				 errdetail("It goes from atom " INT64_FORMAT " to " INT64_FORMAT ", the cube from 1 to %u.",
+						   period->first + 1, period->last + 1,
+						   r->cube->natoms)));
+}
+
+static void
+read_periods(Reading *r, ArrayType *first_atoms, ArrayType *last_atoms)
+{
+	Datum	   *first;
+	Datum	   *last;
+	bool	   *first_null;
+	bool	   *last_null;
+	int			p;
+
+	r->nperiods = read_atoms(first_atoms, &first, &first_null);
+	if (read_atoms(last_atoms, &last, &last_null) != r->nperiods)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("first and last atoms must be arrays of the same length")));
+	r->periods = palloc0((r->nperiods + 1) * sizeof(Period));
+	for (p = 0; p < r->nperiods; p++)
+	{
+		Period	   *period = &r->periods[p];
+
+		if (first_null[p])
+			continue;
+		period->is_wanted = true;
+		period->first = (int64) DatumGetInt32(first[p]) - 1;
+		period->last = last_null[p] ? period->first :
+			(int64) DatumGetInt32(last[p]) - 1;
+		check_period(r, p, !last_null[p]);
+	}
+}
+
+/* For each atom of a flow, list the periods that it lies in. */
+static void
+list_periods(Reading *r)
+{
+	uint32		natoms = r->cube->natoms;
+	Size	   *start = palloc0(((Size) natoms + 2) * sizeof(Size));
+	Size		total = 0;
+	uint32		p;
+	int64		a;
+
+	for (p = 0; p < r->nperiods; p++)
+		for (a = r->periods[p].first;
+			 r->periods[p].is_wanted && a <= r->periods[p].last; a++)
+			start[a + 2]++;
+	for (a = 0; a < (int64) natoms + 2; a++)
+		start[a] = total += start[a];
+	r->list = palloc_extended((total + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	for (p = 0; p < r->nperiods; p++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (a = r->periods[p].first;
+			 r->periods[p].is_wanted && a <= r->periods[p].last; a++)
+			r->list[start[a + 1]++] = p;
+	}
+	r->list_start = start;
+}
+
+static int
+compare_instants(const void *a, const void *b, void *arg)
+{
+	const Period *periods = arg;
+	uint32		x = *(const uint32 *) a;
+	uint32		y = *(const uint32 *) b;
+
+	if (periods[x].first != periods[y].first)
+		return periods[x].first < periods[y].first ? -1 : 1;
+	return (x > y) - (x < y);
+}
+
+/* Put the wanted instants of a stock in order. */
+static void
+list_instants(Reading *r)
+{
+	uint32		p;
+
+	r->instants = palloc((r->nperiods + 1) * sizeof(uint32));
+	for (p = 0; p < r->nperiods; p++)
+		if (r->periods[p].is_wanted)
+			r->instants[r->ninstants++] = p;
+	qsort_arg(r->instants, r->ninstants, sizeof(uint32), compare_instants,
+			  r->periods);
+}
+
+/* Start to walk through a table of the current dimension. */
+static void
+start_walk(Reading *r, Walk *walk, const TupleTable *table, int e)
+{
+	walk->table = table;
+	walk->sorted = salkpi_cube_sorted(r->cube, &r->order, r->d, table, e);
+	walk->next = 0;
+	walk->atom = 0;
+}
+
+/* The walk's next tuple, if it is of this member; else NULL. */
+static inline const uint32 *
+peek(const Walk *walk, uint32 member)
+{
+	const uint32 *tuple;
+
+	if (walk->next >= walk->table->index.count)
+		return NULL;
+	tuple = salkpi_tuple_at(walk->table, walk->sorted[walk->next]);
+	return tuple[0] == member ? tuple : NULL;
+}
+
+/* The next cell of this member that is not zero and its atom; else NULL. */
+static char *
+peek_cell(Reading *r, uint32 member, uint32 *atom)
+{
+	Walk	   *walk = &r->cells;
+	const uint32 *page;
+
+	while ((page = peek(walk, member)) != NULL)
+	{
+		char	   *cells = r->dimension->cells + r->cube->cell_size *
+			CUBE_PAGE_ATOMS * (Size) walk->sorted[walk->next];
+
+		for (; walk->atom < CUBE_PAGE_ATOMS; walk->atom++)
+		{
+			char	   *cell = cells + walk->atom * r->cube->cell_size;
+
+			*atom = page[1] * CUBE_PAGE_ATOMS + walk->atom;
+			if (!salkpi_cell_is_zero(r->cube, cell))
+				return cell;
+		}
+		walk->next++;
+		walk->atom = 0;
+	}
+	return NULL;
+}
+
+/* The same for large sums: the value, its atom and which sum it is. */
+static Numeric
+peek_big(Reading *r, uint32 member, uint32 *atom, uint32 *sum)
+{
+	Walk	   *walk = &r->bigs;
+	const uint32 *key;
+
+	for (; (key = peek(walk, member)) != NULL; walk->next++)
+	{
+		Numeric		value = r->dimension->big_values[walk->sorted[walk->next]];
+
+		*atom = key[1];
+		*sum = key[2];
+		if (value != NULL)
+			return value;
+	}
+	return NULL;
+}
+
+/* The total of a period, which the member now has something in. */
+static inline Total *
+touch(Reading *r, uint32 p)
+{
+	Total	   *total = &r->totals[p];
+
+	if (!total->is_touched)
+	{
+		total->is_touched = true;
+		r->touched[r->ntouched++] = p;
+	}
+	return total;
+}
+
+static inline void
+add_count(int64 *count, int64 addend)
+{
+	if (unlikely(pg_add_s64_overflow(*count, addend, count)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("bigint out of range")));
+}
+
+static void
+add_cell(Reading *r, Total *total, char *cell)
+{
+	const Shape *shape = &r->cube->grid.shape;
+	int			i;
+
+	for (i = 0; i < shape->ncounts; i++)
+		add_count(&total->counts[i], salkpi_cell_counts(cell)[i]);
+	for (i = 0; i < shape->nsums; i++)
+		salkpi_sum_add(&total->sums[i], salkpi_cell_sums(r->cube, cell)[i],
+					   salkpi_fixed_scale(r->cube->dscale[i]));
+}
+
+static void
+settle_total(const Reading *r, Total *total)
+{
+	int			i;
+
+	for (i = 0; i < r->cube->grid.shape.nsums; i++)
+		salkpi_sum_settle(&total->sums[i],
+						  salkpi_fixed_scale(r->cube->dscale[i]));
+}
+
+/* Is there anything in a settled total? */
+static bool
+is_zero(const Reading *r, const Total *total)
+{
+	const Shape *shape = &r->cube->grid.shape;
+	int			i;
+
+	for (i = 0; i < shape->ncounts; i++)
+		if (total->counts[i] != 0)
+			return false;
+	for (i = 0; i < shape->nsums; i++)
+		if (total->sums[i].small != 0 || total->sums[i].big != NULL)
+			return false;
+	for (i = 0; i < shape->ndistincts; i++)
+		if (total->distincts[i] != 0)
+			return false;
+	return total->firsts == 0 && total->ndurations == 0;
+}
+
+static Datum
+bigint_array(const int64 *values, int count)
+{
+	Datum		datums[SALKPI_MAX_COUNTS];
+	int			i;
+
+	for (i = 0; i < count; i++)
+		datums[i] = Int64GetDatum(values[i]);
+	return PointerGetDatum(construct_array(datums, count, INT8OID,
+										   sizeof(int64), FLOAT8PASSBYVAL,
+										   TYPALIGN_DOUBLE));
+}
+
+static Datum
+sum_array(const Reading *r, const Total *total)
+{
+	Datum		datums[SALKPI_MAX_SUMS];
+	int			count = r->cube->grid.shape.nsums;
+	int			i;
+
+	for (i = 0; i < count; i++)
+		datums[i] = NumericGetDatum(salkpi_sum_to_numeric(&total->sums[i],
+														  r->cube->dscale[i]));
+	return PointerGetDatum(construct_array(datums, count, NUMERICOID, -1, false,
+										   TYPALIGN_INT));
+}
+
+/*
+ * The durations of the current member in a period: its atoms' lists stand
+ * one after the other in the walk, in order of the atoms.
+ */
+static Datum
+durations_of_period(const Reading *r, const Period *period, Size count)
+{
+	const Walk *walk = &r->durations;
+	int64	   *values = palloc_extended((count + 1) * sizeof(int64),
+										 MCXT_ALLOC_HUGE);
+	Size		used = 0;
+	uint32		low = r->durations_start;
+	uint32		high = walk->next;
+
+	while (count > 0 && low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (salkpi_tuple_at(walk->table, walk->sorted[middle])[1] < period->first)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; used < count; low++)
+	{
+		const DurationList *list = &r->dimension->duration_lists[walk->sorted[low]];
+
+		memcpy(values + used, list->values, list->count * sizeof(int64));
+		used += list->count;
+	}
+	return PointerGetDatum(salkpi_durations_build(values, count));
+}
+
+/* One row of the result. */
+static void
+emit(Reading *r, uint32 p, const Total *total)
+{
+	const Shape *shape = &r->cube->grid.shape;
+	MemoryContext caller = MemoryContextSwitchTo(r->row_context);
+	Datum		values[CELLS_COLUMNS] = {0};
+	bool		nulls[CELLS_COLUMNS] = {false};
+
+	CHECK_FOR_INTERRUPTS();
+	values[0] = CStringGetTextDatum(shape->dimensions[r->d].name);
+	values[1] = r->members;
+	values[2] = Int32GetDatum(p + 1);
+	values[3] = bigint_array(total->counts, shape->ncounts);
+	values[4] = sum_array(r, total);
+	values[5] = bigint_array(total->distincts, shape->ndistincts);
+	values[6] = bigint_array(&total->firsts, shape->nfirsts);
+	values[7] = bigint_array(&total->flagged, shape->nfirsts);
+	nulls[8] = shape->ndurations == 0;
+	if (!nulls[8])
+		values[8] = durations_of_period(r, &r->periods[p], total->ndurations);
+	tuplestore_putvalues(r->result->setResult, r->result->setDesc, values,
+						 nulls);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(r->row_context);
+}
+
+/* Add the cells of a member to the periods of their atoms. */
+static void
+total_cells(Reading *r, uint32 member)
+{
+	char	   *cell;
+	Numeric		big;
+	uint32		atom;
+	uint32		s;
+	Size		i;
+
+	for (; (cell = peek_cell(r, member, &atom)) != NULL; r->cells.atom++)
+		for (i = r->list_start[atom]; i < r->list_start[atom + 1]; i++)
+			add_cell(r, touch(r, r->list[i]), cell);
+	for (; (big = peek_big(r, member, &atom, &s)) != NULL; r->bigs.next++)
+		for (i = r->list_start[atom]; i < r->list_start[atom + 1]; i++)
+			salkpi_sum_add_big(&touch(r, r->list[i])->sums[s], big);
+}
+
+/* Count the entities of a member: an atom counts where the one before does not. */
+static void
+total_distincts(Reading *r, uint32 member, int e)
+{
+	Walk	   *walk = &r->distincts[e];
+	const uint32 *key;
+	const uint32 *before = NULL;
+	Size		i;
+
+	for (; (key = peek(walk, member)) != NULL; walk->next++, before = key)
+	{
+		int64		atom_before = before != NULL && before[1] == key[1] ?
+			(int64) before[2] : -1;
+
+		CHECK_FOR_INTERRUPTS();
+		for (i = r->list_start[key[2]]; i < r->list_start[key[2] + 1]; i++)
+			if (atom_before < r->periods[r->list[i]].first)
+				touch(r, r->list[i])->distincts[e]++;
+	}
+}
+
+static void
+total_firsts(Reading *r, uint32 member)
+{
+	Walk	   *walk = &r->firsts;
+	Size		i;
+
+	for (; peek(walk, member) != NULL; walk->next++)
+	{
+		uint32		first = r->dimension->first_at[walk->sorted[walk->next]];
+		uint32		atom = first / 2 - 1;
+
+		CHECK_FOR_INTERRUPTS();
+		if (first / 2 == 0 || atom >= r->cube->natoms)
+			continue;
+		for (i = r->list_start[atom]; i < r->list_start[atom + 1]; i++)
+		{
+			Total	   *total = touch(r, r->list[i]);
+
+			total->firsts++;
+			total->flagged += first & 1;
+		}
+	}
+}
+
+static void
+total_durations(Reading *r, uint32 member)
+{
+	Walk	   *walk = &r->durations;
+	const uint32 *key;
+	Size		i;
+
+	for (r->durations_start = walk->next; (key = peek(walk, member)) != NULL;
+		 walk->next++)
+		for (i = r->list_start[key[1]]; i < r->list_start[key[1] + 1]; i++)
+			touch(r, r->list[i])->ndurations +=
+				r->dimension->duration_lists[walk->sorted[walk->next]].count;
+}
+
+static int
+compare_periods(const void *a, const void *b)
+{
+	uint32		x = *(const uint32 *) a;
+	uint32		y = *(const uint32 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* The rows of a member of a flow; each period of the blank one has a row. */
+static void
+read_flow_member(Reading *r, uint32 member, bool is_blank)
+{
+	const Shape *shape = &r->cube->grid.shape;
+	uint32		i;
+	int			e;
+
+	r->ntouched = 0;
+	total_cells(r, member);
+	for (e = 0; e < shape->ndistincts; e++)
+		total_distincts(r, member, e);
+	if (shape->nfirsts > 0)
+		total_firsts(r, member);
+	if (shape->ndurations > 0)
+		total_durations(r, member);
+	for (i = 0; i < r->nperiods && is_blank; i++)
+		if (r->periods[i].is_wanted)
+			(void) touch(r, i);
+	qsort(r->touched, r->ntouched, sizeof(uint32), compare_periods);
+	for (i = 0; i < r->ntouched; i++)
+	{
+		Total	   *total = &r->totals[r->touched[i]];
+
+		settle_total(r, total);
+		if (is_blank || !is_zero(r, total))
+			emit(r, r->touched[i], total);
+		memset(total, 0, sizeof(Total));
+	}
+}
+
+/* Add the differences of a member up to an instant to its state. */
+static void
+advance_stock(Reading *r, uint32 member, int64 instant, Total *total)
+{
+	char	   *cell;
+	Numeric		big;
+	uint32		atom;
+	uint32		s;
+
+	for (; (cell = peek_cell(r, member, &atom)) != NULL && atom <= instant;
+		 r->cells.atom++)
+		add_cell(r, total, cell);
+	for (; (big = peek_big(r, member, &atom, &s)) != NULL && atom <= instant;
+		 r->bigs.next++)
+		salkpi_sum_add_big(&total->sums[s], big);
+	settle_total(r, total);
+}
+
+/* The next instant at which something changes; the end if there is none. */
+static int64
+next_change(Reading *r, uint32 member)
+{
+	int64		next = r->cube->natoms;
+	uint32		atom;
+	uint32		s;
+
+	if (peek_cell(r, member, &atom) != NULL)
+		next = atom;
+	if (peek_big(r, member, &atom, &s) != NULL)
+		next = Min(next, atom);
+	return next;
+}
+
+/* The first wanted instant, from number i on, that is not before an atom. */
+static uint32
+skip_instants(const Reading *r, uint32 i, int64 atom)
+{
+	uint32		high = r->ninstants;
+
+	while (i < high)
+	{
+		uint32		middle = i + (high - i) / 2;
+
+		if (r->periods[r->instants[middle]].first < atom)
+			i = middle + 1;
+		else
+			high = middle;
+	}
+	return i;
+}
+
+/* The rows of a member of a stock; where it is nothing, time is skipped. */
+static void
+read_stock_member(Reading *r, uint32 member, bool is_blank)
+{
+	Total		total = {0};
+	uint32		i = 0;
+
+	while (i < r->ninstants)
+	{
+		uint32		p = r->instants[i];
+
+		advance_stock(r, member, r->periods[p].first, &total);
+		if (is_blank || !is_zero(r, &total))
+		{
+			emit(r, p, &total);
+			i++;
+		}
+		else
+			i = skip_instants(r, i, next_change(r, member));
+	}
+	while (peek(&r->cells, member) != NULL)
+		r->cells.next++;
+	r->cells.atom = 0;
+	while (peek(&r->bigs, member) != NULL)
+		r->bigs.next++;
+}
+
+/* The texts of a member, NULL standing for the blank one. */
+static Datum
+member_texts(const Reading *r, const uint32 *member)
+{
+	const CubeDimension *dimension = r->dimension;
+	Datum		texts[SALKPI_MAX_KEYS];
+	int			k;
+
+	for (k = 0; k < dimension->nkeys; k++)
+	{
+		uint32		length = strlen(SALKPI_BLANK);
+		const char *text = SALKPI_BLANK;
+		uint32		key;
+
+		if (member != NULL)
+		{
+			key = dimension->nkeys == 1 ? *member :
+				salkpi_tuple_at(&dimension->members, *member)[k];
+			text = salkpi_text_at(&r->cube->keys[dimension->keys[k]], key,
+								  &length);
+		}
+		texts[k] = PointerGetDatum(cstring_to_text_with_len(text, length));
+	}
+	return PointerGetDatum(construct_array(texts, dimension->nkeys, TEXTOID, -1,
+										   false, TYPALIGN_INT));
+}
+
+/* The number of the blank member, or SALKPI_NOT_FOUND. */
+static uint32
+find_blank(const Reading *r)
+{
+	const CubeDimension *dimension = r->dimension;
+	uint32		keys[SALKPI_MAX_KEYS];
+	int			k;
+
+	for (k = 0; k < dimension->nkeys; k++)
+	{
+		keys[k] = salkpi_text_find(&r->cube->keys[dimension->keys[k]],
+								   SALKPI_BLANK, strlen(SALKPI_BLANK));
+		if (keys[k] == SALKPI_NOT_FOUND)
+			return SALKPI_NOT_FOUND;
+	}
+	if (dimension->nkeys < 2)
+		return dimension->nkeys == 0 ? 0 : keys[0];
+	return salkpi_tuple_find(&dimension->members, keys, dimension->nkeys);
+}
+
+/* Zeros for a blank member that no row had. */
+static void
+emit_blank(Reading *r)
+{
+	Total		total = {0};
+	uint32		p;
+
+	r->members = member_texts(r, NULL);
+	for (p = 0; p < r->nperiods; p++)
+		if (r->periods[p].is_wanted)
+			emit(r, p, &total);
+}
+
+static void
+read_members(Reading *r)
+{
+	uint32		blank = find_blank(r);
+	MemoryContext caller = MemoryContextSwitchTo(r->member_context);
+	uint32		i;
+
+	if (blank == SALKPI_NOT_FOUND)
+		emit_blank(r);
+	for (i = 0; i < r->order.nmembers[r->d]; i++)
+	{
+		uint32		member = r->order.member_order[r->d][i];
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(r->member_context);
+		r->members = member_texts(r, &member);
+		if (r->cube->grid.kind == CUBE_FLOW)
+			read_flow_member(r, member, member == blank);
+		else
+			read_stock_member(r, member, member == blank);
+	}
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+read_dimension(Reading *r, int d)
+{
+	const Shape *shape = &r->cube->grid.shape;
+	CubeDimension *dimension = &r->cube->dimensions[d];
+	int			e;
+
+	r->d = d;
+	r->dimension = dimension;
+	start_walk(r, &r->cells, &dimension->pages, CUBE_NO_ENTITY);
+	start_walk(r, &r->bigs, &dimension->bigs, CUBE_NO_ENTITY);
+	for (e = 0; e < shape->ndistincts; e++)
+		start_walk(r, &r->distincts[e], &dimension->distincts[e], e);
+	if (shape->nfirsts > 0)
+		start_walk(r, &r->firsts, &dimension->firsts, CUBE_FIRST);
+	if (shape->ndurations > 0)
+		start_walk(r, &r->durations, &dimension->durations, CUBE_NO_ENTITY);
+	read_members(r);
+}
+
+/* kpi_cells(cube, first_atom, last_atom) */
+Datum
+salkpi_cube_cells(PG_FUNCTION_ARGS)
+{
+	Reading		r = {0};
+	int			d;
+
+	InitMaterializedSRF(fcinfo, 0);
+	r.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	r.member_context = AllocSetContextCreate(CurrentMemoryContext,
+											 "kpi_cells member",
+											 ALLOCSET_DEFAULT_SIZES);
+	r.row_context = AllocSetContextCreate(CurrentMemoryContext,
+										  "kpi_cells row",
+										  ALLOCSET_DEFAULT_SIZES);
+	r.cube = cube_of_datum(PG_GETARG_DATUM(0));
+	read_periods(&r, PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_ARRAYTYPE_P(2));
+	if (r.cube->grid.kind == CUBE_FLOW)
+		list_periods(&r);
+	else
+		list_instants(&r);
+	r.totals = palloc_extended((r.nperiods + 1) * sizeof(Total),
+							   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	r.touched = palloc((r.nperiods + 1) * sizeof(uint32));
+	salkpi_cube_order(r.cube, &r.order);
+	for (d = 0; d < r.cube->grid.shape.ndimensions; d++)
+		read_dimension(&r, d);
+	return (Datum) 0;
+}
+
+/* The smallest last word of a table of tuples, if it is below "least". */
+static uint32
+least_atom(const TupleTable *table, uint32 least)
+{
+	uint32		i;
+
+	for (i = 0; i < table->index.count; i++)
+		least = Min(least, salkpi_tuple_at(table, i)[table->width - 1]);
+	return least;
+}
+
+static uint32
+least_cell(const Cube *cube, const CubeDimension *dimension, uint32 least)
+{
+	Size		ncells = (Size) dimension->pages.index.count * CUBE_PAGE_ATOMS;
+	Size		i;
+
+	for (i = 0; i < ncells; i++)
+	{
+		const uint32 *page = salkpi_tuple_at(&dimension->pages,
+											 i / CUBE_PAGE_ATOMS);
+		uint32		atom = page[1] * CUBE_PAGE_ATOMS + i % CUBE_PAGE_ATOMS;
+
+		if (atom < least &&
+			!salkpi_cell_is_zero(cube, dimension->cells + i * cube->cell_size))
+			least = atom;
+	}
+	return least;
+}
+
+/*
+ * The smallest atom in which a dimension has anything.  The first difference
+ * of a stock is also its first state.
+ */
+static uint32
+first_atom_of_dimension(const Cube *cube, const CubeDimension *dimension,
+						uint32 least)
+{
+	const Shape *shape = &cube->grid.shape;
+	uint32		i;
+
+	least = least_cell(cube, dimension, least);
+	for (i = 0; i < dimension->bigs.index.count; i++)
+		if (dimension->big_values[i] != NULL)
+			least = Min(least, salkpi_tuple_at(&dimension->bigs, i)[1]);
+	for (i = 0; i < shape->ndistincts; i++)
+		least = least_atom(&dimension->distincts[i], least);
+	for (i = 0; shape->nfirsts > 0 && i < dimension->firsts.index.count; i++)
+		if (dimension->first_at[i] / 2 > 0)
+			least = Min(least, dimension->first_at[i] / 2 - 1);
+	if (shape->ndurations > 0)
+		least = least_atom(&dimension->durations, least);
+	return least;
+}
+
+/* kpi_first_atom(cube) */
+Datum
+salkpi_cube_first_atom(PG_FUNCTION_ARGS)
+{
+	Cube	   *cube = cube_of_datum(PG_GETARG_DATUM(0));
+	uint32		least = cube->natoms;
+	int			d;
+
+	for (d = 0; d < cube->grid.shape.ndimensions; d++)
+		least = first_atom_of_dimension(cube, &cube->dimensions[d], least);
+	if (least == cube->natoms)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(least + 1);
+}

@@ -1,0 +1,846 @@
+/*
+ * cube.c
+ *	  The cube: period x segment x measure cells of one pass over the rows.
+ *
+ * A cube is the state of the snapshot's aggregates.  It is given a grid of
+ * bounds, a shape (which keys make which dimensions, how many measures of
+ * each kind) and then rows; for each dimension it keeps cells for every
+ * (member, atom) that occurs.  An atom is the finest piece of time: a flow's
+ * atom lies between two bounds, and whatever periods are asked for later are
+ * ranges of atoms; a stock's atoms are the instants at which it is wanted,
+ * and its cells hold differences, so that a row costs two additions however
+ * long it is valid.
+ *
+ * The cube is an expanded object with a memory context of its own.  There is
+ * one in a query, not one for each of many groups; for those, expanded states
+ * are far too slow.  Everything that the transition needs is in the state:
+ * bounds and shape are read from the first row's arguments and not looked at
+ * again.
+ *
+ * Everything hangs on tables of tuples (segment.h).  Cells come in pages of
+ * eight atoms, found by (member, page): dense data pays for few look-ups,
+ * sparse data (a hundred thousand members, each sold on a few days of thirty
+ * years) does not pay for the days between.  Distinct counts keep the set of
+ * tuples (member, entity, atom), hashed rather than appended and sorted: the
+ * memory is bounded by what is distinct, and the neighbours that repeat (the
+ * lines of a purchase) are caught by comparing with the last tuple.  From the
+ * tuples the count of any range of atoms is exact, also after merging.
+ *
+ * A row that contributes nothing (its instant is NULL or outside, no count is
+ * true, all else is NULL) leaves no trace.  A row outside of the bounds still
+ * counts as an entity's first event, since that is what makes a later one not
+ * the first.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "cube.h"
+#include "salkpi.h"
+
+/* Arguments of both transition functions, and where a flow's go on. */
+#define ARG_STATE			0
+#define ARG_BOUNDS			1
+#define ARG_SHAPE			2
+#define ARG_AT				3
+#define ARG_FLOW_KEYS		4
+#define ARG_FLOW_COUNTS		(ARG_FLOW_KEYS + SALKPI_MAX_KEYS)
+#define ARG_FLOW_SUMS		(ARG_FLOW_COUNTS + SALKPI_MAX_COUNTS)
+#define ARG_FLOW_DISTINCTS	(ARG_FLOW_SUMS + SALKPI_MAX_SUMS)
+#define ARG_FLOW_FIRST		(ARG_FLOW_DISTINCTS + SALKPI_MAX_DISTINCTS)
+#define ARG_FLOW_FLAG		(ARG_FLOW_FIRST + 1)
+#define ARG_FLOW_DURATION	(ARG_FLOW_FLAG + 1)
+
+#define ARG_STOCK_FROM		3
+#define ARG_STOCK_TO		4
+#define ARG_STOCK_KEYS		5
+#define ARG_STOCK_COUNTS	(ARG_STOCK_KEYS + SALKPI_MAX_KEYS)
+#define ARG_STOCK_SUMS		(ARG_STOCK_COUNTS + 4)
+
+/* What a row adds to its cell in each dimension. */
+typedef struct Row
+{
+	uint32		counts;			/* bit i: cN is true */
+	uint32		sums;			/* bit i: mN is there and fits in sum[i] */
+	int128		sum[SALKPI_MAX_SUMS];	/* at the measure's fixed scale */
+	Numeric		big[SALKPI_MAX_SUMS];	/* what does not fit; else NULL */
+	bool		has_big;		/* is any of them there? */
+	uint32		keys[SALKPI_MAX_KEYS];	/* numbers of the texts */
+} Row;
+
+PG_FUNCTION_INFO_V1(salkpi_cube_add_instant);
+PG_FUNCTION_INFO_V1(salkpi_cube_add_day);
+PG_FUNCTION_INFO_V1(salkpi_cube_add_stock);
+PG_FUNCTION_INFO_V1(salkpi_cube_combine);
+
+/* Are the entities of table e (e1, e2, then f1) in use? */
+bool
+salkpi_cube_has_entities(const Shape *shape, int e)
+{
+	return e == CUBE_FIRST ? shape->nfirsts > 0 : e < shape->ndistincts;
+}
+
+static void
+init_dimension(CubeDimension *dimension, const Dimension *spec,
+			   const Shape *shape, MemoryContext context)
+{
+	int			e;
+
+	dimension->nkeys = spec->nkeys;
+	dimension->keys = spec->keys;
+	if (spec->nkeys > 1)
+		salkpi_tuples_init(&dimension->members, context, spec->nkeys);
+	salkpi_tuples_init(&dimension->pages, context, 2);
+	salkpi_tuples_init(&dimension->bigs, context, 3);
+	for (e = 0; e < shape->ndistincts; e++)
+		salkpi_tuples_init(&dimension->distincts[e], context, 3);
+	if (shape->nfirsts > 0)
+		salkpi_tuples_init(&dimension->firsts, context, 2);
+	if (shape->ndurations > 0)
+		salkpi_tuples_init(&dimension->durations, context, 2);
+}
+
+/* An empty cube in a new context below "parent"; the grid is copied. */
+Cube *
+salkpi_cube_create(MemoryContext parent, const CubeGrid *grid)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "kpi_cube",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	Cube	   *cube = palloc0(sizeof(Cube));
+	Shape	   *shape = &cube->grid.shape;
+	int			i;
+
+	EOH_init_header(&cube->header, &salkpi_cube_methods, context);
+	cube->grid = *grid;
+	cube->grid.bounds = MemoryContextAllocHuge(context,
+											   grid->nbounds * sizeof(int64));
+	memcpy(cube->grid.bounds, grid->bounds, grid->nbounds * sizeof(int64));
+	salkpi_shape_parse(grid->shape.text, grid->kind == CUBE_STOCK, shape);
+	cube->natoms = grid->nbounds - (grid->kind == CUBE_FLOW ? 1 : 0);
+	cube->cell_size = shape->ncounts * sizeof(int64) +
+		shape->nsums * sizeof(int128);
+	for (i = 0; i < SALKPI_MAX_KEYS; i++)
+		if (shape->key_used[i])
+			salkpi_texts_init(&cube->keys[i], context);
+	for (i = 0; i < CUBE_ENTITIES; i++)
+		if (salkpi_cube_has_entities(shape, i))
+			salkpi_texts_init(&cube->entities[i], context);
+	cube->dimensions = palloc0(shape->ndimensions * sizeof(CubeDimension));
+	for (i = 0; i < shape->ndimensions; i++)
+		init_dimension(&cube->dimensions[i], &shape->dimensions[i], shape,
+					   context);
+	MemoryContextSwitchTo(caller);
+	return cube;
+}
+
+/* The cell of a member in an atom; a new one is all zeros. */
+char *
+salkpi_cube_cell(Cube *cube, CubeDimension *dimension, uint32 member,
+				 uint32 atom)
+{
+	TupleTable *pages = &dimension->pages;
+	uint32		key[2] = {member, atom / CUBE_PAGE_ATOMS};
+	uint32		page = dimension->last_page;
+	const uint32 *last = salkpi_tuple_at(pages, page);
+
+	if (pages->index.count == 0 || last[0] != key[0] || last[1] != key[1])
+	{
+		page = salkpi_tuple_put(pages, key, 2);
+		dimension->cells = salkpi_grow(cube->header.eoh_context,
+									   dimension->cells,
+									   &dimension->ncells_pages,
+									   (Size) page + 1,
+									   cube->cell_size * CUBE_PAGE_ATOMS);
+		dimension->last_page = page;
+	}
+	return dimension->cells + cube->cell_size *
+		((Size) page * CUBE_PAGE_ATOMS + atom % CUBE_PAGE_ATOMS);
+}
+
+/* Add to the part of a sum that is kept as a Numeric. */
+void
+salkpi_cube_add_big(Cube *cube, CubeDimension *dimension, uint32 member,
+					uint32 atom, int s, Numeric addend)
+{
+	uint32		key[3] = {member, atom, s};
+	uint32		number = salkpi_tuple_put(&dimension->bigs, key, 3);
+	MemoryContext context = cube->header.eoh_context;
+	Numeric		old;
+
+	dimension->big_values = salkpi_grow(context, dimension->big_values,
+										&dimension->nbig_values,
+										(Size) number + 1, sizeof(Numeric));
+	old = dimension->big_values[number];
+	if (old != NULL)
+		addend = salkpi_numeric_add(old, addend);
+	dimension->big_values[number] = (Numeric)
+		MemoryContextAlloc(context, VARSIZE_ANY(addend));
+	memcpy(dimension->big_values[number], addend, VARSIZE_ANY(addend));
+	if (old != NULL)
+		pfree(old);
+}
+
+/* Add to a sum in a cell; on overflow what was there becomes a Numeric. */
+static inline void
+add_to_sum(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atom,
+		   int s, int128 *sum, int128 addend)
+{
+	int128		result;
+
+	if (unlikely(__builtin_add_overflow(*sum, addend, &result)))
+	{
+		int			scale = salkpi_fixed_scale(cube->dscale[s]);
+
+		salkpi_cube_add_big(cube, dimension, member, atom, s,
+							salkpi_int128_to_numeric(*sum, scale));
+		result = addend;
+	}
+	*sum = result;
+}
+
+void
+salkpi_cube_add_sum(Cube *cube, CubeDimension *dimension, uint32 member,
+					uint32 atom, int s, int128 addend)
+{
+	char	   *cell = salkpi_cube_cell(cube, dimension, member, atom);
+
+	add_to_sum(cube, dimension, member, atom, s,
+			   &salkpi_cell_sums(cube, cell)[s], addend);
+}
+
+/*
+ * Keep the earliest event of an entity, and whether any of its events was
+ * flagged.  "first" is the number of bounds at or before the event, times
+ * two, plus the flag.
+ */
+void
+salkpi_cube_add_first(Cube *cube, CubeDimension *dimension, uint32 member,
+					  uint32 entity, uint32 first)
+{
+	uint32		key[2] = {member, entity};
+	uint32		count = dimension->firsts.index.count;
+	uint32		number = salkpi_tuple_put(&dimension->firsts, key, 2);
+	uint32		old;
+
+	dimension->first_at = salkpi_grow(cube->header.eoh_context,
+									  dimension->first_at,
+									  &dimension->nfirst_at,
+									  (Size) number + 1, sizeof(uint32));
+	old = number < count ? dimension->first_at[number] : first;
+	dimension->first_at[number] = (Min(old, first) & ~1U) |
+		(old & 1) | (first & 1);
+}
+
+void
+salkpi_cube_add_duration(Cube *cube, CubeDimension *dimension, uint32 member,
+						 uint32 atom, int64 value)
+{
+	uint32		key[2] = {member, atom};
+	uint32		number = salkpi_tuple_put(&dimension->durations, key, 2);
+	MemoryContext context = cube->header.eoh_context;
+	DurationList *list;
+
+	dimension->duration_lists = salkpi_grow(context, dimension->duration_lists,
+											&dimension->nduration_lists,
+											(Size) number + 1,
+											sizeof(DurationList));
+	list = &dimension->duration_lists[number];
+	list->values = salkpi_grow(context, list->values, &list->capacity,
+							   (Size) list->count + 1, sizeof(int64));
+	list->values[list->count++] = value;
+}
+
+/* Multiply one sum of all cells of a dimension by 10^by. */
+static void
+rescale_dimension(Cube *cube, CubeDimension *dimension, int s, int by,
+				  int old_scale)
+{
+	Size		ncells = (Size) dimension->pages.index.count * CUBE_PAGE_ATOMS;
+	Size		i;
+
+	for (i = 0; i < ncells; i++)
+	{
+		char	   *cell = dimension->cells + i * cube->cell_size;
+		int128	   *sum = &salkpi_cell_sums(cube, cell)[s];
+		uint32	   *page;
+
+		if (i % 4096 == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (salkpi_rescale(sum, by))
+			continue;
+		page = salkpi_tuple_at(&dimension->pages, i / CUBE_PAGE_ATOMS);
+		salkpi_cube_add_big(cube, dimension, page[0],
+							page[1] * CUBE_PAGE_ATOMS + i % CUBE_PAGE_ATOMS, s,
+							salkpi_int128_to_numeric(*sum, old_scale));
+		*sum = 0;
+	}
+}
+
+/* A value with more decimals than any before: the measure's scale grows. */
+void
+salkpi_cube_grow_scale(Cube *cube, int s, int dscale)
+{
+	int			old_scale = salkpi_fixed_scale(cube->dscale[s]);
+	int			by = salkpi_fixed_scale(dscale) - old_scale;
+	int			d;
+
+	for (d = 0; d < cube->grid.shape.ndimensions && by > 0; d++)
+		rescale_dimension(cube, &cube->dimensions[d], s, by, old_scale);
+	cube->dscale[s] = dscale;
+}
+
+/* Numerics that fit in a cell's integer go back to it; zero remains as NULL. */
+static void
+settle_bigs(Cube *cube, CubeDimension *dimension)
+{
+	uint32		i;
+
+	for (i = 0; i < dimension->bigs.index.count; i++)
+	{
+		uint32	   *key = salkpi_tuple_at(&dimension->bigs, i);
+		int			s = key[2];
+		int128	   *cell_sum = &salkpi_cell_sums(cube,
+												 salkpi_cube_cell(cube, dimension,
+																  key[0], key[1]))[s];
+		Numeric		old = dimension->big_values[i];
+		ExactSum	sum = {*cell_sum, old};
+
+		CHECK_FOR_INTERRUPTS();
+		salkpi_sum_settle(&sum, salkpi_fixed_scale(cube->dscale[s]));
+		*cell_sum = sum.small;
+		dimension->big_values[i] = NULL;
+		if (sum.big != NULL)
+			salkpi_cube_add_big(cube, dimension, key[0], key[1], s,
+								salkpi_numeric_pad(sum.big, cube->dscale[s]));
+		if (old != NULL)
+			pfree(old);
+	}
+}
+
+/* Integers that a settled sum does not keep as such become Numerics. */
+static void
+spill_large_sums(Cube *cube, CubeDimension *dimension)
+{
+	Size		ncells = (Size) dimension->pages.index.count * CUBE_PAGE_ATOMS;
+	Size		i;
+	int			s;
+
+	for (i = 0; i < ncells; i++)
+	{
+		int128	   *sums = salkpi_cell_sums(cube, dimension->cells +
+											i * cube->cell_size);
+
+		if (i % 4096 == 0)
+			CHECK_FOR_INTERRUPTS();
+		for (s = 0; s < cube->grid.shape.nsums; s++)
+			if (!salkpi_is_small(sums[s]))
+			{
+				uint32	   *page = salkpi_tuple_at(&dimension->pages,
+												   i / CUBE_PAGE_ATOMS);
+
+				salkpi_cube_add_big(cube, dimension, page[0],
+									page[1] * CUBE_PAGE_ATOMS +
+									i % CUBE_PAGE_ATOMS, s,
+									salkpi_int128_to_numeric(sums[s],
+															 salkpi_fixed_scale(cube->dscale[s])));
+				sums[s] = 0;
+			}
+	}
+}
+
+/*
+ * Bring all sums into the form that depends on their values alone.  Done
+ * before a cube is written or read; adding to it may go on afterwards.
+ */
+void
+salkpi_cube_settle(Cube *cube)
+{
+	int			d;
+
+	for (d = 0; d < cube->grid.shape.ndimensions; d++)
+	{
+		spill_large_sums(cube, &cube->dimensions[d]);
+		settle_bigs(cube, &cube->dimensions[d]);
+	}
+}
+
+/* Order texts: numbers in order and, the inverse, ranks. */
+static void
+order_texts(const TextTable *table, uint32 **order, uint32 **rank)
+{
+	*order = salkpi_texts_sorted(table);
+	*rank = salkpi_inverse(*order, table->index.count);
+}
+
+/* The same for the members of a dimension, whose keys are ordered already. */
+static void
+order_members(const Cube *cube, int d, CubeOrder *order)
+{
+	const CubeDimension *dimension = &cube->dimensions[d];
+	const uint32 *rank[SALKPI_MAX_KEYS];
+	uint32		bound[SALKPI_MAX_KEYS];
+	int			k;
+
+	if (dimension->nkeys == 0)
+	{
+		order->nmembers[d] = 1;
+		order->member_order[d] = order->member_rank[d] = palloc0(sizeof(uint32));
+		return;
+	}
+	for (k = 0; k < dimension->nkeys; k++)
+	{
+		rank[k] = order->key_rank[dimension->keys[k]];
+		bound[k] = cube->keys[dimension->keys[k]].index.count;
+	}
+	order->nmembers[d] = bound[0];
+	order->member_order[d] = order->key_order[dimension->keys[0]];
+	order->member_rank[d] = order->key_rank[dimension->keys[0]];
+	if (dimension->nkeys > 1)
+	{
+		order->nmembers[d] = dimension->members.index.count;
+		order->member_order[d] = salkpi_tuples_sorted(&dimension->members, rank,
+													  bound);
+		order->member_rank[d] = salkpi_inverse(order->member_order[d],
+											   order->nmembers[d]);
+	}
+}
+
+/* Find the canonical order of texts and members; all of it is palloc'd. */
+void
+salkpi_cube_order(const Cube *cube, CubeOrder *order)
+{
+	const Shape *shape = &cube->grid.shape;
+	int			i;
+
+	for (i = 0; i < SALKPI_MAX_KEYS; i++)
+		if (shape->key_used[i])
+			order_texts(&cube->keys[i], &order->key_order[i],
+						&order->key_rank[i]);
+	for (i = 0; i < CUBE_ENTITIES; i++)
+		if (salkpi_cube_has_entities(shape, i))
+			order_texts(&cube->entities[i], &order->entity_order[i],
+						&order->entity_rank[i]);
+	order->nmembers = palloc(shape->ndimensions * sizeof(uint32));
+	order->member_order = palloc(shape->ndimensions * sizeof(uint32 *));
+	order->member_rank = palloc(shape->ndimensions * sizeof(uint32 *));
+	for (i = 0; i < shape->ndimensions; i++)
+		order_members(cube, i, order);
+}
+
+/*
+ * The tuples of a table of dimension d in canonical order, palloc'd.  Their
+ * first word is a member, the second an entity of table e if there is one;
+ * the others are atoms, pages of atoms or sums.
+ */
+uint32 *
+salkpi_cube_sorted(const Cube *cube, const CubeOrder *order, int d,
+				   const TupleTable *table, int e)
+{
+	const uint32 *rank[3] = {order->member_rank[d], NULL, NULL};
+	uint32		small = Max(cube->natoms, SALKPI_MAX_SUMS);
+	uint32		bound[3] = {order->nmembers[d], small, small};
+
+	Assert(table->width <= lengthof(rank));
+	if (e != CUBE_NO_ENTITY)
+	{
+		rank[1] = order->entity_rank[e];
+		bound[1] = cube->entities[e].index.count;
+	}
+	return salkpi_tuples_sorted(table, rank, bound);
+}
+
+/* The number of bounds at or before an instant. */
+uint32
+salkpi_cube_upper_bound(const Cube *cube, int64 at)
+{
+	const int64 *bounds = cube->grid.bounds;
+	uint32		low = 0;
+	uint32		high = cube->grid.nbounds;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (bounds[middle] <= at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The same for a flow, whose rows tend to come in order of time. */
+static inline uint32
+find_atom(Cube *cube, int64 at)
+{
+	const int64 *bounds = cube->grid.bounds;
+	uint32		last = cube->last_atom;
+	uint32		upper;
+
+	if (bounds[last] <= at && at < bounds[last + 1])
+		return last + 1;
+	upper = salkpi_cube_upper_bound(cube, at);
+	if (upper > 0 && upper < cube->grid.nbounds)
+		cube->last_atom = upper - 1;
+	return upper;
+}
+
+/* Is the argument in use, and not NULL? */
+#define HAS_ARG(n)	(!fcinfo->args[n].isnull)
+
+/* The bounds of the first row's array, palloc'd; they must be ascending. */
+static void
+read_bounds(ArrayType *array, CubeGrid *grid)
+{
+	uint32		least = grid->kind == CUBE_FLOW ? 2 : 1;
+	uint32		i;
+
+	if (ARR_NDIM(array) > 1 ||
+		(ARR_HASNULL(array) && array_contains_nulls(array)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("bounds of a cube must be a one-dimensional array without NULL")));
+	grid->nbounds = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	if (grid->nbounds < least)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a cube needs at least %u bounds", least)));
+	grid->bounds = palloc_extended(grid->nbounds * sizeof(int64),
+								   MCXT_ALLOC_HUGE);
+	for (i = 0; i < grid->nbounds; i++)
+	{
+		grid->bounds[i] = grid->unit == CUBE_DAYS ?
+			((DateADT *) ARR_DATA_PTR(array))[i] :
+			((TimestampTz *) ARR_DATA_PTR(array))[i];
+		if (i > 0 && grid->bounds[i] <= grid->bounds[i - 1])
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("bounds of a cube must be ascending"),
+					 errdetail("Bound %u is not after the one before it.",
+							   i + 1)));
+	}
+}
+
+/* The state of a first row: an empty cube made from its arguments. */
+static Cube *
+start_cube(FunctionCallInfo fcinfo, MemoryContext aggcontext, CubeKind kind,
+		   CubeUnit unit)
+{
+	CubeGrid	grid = {.kind = kind,.unit = unit};
+
+	if (PG_ARGISNULL(ARG_BOUNDS) || PG_ARGISNULL(ARG_SHAPE))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("bounds and shape of a cube must not be NULL")));
+	read_bounds(PG_GETARG_ARRAYTYPE_P(ARG_BOUNDS), &grid);
+	grid.shape.text = text_to_cstring(PG_GETARG_TEXT_PP(ARG_SHAPE));
+	return salkpi_cube_create(aggcontext, &grid);
+}
+
+/* The context of the aggregate's states; an error outside of an aggregate. */
+static inline MemoryContext
+aggregate_context(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+
+	if (unlikely(!AggCheckCallContext(fcinfo, &context)))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("kpi_cube functions that change a state can only be called by an aggregate")));
+	return context;
+}
+
+/*
+ * The cube behind a state: the expanded one that this aggregate owns, or one
+ * loaded into its context.
+ */
+static inline Cube *
+writable_cube(Datum datum, MemoryContext aggcontext)
+{
+	Cube	   *cube;
+
+	if (unlikely(!VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(datum))))
+		return salkpi_cube_load(aggcontext,
+								(struct varlena *) PG_DETOAST_DATUM(datum));
+	cube = (Cube *) DatumGetEOHP(datum);
+	if (unlikely(cube->flat != NULL))
+	{
+		pfree(cube->flat);
+		cube->flat = NULL;
+	}
+	return cube;
+}
+
+static void
+read_sum(Cube *cube, Row *row, int s, Datum datum)
+{
+	struct varlena *num = pg_detoast_datum_packed((struct varlena *)
+												  DatumGetPointer(datum));
+	NumericParts parts;
+
+	salkpi_numeric_read(num, &parts);
+	if (unlikely(parts.dscale > cube->dscale[s]))
+		salkpi_cube_grow_scale(cube, s, parts.dscale);
+	row->big[s] = NULL;
+	if (likely(salkpi_parts_to_int128(&parts,
+									  salkpi_fixed_scale(cube->dscale[s]),
+									  &row->sum[s])))
+		row->sums |= 1U << s;
+	else
+	{
+		row->big[s] = (Numeric) PG_DETOAST_DATUM(num);
+		row->has_big = true;
+	}
+}
+
+/* Read the measures of a row; is any of them there? */
+static inline bool
+read_measures(Cube *cube, FunctionCallInfo fcinfo, int counts, int sums,
+			  Row *row)
+{
+	const Shape *shape = &cube->grid.shape;
+	int			i;
+
+	row->counts = 0;
+	row->sums = 0;
+	row->has_big = false;
+	for (i = 0; i < shape->ncounts; i++)
+		if (HAS_ARG(counts + i) && DatumGetBool(fcinfo->args[counts + i].value))
+			row->counts |= 1U << i;
+	for (i = 0; i < shape->nsums; i++)
+		if (HAS_ARG(sums + i))
+			read_sum(cube, row, i, fcinfo->args[sums + i].value);
+	return row->counts != 0 || row->sums != 0 || row->has_big;
+}
+
+static inline uint32
+intern_entity(TextTable *table, Datum datum)
+{
+	text	   *value = DatumGetTextPP(datum);
+
+	return salkpi_text_put(table, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+/* Number of a key's text; that of the blank member for NULL and ''. */
+static inline uint32
+intern_key(TextTable *table, const NullableDatum *arg)
+{
+	text	   *value = arg->isnull ? NULL : DatumGetTextPP(arg->value);
+
+	if (value == NULL || VARSIZE_ANY_EXHDR(value) == 0)
+		return salkpi_text_put(table, SALKPI_BLANK, strlen(SALKPI_BLANK));
+	return salkpi_text_put(table, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+static inline void
+read_keys(Cube *cube, FunctionCallInfo fcinfo, int keys, Row *row)
+{
+	int			i;
+
+	for (i = 0; i < SALKPI_MAX_KEYS; i++)
+		if (cube->grid.shape.key_used[i])
+			row->keys[i] = intern_key(&cube->keys[i], &fcinfo->args[keys + i]);
+}
+
+/* The member of a row in a dimension. */
+static inline uint32
+find_member(CubeDimension *dimension, const Row *row)
+{
+	uint32		tuple[SALKPI_MAX_KEYS];
+	int			i;
+
+	if (dimension->nkeys == 0)
+		return 0;
+	if (dimension->nkeys == 1)
+		return row->keys[dimension->keys[0]];
+	for (i = 0; i < dimension->nkeys; i++)
+		tuple[i] = row->keys[dimension->keys[i]];
+	return salkpi_tuple_put(&dimension->members, tuple, dimension->nkeys);
+}
+
+/* Add the measures of a row to a cell, or subtract them (sign -1). */
+static inline void
+add_measures(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atom,
+			 const Row *row, int sign)
+{
+	const Shape *shape = &cube->grid.shape;
+	char	   *cell = salkpi_cube_cell(cube, dimension, member, atom);
+	int64	   *counts = salkpi_cell_counts(cell);
+	int128	   *sums = salkpi_cell_sums(cube, cell);
+	int			i;
+
+	for (i = 0; i < shape->ncounts; i++)
+		counts[i] += sign * (int64) (row->counts >> i & 1);
+	for (i = 0; i < shape->nsums; i++)
+		if (row->sums >> i & 1)
+			add_to_sum(cube, dimension, member, atom, i, &sums[i],
+					   sign * row->sum[i]);
+	for (i = 0; i < shape->nsums && unlikely(row->has_big); i++)
+		if (!(row->sums >> i & 1) && row->big[i] != NULL)
+			salkpi_cube_add_big(cube, dimension, member, atom, i,
+								sign > 0 ? row->big[i] :
+								salkpi_numeric_negate(row->big[i]));
+}
+
+/* An entity of a distinct count; the row before often had the same. */
+static inline void
+add_distinct(CubeDimension *dimension, int e, uint32 member, uint32 entity,
+			 uint32 atom)
+{
+	TupleTable *table = &dimension->distincts[e];
+	uint32		key[3] = {member, entity, atom};
+	const uint32 *last = salkpi_tuple_at(table, dimension->last_distinct[e]);
+
+	if (table->index.count == 0 || last[0] != member || last[1] != entity ||
+		last[2] != atom)
+		dimension->last_distinct[e] = salkpi_tuple_put(table, key, 3);
+}
+
+/* Add a row to a flow: "upper" bounds are at or before its instant. */
+static void
+add_flow_row(Cube *cube, FunctionCallInfo fcinfo, uint32 upper)
+{
+	const Shape *shape = &cube->grid.shape;
+	bool		inside = upper > 0 && upper < cube->grid.nbounds;
+	bool		has_first = shape->nfirsts > 0 && HAS_ARG(ARG_FLOW_FIRST);
+	bool		has_duration = inside && shape->ndurations > 0 &&
+		HAS_ARG(ARG_FLOW_DURATION);
+	bool		has_measures = false;
+	bool		has_any = has_first || has_duration;
+	uint32		entity[CUBE_ENTITIES] = {0};
+	uint32		first = upper * 2;
+	Row			row;
+	int			d;
+	int			e;
+
+	if (inside)
+		has_measures = read_measures(cube, fcinfo, ARG_FLOW_COUNTS,
+									 ARG_FLOW_SUMS, &row);
+	for (e = 0; e < shape->ndistincts && inside; e++)
+		if (HAS_ARG(ARG_FLOW_DISTINCTS + e))
+		{
+			has_any = true;
+			entity[e] = intern_entity(&cube->entities[e],
+									fcinfo->args[ARG_FLOW_DISTINCTS + e].value);
+		}
+	if (!has_measures && !has_any)
+		return;
+	if (has_first)
+		entity[CUBE_FIRST] = intern_entity(&cube->entities[CUBE_FIRST],
+										 fcinfo->args[ARG_FLOW_FIRST].value);
+	if (has_first && HAS_ARG(ARG_FLOW_FLAG) &&
+		DatumGetBool(fcinfo->args[ARG_FLOW_FLAG].value))
+		first++;
+	read_keys(cube, fcinfo, ARG_FLOW_KEYS, &row);
+	for (d = 0; d < shape->ndimensions; d++)
+	{
+		CubeDimension *dimension = &cube->dimensions[d];
+		uint32		member = find_member(dimension, &row);
+
+		if (has_measures)
+			add_measures(cube, dimension, member, upper - 1, &row, 1);
+		for (e = 0; e < shape->ndistincts && inside; e++)
+			if (HAS_ARG(ARG_FLOW_DISTINCTS + e))
+				add_distinct(dimension, e, member, entity[e], upper - 1);
+		if (has_first)
+			salkpi_cube_add_first(cube, dimension, member, entity[CUBE_FIRST],
+								  first);
+		if (has_duration)
+			salkpi_cube_add_duration(cube, dimension, member, upper - 1,
+									 PG_GETARG_INT64(ARG_FLOW_DURATION));
+	}
+}
+
+/*
+ * Transition of a stock: the row is there at the instants t with from < t and
+ * to >= t, that is from the first instant after "from" up to, not including,
+ * the first one after "to".
+ */
+Datum
+salkpi_cube_add_stock(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+	Cube	   *cube = PG_ARGISNULL(ARG_STATE) ?
+		start_cube(fcinfo, context, CUBE_STOCK, CUBE_INSTANTS) :
+		writable_cube(PG_GETARG_DATUM(ARG_STATE), context);
+	uint32		start = 0;
+	uint32		end = cube->natoms;
+	Row			row;
+	int			d;
+
+	if (HAS_ARG(ARG_STOCK_FROM))
+		start = salkpi_cube_upper_bound(cube, PG_GETARG_TIMESTAMPTZ(ARG_STOCK_FROM));
+	if (HAS_ARG(ARG_STOCK_TO))
+		end = salkpi_cube_upper_bound(cube, PG_GETARG_TIMESTAMPTZ(ARG_STOCK_TO));
+	if (start < end && read_measures(cube, fcinfo, ARG_STOCK_COUNTS,
+									 ARG_STOCK_SUMS, &row))
+	{
+		read_keys(cube, fcinfo, ARG_STOCK_KEYS, &row);
+		for (d = 0; d < cube->grid.shape.ndimensions; d++)
+		{
+			CubeDimension *dimension = &cube->dimensions[d];
+			uint32		member = find_member(dimension, &row);
+
+			add_measures(cube, dimension, member, start, &row, 1);
+			if (end < cube->natoms)
+				add_measures(cube, dimension, member, end, &row, -1);
+		}
+	}
+	PG_RETURN_DATUM(EOHPGetRWDatum(&cube->header));
+}
+
+/* Transition of a flow whose rows have an instant. */
+Datum
+salkpi_cube_add_instant(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+	Cube	   *cube = PG_ARGISNULL(ARG_STATE) ?
+		start_cube(fcinfo, context, CUBE_FLOW, CUBE_INSTANTS) :
+		writable_cube(PG_GETARG_DATUM(ARG_STATE), context);
+
+	if (HAS_ARG(ARG_AT))
+		add_flow_row(cube, fcinfo,
+					 find_atom(cube, PG_GETARG_TIMESTAMPTZ(ARG_AT)));
+	PG_RETURN_DATUM(EOHPGetRWDatum(&cube->header));
+}
+
+/* Transition of a flow whose rows have a day. */
+Datum
+salkpi_cube_add_day(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+	Cube	   *cube = PG_ARGISNULL(ARG_STATE) ?
+		start_cube(fcinfo, context, CUBE_FLOW, CUBE_DAYS) :
+		writable_cube(PG_GETARG_DATUM(ARG_STATE), context);
+
+	if (HAS_ARG(ARG_AT))
+		add_flow_row(cube, fcinfo, find_atom(cube, PG_GETARG_DATEADT(ARG_AT)));
+	PG_RETURN_DATUM(EOHPGetRWDatum(&cube->header));
+}
+
+/* Combine two cubes of one grid; the left one is changed in place. */
+Datum
+salkpi_cube_combine(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+	Cube	   *cube;
+
+	if (PG_ARGISNULL(0) && PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	if (PG_ARGISNULL(0))
+		cube = salkpi_cube_load(context,
+								(struct varlena *) PG_GETARG_VARLENA_P(1));
+	else
+		cube = writable_cube(PG_GETARG_DATUM(0), context);
+	if (!PG_ARGISNULL(0) && !PG_ARGISNULL(1))
+		salkpi_cube_absorb(cube, (struct varlena *) PG_GETARG_VARLENA_P(1));
+	PG_RETURN_DATUM(EOHPGetRWDatum(&cube->header));
+}

@@ -1,0 +1,161 @@
+/*
+ * cube.h
+ *	  The cube: period x segment x measure cells of one pass over the rows.
+ */
+#ifndef SALKPI_CUBE_H
+#define SALKPI_CUBE_H
+
+#include "utils/expandeddatum.h"
+
+#include "numbers.h"
+#include "segment.h"
+
+/* Atoms of one page of cells. */
+#define CUBE_PAGE_ATOMS		8
+
+typedef enum CubeKind
+{
+	CUBE_FLOW = 'f',			/* events in the atoms between bounds */
+	CUBE_STOCK = 's'			/* differences of states at the bounds */
+} CubeKind;
+
+typedef enum CubeUnit
+{
+	CUBE_DAYS = 'd',			/* bounds are dates */
+	CUBE_INSTANTS = 't'			/* bounds are timestamps with time zone */
+} CubeUnit;
+
+/* What must agree between cubes that are merged. */
+typedef struct CubeGrid
+{
+	CubeKind	kind;			/* flow or stock */
+	CubeUnit	unit;			/* of the bounds */
+	uint32		nbounds;		/* number of bounds */
+	int64	   *bounds;			/* days or microseconds from 2000, ascending */
+	Shape		shape;			/* dimensions and slots in use */
+} CubeGrid;
+
+/* The durations of one cell. */
+typedef struct DurationList
+{
+	uint32		count;			/* values in use */
+	Size		capacity;		/* values allocated */
+	int64	   *values;			/* microseconds, in order of appearance */
+} DurationList;
+
+/* The cells of one dimension; tables of tuples with arrays beside them. */
+typedef struct CubeDimension
+{
+	int			nkeys;			/* keys of a member; 0 = the total */
+	const int  *keys;			/* which */
+	TupleTable	members;		/* (text number of each key), nkeys > 1 only */
+
+	TupleTable	pages;			/* (member, atom / CUBE_PAGE_ATOMS) */
+	char	   *cells;			/* CUBE_PAGE_ATOMS cells for each page */
+	Size		ncells_pages;	/* pages allocated in cells */
+	uint32		last_page;		/* page found last */
+
+	TupleTable	bigs;			/* (member, atom, sum): what int128 cannot hold */
+	Numeric    *big_values;		/* for each of bigs; NULL = 0 */
+	Size		nbig_values;	/* allocated */
+
+	TupleTable	distincts[SALKPI_MAX_DISTINCTS];	/* (member, entity, atom) */
+	uint32		last_distinct[SALKPI_MAX_DISTINCTS];	/* tuple found last */
+
+	TupleTable	firsts;			/* (member, entity) */
+	uint32	   *first_at;		/* for each: (atom + 1) * 2 + flag */
+	Size		nfirst_at;		/* allocated */
+
+	TupleTable	durations;		/* (member, atom) */
+	DurationList *duration_lists;	/* for each of durations */
+	Size		nduration_lists;	/* allocated */
+} CubeDimension;
+
+/* Entities are counted in this many tables: e1, e2, f1. */
+#define CUBE_ENTITIES	(SALKPI_MAX_DISTINCTS + 1)
+#define CUBE_FIRST		SALKPI_MAX_DISTINCTS
+
+typedef struct Cube
+{
+	ExpandedObjectHeader header;	/* its context holds everything */
+	CubeGrid	grid;			/* bounds and shape */
+	uint32		natoms;			/* flow: between the bounds; stock: at them */
+	uint32		last_atom;		/* atom of the last row */
+	int			dscale[SALKPI_MAX_SUMS];	/* largest display scale seen */
+	Size		cell_size;		/* bytes: int64 counts, then int128 sums */
+	TextTable	keys[SALKPI_MAX_KEYS];	/* texts of the keys in use */
+	TextTable	entities[CUBE_ENTITIES];	/* those of e1, e2 and f1 */
+	CubeDimension *dimensions;	/* as in the shape */
+	struct varlena *flat;		/* the flat form between size and flatten */
+} Cube;
+
+/* The order in which a cube is written and read. */
+typedef struct CubeOrder
+{
+	uint32	   *key_order[SALKPI_MAX_KEYS]; /* numbers of texts, bytewise */
+	uint32	   *key_rank[SALKPI_MAX_KEYS];	/* the inverse */
+	uint32	   *entity_order[CUBE_ENTITIES];	/* the same for entities */
+	uint32	   *entity_rank[CUBE_ENTITIES]; /* the inverse */
+	uint32	   *nmembers;		/* of each dimension */
+	uint32	  **member_order;	/* of each dimension: numbers of members */
+	uint32	  **member_rank;	/* the inverse */
+} CubeOrder;
+
+/* In salkpi_cube_sorted(): the tuples name no entity. */
+#define CUBE_NO_ENTITY	(-1)
+
+/* cube.c */
+extern Cube *salkpi_cube_create(MemoryContext parent, const CubeGrid *grid);
+extern char *salkpi_cube_cell(Cube *cube, CubeDimension *dimension,
+							  uint32 member, uint32 atom);
+extern void salkpi_cube_add_sum(Cube *cube, CubeDimension *dimension,
+								uint32 member, uint32 atom, int s,
+								int128 addend);
+extern void salkpi_cube_add_big(Cube *cube, CubeDimension *dimension,
+								uint32 member, uint32 atom, int s,
+								Numeric addend);
+extern void salkpi_cube_add_first(Cube *cube, CubeDimension *dimension,
+								  uint32 member, uint32 entity, uint32 first);
+extern void salkpi_cube_add_duration(Cube *cube, CubeDimension *dimension,
+									 uint32 member, uint32 atom, int64 value);
+extern void salkpi_cube_grow_scale(Cube *cube, int s, int dscale);
+extern void salkpi_cube_settle(Cube *cube);
+extern bool salkpi_cube_has_entities(const Shape *shape, int e);
+extern uint32 salkpi_cube_upper_bound(const Cube *cube, int64 at);
+
+extern void salkpi_cube_order(const Cube *cube, CubeOrder *order);
+extern uint32 *salkpi_cube_sorted(const Cube *cube, const CubeOrder *order,
+								  int d, const TupleTable *table, int e);
+
+/* cube_io.c */
+extern const ExpandedObjectMethods salkpi_cube_methods;
+extern Cube *salkpi_cube_load(MemoryContext parent, struct varlena *flat);
+extern void salkpi_cube_absorb(Cube *cube, struct varlena *flat);
+
+/* The counts and the sums of a cell. */
+static inline int64 *
+salkpi_cell_counts(char *cell)
+{
+	return (int64 *) cell;
+}
+
+static inline int128 *
+salkpi_cell_sums(const Cube *cube, char *cell)
+{
+	return (int128 *) (cell + cube->grid.shape.ncounts * sizeof(int64));
+}
+
+/* Does a cell hold nothing? */
+static inline bool
+salkpi_cell_is_zero(const Cube *cube, const char *cell)
+{
+	const int64 *words = (const int64 *) cell;
+	Size		i;
+
+	for (i = 0; i < cube->cell_size / sizeof(int64); i++)
+		if (words[i] != 0)
+			return false;
+	return true;
+}
+
+#endif							/* SALKPI_CUBE_H */

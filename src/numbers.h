@@ -1,0 +1,59 @@
+/*
+ * numbers.h
+ *	  Exact sums of numeric in 128-bit integers.
+ */
+#ifndef SALKPI_NUMBERS_H
+#define SALKPI_NUMBERS_H
+
+#include "utils/numeric.h"
+
+#ifndef HAVE_INT128
+#error "salkpi needs a compiler with 128-bit integers"
+#endif
+
+/* Decimals that a fixed-point sum keeps; a measure with more uses Numeric. */
+#define SALKPI_MAX_SCALE	16
+
+/* Largest display scale that a numeric can have. */
+#define SALKPI_MAX_DSCALE	0x3FFF
+
+/* A numeric taken apart: sign, base-10000 digits, weight of the first. */
+typedef struct NumericParts
+{
+	const char *digits;			/* int16 each, not necessarily aligned */
+	int			ndigits;		/* number of digits */
+	int			weight;			/* exponent to 10000 of the first digit */
+	int			dscale;			/* display scale: decimals shown */
+	bool		negative;		/* is the sign a minus? */
+} NumericParts;
+
+/* The sum small / 10^scale + big, where scale is known to the owner. */
+typedef struct ExactSum
+{
+	int128		small;			/* fixed-point part */
+	Numeric		big;			/* what does not fit in it; NULL = 0 */
+} ExactSum;
+
+/* The fixed-point scale of a measure whose largest display scale is dscale. */
+static inline int
+salkpi_fixed_scale(int dscale)
+{
+	return Min(dscale, SALKPI_MAX_SCALE);
+}
+
+extern void salkpi_numeric_read(struct varlena *num, NumericParts *parts);
+extern bool salkpi_parts_to_int128(const NumericParts *parts, int scale,
+								   int128 *result);
+extern bool salkpi_rescale(int128 *value, int by);
+extern bool salkpi_is_small(int128 value);
+extern Numeric salkpi_int128_to_numeric(int128 value, int scale);
+extern Numeric salkpi_numeric_add(Numeric a, Numeric b);
+extern Numeric salkpi_numeric_negate(Numeric a);
+extern Numeric salkpi_numeric_pad(Numeric value, int dscale);
+
+extern void salkpi_sum_add(ExactSum *sum, int128 addend, int scale);
+extern void salkpi_sum_add_big(ExactSum *sum, Numeric addend);
+extern void salkpi_sum_settle(ExactSum *sum, int scale);
+extern Numeric salkpi_sum_to_numeric(const ExactSum *sum, int dscale);
+
+#endif							/* SALKPI_NUMBERS_H */

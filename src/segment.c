@@ -1,0 +1,542 @@
+/*
+ * segment.c
+ *	  Segments: the shape that names the dimensions of a cube, and the tables
+ *	  that number texts and tuples.
+ *
+ * A row names its segments by texts.  Each text is looked up once a row and
+ * becomes a number, however many dimensions use it; from then on everything
+ * is tuples of numbers: the member of a combined dimension (region, product),
+ * the page of cells of (member, atom), the pair (member, customer).  So one
+ * hash table of fixed-width tuples does all the rest.  Both tables use linear
+ * probing over slots of eight bytes with the hash beside the number, at most
+ * three quarters full; entries stay in order of appearance, so that arrays
+ * indexed by their number can be kept beside a table.
+ *
+ * Order of appearance depends on the plan.  Whoever writes or reads a cube
+ * asks for the entries sorted: texts bytewise, tuples by a counting sort over
+ * the ranks of their words, which costs a few sequential passes.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "salkpi.h"
+#include "segment.h"
+
+#define FIRST_SLOTS		16
+#define MAX_ENTRIES		((uint32) 1 << 30)
+
+/* What a number in a shape may be at most: "c=3" */
+typedef struct ShapeSlot
+{
+	char		letter;			/* name of the slot */
+	int			limit;			/* how many there are in a flow */
+	int			stock_limit;	/* and in a stock */
+} ShapeSlot;
+
+static const ShapeSlot shape_slots[] = {
+	{'c', SALKPI_MAX_COUNTS, 4},
+	{'m', SALKPI_MAX_SUMS, 4},
+	{'e', SALKPI_MAX_DISTINCTS, 0},
+	{'f', 1, 0},
+	{'d', 1, 0},
+};
+
+/*
+ * Make room for "needed" items in an array of *capacity items, at least
+ * doubling it; new items are zero.  A NULL array is allocated.
+ */
+void *
+salkpi_grow(MemoryContext context, void *array, Size *capacity, Size needed,
+			Size item_size)
+{
+	Size		size = Max(Max(needed, *capacity * 2), 16);
+
+	if (array != NULL && needed <= *capacity)
+		return array;
+	if (size > MaxAllocHugeSize / item_size)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("kpi_cube needs too much memory")));
+	if (array == NULL)
+		array = MemoryContextAllocHuge(context, size * item_size);
+	else
+		array = repalloc_huge(array, size * item_size);
+	memset((char *) array + *capacity * item_size, 0,
+		   (size - *capacity) * item_size);
+	*capacity = size;
+	return array;
+}
+
+static TableSlot *
+allocate_slots(MemoryContext context, Size count)
+{
+	return MemoryContextAllocExtended(context, count * sizeof(TableSlot),
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+static void
+index_init(TableIndex *index, MemoryContext context)
+{
+	index->context = context;
+	index->slots = allocate_slots(context, FIRST_SLOTS);
+	index->mask = FIRST_SLOTS - 1;
+	index->count = 0;
+}
+
+static void
+index_insert(TableIndex *index, TableSlot slot)
+{
+	uint32		i = slot.hash & index->mask;
+
+	while (index->slots[i].entry != 0)
+		i = (i + 1) & index->mask;
+	index->slots[i] = slot;
+}
+
+/* Give the next number to an entry that is not in the table. */
+static uint32
+index_add(TableIndex *index, uint32 hash)
+{
+	TableSlot	slot = {hash, index->count + 1};
+
+	if (index->count >= MAX_ENTRIES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("kpi_cube has too many members or entities")));
+	if (index->count >= index->mask - index->mask / 4)
+	{
+		TableSlot  *old = index->slots;
+		uint32		old_mask = index->mask;
+		uint32		i;
+
+		index->slots = allocate_slots(index->context, (Size) (old_mask + 1) * 2);
+		index->mask = old_mask * 2 + 1;
+		for (i = 0; i <= old_mask; i++)
+			if (old[i].entry != 0)
+				index_insert(index, old[i]);
+		pfree(old);
+		CHECK_FOR_INTERRUPTS();
+	}
+	index_insert(index, slot);
+	return index->count++;
+}
+
+void
+salkpi_texts_init(TextTable *table, MemoryContext context)
+{
+	memset(table, 0, sizeof(TextTable));
+	index_init(&table->index, context);
+}
+
+/* Eight bytes at a time, the rest padded with zeros, the length mixed in. */
+static inline uint32
+hash_text(const char *text, uint32 length)
+{
+	uint64		hash = length * UINT64CONST(0x9e3779b97f4a7c15);
+	uint64		word;
+
+	for (; length >= sizeof(word); text += sizeof(word), length -= sizeof(word))
+	{
+		memcpy(&word, text, sizeof(word));
+		hash = salkpi_mix(hash ^ word);
+	}
+	if (length > 0)
+	{
+		word = 0;
+		memcpy(&word, text, length);
+		hash = salkpi_mix(hash ^ word);
+	}
+	return (uint32) hash;
+}
+
+static inline bool
+is_text(const TextTable *table, uint32 number, const char *text, uint32 length)
+{
+	const TextEntry *entry = &table->entries[number];
+
+	return entry->length == length &&
+		memcmp(table->bytes + entry->offset, text, length) == 0;
+}
+
+static inline uint32
+search_text(const TextTable *table, const char *text, uint32 length,
+			uint32 hash)
+{
+	uint32		mask = table->index.mask;
+	uint32		i;
+
+	for (i = hash & mask;; i = (i + 1) & mask)
+	{
+		TableSlot	slot = table->index.slots[i];
+
+		if (slot.entry == 0)
+			return SALKPI_NOT_FOUND;
+		if (slot.hash == hash && is_text(table, slot.entry - 1, text, length))
+			return slot.entry - 1;
+	}
+}
+
+/* Number of a text, or SALKPI_NOT_FOUND. */
+uint32
+salkpi_text_find(const TextTable *table, const char *text, uint32 length)
+{
+	return search_text(table, text, length, hash_text(text, length));
+}
+
+static uint32
+add_text(TextTable *table, const char *text, uint32 length, uint32 hash)
+{
+	MemoryContext context = table->index.context;
+	TextEntry  *entry;
+
+	table->entries = salkpi_grow(context, table->entries, &table->capacity,
+								 (Size) table->index.count + 1,
+								 sizeof(TextEntry));
+	table->bytes = salkpi_grow(context, table->bytes, &table->size,
+							   table->used + length, 1);
+	entry = &table->entries[table->index.count];
+	entry->offset = table->used;
+	entry->length = length;
+	memcpy(table->bytes + table->used, text, length);
+	table->used += length;
+	return index_add(&table->index, hash);
+}
+
+/*
+ * Number of a text, which is added if it is new.  Neighbouring rows often
+ * have the same (the lines of one purchase), so the last one is tried first.
+ */
+uint32
+salkpi_text_put(TextTable *table, const char *text, uint32 length)
+{
+	uint32		hash;
+	uint32		number;
+
+	if (table->index.count > 0 && is_text(table, table->last, text, length))
+		return table->last;
+	hash = hash_text(text, length);
+	number = search_text(table, text, length, hash);
+	if (number == SALKPI_NOT_FOUND)
+		number = add_text(table, text, length, hash);
+	table->last = number;
+	return number;
+}
+
+/* A text being sorted. */
+typedef struct SortText
+{
+	uint64		prefix;			/* its first bytes, most significant first */
+	const char *text;			/* all of it */
+	uint32		length;			/* in bytes */
+	uint32		number;			/* in the table */
+} SortText;
+
+static int
+compare_texts(const void *a, const void *b)
+{
+	const SortText *x = a;
+	const SortText *y = b;
+	int			order;
+
+	CHECK_FOR_INTERRUPTS();
+	if (x->prefix != y->prefix)
+		return x->prefix < y->prefix ? -1 : 1;
+	order = memcmp(x->text, y->text, Min(x->length, y->length));
+	if (order != 0)
+		return order;
+	return (x->length > y->length) - (x->length < y->length);
+}
+
+/* The numbers of all texts in bytewise order, palloc'd. */
+uint32 *
+salkpi_texts_sorted(const TextTable *table)
+{
+	uint32		count = table->index.count;
+	SortText   *sort = palloc_extended(((Size) count + 1) * sizeof(SortText),
+									   MCXT_ALLOC_HUGE);
+	uint32	   *order = palloc_extended(((Size) count + 1) * sizeof(uint32),
+										MCXT_ALLOC_HUGE);
+	uint32		i;
+
+	for (i = 0; i < count; i++)
+	{
+		SortText   *item = &sort[i];
+		uint32		b;
+
+		item->text = salkpi_text_at(table, i, &item->length);
+		item->number = i;
+		item->prefix = 0;
+		for (b = 0; b < sizeof(uint64); b++)
+			item->prefix = item->prefix << 8 |
+				(b < item->length ? (unsigned char) item->text[b] : 0);
+	}
+	qsort(sort, count, sizeof(SortText), compare_texts);
+	for (i = 0; i < count; i++)
+		order[i] = sort[i].number;
+	pfree(sort);
+	return order;
+}
+
+void
+salkpi_tuples_init(TupleTable *table, MemoryContext context, int width)
+{
+	memset(table, 0, sizeof(TupleTable));
+	index_init(&table->index, context);
+	table->width = width;
+}
+
+/* Add a tuple that is not in the table. */
+uint32
+salkpi_tuple_add(TupleTable *table, const uint32 *tuple, uint32 hash)
+{
+	Size		used = (Size) table->index.count * table->width;
+
+	table->words = salkpi_grow(table->index.context, table->words,
+							   &table->capacity, used + table->width,
+							   sizeof(uint32));
+	memcpy(table->words + used, tuple, table->width * sizeof(uint32));
+	return index_add(&table->index, hash);
+}
+
+static inline uint32
+ranked_word(const TupleTable *table, uint32 number, int w, const uint32 *rank)
+{
+	uint32		word = salkpi_tuple_at(table, number)[w];
+
+	return rank == NULL ? word : rank[word];
+}
+
+/*
+ * One stable pass of the counting sort: "from" is reordered into "to" by word
+ * w, whose rank is below bound.
+ */
+static void
+counting_pass(const TupleTable *table, int w, const uint32 *rank, uint32 bound,
+			  const uint32 *from, uint32 *to)
+{
+	uint32	   *start = palloc_extended(((Size) bound + 1) * sizeof(uint32),
+										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	uint32		count = table->index.count;
+	uint32		i;
+
+	for (i = 0; i < count; i++)
+		start[ranked_word(table, i, w, rank) + 1]++;
+	for (i = 0; i < bound; i++)
+		start[i + 1] += start[i];
+	for (i = 0; i < count; i++)
+		to[start[ranked_word(table, from[i], w, rank)]++] = from[i];
+	pfree(start);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/*
+ * The numbers of all tuples, sorted by the ranks of their words, palloc'd.
+ * rank[w] maps word w to its rank (NULL: it is its own), below bound[w].
+ */
+uint32 *
+salkpi_tuples_sorted(const TupleTable *table, const uint32 *const *rank,
+					 const uint32 *bound)
+{
+	Size		size = ((Size) table->index.count + 1) * sizeof(uint32);
+	uint32	   *from = palloc_extended(size, MCXT_ALLOC_HUGE);
+	uint32	   *to = palloc_extended(size, MCXT_ALLOC_HUGE);
+	uint32		i;
+	int			w;
+
+	for (i = 0; i < table->index.count; i++)
+		from[i] = i;
+	for (w = table->width - 1; w >= 0 && table->index.count > 1; w--)
+	{
+		uint32	   *swap = from;
+
+		counting_pass(table, w, rank[w], bound[w], from, to);
+		from = to;
+		to = swap;
+	}
+	pfree(to);
+	return from;
+}
+
+/* The rank of each number in an order, palloc'd. */
+uint32 *
+salkpi_inverse(const uint32 *order, uint32 count)
+{
+	uint32	   *rank = palloc_extended(((Size) count + 1) * sizeof(uint32),
+									   MCXT_ALLOC_HUGE);
+	uint32		i;
+
+	for (i = 0; i < count; i++)
+		rank[order[i]] = i;
+	return rank;
+}
+
+/*
+ * The shape of a cube, in a language of its own:
+ *
+ *		total; rep=1; region=2; region+product=2,3 / c=3 m=2 e=1 f=1 d=1
+ *
+ * Dimensions are separated by semicolons, each a name and the keys (k1 .. k10)
+ * whose texts make its members; without keys it has one member.  Behind the
+ * slash stands how many counts, sums, distinct counts, firsts and durations
+ * are in use, always the first of their kind; what is not mentioned is not
+ * used.  Spaces are free.
+ */
+static void pg_attribute_noreturn()
+shape_error(const char *text, const char *detail, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("cube shape \"%s\" is not valid", text),
+			 errdetail(detail, name),
+			 errhint("A shape looks like \"total; rep=1; region+product=2,3 / c=1 m=2\".")));
+}
+
+static const char *
+skip_spaces(const char *p)
+{
+	while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')
+		p++;
+	return p;
+}
+
+/* A number of one or two digits; -1 if there is none. */
+static int
+parse_small_number(const char **p)
+{
+	int			value = 0;
+	int			digits = 0;
+
+	for (*p = skip_spaces(*p); **p >= '0' && **p <= '9' && digits < 3; (*p)++)
+	{
+		value = value * 10 + (**p - '0');
+		digits++;
+	}
+	return digits == 1 || digits == 2 ? value : -1;
+}
+
+/* The keys of a dimension: "2,3" */
+static const char *
+parse_keys(const char *text, const char *p, Shape *shape, Dimension *dimension)
+{
+	do
+	{
+		int			key = parse_small_number(&p) - 1;
+		int			i;
+
+		if (key < 0 || key >= SALKPI_MAX_KEYS)
+			shape_error(text, "Dimension \"%s\" needs key numbers from 1 to 10.",
+						dimension->name);
+		for (i = 0; i < dimension->nkeys; i++)
+			if (dimension->keys[i] == key)
+				shape_error(text, "Dimension \"%s\" names a key twice.",
+							dimension->name);
+		dimension->keys[dimension->nkeys++] = key;
+		shape->key_used[key] = true;
+		p = skip_spaces(p);
+	} while (*p++ == ',');
+	return p - 1;
+}
+
+static const char *
+parse_dimension(const char *text, const char *p, Shape *shape)
+{
+	Dimension  *dimension = &shape->dimensions[shape->ndimensions];
+	Size		length = strcspn(p, " \t\r\n;=,/");
+	int			i;
+
+	if (length == 0 || length >= NAMEDATALEN)
+		shape_error(text, "Each dimension needs a name of up to %s bytes.", "63");
+	dimension->name = pnstrdup(p, length);
+	for (i = 0; i < shape->ndimensions; i++)
+		if (strcmp(shape->dimensions[i].name, dimension->name) == 0)
+			shape_error(text, "Dimension \"%s\" is there twice.", dimension->name);
+	p = skip_spaces(p + length);
+	if (*p == '=')
+		p = parse_keys(text, p + 1, shape, dimension);
+	shape->ndimensions++;
+	return p;
+}
+
+/* "c=3 m=2": how many of each slot are in use */
+static void
+parse_slots(const char *text, const char *p, bool is_stock, Shape *shape)
+{
+	int		   *value[] = {&shape->ncounts, &shape->nsums, &shape->ndistincts,
+	&shape->nfirsts, &shape->ndurations};
+	bool		seen[lengthof(shape_slots)] = {false};
+	int			sum = 0;
+
+	for (p = skip_spaces(p); *p != '\0'; p = skip_spaces(p))
+	{
+		int			s = 0;
+
+		while (s < lengthof(shape_slots) && shape_slots[s].letter != *p)
+			s++;
+		p = skip_spaces(p + 1);
+		if (s == lengthof(shape_slots) || seen[s] || *p++ != '=')
+			shape_error(text, "Behind the slash, each of %s is followed by \"=\" and a number, once.",
+						"c, m, e, f and d");
+		seen[s] = true;
+		*value[s] = parse_small_number(&p);
+		if (*value[s] < 0 || *value[s] > (is_stock ? shape_slots[s].stock_limit :
+										  shape_slots[s].limit))
+			shape_error(text, is_stock ?
+						"A stock has at most 4 counts and 4 sums, and no %s." :
+						"A flow has at most 10 counts, 6 sums, 2 distinct counts, 1 first and 1 %s.",
+						is_stock ? "others" : "duration");
+		sum += *value[s];
+	}
+	if (sum == 0)
+		shape_error(text, "It measures nothing: behind the slash, say how many of %s are used.",
+					"c, m, e, f and d");
+}
+
+/* One way to write a shape, so that equal ones are equal texts. */
+static char *
+canonical_shape(const Shape *shape)
+{
+	int			value[] = {shape->ncounts, shape->nsums, shape->ndistincts,
+	shape->nfirsts, shape->ndurations};
+	StringInfoData s;
+	int			i;
+	int			k;
+
+	initStringInfo(&s);
+	for (i = 0; i < shape->ndimensions; i++)
+	{
+		const Dimension *dimension = &shape->dimensions[i];
+
+		appendStringInfo(&s, "%s%s", i > 0 ? ";" : "", dimension->name);
+		for (k = 0; k < dimension->nkeys; k++)
+			appendStringInfo(&s, "%c%d", k > 0 ? ',' : '=',
+							 dimension->keys[k] + 1);
+	}
+	appendStringInfoString(&s, " /");
+	for (i = 0; i < lengthof(shape_slots); i++)
+		if (value[i] > 0)
+			appendStringInfo(&s, " %c=%d", shape_slots[i].letter, value[i]);
+	return s.data;
+}
+
+/* Read a shape; everything in it is palloc'd. */
+void
+salkpi_shape_parse(const char *text, bool is_stock, Shape *shape)
+{
+	const char *p = text;
+
+	memset(shape, 0, sizeof(Shape));
+	shape->dimensions = palloc0(SALKPI_MAX_DIMENSIONS * sizeof(Dimension));
+	do
+	{
+		if (shape->ndimensions == SALKPI_MAX_DIMENSIONS)
+			shape_error(text, "It has more than %s dimensions.", "64");
+		p = skip_spaces(parse_dimension(text, skip_spaces(p), shape));
+	} while (*p++ == ';');
+	if (p[-1] != '/')
+		shape_error(text, "The dimensions are followed by a slash%s.", "");
+	parse_slots(text, p, is_stock, shape);
+	shape->text = canonical_shape(shape);
+}

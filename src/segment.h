@@ -1,0 +1,196 @@
+/*
+ * segment.h
+ *	  Segments: the shape that names the dimensions of a cube, and the tables
+ *	  that number texts and tuples.
+ */
+#ifndef SALKPI_SEGMENT_H
+#define SALKPI_SEGMENT_H
+
+#define SALKPI_MAX_KEYS			10
+#define SALKPI_MAX_COUNTS		10
+#define SALKPI_MAX_SUMS			6
+#define SALKPI_MAX_DISTINCTS	2
+#define SALKPI_MAX_DIMENSIONS	64
+
+/* Most words that a tuple has. */
+#define SALKPI_MAX_WIDTH		SALKPI_MAX_KEYS
+
+/* The member of rows whose key is NULL or ''. */
+#define SALKPI_BLANK			"(none)"
+
+#define SALKPI_NOT_FOUND		PG_UINT32_MAX
+
+/* One place of an open-addressing hash table. */
+typedef struct TableSlot
+{
+	uint32		hash;			/* hash of the entry */
+	uint32		entry;			/* number of the entry + 1; 0 = free */
+} TableSlot;
+
+/* The hash table under both kinds of table. */
+typedef struct TableIndex
+{
+	MemoryContext context;		/* where everything lives */
+	TableSlot  *slots;			/* mask + 1 places */
+	uint32		mask;			/* number of places - 1 */
+	uint32		count;			/* number of entries */
+} TableIndex;
+
+/* Where a text is. */
+typedef struct TextEntry
+{
+	Size		offset;			/* of the first byte in TextTable.bytes */
+	uint32		length;			/* in bytes */
+} TextEntry;
+
+/* Distinct texts, numbered from 0 in order of first appearance. */
+typedef struct TextTable
+{
+	TableIndex	index;			/* finds an entry by its hash */
+	TextEntry  *entries;		/* by number */
+	Size		capacity;		/* entries allocated */
+	char	   *bytes;			/* the texts one after the other */
+	Size		used;			/* bytes in use */
+	Size		size;			/* bytes allocated */
+	uint32		last;			/* the text found last */
+} TextTable;
+
+/* Distinct tuples of words, numbered from 0 in order of first appearance. */
+typedef struct TupleTable
+{
+	TableIndex	index;			/* finds an entry by its hash */
+	uint32	   *words;			/* the tuples one after the other */
+	Size		capacity;		/* words allocated */
+	int			width;			/* words of a tuple */
+} TupleTable;
+
+/* One dimension of a shape. */
+typedef struct Dimension
+{
+	char	   *name;			/* as the user gave it */
+	int			nkeys;			/* keys that are combined; 0 = the total */
+	int			keys[SALKPI_MAX_KEYS];	/* which, 0 for k1 */
+} Dimension;
+
+/* What a cube holds. */
+typedef struct Shape
+{
+	char	   *text;			/* canonical text of all of this */
+	int			ndimensions;	/* number of dimensions */
+	Dimension  *dimensions;		/* in the order given */
+	bool		key_used[SALKPI_MAX_KEYS];	/* is the key in a dimension? */
+	int			ncounts;		/* c: counts of a cell */
+	int			nsums;			/* m: sums of a cell */
+	int			ndistincts;		/* e: distinct counts */
+	int			nfirsts;		/* f: first events, 0 or 1 */
+	int			ndurations;		/* d: distributions, 0 or 1 */
+} Shape;
+
+extern void salkpi_shape_parse(const char *text, bool is_stock, Shape *shape);
+
+extern void *salkpi_grow(MemoryContext context, void *array, Size *capacity,
+						 Size needed, Size item_size);
+
+extern void salkpi_texts_init(TextTable *table, MemoryContext context);
+extern uint32 salkpi_text_find(const TextTable *table, const char *text,
+							   uint32 length);
+extern uint32 salkpi_text_put(TextTable *table, const char *text,
+							  uint32 length);
+extern uint32 *salkpi_texts_sorted(const TextTable *table);
+
+extern void salkpi_tuples_init(TupleTable *table, MemoryContext context,
+							   int width);
+extern uint32 salkpi_tuple_add(TupleTable *table, const uint32 *tuple,
+							   uint32 hash);
+extern uint32 *salkpi_tuples_sorted(const TupleTable *table,
+									const uint32 *const *rank,
+									const uint32 *bound);
+extern uint32 *salkpi_inverse(const uint32 *order, uint32 count);
+
+/* The text with a number; not terminated. */
+static inline const char *
+salkpi_text_at(const TextTable *table, uint32 number, uint32 *length)
+{
+	*length = table->entries[number].length;
+	return table->bytes + table->entries[number].offset;
+}
+
+/* The tuple with a number. */
+static inline uint32 *
+salkpi_tuple_at(const TupleTable *table, uint32 number)
+{
+	return table->words + (Size) number * table->width;
+}
+
+/* A hash of 64 bits in 32: the finalizer of MurmurHash3. */
+static inline uint64
+salkpi_mix(uint64 x)
+{
+	x ^= x >> 33;
+	x *= UINT64CONST(0xff51afd7ed558ccd);
+	x ^= x >> 33;
+	x *= UINT64CONST(0xc4ceb9fe1a85ec53);
+	x ^= x >> 33;
+	return x;
+}
+
+static inline uint32
+salkpi_tuple_hash(const uint32 *tuple, int width)
+{
+	uint64		hash = 0;
+	int			i;
+
+	for (i = 0; i + 1 < width; i += 2)
+		hash = salkpi_mix(hash ^ ((uint64) tuple[i] << 32 | tuple[i + 1]));
+	if (i < width)
+		hash = salkpi_mix(hash ^ tuple[i]);
+	return (uint32) hash;
+}
+
+/* Number of a tuple, or SALKPI_NOT_FOUND.  The width is given, for inlining. */
+static inline uint32
+salkpi_tuple_search(const TupleTable *table, const uint32 *tuple, int width,
+					uint32 hash)
+{
+	uint32		mask = table->index.mask;
+	uint32		i;
+
+	for (i = hash & mask;; i = (i + 1) & mask)
+	{
+		TableSlot	slot = table->index.slots[i];
+		const uint32 *words;
+		int			w = 0;
+
+		if (slot.entry == 0)
+			return SALKPI_NOT_FOUND;
+		if (slot.hash != hash)
+			continue;
+		words = table->words + (Size) (slot.entry - 1) * width;
+		while (w < width && words[w] == tuple[w])
+			w++;
+		if (w == width)
+			return slot.entry - 1;
+	}
+}
+
+static inline uint32
+salkpi_tuple_find(const TupleTable *table, const uint32 *tuple, int width)
+{
+	Assert(width == table->width);
+	return salkpi_tuple_search(table, tuple, width,
+							   salkpi_tuple_hash(tuple, width));
+}
+
+/* Number of a tuple, which is added if it is new. */
+static inline uint32
+salkpi_tuple_put(TupleTable *table, const uint32 *tuple, int width)
+{
+	uint32		hash = salkpi_tuple_hash(tuple, width);
+	uint32		number = salkpi_tuple_search(table, tuple, width, hash);
+
+	Assert(width == table->width);
+	return number != SALKPI_NOT_FOUND ? number :
+		salkpi_tuple_add(table, tuple, hash);
+}
+
+#endif							/* SALKPI_SEGMENT_H */
