@@ -1,0 +1,879 @@
+/*
+ * Reading: values of KPIs from facts, formulas and targets.
+ *
+ * kpi_computed does the work for many KPIs, members and periods at once: it
+ * fetches the facts that their formulas reach, fills in members that nothing
+ * happened to, and evaluates.  The readers find the period, ask it once, and
+ * arrange what it gives.  They write nothing, so that they work on a standby,
+ * and run as their caller, so that row-level security of kpi_fact holds.
+ *
+ * A period is addressed by its base, the number of periods before the newest
+ * one asked for.  An unfinished period is compared with earlier ones cut to
+ * its length: where it looks one period or one year back, its facts come from
+ * the grain "month_cut" and the like, or are not there.
+ */
+
+/* ---------- rows of kpi_fact ---------- */
+
+CREATE FUNCTION @extschema@.kpi_filled(member_row @extschema@.kpi_fact, blank_row @extschema@.kpi_fact) RETURNS @extschema@.kpi_fact
+AS 'MODULE_PATHNAME', 'salkpi_kpi_filled'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.kpi_filled(@extschema@.kpi_fact, @extschema@.kpi_fact) IS
+'the fact of a member, or where it has none (NULL) that of the blank member with 0 in place of every measure that is not NULL; NULL when both are: the period was not computed';
+
+CREATE FUNCTION @extschema@.kpi_missing(fact @extschema@.kpi_fact) RETURNS text[]
+AS 'MODULE_PATHNAME', 'salkpi_kpi_missing'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.kpi_missing(@extschema@.kpi_fact) IS
+'the measures that are NULL in a fact, in the order of its columns';
+
+CREATE FUNCTION @extschema@.kpi_merge_facts(merged @extschema@.kpi_fact, fact @extschema@.kpi_fact, measures text[]) RETURNS @extschema@.kpi_fact
+AS 'MODULE_PATHNAME', 'salkpi_kpi_merge_facts'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.kpi_merge_facts(@extschema@.kpi_fact, @extschema@.kpi_fact, text[]) IS
+'the first fact with the listed measures of the second added (distributions merged) and all others NULL; NULL plus anything is NULL; one of the facts as it is when the other is NULL';
+
+CREATE AGGREGATE @extschema@.kpi_merged_fact(fact @extschema@.kpi_fact, measures text[]) (
+	SFUNC = @extschema@.kpi_merge_facts,
+	STYPE = @extschema@.kpi_fact,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.kpi_merged_fact(@extschema@.kpi_fact, text[]) IS
+'the facts of several members as one: the listed measures added up, the others NULL. A single fact stays as it is';
+
+/*
+ * The version of a fact that is current, or was at as_of.  Written so that it
+ * is inlined and each branch finds its index; SELECT f.* is expanded when it
+ * is created, so that an upgrade that adds measures creates it anew.
+ */
+CREATE FUNCTION @extschema@.kpi_fact_version(dimension text, member text, grain text, period date, as_of timestamptz)
+	RETURNS SETOF @extschema@.kpi_fact
+	LANGUAGE sql STABLE PARALLEL SAFE
+	ROWS 1
+BEGIN ATOMIC
+	SELECT f.* FROM @extschema@.kpi_fact f
+	 WHERE kpi_fact_version.as_of IS NULL AND f.superseded_at IS NULL
+	   AND f.dimension = kpi_fact_version.dimension AND f.grain = kpi_fact_version.grain
+	   AND f.period = kpi_fact_version.period AND f.member = kpi_fact_version.member
+	UNION ALL
+	SELECT f.* FROM @extschema@.kpi_fact f
+	 WHERE f.recorded_at <= kpi_fact_version.as_of AND (f.superseded_at IS NULL OR f.superseded_at > kpi_fact_version.as_of)
+	   AND f.dimension = kpi_fact_version.dimension AND f.grain = kpi_fact_version.grain
+	   AND f.period = kpi_fact_version.period AND f.member = kpi_fact_version.member;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_fact_version(text, text, text, date, timestamptz) IS
+'the fact of a member in a period as it is (as_of NULL) or was known at an instant; no row when there is none';
+
+CREATE FUNCTION @extschema@.kpi_window(whole @extschema@.kpi_fact[], cut @extschema@.kpi_fact[], base integer, is_cut boolean,
+									   reach integer, periods_per_year integer) RETURNS @extschema@.kpi_fact[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN NOT is_cut AND (whole[base + 1]).is_complete IS NOT FALSE THEN whole[base + 1 : base + 1 + reach]
+		   ELSE ARRAY[CASE WHEN is_cut THEN cut[base + 1] ELSE whole[base + 1] END]
+				|| cut[base + 2 : base + 1 + least(reach, 1)]
+				|| whole[base + 3 : base + 1 + least(reach, periods_per_year - 1)]
+				|| cut[base + 1 + periods_per_year : base + 1 + CASE WHEN periods_per_year > 1 THEN least(reach, periods_per_year) ELSE 0 END]
+				|| whole[base + 2 + periods_per_year : base + 1 + reach] END;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_window(@extschema@.kpi_fact[], @extschema@.kpi_fact[], integer, boolean, integer, integer) IS
+'the facts that a formula reads for the period at a base, newest first, from those of whole and of cut periods: an unfinished or cut period looks one period and one year back at cut ones';
+
+/* ---------- checking arguments ---------- */
+
+CREATE FUNCTION @extschema@.kpi_periods_per_year(grain text) RETURNS integer
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	n integer := CASE grain WHEN 'day' THEN 365 WHEN 'week' THEN 52 WHEN 'month' THEN 12 WHEN 'quarter' THEN 4 WHEN 'year' THEN 1 END;
+BEGIN
+	IF n IS NULL THEN
+		RAISE EXCEPTION 'unknown grain "%"', grain
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Grains are day, week, month, quarter, year.';
+	END IF;
+	RETURN n;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_periods_per_year(text) IS
+'how many periods of the grain make up a year; an error for an unknown grain or NULL';
+
+CREATE FUNCTION @extschema@.kpi_require_language(lang text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	lang := coalesce(lang, @extschema@.kpi_setting('language'));
+	IF lang NOT IN ('en', 'de') THEN
+		RAISE EXCEPTION 'unknown language "%"', lang
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Languages are en and de; NULL is the setting "language".';
+	END IF;
+	RETURN lang;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_require_language(text) IS
+'the language, NULL: that of the settings; an error for an unknown one';
+
+CREATE FUNCTION @extschema@.kpi_require_dimension(dimension text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	blank text := @extschema@.kpi_blank_member(dimension);
+BEGIN
+	IF blank IS NULL THEN
+		RAISE EXCEPTION 'unknown dimension "%"', dimension
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Dimensions are ' || (SELECT string_agg(d.dimension, ', ' ORDER BY d.dimension COLLATE "C")
+												 FROM @extschema@.kpi_dimension d) || '; kpi_define_dimension() makes others.';
+	END IF;
+	RETURN blank;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_require_dimension(text) IS
+'the blank member of a dimension; an error for an unknown dimension or NULL';
+
+CREATE FUNCTION @extschema@.kpi_require_member(dimension text, members text[]) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	n integer := (SELECT cardinality(d.parts) FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_require_member.dimension);
+	wrong record;
+BEGIN
+	SELECT u.member INTO wrong FROM unnest(members) u(member)
+	 WHERE u.member IS NULL OR (n = 0) <> (u.member = '') OR cardinality(@extschema@.kpi_member_parts(u.member, n)) <> n LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'dimension "%" cannot have a member "%"', dimension, wrong.member
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = CASE n WHEN 0 THEN 'Name the dimension that the member is of; "total" has the one member ''''.'
+						 WHEN 1 THEN format('SELECT member, label FROM kpi_members(%L) lists them.', dimension)
+						 ELSE format('Members of "%s" have %s parts joined by "+"; a + or \ inside one is written \+ or \\.', dimension, n) END;
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_require_member(text, text[]) IS
+'raises for what cannot be a member of the dimension: a name for the total, none for another, the wrong number of parts';
+
+CREATE FUNCTION @extschema@.kpi_require_kpi(kpi text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM @extschema@.kpi_definition d WHERE d.kpi = kpi_require_kpi.kpi) THEN
+		RAISE EXCEPTION 'unknown KPI "%"', kpi
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'KPIs are ' || (SELECT string_agg(d.kpi, ', ' ORDER BY d.kpi COLLATE "C") FROM @extschema@.kpi_definition d) || '.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_require_kpi(text) IS
+'raises for an unknown KPI or NULL, and lists those there are';
+
+/* ---------- members and their names ---------- */
+
+CREATE FUNCTION @extschema@.kpi_member_parts(member text, n integer DEFAULT 2) RETURNS text[]
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE n WHEN 0 THEN '{}' WHEN 1 THEN ARRAY[member]
+		   ELSE (SELECT array_agg(regexp_replace(p.part[1], '\\(.)', '\1', 'g') ORDER BY p.i)
+				   FROM regexp_matches(member || '+', '((?:[^\\+]|\\.)*)\+', 'g') WITH ORDINALITY p(part, i)) END;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_member_parts(text, integer) IS
+'the parts of a member of a dimension of n parts: the inverse of kpi_member. With one part (or none) nothing is split';
+
+CREATE FUNCTION @extschema@.kpi_names(source text, ids text[])
+	RETURNS TABLE (id text, name text)
+	LANGUAGE plpgsql STABLE
+	ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF @extschema@.kpi_may_read(source) THEN
+		RETURN QUERY EXECUTE format(
+			'SELECT DISTINCT ON (s.id) s.id, s.name FROM (%s) s WHERE s.id = ANY ($1) AND s.name <> '''' ORDER BY s.id, s.valid_from DESC NULLS LAST, s.name',
+			@extschema@.kpi_source_select(source)) USING ids;
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_names(text, text[]) IS
+'the latest names of reps or accounts (source: rep, account) from the bound relation; no rows where none is bound or the caller may not read it';
+
+CREATE FUNCTION @extschema@.kpi_labels(dimension text, members text[], lang text)
+	RETURNS TABLE (member text, label text)
+	LANGUAGE plpgsql STABLE
+	ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	d @extschema@.kpi_dimension;
+	n integer;
+	none text := CASE lang WHEN 'de' THEN '(ohne)' ELSE '(none)' END;
+BEGIN
+	SELECT * INTO d FROM @extschema@.kpi_dimension x WHERE x.dimension = kpi_labels.dimension;
+	n := cardinality(d.parts);
+	IF n = 0 THEN
+		RETURN QUERY SELECT u.m, CASE lang WHEN 'de' THEN d.label_de ELSE d.label_en END FROM unnest(members) u(m);
+	ELSIF NOT d.parts && '{rep,account}' THEN
+		RETURN QUERY SELECT u.m, CASE WHEN n = 1 THEN CASE u.m WHEN '(none)' THEN none ELSE u.m END
+									  ELSE array_to_string(array_replace(@extschema@.kpi_member_parts(u.m, n), '(none)', none), ' / ') END
+					   FROM unnest(members) u(m);
+	ELSE
+		RETURN QUERY
+		WITH part AS MATERIALIZED (
+			SELECT u.m, p.i, p.base, p.part
+			  FROM unnest(members) u(m)
+			  CROSS JOIN LATERAL unnest(d.parts, @extschema@.kpi_member_parts(u.m, n)) WITH ORDINALITY p(base, part, i)
+		), named AS (
+			SELECT s.base, x.id, x.name
+			  FROM (SELECT p.base, array_agg(DISTINCT p.part) AS ids FROM part p WHERE p.base IN ('rep', 'account') GROUP BY p.base OFFSET 0) s
+			  CROSS JOIN LATERAL @extschema@.kpi_names(s.base, s.ids) x
+		)
+		SELECT p.m, string_agg(coalesce(x.name, CASE p.part WHEN '(none)' THEN none ELSE p.part END), ' / ' ORDER BY p.i)
+		  FROM part p LEFT JOIN named x ON x.base = p.base AND x.id = p.part
+		 GROUP BY p.m;
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_labels(text, text[], text) IS
+'what to call members: the names of reps and accounts where they can be read, else the id; (none) in the language; the parts of a combined member joined by " / "';
+
+CREATE FUNCTION @extschema@.kpi_members(dimension text, lang text DEFAULT NULL)
+	RETURNS TABLE (member text, label text)
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM @extschema@.kpi_require_dimension(dimension);
+	lang := @extschema@.kpi_require_language(lang);
+	RETURN QUERY
+	SELECT l.member, l.label
+	  FROM @extschema@.kpi_labels(kpi_members.dimension, ARRAY(
+			SELECT DISTINCT f.member FROM @extschema@.kpi_fact f
+			 WHERE f.dimension = kpi_members.dimension AND f.superseded_at IS NULL), lang) l
+	 ORDER BY l.label COLLATE "C", l.member COLLATE "C";
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_members(text, text) IS
+'the members of a dimension that have current facts, with what to call them in a language (en, de; NULL: the setting), by label';
+
+/* ---------- periods ---------- */
+
+CREATE FUNCTION @extschema@.kpi_find_period(grain text, dimension text, day date, as_of timestamptz) RETURNS date
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+	found_period date;
+BEGIN
+	IF as_of IS NULL THEN
+		SELECT f.period INTO found_period FROM @extschema@.kpi_fact f
+		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_find_period.dimension AND f.grain = kpi_find_period.grain
+		   AND f.period <= coalesce(day, 'infinity') AND f.period > coalesce(day - 367, '-infinity')
+		   AND (f.period_end > day OR day IS NULL AND f.is_complete)
+		 ORDER BY f.dimension DESC, f.grain DESC, f.period DESC LIMIT 1;
+	ELSE
+		SELECT max(f.period) INTO found_period FROM @extschema@.kpi_fact f
+		 WHERE f.recorded_at <= as_of AND (f.superseded_at IS NULL OR f.superseded_at > as_of)
+		   AND f.dimension = kpi_find_period.dimension AND f.grain = kpi_find_period.grain
+		   AND f.period <= coalesce(day, 'infinity') AND (f.period_end > day OR day IS NULL AND f.is_complete);
+	END IF;
+	RETURN found_period;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_find_period(text, text, date, timestamptz) IS
+'first day of the computed period that contains the day, of the last complete one when day is NULL; NULL when none was computed';
+
+CREATE FUNCTION @extschema@.kpi_find_range(grain text, dimension text, from_day date, to_day date, as_of timestamptz,
+										   OUT oldest date, OUT newest date)
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+	lowest date := coalesce(from_day, '-infinity') - CASE grain WHEN 'day' THEN 1 WHEN 'week' THEN 7 WHEN 'month' THEN 31
+															   WHEN 'quarter' THEN 92 ELSE 366 END;
+BEGIN
+	IF as_of IS NULL THEN
+		SELECT f.period INTO newest FROM @extschema@.kpi_fact f
+		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_find_range.dimension AND f.grain = kpi_find_range.grain
+		   AND f.period < coalesce(to_day, 'infinity') AND f.period > lowest AND f.period_end > coalesce(from_day, '-infinity')
+		 ORDER BY f.dimension DESC, f.grain DESC, f.period DESC LIMIT 1;
+		SELECT f.period INTO oldest FROM @extschema@.kpi_fact f
+		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_find_range.dimension AND f.grain = kpi_find_range.grain
+		   AND f.period < coalesce(to_day, 'infinity') AND f.period > lowest AND f.period_end > coalesce(from_day, '-infinity')
+		 ORDER BY f.dimension, f.grain, f.period LIMIT 1;
+	ELSE
+		SELECT min(f.period), max(f.period) INTO oldest, newest FROM @extschema@.kpi_fact f
+		 WHERE f.recorded_at <= as_of AND (f.superseded_at IS NULL OR f.superseded_at > as_of)
+		   AND f.dimension = kpi_find_range.dimension AND f.grain = kpi_find_range.grain
+		   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_find_range(text, text, date, date, timestamptz) IS
+'the first days of the oldest and the newest computed period that overlap the days from from_day to before to_day (NULL: no limit); NULL when none does';
+
+CREATE FUNCTION @extschema@.kpi_bases(grain text, oldest date, newest date) RETURNS integer[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT ARRAY(SELECT n FROM generate_series(0, CASE grain WHEN 'day' THEN newest - oldest WHEN 'week' THEN (newest - oldest) / 7
+		ELSE (12 * (extract(year FROM newest) - extract(year FROM oldest)) + extract(month FROM newest) - extract(month FROM oldest))::integer
+			 / CASE grain WHEN 'month' THEN 1 WHEN 'quarter' THEN 3 ELSE 12 END END) n);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_bases(text, date, date) IS
+'0 and on: how many periods of the grain each first day from newest down to oldest lies back; empty when NULL';
+
+CREATE FUNCTION @extschema@.kpi_is_running(grain text, dimension text, period date, as_of timestamptz) RETURNS boolean
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+	RETURN coalesce((SELECT NOT f.is_complete
+					   FROM @extschema@.kpi_fact_version(dimension, @extschema@.kpi_blank_member(dimension), grain, period, as_of) f), false);
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_is_running(text, text, date, timestamptz) IS
+'whether the facts of a period are of one that was unfinished when they were recorded';
+
+/* ---------- KPIs ready to evaluate ---------- */
+
+CREATE TYPE @extschema@.kpi_resolved AS (
+	ordinal		bigint,
+	kpi			text,
+	number		integer,
+	formula		text,
+	n_formula	text,
+	counts_state boolean,
+	reach		integer,
+	unit		text,
+	better		text,
+	label		text,
+	measures	text[],
+	has_state	boolean,
+	targets		text[]
+);
+COMMENT ON TYPE @extschema@.kpi_resolved IS
+'a KPI ready to evaluate: formulas over measures (n_formula counts the rows; counts_state: it is the mean of a distribution, whose denominator counts them), how far back they reach, the measures and targets they use';
+
+CREATE FUNCTION @extschema@.kpi_resolve(kpis text[], periods_per_year integer, lang text) RETURNS SETOF @extschema@.kpi_resolved
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	ROWS 10
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+	RETURN QUERY
+	WITH definition AS MATERIALIZED (
+		SELECT d.* FROM @extschema@.kpi_definition d
+	), book AS MATERIALIZED (
+		SELECT array_agg(d.kpi) AS kpis, array_agg(d.formula) AS formulas FROM definition d WHERE d.layer <> 2
+	), expanded AS MATERIALIZED (
+		SELECT u.ordinal, d.kpi, d.number, d.unit, d.better, CASE lang WHEN 'de' THEN d.label_de ELSE d.label_en END AS label,
+			   CASE WHEN d.layer = 2 THEN d.formula ELSE @extschema@.kpi_formula_expand(d.formula, b.kpis, b.formulas) END AS formula,
+			   CASE WHEN d.layer = 2 OR d.n IS NULL THEN d.n ELSE @extschema@.kpi_formula_expand(d.n, b.kpis, b.formulas) END AS n
+		  FROM unnest(kpis) WITH ORDINALITY u(kpi, ordinal)
+		  JOIN definition d ON d.kpi = u.kpi
+		  CROSS JOIN book b
+	), used AS (
+		SELECT e.*, coalesce(u.measures, '{}') AS measures, coalesce(u.states, '{}') AS states, coalesce(u.targets, '{}') AS targets
+		  FROM expanded e
+		  CROSS JOIN LATERAL (SELECT array_agg(f.name) FILTER (WHERE f.used_as <> 'target') AS measures,
+									 array_agg(f.name) FILTER (WHERE f.used_as = 'state') AS states,
+									 array_agg(f.name) FILTER (WHERE f.used_as = 'target') AS targets
+								FROM @extschema@.kpi_formula_names(e.formula) f) u
+	), counted AS (
+		SELECT u.*, CASE WHEN u.n IS NOT NULL THEN u.n
+						 WHEN cardinality(u.states) = 1 AND cardinality(u.measures) = 1 THEN format('mean(%s)', u.states[1]) END AS n_formula
+		  FROM used u
+	)
+	SELECT c.ordinal, c.kpi, c.number, c.formula, c.n_formula, c.n IS NULL AND c.n_formula IS NOT NULL,
+		   greatest(@extschema@.kpi_formula_reach(c.formula, periods_per_year), @extschema@.kpi_formula_reach(c.n_formula, periods_per_year)),
+		   c.unit, c.better, c.label, c.measures, c.states <> '{}', c.targets
+	  FROM counted c
+	 ORDER BY c.ordinal;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_resolve(text[], integer, text) IS
+'KPIs with their formulas expanded and what those use, in the order given; unknown ones are left out';
+
+/*
+ * A customer belongs to one segment, the account's, so buying customers add up
+ * over segments; not where the account's history is bound, since then one can
+ * move within the period.
+ */
+CREATE FUNCTION @extschema@.kpi_additive_measures(dimension text) RETURNS text[]
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT pg_catalog.array_agg(DISTINCT m.measure)
+	  FROM @extschema@.kpi_measure m
+	 WHERE m.slot IN ('count', 'sum', 'duration')
+		OR m.measure = 'buying_customers' AND kpi_additive_measures.dimension = 'segment'
+		   AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
+							WHERE a.attrelid = @extschema@.kpi_source_relation('account') AND a.attname = 'valid_from' AND NOT a.attisdropped);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_additive_measures(text) IS
+'the measures whose values for several members of the dimension add up to that of all of them; others count something that can have several members, such as a purchase with two products';
+
+/* ---------- why a value is missing ---------- */
+
+CREATE FUNCTION @extschema@.kpi_reason_text(reason text, lang text) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE lang WHEN 'de' THEN CASE reason
+		WHEN 'source not bound' THEN 'Quelle nicht angebunden'
+		WHEN 'column missing' THEN 'Spalte fehlt'
+		WHEN 'zero denominator' THEN 'Nenner ist null'
+		WHEN 'no history' THEN 'keine Historie'
+		WHEN 'not computed yet' THEN 'noch nicht berechnet'
+		WHEN 'no target' THEN 'kein Ziel'
+		WHEN 'dimension does not apply' THEN 'Dimension passt nicht'
+		WHEN 'not additive' THEN 'nicht summierbar'
+		ELSE reason END ELSE reason END;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_reason_text(text, text) IS
+'the reason of a missing value in a language (en, de)';
+
+CREATE FUNCTION @extschema@.kpi_reason(reason text, measures text[], missing text[], grain text, dimension text, period date,
+									   is_complete boolean, is_merged boolean, as_of timestamptz, lang text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+	total_missing text[] := '{}';
+BEGIN
+	IF reason = 'not computed' THEN
+		reason := 'not computed yet';
+	ELSIF reason = 'not available' THEN
+		IF dimension <> 'total' THEN
+			total_missing := (SELECT @extschema@.kpi_missing(f) FROM @extschema@.kpi_fact_version('total', '', grain, period, as_of) f);
+		END IF;
+		SELECT CASE WHEN bool_or(is_merged AND NOT m.measure = ANY (@extschema@.kpi_additive_measures(dimension))
+								 AND NOT m.measure = ANY (total_missing)) THEN 'not additive'
+					WHEN bool_or(NOT m.is_bound) THEN 'source not bound'
+					WHEN bool_or(dimension <> 'total' AND m.is_missing AND NOT m.measure = ANY (total_missing)) THEN 'dimension does not apply'
+					WHEN bool_or(m.is_present_only AND (is_complete OR NOT m.is_missing)) THEN 'no history'
+					ELSE 'column missing' END
+		  INTO reason
+		  FROM (SELECT x.measure, x.measure = ANY (missing) AS is_missing, bool_or(s.source IS NOT NULL) AS is_bound,
+					   coalesce(bool_and(p.kind = 'stock' AND p.starts = 'NULL') FILTER (WHERE s.source IS NOT NULL), false) AS is_present_only
+				  FROM @extschema@.kpi_measure x
+				  JOIN @extschema@.kpi_part p USING (source, part)
+				  LEFT JOIN @extschema@.kpi_source s ON s.source = x.source
+				 WHERE x.measure = ANY (measures)
+				 GROUP BY x.measure) m
+		 WHERE m.is_missing OR NOT measures && missing;
+	END IF;
+	RETURN @extschema@.kpi_reason_text(reason, lang);
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_reason(text, text[], text[], text, text, date, boolean, boolean, timestamptz, text) IS
+'the reason of kpi_evaluate spelt out: for a measure that is not available, whether its source is not bound, its dimension does not apply, it does not add up over the members merged, its stock has no history, or a column is missing. NULL for NULL';
+
+/* ---------- the work ---------- */
+
+CREATE FUNCTION @extschema@.kpi_computed(kpis text[], grain text, dimension text, members text[], newest date,
+										 bases integer[], cut_bases integer[], shown_bases integer[], is_merged boolean,
+										 as_of timestamptz, lang text)
+	RETURNS TABLE (ordinal bigint, kpi text, number integer, label text, unit text, better text, formula text, measures text[],
+				   member text, base integer, is_cut boolean, period date, is_complete boolean,
+				   value numeric, numerator numeric, denominator numeric, n numeric,
+				   target numeric, attainment numeric, status text, reason text, missing text[])
+	LANGUAGE plpgsql STABLE
+	ROWS 50
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+	SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+	periods_per_year integer := @extschema@.kpi_periods_per_year(grain);
+	step interval := @extschema@.kpi_period_step(grain);
+	blank_member text := @extschema@.kpi_blank_member(dimension);
+	cut_grain text := grain || '_cut';
+	is_running boolean := @extschema@.kpi_is_running(grain, dimension, newest, as_of);
+	additive text[];
+	definitions @extschema@.kpi_resolved[];
+	depth integer;
+	target_names text[];
+BEGIN
+	SELECT array_agg(d), max(d.reach) INTO definitions, depth FROM @extschema@.kpi_resolve(kpis, periods_per_year, lang) d;
+	target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) d, unnest(d.targets) t);
+	depth := depth + (SELECT max(b) FROM unnest(bases || cut_bases) b);
+	IF is_merged THEN
+		additive := @extschema@.kpi_additive_measures(dimension);
+	END IF;
+
+	RETURN QUERY
+	WITH base AS MATERIALIZED (
+		SELECT b.base, b.is_cut, (newest - b.base * step)::date AS period, (newest - b.base * step + step)::date AS period_end
+		  FROM (SELECT unnest(bases) AS base, false AS is_cut UNION ALL SELECT unnest(cut_bases), true) b
+	), blank AS MATERIALIZED (
+		SELECT o.n, o.period, w AS whole, c AS cut
+		  FROM (SELECT n, (newest - n * step)::date AS period FROM generate_series(0, depth) n) o
+		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, blank_member, grain, o.period, as_of) w ON true
+		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, blank_member, cut_grain, o.period, as_of) c ON is_running
+	), cell AS (
+		SELECT m.member, b.n,
+			   CASE WHEN m.member = blank_member THEN b.whole ELSE @extschema@.kpi_filled(w, b.whole) END AS whole,
+			   CASE WHEN m.member = blank_member THEN b.cut ELSE @extschema@.kpi_filled(c, b.cut) END AS cut
+		  FROM unnest(members) m(member)
+		  CROSS JOIN blank b
+		  LEFT JOIN LATERAL (SELECT f.* FROM @extschema@.kpi_fact_version(dimension, m.member, grain, b.period, as_of) f
+							  WHERE m.member <> blank_member) w ON true
+		  LEFT JOIN LATERAL (SELECT f.* FROM @extschema@.kpi_fact_version(dimension, m.member, cut_grain, b.period, as_of) f
+							  WHERE is_running AND m.member <> blank_member) c ON true
+	), history AS MATERIALIZED (
+		SELECT c.member, array_agg(c.whole ORDER BY c.n) AS whole, array_agg(c.cut ORDER BY c.n) AS cut
+		  FROM cell c WHERE NOT is_merged GROUP BY c.member
+		UNION ALL
+		SELECT '', array_agg(x.whole ORDER BY x.n), array_agg(x.cut ORDER BY x.n)
+		  FROM (SELECT c.n, @extschema@.kpi_merged_fact(c.whole, additive) AS whole, @extschema@.kpi_merged_fact(c.cut, additive) AS cut
+				  FROM cell c WHERE is_merged GROUP BY c.n) x
+		HAVING is_merged
+	), wanted_target AS (
+		SELECT true AS is_shown, t.* FROM (SELECT array_agg(b.period) AS p, array_agg(b.period_end) AS e FROM base b
+											WHERE b.base = ANY (shown_bases) AND NOT b.is_cut) b
+		 CROSS JOIN LATERAL @extschema@.kpi_target_values(kpis, dimension, members, b.p, b.e) t
+		UNION ALL
+		SELECT false, t.* FROM (SELECT array_agg(DISTINCT b.period) AS p, array_agg(DISTINCT b.period_end) AS e FROM base b
+								 WHERE cardinality(target_names) > 0) b
+		 CROSS JOIN LATERAL @extschema@.kpi_target_values(target_names, dimension, members, b.p, b.e) t
+	), target AS MATERIALIZED (
+		SELECT t.is_shown, t.kpi, t.member, t.period, t.value, t.warn_at FROM wanted_target t WHERE NOT is_merged
+		UNION ALL
+		SELECT t.is_shown, t.kpi, '', t.period, sum(t.value), CASE count(t.warn_at) WHEN count(*) THEN sum(t.warn_at) END
+		  FROM wanted_target t WHERE is_merged
+		 GROUP BY t.is_shown, t.kpi, t.period
+		HAVING count(t.value) = cardinality(members) AND (cardinality(members) = 1 OR @extschema@.kpi_adds_up_over_time(t.kpi))
+	)
+	SELECT d.ordinal, d.kpi, d.number, d.label, d.unit, d.better, d.formula, d.measures,
+		   h.member, b.base, b.is_cut, b.period, (h.whole[b.base + 1]).is_complete,
+		   v.value, trim_scale(CASE WHEN v.denominator IS NULL THEN v.numerator
+									WHEN d.unit = 'percent' THEN v.numerator * 0.01
+									WHEN d.unit = 'days' AND d.has_state THEN @extschema@.kpi_quotient(v.numerator, 86400000000)
+									ELSE v.numerator END),
+		   trim_scale(CASE WHEN d.unit = 'days' AND d.has_state THEN @extschema@.kpi_quotient(v.denominator, 86400000000) ELSE v.denominator END),
+		   CASE WHEN d.counts_state THEN CASE WHEN n.denominator IS NULL AND n.reason = 'zero denominator' THEN 0
+											  ELSE div(n.denominator, 86400000000) END
+				ELSE n.value END,
+		   t.value,
+		   @extschema@.kpi_quotient(100 * v.numerator, coalesce(v.denominator, 1) * t.value),
+		   CASE WHEN t.value IS NULL OR v.value IS NULL THEN 'none'
+				WHEN s.sign * v.numerator >= s.sign * t.value * coalesce(v.denominator, 1) THEN 'met'
+				WHEN s.sign * v.numerator >= s.sign * t.warn_at * coalesce(v.denominator, 1) THEN 'near'
+				ELSE 'missed' END,
+		   v.reason,
+		   CASE v.reason WHEN 'not available' THEN @extschema@.kpi_missing(CASE WHEN b.is_cut THEN h.cut[b.base + 1] ELSE h.whole[b.base + 1] END) END
+	  FROM history h
+	  CROSS JOIN LATERAL (SELECT d.* FROM unnest(definitions) d WHERE h.member IS NOT NULL OFFSET 0) d
+	  CROSS JOIN LATERAL (SELECT CASE d.better WHEN 'down' THEN -1 ELSE 1 END AS sign) s
+	  CROSS JOIN LATERAL (SELECT b.* FROM base b WHERE d.kpi IS NOT NULL OFFSET 0) b
+	  LEFT JOIN LATERAL (SELECT array_agg(t.kpi) AS names, array_agg(t.value) AS amounts
+						   FROM target t
+						  WHERE NOT t.is_shown AND t.kpi = ANY (d.targets) AND t.member = h.member AND t.period = b.period) g
+			 ON d.targets <> '{}'
+	  CROSS JOIN LATERAL @extschema@.kpi_evaluate(d.formula, @extschema@.kpi_window(h.whole, h.cut, b.base, b.is_cut, d.reach, periods_per_year),
+												  periods_per_year, g.names, g.amounts) v
+	  LEFT JOIN LATERAL (SELECT x.*
+						   FROM (SELECT d.n_formula AS formula WHERE d.n_formula IS NOT NULL AND b.base = ANY (shown_bases) AND NOT b.is_cut OFFSET 0) f
+						  CROSS JOIN LATERAL @extschema@.kpi_evaluate(f.formula, @extschema@.kpi_window(h.whole, h.cut, b.base, b.is_cut, d.reach, periods_per_year),
+																	  periods_per_year, g.names, g.amounts) x) n ON true
+	  LEFT JOIN target t ON t.is_shown AND t.kpi = d.kpi AND t.member = h.member AND t.period = b.period
+			AND b.base = ANY (shown_bases) AND NOT b.is_cut;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_computed(text[], text, text, text[], date, integer[], integer[], integer[], boolean, timestamptz, text) IS
+'the values of KPIs for members of a dimension in periods: bases are how many periods before newest, cut_bases those to be taken from cut periods, shown_bases those that need n and target. is_merged: the members together, as member ''''. A percentage has numerator and denominator without the factor 100, a mean of days in days';
+
+/* ---------- readers ---------- */
+
+CREATE FUNCTION @extschema@.kpi_value(kpi text, period date, dimension text DEFAULT 'total', member text DEFAULT '',
+									  grain text DEFAULT 'month', as_of timestamptz DEFAULT NULL) RETURNS numeric
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	newest date;
+BEGIN
+	PERFORM @extschema@.kpi_require_kpi(kpi);
+	PERFORM @extschema@.kpi_periods_per_year(grain);
+	PERFORM @extschema@.kpi_require_dimension(dimension);
+	PERFORM @extschema@.kpi_require_member(dimension, ARRAY[member]);
+	newest := @extschema@.kpi_find_period(grain, dimension, period, as_of);
+	IF newest IS NOT NULL THEN
+		RETURN (SELECT c.value FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, ARRAY[member], newest, '{0}', '{}', '{}', false, as_of, 'en') c);
+	END IF;
+	RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_value(text, date, text, text, text, timestamptz) IS
+'the value of a KPI in the period of a grain (day, week, month, quarter, year) that contains the day (NULL: the last complete one), for a member of a dimension, as it is or as it was known at as_of. NULL when it was not computed, is not available or has a zero denominator; kpi_report says which';
+
+CREATE FUNCTION @extschema@.kpi_sparkline(amounts numeric[]) RETURNS text
+	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	lowest numeric := (SELECT min(a) FROM unnest(amounts) a);
+	range numeric := (SELECT max(a) FROM unnest(amounts) a) - lowest;
+	has_blocks boolean := getdatabaseencoding() = 'UTF8';
+	amount numeric;
+	level integer;
+	line text := '';
+BEGIN
+	FOREACH amount IN ARRAY amounts LOOP
+		level := CASE WHEN range = 0 THEN 3 ELSE least(7, div(8 * (amount - lowest), range)) END;
+		line := line || CASE WHEN has_blocks THEN chr(coalesce(9601 + level, 183)) ELSE coalesce((level + 1)::text, '.') END;
+	END LOOP;
+	RETURN line;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_sparkline(numeric[]) IS
+'a line of one character per value: eight block heights from the least to the greatest, a dot for NULL; digits 1 to 8 where the encoding has no blocks';
+
+CREATE FUNCTION @extschema@.kpi_change(unit text, value numeric, previous numeric) RETURNS numeric
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE unit WHEN 'percent' THEN value - previous ELSE @extschema@.kpi_quotient(100 * (value - previous), abs(previous)) END;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_change(text, numeric, numeric) IS
+'the change against a previous value: of a percentage in percentage points, otherwise in percent of the previous value''s size; NULL when a value is, or the previous one 0';
+
+CREATE FUNCTION @extschema@.kpi_report(period date DEFAULT NULL, grain text DEFAULT 'month', dimension text DEFAULT 'total', member text DEFAULT '',
+									   selection text DEFAULT 'all', as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)
+	RETURNS TABLE (number integer, kpi text, label text, value numeric, unit text, target numeric, attainment numeric, status text,
+				   previous numeric, change numeric, year_ago numeric, trend text, is_complete boolean,
+				   numerator numeric, denominator numeric, n numeric, reason text)
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+	kpis text[];
+	year integer := @extschema@.kpi_periods_per_year(grain);
+	newest date;
+	is_running boolean;
+	bases integer[] := '{0,1,2,3,4,5,6,7,8,9,10,11}';
+	cut_bases integer[] := '{}';
+BEGIN
+	PERFORM @extschema@.kpi_require_dimension(dimension);
+	PERFORM @extschema@.kpi_require_member(dimension, ARRAY[member]);
+	lang := @extschema@.kpi_require_language(lang);
+	kpis := ARRAY(SELECT s.kpi FROM @extschema@.kpi_selection s WHERE s.selection = kpi_report.selection ORDER BY s."position", s.kpi);
+	IF kpis = '{}' THEN
+		RAISE EXCEPTION 'unknown selection "%"', selection
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Selections are ' || (SELECT string_agg(DISTINCT s.selection, ', ' ORDER BY s.selection)
+												 FROM @extschema@.kpi_selection s) || '; kpi_select() makes others.';
+	END IF;
+	newest := coalesce(@extschema@.kpi_find_period(grain, dimension, period, as_of),
+					   @extschema@.kpi_period_start(grain, coalesce(period, @extschema@.kpi_today())));
+	is_running := @extschema@.kpi_is_running(grain, dimension, newest, as_of);
+	IF year > 11 THEN
+		bases := bases || year;
+	END IF;
+	IF is_running THEN
+		cut_bases := ARRAY(SELECT DISTINCT unnest(ARRAY[1, year]));
+	END IF;
+
+	RETURN QUERY
+	WITH c AS MATERIALIZED (
+		SELECT * FROM @extschema@.kpi_computed(kpis, grain, dimension, ARRAY[member], newest,
+											   bases, cut_bases, '{0}', false, as_of, lang)
+	), arranged AS (
+		SELECT c.kpi, max(c.value) FILTER (WHERE c.base = 1 AND c.is_cut = is_running) AS previous,
+			   max(c.value) FILTER (WHERE c.base = year AND c.is_cut = is_running) AS year_ago,
+			   @extschema@.kpi_sparkline(array_agg(c.value ORDER BY c.base DESC) FILTER (WHERE c.base <= 11 AND NOT c.is_cut)) AS trend
+		  FROM c GROUP BY c.kpi
+	)
+	SELECT c.number, c.kpi, c.label, c.value, c.unit, c.target, c.attainment, c.status,
+		   a.previous, @extschema@.kpi_change(c.unit, c.value, a.previous), a.year_ago, a.trend, c.is_complete,
+		   c.numerator, c.denominator, c.n,
+		   CASE WHEN c.reason IS NOT NULL
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, false, as_of, lang) END
+	  FROM c JOIN arranged a ON a.kpi = c.kpi
+	 WHERE c.base = 0
+	 ORDER BY c.ordinal;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_report(date, text, text, text, text, timestamptz, text) IS
+'the KPIs of a selection at a glance, for the period of a grain that contains the day (NULL: the last complete one) and a member of a dimension: value, unit, target, attainment (percent), status (met at or beyond the target in the direction of the KPI, near at or beyond warn_at, else missed; none without target or value), previous period and change (percent, of percentages in points), year_ago, trend (the last twelve periods), numerator and denominator of a ratio, n rows behind it, and the reason when the value is NULL. An unfinished period is compared with earlier ones cut after as many days. as_of: as it was known then; lang: en, de, NULL: the setting';
+
+CREATE FUNCTION @extschema@.kpi_range_members(grain text, dimension text, oldest date, newest date, as_of timestamptz) RETURNS text[]
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+	IF as_of IS NULL THEN
+		RETURN ARRAY(SELECT DISTINCT f.member FROM @extschema@.kpi_fact f
+					  WHERE f.superseded_at IS NULL AND f.dimension = kpi_range_members.dimension
+						AND f.grain = kpi_range_members.grain AND f.period BETWEEN oldest AND newest);
+	END IF;
+	RETURN ARRAY(SELECT DISTINCT f.member FROM @extschema@.kpi_fact f
+				  WHERE f.recorded_at <= as_of AND (f.superseded_at IS NULL OR f.superseded_at > as_of)
+					AND f.dimension = kpi_range_members.dimension
+					AND f.grain = kpi_range_members.grain AND f.period BETWEEN oldest AND newest);
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_range_members(text, text, date, date, timestamptz) IS
+'the members of a dimension that have a fact in the periods that begin on a day from oldest to newest';
+
+CREATE FUNCTION @extschema@.kpi_series(kpi text, from_day date, to_day date, grain text DEFAULT 'month', dimension text DEFAULT 'total',
+									   members text[] DEFAULT NULL, as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)
+	RETURNS TABLE ("time" timestamptz, member text, label text, value numeric, target numeric, is_complete boolean,
+				   numerator numeric, denominator numeric, n numeric, reason text)
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+	zone text := @extschema@.kpi_setting('time_zone');
+	oldest date;
+	newest date;
+	bases integer[];
+BEGIN
+	PERFORM @extschema@.kpi_require_kpi(kpi);
+	PERFORM @extschema@.kpi_periods_per_year(grain);
+	PERFORM @extschema@.kpi_require_dimension(dimension);
+	PERFORM @extschema@.kpi_require_member(dimension, members);
+	lang := @extschema@.kpi_require_language(lang);
+	SELECT r.oldest, r.newest INTO oldest, newest FROM @extschema@.kpi_find_range(grain, dimension, from_day, to_day, as_of) r;
+	bases := @extschema@.kpi_bases(grain, oldest, newest);
+	IF bases = '{}' THEN
+		RETURN;
+	END IF;
+	members := CASE WHEN members IS NULL THEN @extschema@.kpi_range_members(grain, dimension, oldest, newest, as_of)
+					ELSE ARRAY(SELECT DISTINCT unnest(members)) END;
+
+	RETURN QUERY
+	SELECT c.period::timestamp AT TIME ZONE zone, c.member, l.label, c.value, c.target, c.is_complete, c.numerator, c.denominator, c.n,
+		   CASE WHEN c.reason IS NOT NULL
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, false, as_of, lang) END
+	  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest, bases, '{}', bases, false, as_of, lang) c
+	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = c.member
+	 WHERE c.is_complete IS NOT NULL
+	 ORDER BY 1, c.member COLLATE "C";
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_series(text, date, date, text, text, text[], timestamptz, text) IS
+'a KPI over time: one row for each computed period that overlaps the days from from_day to before to_day (NULL: no limit) and each member (NULL: every member with a fact in them); "time" is the midnight with which the period begins; target that of the whole period; reason says why a value is NULL. as_of: as it was known then';
+
+CREATE FUNCTION @extschema@.kpi_merged_series(kpi text, from_day date, to_day date, grain text DEFAULT 'month', dimension text DEFAULT 'total',
+											  members text[] DEFAULT NULL, as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)
+	RETURNS TABLE ("time" timestamptz, member text, label text, value numeric, target numeric, is_complete boolean,
+				   numerator numeric, denominator numeric, n numeric, exact boolean, reason text)
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+	zone text := @extschema@.kpi_setting('time_zone');
+	not_additive text;
+	oldest date;
+	newest date;
+	bases integer[];
+	is_merged boolean;
+	all_members text;
+	all_labels text;
+BEGIN
+	PERFORM @extschema@.kpi_require_kpi(kpi);
+	PERFORM @extschema@.kpi_periods_per_year(grain);
+	PERFORM @extschema@.kpi_require_dimension(dimension);
+	PERFORM @extschema@.kpi_require_member(dimension, members);
+	lang := @extschema@.kpi_require_language(lang);
+	not_additive := @extschema@.kpi_reason_text('not additive', lang);
+	IF members IS NULL THEN
+		dimension := 'total';
+		members := '{""}';
+	END IF;
+	members := ARRAY(SELECT DISTINCT u.m COLLATE "C" FROM unnest(members) u(m) ORDER BY 1);
+	is_merged := cardinality(members) > 1;
+	SELECT r.oldest, r.newest INTO oldest, newest FROM @extschema@.kpi_find_range(grain, dimension, from_day, to_day, as_of) r;
+	bases := @extschema@.kpi_bases(grain, oldest, newest);
+	IF bases = '{}' OR members = '{}' THEN
+		RETURN;
+	END IF;
+	all_members := array_to_string(members, ', ');
+	all_labels := (SELECT string_agg(l.label, ', ' ORDER BY l.member COLLATE "C") FROM @extschema@.kpi_labels(dimension, members, lang) l);
+
+	RETURN QUERY
+	SELECT s."time", all_members, all_labels, s.value, s.target, s.is_complete, s.numerator, s.denominator, s.n,
+		   s.reason IS DISTINCT FROM not_additive, s.reason
+	  FROM (SELECT c.period::timestamp AT TIME ZONE zone AS "time", c.value, c.target, c.is_complete, c.numerator, c.denominator, c.n,
+				   CASE WHEN c.reason IS NOT NULL
+						THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, is_merged, as_of, lang) END AS reason
+			  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest, bases, '{}', bases, is_merged, as_of, lang) c
+			 WHERE c.is_complete IS NOT NULL) s
+	 ORDER BY s."time";
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_merged_series(text, date, date, text, text, text[], timestamptz, text) IS
+'several members of a dimension as one line (NULL: all of them, which is the total), exactly: measures that add up are added, distributions merged, the formula evaluated over the result. Where a measure does not add up over the members value is NULL, exact false and the reason "not additive". The target is the sum of the members'' where each has one and the KPI adds up';
+
+CREATE FUNCTION @extschema@.kpi_ranking(kpi text, period date DEFAULT NULL, dimension text DEFAULT 'rep', grain text DEFAULT 'month',
+										as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)
+	RETURNS TABLE (rank bigint, member text, label text, value numeric, share numeric, target numeric, attainment numeric, status text,
+				   change numeric, reason text)
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+	blank text;
+	newest date;
+	members text[];
+	is_running boolean;
+	total numeric;
+	d @extschema@.kpi_resolved;
+BEGIN
+	PERFORM @extschema@.kpi_require_kpi(kpi);
+	PERFORM @extschema@.kpi_periods_per_year(grain);
+	blank := @extschema@.kpi_require_dimension(dimension);
+	lang := @extschema@.kpi_require_language(lang);
+	newest := @extschema@.kpi_find_period(grain, dimension, period, as_of);
+	IF newest IS NULL THEN
+		RETURN;
+	END IF;
+	is_running := @extschema@.kpi_is_running(grain, dimension, newest, as_of);
+	members := @extschema@.kpi_range_members(grain, dimension, newest, newest, as_of);
+
+	/* A share makes sense where the members add up to the total. */
+	SELECT * INTO d FROM @extschema@.kpi_resolve(ARRAY[kpi], @extschema@.kpi_periods_per_year(grain), lang);
+	IF d.unit IN ('money', 'count') AND @extschema@.kpi_sum_of(d.formula) <@ @extschema@.kpi_additive_measures(dimension) THEN
+		total := (SELECT c.value FROM @extschema@.kpi_computed(ARRAY[kpi], grain, 'total', '{""}', newest, '{0}', '{}', '{}', false, as_of, lang) c);
+	END IF;
+	IF NOT EXISTS (SELECT FROM @extschema@.kpi_fact_version(dimension, blank, grain, newest, as_of) f
+							   CROSS JOIN LATERAL jsonb_each_text(to_jsonb(f)) v
+					WHERE v.key = ANY (d.measures) AND v.value NOT IN ('0', '1:{}') AND v.value !~ '^0\.0*$') THEN
+		members := array_remove(members, blank);
+	END IF;
+
+	RETURN QUERY
+	WITH c AS MATERIALIZED (
+		SELECT * FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest,
+											   CASE WHEN is_running THEN '{0}' ELSE '{0,1}'::integer[] END,
+											   CASE WHEN is_running THEN '{1}' ELSE '{}'::integer[] END, '{0}', false, as_of, lang)
+	)
+	SELECT rank() OVER (ORDER BY CASE c.better WHEN 'down' THEN -c.value ELSE c.value END DESC NULLS LAST),
+		   c.member, l.label, c.value, @extschema@.kpi_quotient(100 * c.value, total), c.target, c.attainment, c.status,
+		   @extschema@.kpi_change(c.unit, c.value, p.value),
+		   CASE WHEN c.reason IS NOT NULL
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, false, as_of, lang) END
+	  FROM c
+	  LEFT JOIN c p ON p.base = 1 AND p.member = c.member
+	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = c.member
+	 WHERE c.base = 0
+	 ORDER BY 1, l.label COLLATE "C", c.member COLLATE "C";
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_ranking(text, date, text, text, timestamptz, text) IS
+'the members of a dimension by their value of a KPI, best first in its direction, NULL last, equal ones with the same rank: value, share (percent of the total, only of sums that add up over the members), target, attainment, status and change as in kpi_report. Listed are the members with a fact in the period, so reps on the roster too, and the unknown one only if the KPI''s measures have something in it';

@@ -1,0 +1,335 @@
+/*
+ * Targets: a value that a KPI should reach in a range of days, for the total
+ * or any member.  Ranges of different levels may lie over each other (a month
+ * within a year, a week across two months); two of about the same length may
+ * not, since nobody could say which one counts.
+ *
+ * A period without a target of exactly its days takes what follows from the
+ * others: only where the KPI adds up over time can they be summed or spread.
+ */
+CREATE TABLE @extschema@.kpi_target (
+	target		bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	kpi			text NOT NULL,
+	dimension	text NOT NULL DEFAULT 'total',
+	member		text NOT NULL DEFAULT '',
+	from_day	date NOT NULL CHECK (pg_catalog.isfinite(from_day)),
+	to_day		date NOT NULL CHECK (pg_catalog.isfinite(to_day)),
+	value		numeric NOT NULL CHECK (value > '-Infinity' AND value < 'Infinity'),
+	currency	text,
+	warn_at		numeric CHECK (warn_at > '-Infinity' AND warn_at < 'Infinity'),
+	CONSTRAINT kpi_target_range CHECK (to_day > from_day),
+	CONSTRAINT kpi_target_once UNIQUE (kpi, dimension, member, from_day, to_day)
+);
+COMMENT ON TABLE @extschema@.kpi_target IS
+'targets: value that kpi should reach in the days from from_day to before to_day, for a member of a dimension (by default the total); warn_at: from which value on the status is "near"; to be written by users';
+COMMENT ON COLUMN @extschema@.kpi_target.to_day IS 'the first day that no longer belongs';
+COMMENT ON COLUMN @extschema@.kpi_target.value IS 'in the unit of the KPI: money in the reporting currency, percent as 12.5';
+COMMENT ON COLUMN @extschema@.kpi_target.currency IS 'NULL or the reporting currency';
+COMMENT ON COLUMN @extschema@.kpi_target.warn_at IS 'a value of the KPI, not a percentage of the target; NULL: never "near"';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_target', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_target_target_seq', '');
+
+/*
+ * What a CHECK cannot say.  Runs once per statement, over the rows written, so
+ * that targets can be moved about in one UPDATE.  The lock makes writers wait
+ * for each other, else two could each write half of an overlap.
+ *
+ * While a dump is restored (pg_dump turns check_function_bodies off) nothing
+ * is checked: the settings and definitions may not be there yet.
+ */
+CREATE FUNCTION @extschema@.kpi_target_check() RETURNS trigger
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fault record;
+BEGIN
+	IF NOT current_setting('check_function_bodies')::boolean THEN
+		RETURN NULL;
+	END IF;
+	PERFORM pg_advisory_xact_lock(hashtextextended(TG_TABLE_SCHEMA || '.kpi_target', 0));
+
+	SELECT w.kpi INTO fault FROM written w
+	 WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_definition d WHERE d.kpi = w.kpi) ORDER BY w.target LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'target for unknown KPI "%"', fault.kpi
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'SELECT kpi, label_en FROM kpi_definition lists them.';
+	END IF;
+
+	SELECT w.dimension INTO fault FROM written w
+	 WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE d.dimension = w.dimension) ORDER BY w.target LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'target for unknown dimension "%"', fault.dimension
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Dimensions are ' || (SELECT string_agg(dimension, ', ' ORDER BY dimension COLLATE "C")
+												 FROM @extschema@.kpi_dimension) || '.';
+	END IF;
+
+	SELECT w.dimension, w.member INTO fault FROM written w
+	 WHERE (w.dimension = 'total') <> (w.member = '') ORDER BY w.target LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'target for member "%" of dimension "%"', fault.member, fault.dimension
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'The dimension "total" has the one member '''', every other dimension only members with a name; the unknown one is called ''(none)''.';
+	END IF;
+
+	SELECT w.currency INTO fault FROM written w
+	 WHERE w.currency <> @extschema@.kpi_setting('currency') ORDER BY w.target LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'target in currency "%", but the reporting currency is "%"', fault.currency, @extschema@.kpi_setting('currency')
+			USING ERRCODE = 'feature_not_supported',
+				  HINT = 'Convert it, and leave currency NULL.';
+	END IF;
+
+	/* Of two that overlap, the longer must be one and a half times as long. */
+	SELECT w.kpi, w.dimension, w.member, w.from_day, w.to_day, t.from_day AS other_from, t.to_day AS other_to INTO fault
+	  FROM written w
+	  JOIN @extschema@.kpi_target t
+		ON t.kpi = w.kpi AND t.dimension = w.dimension AND t.member = w.member AND t.target <> w.target
+	   AND t.from_day < w.to_day AND t.to_day > w.from_day
+	   AND 2 * greatest(t.to_day - t.from_day, w.to_day - w.from_day) < 3 * least(t.to_day - t.from_day, w.to_day - w.from_day)
+	 ORDER BY w.target, t.target LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'targets of KPI "%" overlap', fault.kpi
+			USING ERRCODE = 'exclusion_violation',
+				  DETAIL = format('Member "%s" of dimension "%s" would have one from %s to %s and one from %s to %s.', fault.member, fault.dimension,
+								  to_char(fault.from_day, 'YYYY-MM-DD'), to_char(fault.to_day, 'YYYY-MM-DD'),
+								  to_char(fault.other_from, 'YYYY-MM-DD'), to_char(fault.other_to, 'YYYY-MM-DD')),
+				  HINT = 'Targets may overlap where one is at least one and a half times as long as the other, such as a month within a quarter; to_day is the first day that no longer belongs.';
+	END IF;
+	RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_target_check() IS
+'trigger: raises for targets of unknown KPIs or dimensions, in another currency than the reporting one, or overlapping another of about the same length';
+
+CREATE TRIGGER kpi_target_inserted AFTER INSERT ON @extschema@.kpi_target
+	REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.kpi_target_check();
+CREATE TRIGGER kpi_target_updated AFTER UPDATE ON @extschema@.kpi_target
+	REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.kpi_target_check();
+
+/*
+ * Integer division is the only one of numeric that does not round by itself.
+ * Not declared STRICT, so that it can be inlined.
+ */
+CREATE FUNCTION @extschema@.kpi_quotient(numerator numeric, denominator numeric, decimals integer DEFAULT 16) RETURNS numeric
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT sign(numerator) * sign(denominator) * ('1e-' || decimals)::numeric
+		   * pg_catalog.div(2 * abs(numerator) * ('1e' || decimals)::numeric + abs(denominator), nullif(2 * abs(denominator), 0));
+END;
+COMMENT ON FUNCTION @extschema@.kpi_quotient(numeric, numeric, integer) IS
+'numerator / denominator, rounded once to so many decimals, half away from zero; NULL when the denominator is 0 or an argument NULL';
+
+CREATE FUNCTION @extschema@.kpi_day_share(amount numeric, from_day date, to_day date, first_day date, end_day date) RETURNS numeric
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT @extschema@.kpi_quotient(amount * (end_day - from_day), to_day - from_day, 12)
+		 - @extschema@.kpi_quotient(amount * (first_day - from_day), to_day - from_day, 12);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_day_share(numeric, date, date, date, date) IS
+'the part of an amount for the days from_day to before to_day that falls on those from first_day to before end_day within them: the difference of the cumulative shares rounded to 12 decimals, so that parts add up to the whole';
+
+CREATE FUNCTION @extschema@.kpi_sum_of(formula text) RETURNS text[]
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN formula ~ '^[a-z_][a-z0-9_]*( [+-] [a-z_][a-z0-9_]*)*$'
+		   THEN pg_catalog.regexp_split_to_array(formula, ' [+-] ') END;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_sum_of(text) IS
+'the names that an expanded formula adds up or subtracts when it does nothing else; NULL for any other formula';
+
+CREATE FUNCTION @extschema@.kpi_adds_up_over_time(kpi text) RETURNS boolean
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	measures text[];
+BEGIN
+	IF (SELECT d.unit FROM @extschema@.kpi_definition d WHERE d.kpi = kpi_adds_up_over_time.kpi) IN ('money', 'count') THEN
+		measures := @extschema@.kpi_sum_of(@extschema@.kpi_expanded(kpi));
+	END IF;
+	RETURN measures IS NOT NULL
+		AND (SELECT bool_and(EXISTS (SELECT FROM @extschema@.kpi_measure m JOIN @extschema@.kpi_part p USING (source, part)
+									  WHERE m.measure = u.measure AND p.kind = 'flow'
+										AND m.slot IN ('count', 'sum', 'first', 'first_flagged')))
+			   FROM unnest(measures) u(measure));
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_adds_up_over_time(text) IS
+'whether the KPI is a flow of money or a count whose months add up to the quarter: its targets can then be summed and spread. Distinct counts, stocks and ratios do not';
+
+CREATE FUNCTION @extschema@.kpi_may_read(source text) RETURNS boolean
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce((SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')
+					   FROM pg_catalog.pg_class c WHERE c.oid = @extschema@.kpi_source_relation(source)), false);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_may_read(text) IS
+'whether a source is bound to a relation that the caller may read; NULL: NULL';
+
+/* The targets of a bound source, as rows of kpi_target.  One that cannot be used is left out. */
+CREATE FUNCTION @extschema@.kpi_source_targets(kpis text[], dimension text, members text[], from_day date, to_day date)
+	RETURNS SETOF @extschema@.kpi_target
+	LANGUAGE plpgsql STABLE
+	ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT @extschema@.kpi_may_read('target') THEN
+		RETURN;
+	END IF;
+	RETURN QUERY EXECUTE format($query$
+		SELECT NULL::bigint, t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, NULL::text, t.warn_at
+		  FROM (SELECT s.kpi, coalesce(nullif(s.dimension, ''), 'total') AS dimension, coalesce(s.member, '') AS member,
+					   (s.from_day AT TIME ZONE z.zone)::date AS from_day, (s.to_day AT TIME ZONE z.zone)::date AS to_day,
+					   s.value, s.currency, CASE WHEN s.warn_at > '-Infinity' AND s.warn_at < 'Infinity' THEN s.warn_at END AS warn_at
+				  FROM (%s) s, (SELECT @extschema@.kpi_setting('time_zone') AS zone OFFSET 0) z
+				 WHERE s.kpi = ANY ($1)) t
+		 WHERE t.dimension = $2 AND t.member = ANY ($3)
+		   AND t.from_day < $5 AND t.to_day > $4 AND t.to_day > t.from_day
+		   AND t.value > '-Infinity' AND t.value < 'Infinity'
+		   AND coalesce(t.currency = @extschema@.kpi_setting('currency'), true)
+		$query$, @extschema@.kpi_source_select('target'))
+	USING kpis, dimension, members, from_day, to_day;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_source_targets(text[], text, text[], date, date) IS
+'the targets of the bound source "target" that overlap the days; none where nothing is bound or the caller may not read it, nor those in another currency than the reporting one, or that are no finite number or range';
+
+/*
+ * What the targets of one KPI and member say about a period that none of them
+ * has as its own.  Where the KPI adds up over time: the sum of shorter ones
+ * that tile the period, else the share of days of the shortest one around it,
+ * else, for a period across the border of two, both shares.  Otherwise the
+ * shortest one around it, unchanged.
+ */
+CREATE FUNCTION @extschema@.kpi_derived_target(targets @extschema@.kpi_target[], period date, period_end date, adds_up boolean,
+											   OUT value numeric, OUT warn_at numeric, OUT how text)
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	around @extschema@.kpi_target;
+	piece record;
+	at date := period;
+BEGIN
+	SELECT t.* INTO around FROM unnest(targets) t
+	 WHERE t.from_day <= period AND t.to_day >= period_end
+	 ORDER BY t.to_day - t.from_day LIMIT 1;
+	IF NOT adds_up THEN
+		value := around.value;
+		warn_at := around.warn_at;
+		how := CASE WHEN around.value IS NOT NULL THEN 'held' END;
+		RETURN;
+	END IF;
+
+	value := 0;
+	warn_at := 0;
+	how := 'summed';
+	WHILE at < period_end LOOP
+		SELECT t.value, t.warn_at, t.from_day, t.to_day, t.from_day = at AND t.to_day <= period_end AS is_whole INTO piece
+		  FROM unnest(targets) t
+		 WHERE t.from_day <= at AND t.to_day > at
+		 ORDER BY 5 DESC, (t.to_day - t.from_day) * CASE WHEN t.from_day = at AND t.to_day <= period_end THEN -1 ELSE 1 END
+		 LIMIT 1;
+		IF piece.from_day IS NULL OR NOT piece.is_whole AND around.value IS NOT NULL THEN
+			at := NULL;
+			EXIT;
+		END IF;
+		IF NOT piece.is_whole THEN
+			how := 'spread';
+		END IF;
+		value := value + @extschema@.kpi_day_share(piece.value, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
+		warn_at := warn_at + @extschema@.kpi_day_share(piece.warn_at, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
+		at := least(piece.to_day, period_end);
+	END LOOP;
+
+	IF at IS NULL THEN
+		value := @extschema@.kpi_day_share(around.value, around.from_day, around.to_day, period, period_end);
+		warn_at := @extschema@.kpi_day_share(around.warn_at, around.from_day, around.to_day, period, period_end);
+		how := CASE WHEN around.value IS NOT NULL THEN 'spread' END;
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_derived_target(@extschema@.kpi_target[], date, date, boolean) IS
+'the target of a period that follows from targets of other ranges of days: summed, spread over days (both only where adds_up) or held; NULL when none does';
+
+/*
+ * The targets of many KPIs, members and periods at once.  A row of kpi_target
+ * beats the bound source, an exact one any other.
+ */
+CREATE FUNCTION @extschema@.kpi_target_values(kpis text[], dimension text, members text[], periods date[], period_ends date[])
+	RETURNS TABLE (kpi text, member text, period date, value numeric, warn_at numeric, how text)
+	LANGUAGE plpgsql STABLE
+	ROWS 10
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+	first_day date := (SELECT min(d) FROM unnest(periods) d);
+	end_day date := (SELECT max(d) FROM unnest(period_ends) d);
+	targets @extschema@.kpi_target[];
+	source_targets @extschema@.kpi_target[];
+BEGIN
+	targets := ARRAY(SELECT t FROM @extschema@.kpi_target t
+					  WHERE t.kpi = ANY (kpis) AND t.dimension = kpi_target_values.dimension AND t.member = ANY (members)
+						AND t.from_day < end_day AND t.to_day > first_day);
+	IF EXISTS (SELECT FROM @extschema@.kpi_source s WHERE s.source = 'target') THEN
+		source_targets := ARRAY(SELECT t FROM @extschema@.kpi_source_targets(kpis, dimension, members, first_day, end_day) t);
+	END IF;
+	IF cardinality(targets) = 0 AND coalesce(cardinality(source_targets), 0) = 0 THEN
+		RETURN;
+	END IF;
+
+	RETURN QUERY
+	WITH t AS MATERIALIZED (
+		SELECT 1 AS layer, t.* FROM unnest(targets) t
+		UNION ALL
+		SELECT 2, t.* FROM unnest(source_targets) t
+	), line AS MATERIALIZED (
+		SELECT t.layer, t.kpi, t.member,
+			   array_agg(ROW(t.target, t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.currency, t.warn_at)::@extschema@.kpi_target) AS targets
+		  FROM t GROUP BY 1, 2, 3
+	), wanted AS (
+		SELECT line.*, p.period, p.period_end
+		  FROM line CROSS JOIN unnest(periods, period_ends) p(period, period_end)
+	), exact AS MATERIALIZED (
+		SELECT w.layer, w.kpi, w.member, w.period,
+			   CASE count(*) WHEN 1 THEN min(t.value) END AS value, CASE count(*) WHEN 1 THEN min(t.warn_at) END AS warn_at,
+			   CASE count(*) WHEN 1 THEN 'exact' ELSE 'ambiguous' END AS how
+		  FROM wanted w JOIN t ON t.layer = w.layer AND t.kpi = w.kpi AND t.member = w.member
+							  AND t.from_day = w.period AND t.to_day = w.period_end
+		 GROUP BY 1, 2, 3, 4
+	), derived AS (
+		SELECT w.layer, w.kpi, w.member, w.period, d.value, d.warn_at, d.how
+		  FROM wanted w
+		  JOIN (SELECT k.kpi, @extschema@.kpi_adds_up_over_time(k.kpi) AS adds_up
+				  FROM (SELECT DISTINCT w.kpi FROM wanted w
+						 WHERE NOT EXISTS (SELECT FROM exact e WHERE e.layer = w.layer AND e.kpi = w.kpi
+											  AND e.member = w.member AND e.period = w.period)) k
+				OFFSET 0) k ON k.kpi = w.kpi
+		  CROSS JOIN LATERAL @extschema@.kpi_derived_target(w.targets, w.period, w.period_end, k.adds_up) d
+		 WHERE NOT EXISTS (SELECT FROM exact e WHERE e.layer = w.layer AND e.kpi = w.kpi
+							  AND e.member = w.member AND e.period = w.period)
+	)
+	SELECT DISTINCT ON (a.kpi, a.member, a.period) a.kpi, a.member, a.period, a.value, a.warn_at, a.how
+	  FROM (SELECT * FROM exact UNION ALL SELECT * FROM derived) a
+	 WHERE a.how IS NOT NULL
+	 ORDER BY a.kpi, a.member, a.period, a.layer;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_target_values(text[], text, text[], date[], date[]) IS
+'the targets of KPIs and members of a dimension in periods (first days, and the days after the last); no row where there is none. how: exact; summed from shorter ones; spread by days from a longer one; held: that of a longer range, unchanged (ratios and stocks); ambiguous (value NULL): the bound source has several';
+
+CREATE FUNCTION @extschema@.kpi_target_value(kpi text, period date, period_end date, dimension text DEFAULT 'total', member text DEFAULT '',
+											 OUT value numeric, OUT warn_at numeric, OUT how text)
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT t.value, t.warn_at, t.how
+	  FROM @extschema@.kpi_target_values(ARRAY[kpi], dimension, ARRAY[member], ARRAY[period], ARRAY[period_end]) t;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_target_value(text, date, date, text, text) IS
+'the target of a KPI in the days from period to before period_end, with the value from which on it is nearly met, and how it came about (see kpi_target_values); NULL without target';
