@@ -288,6 +288,38 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_part_dimensions(text, text, text[], text[]) IS
 'the dimensions (of those wanted; NULL: all) that the bound columns allow for a part';
 
+/* Without rows an aggregate is NULL, but a source without rows has zeros: cubes of a row that changes nothing. */
+CREATE FUNCTION @extschema@.kpi_empty_cube(bounds timestamptz[], shape text) RETURNS @extschema@.kpi_cube
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT @extschema@.kpi_cube(bounds, shape, NULL::timestamptz,
+			NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text,
+			NULL::boolean, NULL::boolean, NULL::boolean, NULL::boolean, NULL::boolean, NULL::boolean, NULL::boolean, NULL::boolean, NULL::boolean, NULL::boolean,
+			NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric,
+			NULL::text, NULL::text, NULL::text, NULL::boolean, NULL::bigint);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_empty_cube(timestamptz[], text) IS 'the cube of a flow of no rows; arguments as of kpi_cube';
+
+CREATE FUNCTION @extschema@.kpi_empty_cube(bounds date[], shape text) RETURNS @extschema@.kpi_cube
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT @extschema@.kpi_cube(bounds, shape, NULL::date,
+			NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text,
+			NULL::boolean, NULL::boolean, NULL::boolean, NULL::boolean, NULL::boolean, NULL::boolean, NULL::boolean, NULL::boolean, NULL::boolean, NULL::boolean,
+			NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric,
+			NULL::text, NULL::text, NULL::text, NULL::boolean, NULL::bigint);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_empty_cube(date[], text) IS 'the cube of a flow of no rows; arguments as of kpi_cube';
+
+CREATE FUNCTION @extschema@.kpi_empty_stock(instants timestamptz[], shape text) RETURNS @extschema@.kpi_cube
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT @extschema@.kpi_stock(instants, shape, 'infinity'::timestamptz, NULL::timestamptz,
+			NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text,
+			NULL::boolean, NULL::boolean, NULL::boolean, NULL::boolean, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_empty_stock(timestamptz[], text) IS 'the cube of a stock of no rows; arguments as of kpi_stock';
+
 CREATE FUNCTION @extschema@.kpi_cube_expression(source text, part text, columns text[], wanted text[], spoilt text) RETURNS text
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -342,17 +374,21 @@ BEGIN
 			 WHERE p.kind <> 'stock' OR a.position <= 3) k;
 
 	unknown_rate := @extschema@.kpi_unknown_rate(source, part, columns);
-	RETURN format('@extschema@.%s, %L, %s, %s) FILTER (WHERE (%s)%s%s)',
-		CASE WHEN p.kind = 'stock' THEN 'kpi_stock(' || CASE WHEN p.starts = 'NULL' THEN 'ARRAY[$4]' ELSE '$3' END
-			 ELSE 'kpi_cube($' || CASE WHEN p.kind = 'plan' THEN CASE WHEN by_day THEN 14 ELSE 13 END ELSE CASE WHEN by_day THEN 2 ELSE 1 END END END,
+	RETURN format(E'coalesce(@extschema@.%1$s(%2$s, %3$L, %4$s, %5$s)\n  FILTER (WHERE (%6$s)%7$s%8$s), @extschema@.%9$s(%2$s, %3$L))',
+		CASE p.kind WHEN 'stock' THEN 'kpi_stock' ELSE 'kpi_cube' END,
+		CASE p.kind WHEN 'stock' THEN CASE WHEN p.starts = 'NULL' THEN 'ARRAY[$4]' ELSE '$3' END
+					WHEN 'plan' THEN CASE WHEN by_day THEN '$14' ELSE '$13' END
+					ELSE CASE WHEN by_day THEN '$2' ELSE '$1' END END,
 		shape,
-		CASE WHEN p.kind = 'stock' THEN format('(%s)::timestamptz, (%s)::timestamptz', @extschema@.kpi_fill_in(p.starts, source, at, columns),
-											   @extschema@.kpi_fill_in(p.ends, source, at, columns))
-			 WHEN p.kind = 'roster' THEN 'lo' WHEN by_day THEN p.starts || '_day' ELSE at END,
+		CASE p.kind WHEN 'stock' THEN format('(%s)::timestamptz, (%s)::timestamptz', @extschema@.kpi_fill_in(p.starts, source, at, columns),
+											 @extschema@.kpi_fill_in(p.ends, source, at, columns))
+					WHEN 'roster' THEN 'lo'
+					ELSE CASE WHEN by_day THEN p.starts || '_day' ELSE at END END,
 		arguments,
 		@extschema@.kpi_fill_in(p.condition, source, at, columns),
 		coalesce(' AND (' || spoilt || ') IS NOT TRUE', ''),
-		coalesce(' AND (' || unknown_rate || ') IS NOT TRUE', ''));
+		coalesce(' AND (' || unknown_rate || ') IS NOT TRUE', ''),
+		CASE p.kind WHEN 'stock' THEN 'kpi_empty_stock' ELSE 'kpi_empty_cube' END);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_cube_expression(text, text, text[], text[], text) IS
@@ -438,9 +474,10 @@ BEGIN
 				   LATERAL (SELECT @extschema@.kpi_unknown_rate(kpi_source_query.source, p.part, columns) AS condition) r
 			 WHERE r.condition IS NOT NULL HAVING count(*) > 0) f;
 
-	RETURN format(E'SELECT ARRAY[%s]::@extschema@.kpi_cube[],\n ARRAY[%s]::@extschema@.kpi_bad_rows[],\n %s, %s, %s, count(*)\n FROM (%s) s%s',
+	RETURN format(E'SELECT ARRAY[%s]::@extschema@.kpi_cube[],\n ARRAY[%s]::@extschema@.kpi_bad_rows[],\n %s, %s, %s, count(*)%s\n FROM (%s) s%s',
 		array_to_string(cubes, E',\n '), array_to_string(bad, E',\n '),
 		coalesce(dictionaries[1], 'NULL'), coalesce(dictionaries[2], 'NULL'), coalesce(dictionaries[3], 'NULL'),
+		CASE WHEN is_roster THEN ' FILTER (WHERE lo = $2[1])' ELSE '' END,
 		@extschema@.kpi_source_select(source),
 		CASE WHEN is_roster THEN ', unnest($2[:cardinality($2) - 1], $2[2:]) a(lo, hi)' ELSE '' END);
 END;
@@ -461,6 +498,7 @@ CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[]
 	SET search_path = pg_catalog, pg_temp
 	SET datestyle = 'ISO, YMD'
 	SET extra_float_digits = 1
+	SET jit = off
 AS $$
 DECLARE
 	name text;
@@ -506,7 +544,9 @@ BEGIN
 		EXCEPTION WHEN OTHERS THEN
 			GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 			RAISE EXCEPTION 'cannot read source "%" (%): %', name, @extschema@.kpi_source_relation(name), message
-				USING ERRCODE = SQLSTATE, DETAIL = detail, HINT = hint;
+				USING ERRCODE = SQLSTATE,
+					  DETAIL = coalesce(nullif(detail, ''), 'The facts are as they were.'),
+					  HINT = coalesce(nullif(hint, ''), format('SELECT * FROM %s may show it too.', @extschema@.kpi_source_relation(name)));
 		END;
 		CASE name
 			WHEN 'exchange_rate' THEN rates := first_dictionary;
@@ -630,7 +670,7 @@ COMMENT ON FUNCTION @extschema@.kpi_cells_query(integer, text, text, text[]) IS
 CREATE FUNCTION @extschema@.kpi_write_query(cells text) RETURNS text
 	LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT replace(replace(replace(replace(replace(replace($q$
+	SELECT replace(replace(replace(replace(replace(replace(replace($q$
 WITH raw AS (
 	%cells%
 ), cell AS MATERIALIZED (
@@ -657,7 +697,7 @@ WITH raw AS (
 	SELECT o.grain AS old_grain, o.period AS old_period, o.dimension AS old_dimension, o.member AS old_member, o.recorded_at AS old_recorded_at, n.*
 	  FROM new n FULL JOIN old o USING (grain, period, dimension, member)
 	 WHERE n.grain IS NULL OR o.grain IS NULL
-		OR (n.period_end, n.is_complete, n.days, %n.all%) IS DISTINCT FROM (o.period_end, o.is_complete, o.days, %o.all%)
+		OR (n.period_end, n.is_complete, n.days, %n.all%) IS DISTINCT FROM (o.period_end, o.is_complete, o.days, %o.all%)%states%
 ), closed AS (
 	UPDATE @extschema@.kpi_fact f SET superseded_at = $13
 	  FROM delta d
@@ -666,7 +706,7 @@ WITH raw AS (
 	RETURNING 1
 ), written AS (
 	INSERT INTO @extschema@.kpi_fact (grain, period, period_end, dimension, member, recorded_at, run, is_complete, days, %all%)
-	SELECT d.grain, d.period, d.period_end, d.dimension, d.member, $13, $14, d.is_complete, d.days, %d.all%
+	SELECT d.grain, d.period, d.period_end, d.dimension, d.member, $13, $14, d.is_complete, d.days, %all%
 	  FROM delta d
 	 WHERE d.grain IS NOT NULL
 	   AND (SELECT count(*) FROM closed) >= 0	-- closes the old versions first
@@ -678,10 +718,12 @@ SELECT (SELECT count(*) FROM new), (SELECT count(*) FROM written), (SELECT count
 									  WHEN 'numeric' THEN format('sum(%1$I) AS %1$I', m.measure)
 									  ELSE format('@extschema@.kpi_rollup(%1$I) AS %1$I', m.measure) END, ', ')),
 		'%filled%', string_agg(format('coalesce(c.%1$I, CASE WHEN b.%1$I IS NOT NULL THEN %2$s END) AS %1$I', m.measure,
-									  CASE WHEN m.type IN ('bigint', 'numeric') THEN '0' ELSE '@extschema@.kpi_no_durations()' END), ', ')),
-		'%n.all%', string_agg(format('n.%I', m.measure), ', ')),
-		'%o.all%', string_agg(format('o.%I', m.measure), ', ')),
-		'%d.all%', string_agg(format('d.%I', m.measure), ', '))
+									  CASE WHEN m.type IN ('bigint', 'numeric') THEN '0' ELSE '''1:{}''::@extschema@.kpi_durations' END), ', ')),
+		'%n.all%', string_agg(format('n.%I', m.measure), ', ') FILTER (WHERE m.type IN ('bigint', 'numeric'))),
+		'%o.all%', string_agg(format('o.%I', m.measure), ', ') FILTER (WHERE m.type IN ('bigint', 'numeric'))),
+		'%states%', string_agg(format(' OR coalesce(n.%1$I OPERATOR(@extschema@.<>) o.%1$I, num_nulls(n.%1$I, o.%1$I) = 1)', m.measure), '')
+			FILTER (WHERE m.type NOT IN ('bigint', 'numeric'))),
+		'%all%', string_agg(quote_ident(m.measure), ', '))
 	  FROM @extschema@.kpi_fact_measures() m;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_write_query(text) IS
@@ -692,6 +734,7 @@ CREATE FUNCTION @extschema@.kpi_take_snapshot(run bigint, from_day date, to_day 
 	LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp
 	SET row_security = off
+	SET jit = off
 AS $$
 DECLARE
 	today date := @extschema@.kpi_day(as_of);
