@@ -135,8 +135,13 @@ FROM (SELECT min(month) AS from_day, (max(month) + interval '1 month')::date AS 
 		('profit_margin', 40, 38, NULL), ('win_rate', 25, 22, NULL), ('lead_qualification_rate', 22, 20, NULL),
 		('lead_conversion_rate', 5, 4, NULL), ('sales_cycle_length', 55, 65, NULL), ('quote_to_close_ratio', 14, 12, NULL),
 		('average_purchase_value', 6500, 5800, 'EUR'), ('calls_and_emails_per_rep', 120, 105, NULL),
-		('demo_and_onboarding_calls', 50, 44, NULL), ('reply_rate', 40, 35, NULL), ('pipeline_value', 6000000, 5000000, 'EUR'))
+		('reply_rate', 40, 35, NULL), ('pipeline_value', 6000000, 5000000, 'EUR'))
 		AS t(kpi, value, warn_at, currency);
+
+/* A number of calls would be spread over a longer target's months: it has one for each. */
+INSERT INTO kpi.kpi_target (kpi, from_day, to_day, value, warn_at)
+SELECT DISTINCT 'demo_and_onboarding_calls', month, (month + interval '1 month')::date, 50, 44
+FROM crm.sales_plan;
 
 COMMIT;
 

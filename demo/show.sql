@@ -91,7 +91,9 @@ ORDER BY stage_position, stage;
 
 \echo '   SELECT * FROM kpi_top_opportunities(5);'
 \echo
-SELECT * FROM kpi.kpi_top_opportunities(5);
+SELECT rank AS "Platz", name AS "Chance", rep AS "Vertriebler", stage AS "Phase", lpad(pg_temp.german(amount, 'money'), 10) AS "Betrag",
+	round(100 * probability) || ' %' AS "Wahrsch.", to_char(expected_close, 'DD.MM.YYYY') AS "Abschluss"
+FROM kpi.kpi_top_opportunities(5);
 
 \echo '6  Umsatz der letzten dreizehn Monate, der Strich ist das Ziel'
 \echo '   SELECT * FROM kpi_series(''revenue'', :''a_year_before'', :''last_month'');'
