@@ -141,28 +141,45 @@ salkpi_cube_create(MemoryContext parent, const CubeGrid *grid)
 	return cube;
 }
 
+/* Find the page of (member, atoms), make it if it is new, remember it. */
+static pg_noinline RecentPage *
+find_page(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atoms)
+{
+	MemoryContext context = cube->header.eoh_context;
+	uint32		key[2] = {member, atoms};
+	uint32		page = salkpi_tuple_put(&dimension->pages, key, 2);
+	RecentPage *recent;
+
+	dimension->cells = salkpi_grow(context, dimension->cells,
+								   &dimension->npages, (Size) page + 1,
+								   cube->cell_size * CUBE_PAGE_ATOMS);
+	dimension->recent = salkpi_grow(context, dimension->recent,
+									&dimension->nrecent, (Size) member + 1,
+									sizeof(RecentPage));
+	recent = &dimension->recent[member];
+	recent->atoms = atoms;
+	recent->page = page + 1;
+	return recent;
+}
+
 /* The cell of a member in an atom; a new one is all zeros. */
+static inline char *
+find_cell(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atom)
+{
+	RecentPage *recent = &dimension->recent[member];
+
+	if (member >= dimension->nrecent || recent->page == 0 ||
+		recent->atoms != atom / CUBE_PAGE_ATOMS)
+		recent = find_page(cube, dimension, member, atom / CUBE_PAGE_ATOMS);
+	return dimension->cells + cube->cell_size *
+		((Size) (recent->page - 1) * CUBE_PAGE_ATOMS + atom % CUBE_PAGE_ATOMS);
+}
+
 char *
 salkpi_cube_cell(Cube *cube, CubeDimension *dimension, uint32 member,
 				 uint32 atom)
 {
-	TupleTable *pages = &dimension->pages;
-	uint32		key[2] = {member, atom / CUBE_PAGE_ATOMS};
-	uint32		page = dimension->last_page;
-	const uint32 *last = salkpi_tuple_at(pages, page);
-
-	if (pages->index.count == 0 || last[0] != key[0] || last[1] != key[1])
-	{
-		page = salkpi_tuple_put(pages, key, 2);
-		dimension->cells = salkpi_grow(cube->header.eoh_context,
-									   dimension->cells,
-									   &dimension->ncells_pages,
-									   (Size) page + 1,
-									   cube->cell_size * CUBE_PAGE_ATOMS);
-		dimension->last_page = page;
-	}
-	return dimension->cells + cube->cell_size *
-		((Size) page * CUBE_PAGE_ATOMS + atom % CUBE_PAGE_ATOMS);
+	return find_cell(cube, dimension, member, atom);
 }
 
 /* Add to the part of a sum that is kept as a Numeric. */
@@ -626,7 +643,8 @@ intern_entity(TextTable *table, Datum datum)
 {
 	text	   *value = DatumGetTextPP(datum);
 
-	return salkpi_text_put(table, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+	return salkpi_text_put_again(table, VARDATA_ANY(value),
+								 VARSIZE_ANY_EXHDR(value));
 }
 
 /* Number of a key's text; that of the blank member for NULL and ''. */
@@ -672,7 +690,7 @@ add_measures(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atom,
 			 const Row *row, int sign)
 {
 	const Shape *shape = &cube->grid.shape;
-	char	   *cell = salkpi_cube_cell(cube, dimension, member, atom);
+	char	   *cell = find_cell(cube, dimension, member, atom);
 	int64	   *counts = salkpi_cell_counts(cell);
 	int128	   *sums = salkpi_cell_sums(cube, cell);
 	int			i;

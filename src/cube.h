@@ -35,6 +35,13 @@ typedef struct CubeGrid
 	Shape		shape;			/* dimensions and slots in use */
 } CubeGrid;
 
+/* The page of a member that was used last: rows tend to come by time. */
+typedef struct RecentPage
+{
+	uint32		atoms;			/* atom / CUBE_PAGE_ATOMS */
+	uint32		page;			/* number of the page + 1; 0 = none yet */
+} RecentPage;
+
 /* The durations of one cell. */
 typedef struct DurationList
 {
@@ -52,8 +59,9 @@ typedef struct CubeDimension
 
 	TupleTable	pages;			/* (member, atom / CUBE_PAGE_ATOMS) */
 	char	   *cells;			/* CUBE_PAGE_ATOMS cells for each page */
-	Size		ncells_pages;	/* pages allocated in cells */
-	uint32		last_page;		/* page found last */
+	Size		npages;			/* pages allocated in cells */
+	RecentPage *recent;			/* for each member */
+	Size		nrecent;		/* allocated */
 
 	TupleTable	bigs;			/* (member, atom, sum): what int128 cannot hold */
 	Numeric    *big_values;		/* for each of bigs; NULL = 0 */

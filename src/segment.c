@@ -131,25 +131,65 @@ salkpi_texts_init(TextTable *table, MemoryContext context)
 	index_init(&table->index, context);
 }
 
-/* Eight bytes at a time, the rest padded with zeros, the length mixed in. */
+/* Loads of some bytes, of any alignment. */
+static inline uint64
+load8(const char *p)
+{
+	uint64		word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+static inline uint64
+load4(const char *p)
+{
+	uint32		word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+/* The first and last bytes of a text of up to eight, as one word. */
+static inline uint64
+load_short(const char *text, uint32 length)
+{
+	if (length >= 4)
+		return load4(text) << 32 | load4(text + length - 4);
+	if (length == 0)
+		return 0;
+	return (uint64) (unsigned char) text[0] << 16 |
+		(uint64) (unsigned char) text[length / 2] << 8 |
+		(unsigned char) text[length - 1];
+}
+
+/*
+ * Eight bytes at a time; the last eight overlap those before, which spares
+ * the copying of a rest.
+ */
 static inline uint32
 hash_text(const char *text, uint32 length)
 {
 	uint64		hash = length * UINT64CONST(0x9e3779b97f4a7c15);
-	uint64		word;
+	uint32		i;
 
-	for (; length >= sizeof(word); text += sizeof(word), length -= sizeof(word))
-	{
-		memcpy(&word, text, sizeof(word));
-		hash = salkpi_mix(hash ^ word);
-	}
-	if (length > 0)
-	{
-		word = 0;
-		memcpy(&word, text, length);
-		hash = salkpi_mix(hash ^ word);
-	}
-	return (uint32) hash;
+	if (length <= 8)
+		return (uint32) salkpi_mix(hash ^ load_short(text, length));
+	for (i = 0; i + 8 < length; i += 8)
+		hash = salkpi_mix(hash ^ load8(text + i));
+	return (uint32) salkpi_mix(hash ^ load8(text + length - 8));
+}
+
+/* Are these bytes the same?  Keys are short: no call for up to 16 bytes. */
+static inline bool
+same_bytes(const char *a, const char *b, uint32 length)
+{
+	if (length <= 8)
+		return load_short(a, length) == load_short(b, length);
+	if (length <= 16)
+		return load8(a) == load8(b) &&
+			load8(a + length - 8) == load8(b + length - 8);
+	return memcmp(a, b, length) == 0;
 }
 
 static inline bool
@@ -158,7 +198,7 @@ is_text(const TextTable *table, uint32 number, const char *text, uint32 length)
 	const TextEntry *entry = &table->entries[number];
 
 	return entry->length == length &&
-		memcmp(table->bytes + entry->offset, text, length) == 0;
+		same_bytes(table->bytes + entry->offset, text, length);
 }
 
 static inline uint32
@@ -205,24 +245,28 @@ add_text(TextTable *table, const char *text, uint32 length, uint32 hash)
 	return index_add(&table->index, hash);
 }
 
-/*
- * Number of a text, which is added if it is new.  Neighbouring rows often
- * have the same (the lines of one purchase), so the last one is tried first.
- */
+/* Number of a text, which is added if it is new. */
 uint32
 salkpi_text_put(TextTable *table, const char *text, uint32 length)
 {
-	uint32		hash;
-	uint32		number;
+	uint32		hash = hash_text(text, length);
+	uint32		number = search_text(table, text, length, hash);
 
-	if (table->index.count > 0 && is_text(table, table->last, text, length))
-		return table->last;
-	hash = hash_text(text, length);
-	number = search_text(table, text, length, hash);
-	if (number == SALKPI_NOT_FOUND)
-		number = add_text(table, text, length, hash);
-	table->last = number;
-	return number;
+	return number != SALKPI_NOT_FOUND ? number :
+		add_text(table, text, length, hash);
+}
+
+/*
+ * The same for texts that neighbouring rows tend to have in common (the
+ * customer of the lines of a purchase): the last one is tried first, since
+ * looking into a large table costs cache misses.
+ */
+uint32
+salkpi_text_put_again(TextTable *table, const char *text, uint32 length)
+{
+	if (table->index.count == 0 || !is_text(table, table->last, text, length))
+		table->last = salkpi_text_put(table, text, length);
+	return table->last;
 }
 
 /* A text being sorted. */

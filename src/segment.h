@@ -52,7 +52,7 @@ typedef struct TextTable
 	char	   *bytes;			/* the texts one after the other */
 	Size		used;			/* bytes in use */
 	Size		size;			/* bytes allocated */
-	uint32		last;			/* the text found last */
+	uint32		last;			/* found last by salkpi_text_put_again() */
 } TextTable;
 
 /* Distinct tuples of words, numbered from 0 in order of first appearance. */
@@ -96,6 +96,8 @@ extern uint32 salkpi_text_find(const TextTable *table, const char *text,
 							   uint32 length);
 extern uint32 salkpi_text_put(TextTable *table, const char *text,
 							  uint32 length);
+extern uint32 salkpi_text_put_again(TextTable *table, const char *text,
+									uint32 length);
 extern uint32 *salkpi_texts_sorted(const TextTable *table);
 
 extern void salkpi_tuples_init(TupleTable *table, MemoryContext context,
