@@ -457,7 +457,7 @@ flatten_into(ExpandedObjectHeader *eohptr, void *result, Size allocated_size)
 
 const ExpandedObjectMethods salkpi_cube_methods = {get_flat_size, flatten_into};
 
-static void pg_attribute_noreturn()
+static void
 damaged(const char *what)
 {
 	ereport(ERROR,

@@ -428,7 +428,7 @@ salkpi_inverse(const uint32 *order, uint32 count)
  * are in use, always the first of their kind; what is not mentioned is not
  * used.  Spaces are free.
  */
-static void pg_attribute_noreturn()
+static void
 shape_error(const char *text, const char *detail, const char *name)
 {
 	ereport(ERROR,
