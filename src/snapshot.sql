@@ -143,6 +143,16 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_member_expression(text, text, text, text[]) IS
 'SQL text for the member of a base dimension that a row of the source belongs to at an instant; NULL when the bound columns cannot tell';
 
+CREATE FUNCTION @extschema@.kpi_member_expressions(source text, columns text[]) RETURNS jsonb
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT coalesce(jsonb_object_agg(b.base, b.expression) FILTER (WHERE b.expression IS NOT NULL), '{}')
+	  FROM (SELECT p.base, @extschema@.kpi_member_expression(kpi_member_expressions.source, p.base, '{at}', columns) AS expression
+			  FROM (SELECT DISTINCT unnest(d.parts) AS base FROM @extschema@.kpi_dimension d) p) b;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_member_expressions(text, text[]) IS
+'for each base dimension that the bound columns allow, the SQL text of a row''s member; {at} in it stands for the instant';
+
 CREATE FUNCTION @extschema@.kpi_rate(rates @extschema@.kpi_dictionary, currency text, at timestamptz) RETURNS numeric
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -175,6 +185,9 @@ DECLARE
 	lead_created text := '@extschema@.kpi_lookup((SELECT $9), lead_id, 1, NULL::timestamptz)::timestamptz';
 	placeholder record;
 BEGIN
+	IF position('{' IN template) = 0 THEN
+		RETURN template;
+	END IF;
 	FOR placeholder IN SELECT * FROM (VALUES
 		('{cycle}', 'CASE WHEN {cycle_raw} >= 0 THEN {cycle_raw} END'),
 		('{cycle_raw}', format('CASE WHEN first_contact_at IS NOT NULL THEN %s WHEN %s IS NOT NULL THEN %s ELSE %s END',
@@ -273,7 +286,7 @@ COMMENT ON FUNCTION @extschema@.kpi_slots(text, text) IS
  * The dimensions that rows of a source can be put into, each with its parts.
  * A stage belongs to what is open; nothing else is counted by stage.
  */
-CREATE FUNCTION @extschema@.kpi_part_dimensions(source text, part text, columns text[], wanted text[])
+CREATE FUNCTION @extschema@.kpi_part_dimensions(part text, members jsonb, wanted text[])
 	RETURNS TABLE (dimension text, parts text[])
 	LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -281,12 +294,11 @@ BEGIN ATOMIC
 	  FROM @extschema@.kpi_dimension d
 	 WHERE (wanted IS NULL OR d.dimension = ANY (wanted))
 	   AND (NOT 'stage' = ANY (d.parts) OR part IN ('open', 'closing'))
-	   AND NOT EXISTS (SELECT FROM unnest(d.parts) p(base)
-						WHERE @extschema@.kpi_member_expression(kpi_part_dimensions.source, p.base, '', columns) IS NULL)
+	   AND members ?& d.parts
 	 ORDER BY d.dimension;
 END;
-COMMENT ON FUNCTION @extschema@.kpi_part_dimensions(text, text, text[], text[]) IS
-'the dimensions (of those wanted; NULL: all) that the bound columns allow for a part';
+COMMENT ON FUNCTION @extschema@.kpi_part_dimensions(text, jsonb, text[]) IS
+'the dimensions (of those wanted; NULL: all) for whose parts there are member expressions';
 
 /* Without rows an aggregate is NULL, but a source without rows has zeros: cubes of a row that changes nothing. */
 CREATE FUNCTION @extschema@.kpi_empty_cube(bounds timestamptz[], shape text) RETURNS @extschema@.kpi_cube
@@ -320,7 +332,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.kpi_empty_stock(timestamptz[], text) IS 'the cube of a stock of no rows; arguments as of kpi_stock';
 
-CREATE FUNCTION @extschema@.kpi_cube_expression(source text, part text, columns text[], wanted text[], spoilt text) RETURNS text
+CREATE FUNCTION @extschema@.kpi_cube_expression(source text, part text, columns text[], members jsonb, wanted text[], spoilt text) RETURNS text
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -340,7 +352,7 @@ BEGIN
 	by_day := p.kind = 'roster' OR p.kind IN ('flow', 'plan') AND source || '.' || p.starts || ':date' = ANY (columns);
 
 	SELECT array_agg(DISTINCT b.base ORDER BY b.base) INTO bases
-	  FROM @extschema@.kpi_part_dimensions(source, part, columns, wanted) d, unnest(d.parts) b(base);
+	  FROM @extschema@.kpi_part_dimensions(part, members, wanted) d, unnest(d.parts) b(base);
 	IF cardinality(bases) > 9 THEN
 		RAISE EXCEPTION 'too many dimensions for source "%"', source
 			USING ERRCODE = 'program_limit_exceeded',
@@ -351,7 +363,7 @@ BEGIN
 	SELECT string_agg(concat_ws('=', d.dimension, nullif(concat_ws(',', (
 				SELECT string_agg(array_position(bases, b.base)::text, ',' ORDER BY b.n) FROM unnest(d.parts) WITH ORDINALITY b(base, n)),
 				CASE WHEN p.kind = 'stock' AND currency IS NOT NULL THEN '10' END), '')), ';' ORDER BY d.dimension)
-	  INTO shape FROM @extschema@.kpi_part_dimensions(source, part, columns, wanted) d;
+	  INTO shape FROM @extschema@.kpi_part_dimensions(part, members, wanted) d;
 	SELECT array_agg((SELECT count(*) FROM @extschema@.kpi_slots(source, part) s WHERE s.slot = k.slot) ORDER BY k.n) INTO slots
 	  FROM unnest('{count,sum,distinct,first,duration}'::text[]) WITH ORDINALITY k(slot, n);
 	shape := shape || format(' / c=%s m=%s', slots[1], slots[2])
@@ -361,7 +373,7 @@ BEGIN
 	  FROM (SELECT 1 AS position, n, 'text' AS type,
 				   CASE WHEN n = 10 AND p.kind = 'stock' AND currency IS NOT NULL
 						THEN format('nullif(%s, %L)', currency, @extschema@.kpi_setting('currency'))
-						ELSE @extschema@.kpi_member_expression(source, bases[n], at, columns) END AS value
+						ELSE replace(members ->> bases[n], '{at}', at) END AS value
 			  FROM generate_series(1, 10) n
 			UNION ALL
 			SELECT a.position, g.n, a.type, @extschema@.kpi_fill_in(s.expression, source, at, columns)
@@ -391,8 +403,8 @@ BEGIN
 		CASE p.kind WHEN 'stock' THEN 'kpi_empty_stock' ELSE 'kpi_empty_cube' END);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_cube_expression(text, text, text[], text[], text) IS
-'SQL text of the aggregate that fills the cube of a part; spoilt: condition under which a row is left out';
+COMMENT ON FUNCTION @extschema@.kpi_cube_expression(text, text, text[], jsonb, text[], text) IS
+'SQL text of the aggregate that fills the cube of a part; members: as of kpi_member_expressions; spoilt: condition under which a row is left out';
 
 CREATE FUNCTION @extschema@.kpi_part_instant(source text, part text, columns text[]) RETURNS text
 	LANGUAGE sql STABLE
@@ -452,11 +464,12 @@ DECLARE
 	part text;
 	cubes text[] := '{}';
 	bad text[];
+	members jsonb := @extschema@.kpi_member_expressions(source, columns);
 	dictionaries text[] := @extschema@.kpi_dictionary_expressions(source, columns);
 	is_roster boolean := source = 'rep';
 BEGIN
 	FOREACH part IN ARRAY @extschema@.kpi_parts_to_read(source, wanted_parts) LOOP
-		cubes := cubes || @extschema@.kpi_cube_expression(source, part, columns, wanted_dimensions, (
+		cubes := cubes || @extschema@.kpi_cube_expression(source, part, columns, members, wanted_dimensions, (
 			SELECT string_agg('(' || @extschema@.kpi_fill_in(f.condition, kpi_source_query.source, 'NULL::timestamptz', columns) || ')', ' OR ' ORDER BY f.reason)
 			  FROM @extschema@.kpi_fault f
 			 WHERE f.source = kpi_source_query.source AND part = ANY (f.spoils)));
