@@ -166,11 +166,15 @@ find_page(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atoms)
 static inline char *
 find_cell(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atom)
 {
-	RecentPage *recent = &dimension->recent[member];
+	uint32		atoms = atom / CUBE_PAGE_ATOMS;
+	RecentPage *recent;
 
-	if (member >= dimension->nrecent || recent->page == 0 ||
-		recent->atoms != atom / CUBE_PAGE_ATOMS)
-		recent = find_page(cube, dimension, member, atom / CUBE_PAGE_ATOMS);
+	if (member < dimension->nrecent &&
+		dimension->recent[member].page != 0 &&
+		dimension->recent[member].atoms == atoms)
+		recent = &dimension->recent[member];
+	else
+		recent = find_page(cube, dimension, member, atoms);
 	return dimension->cells + cube->cell_size *
 		((Size) (recent->page - 1) * CUBE_PAGE_ATOMS + atom % CUBE_PAGE_ATOMS);
 }
@@ -613,7 +617,7 @@ read_sum(Cube *cube, Row *row, int s, Datum datum)
 		row->sums |= 1U << s;
 	else
 	{
-		row->big[s] = (Numeric) PG_DETOAST_DATUM(num);
+		row->big[s] = DatumGetNumeric(PointerGetDatum(num));
 		row->has_big = true;
 	}
 }
@@ -715,10 +719,10 @@ add_distinct(CubeDimension *dimension, int e, uint32 member, uint32 entity,
 {
 	TupleTable *table = &dimension->distincts[e];
 	uint32		key[3] = {member, entity, atom};
-	const uint32 *last = salkpi_tuple_at(table, dimension->last_distinct[e]);
 
-	if (table->index.count == 0 || last[0] != member || last[1] != entity ||
-		last[2] != atom)
+	if (table->index.count == 0 ||
+		memcmp(salkpi_tuple_at(table, dimension->last_distinct[e]), key,
+			   sizeof(key)) != 0)
 		dimension->last_distinct[e] = salkpi_tuple_put(table, key, 3);
 }
 

@@ -36,6 +36,8 @@
 #define NUMERIC_KIND_NEGATIVE		0x4000
 #define NUMERIC_KIND_SHORT			0x8000
 #define NUMERIC_KIND_SPECIAL		0xC000
+#define NUMERIC_SPECIAL_MASK		0xF000
+#define NUMERIC_NAN					0xC000
 #define NUMERIC_LONG_DSCALE_MASK	0x3FFF
 #define NUMERIC_SHORT_SIGN			0x2000
 #define NUMERIC_SHORT_DSCALE_MASK	0x1F80
@@ -91,7 +93,7 @@ salkpi_numeric_read(struct varlena *num, NumericParts *parts)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("cannot sum %s",
-						numeric_is_nan((Numeric) PG_DETOAST_DATUM(num)) ?
+						(header & NUMERIC_SPECIAL_MASK) == NUMERIC_NAN ?
 						"NaN" : "infinity"),
 				 errhint("Leave such rows out before they are aggregated.")));
 	if ((header & NUMERIC_KIND_MASK) == NUMERIC_KIND_SHORT)
