@@ -174,6 +174,17 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_elapsed(text, text, text[]) IS
 'SQL text for the microseconds between a first contact and closed_at: whole days of the reporting zone when either column is a date';
 
+/* A date is the whole day: something else on that day is neither before nor after it. */
+CREATE FUNCTION @extschema@.kpi_before(earlier text, earlier_column text, later text, later_column text, columns text[]) RETURNS text
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT CASE WHEN earlier_column || ':date' = ANY (columns) OR later_column || ':date' = ANY (columns)
+		THEN format('(%1$s AT TIME ZONE %3$L)::date < (%2$s AT TIME ZONE %3$L)::date', earlier, later, @extschema@.kpi_setting('time_zone'))
+		ELSE format('%s < %s', earlier, later) END;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_before(text, text, text, text, text[]) IS
+'SQL text for whether one instant lies before another: by days of the reporting zone when either column (as source.column) is a date';
+
 /* Fills the placeholders of a part's, measure's or fault's expression. */
 CREATE FUNCTION @extschema@.kpi_fill_in(template text, source text, at text, columns text[]) RETURNS text
 	LANGUAGE plpgsql STABLE
@@ -183,11 +194,16 @@ DECLARE
 	filled text := regexp_replace(template, '\{infinite (\w+)\}', '(\1 > ''-Infinity'' AND \1 < ''Infinity'') IS FALSE', 'g');
 	stage_probability text := '@extschema@.kpi_lookup((SELECT $8), stage, 1, NULL::timestamptz)::numeric';
 	lead_created text := '@extschema@.kpi_lookup((SELECT $9), lead_id, 1, NULL::timestamptz)::timestamptz';
+	first_win text := '@extschema@.kpi_lookup_first((SELECT $12), id)';
 	placeholder record;
 BEGIN
 	IF position('{' IN template) = 0 THEN
 		RETURN template;
 	END IF;
+	FOR placeholder IN SELECT DISTINCT m[1] AS a, m[2] AS b FROM regexp_matches(filled, '\{before (\w+) (\w+)\}', 'g') m LOOP
+		filled := replace(filled, format('{before %s %s}', placeholder.a, placeholder.b),
+						  @extschema@.kpi_before(placeholder.a, source || '.' || placeholder.a, placeholder.b, source || '.' || placeholder.b, columns));
+	END LOOP;
 	FOR placeholder IN SELECT * FROM (VALUES
 		('{cycle}', 'CASE WHEN {cycle_raw} >= 0 THEN {cycle_raw} END'),
 		('{cycle_raw}', format('CASE WHEN first_contact_at IS NOT NULL THEN %s WHEN %s IS NOT NULL THEN %s ELSE %s END',
@@ -195,7 +211,10 @@ BEGIN
 			@extschema@.kpi_elapsed('lead.created_at', lead_created, columns),
 			@extschema@.kpi_elapsed('opportunity.created_at', 'created_at', columns))),
 		('{account}', @extschema@.kpi_member_expression(source, 'account', at, columns)),
-		('{converted_at}', 'coalesce(converted_at, @extschema@.kpi_lookup_first((SELECT $12), id))'),
+		('{converted_at}', format('coalesce(converted_at, %s)', first_win)),
+		('{converted_too_early}', format('CASE WHEN converted_at IS NOT NULL THEN %s ELSE %s END',
+			@extschema@.kpi_before('converted_at', 'lead.converted_at', 'created_at', 'lead.created_at', columns),
+			@extschema@.kpi_before(first_win, 'opportunity.closed_at', 'created_at', 'lead.created_at', columns))),
 		('{deal_amount}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 1, NULL::timestamptz)::numeric'),
 		('{closed_at}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 4, NULL::timestamptz)::timestamptz'),
 		('{deal_won}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 5, NULL::timestamptz) = ''won'''),
@@ -385,7 +404,10 @@ BEGIN
 			  LEFT JOIN @extschema@.kpi_slots(source, part) s ON s.slot = a.slot AND s.n = g.n
 			 WHERE p.kind <> 'stock' OR a.position <= 3) k;
 
-	unknown_rate := @extschema@.kpi_unknown_rate(source, part, columns);
+	/* A stock lacks a rate at some boundaries and not at others: kpi_cells_query sees to that. */
+	IF p.kind <> 'stock' THEN
+		unknown_rate := @extschema@.kpi_unknown_rate(source, part, columns);
+	END IF;
 	RETURN format(E'coalesce(@extschema@.%1$s(%2$s, %3$L, %4$s, %5$s)\n  FILTER (WHERE (%6$s)%7$s%8$s), @extschema@.%9$s(%2$s, %3$L))',
 		CASE p.kind WHEN 'stock' THEN 'kpi_stock' ELSE 'kpi_cube' END,
 		CASE p.kind WHEN 'stock' THEN CASE WHEN p.starts = 'NULL' THEN 'ARRAY[$4]' ELSE '$3' END
@@ -395,6 +417,7 @@ BEGIN
 		CASE p.kind WHEN 'stock' THEN format('(%s)::timestamptz, (%s)::timestamptz', @extschema@.kpi_fill_in(p.starts, source, at, columns),
 											 @extschema@.kpi_fill_in(p.ends, source, at, columns))
 					WHEN 'roster' THEN 'lo'
+					WHEN 'plan' THEN p.starts || CASE WHEN by_day THEN '_day' ELSE '' END
 					ELSE CASE WHEN by_day THEN p.starts || '_day' ELSE at END END,
 		arguments,
 		@extschema@.kpi_fill_in(p.condition, source, at, columns),
@@ -409,13 +432,13 @@ COMMENT ON FUNCTION @extschema@.kpi_cube_expression(text, text, text[], jsonb, t
 CREATE FUNCTION @extschema@.kpi_part_instant(source text, part text, columns text[]) RETURNS text
 	LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT CASE WHEN p.starts = 'NULL' THEN '$4'
+	SELECT CASE WHEN p.kind = 'plan' OR p.starts = 'NULL' THEN '$4'
 				ELSE @extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns) END
 	  FROM @extschema@.kpi_part p
 	 WHERE p.source = kpi_part_instant.source AND p.part = kpi_part_instant.part;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_part_instant(text, text, text[]) IS
-'SQL text of the instant at which a row''s members and exchange rate are looked up';
+'SQL text of the instant at which a row''s members and exchange rate are looked up: for what is open, and when that should close, now';
 
 CREATE FUNCTION @extschema@.kpi_part_currency(source text, part text, columns text[]) RETURNS text
 	LANGUAGE sql STABLE
@@ -429,13 +452,20 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_part_currency(text, text, text[]) IS
 'SQL text of the currency of a part''s amounts; NULL when they are all in the reporting currency';
 
+/* Of a stock the first boundary counts at which the row does: rates begin once and do not end. */
 CREATE FUNCTION @extschema@.kpi_unknown_rate(source text, part text, columns text[]) RETURNS text
 	LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT format('%1$s <> %2$L AND %3$s IS NOT NULL AND @extschema@.kpi_rate((SELECT $5), %1$s, %3$s) IS NULL AND (%4$s)',
-				  @extschema@.kpi_part_currency(source, part, columns), @extschema@.kpi_setting('currency'),
-				  i.instant, @extschema@.kpi_fill_in(p.condition, p.source, i.instant, columns))
-	  FROM @extschema@.kpi_part p, LATERAL (SELECT @extschema@.kpi_part_instant(p.source, p.part, columns) AS instant) i
+	SELECT format('%1$s <> %2$L AND (%4$s) AND %5$s IS NOT NULL AND @extschema@.kpi_rate((SELECT $5), %1$s, %3$s) IS NULL',
+				  @extschema@.kpi_part_currency(source, part, columns), @extschema@.kpi_setting('currency'), i.instant,
+				  @extschema@.kpi_fill_in(p.condition, p.source, i.instant, columns),
+				  CASE p.kind WHEN 'plan' THEN p.starts ELSE i.instant END)
+	  FROM @extschema@.kpi_part p, LATERAL (
+			SELECT CASE WHEN p.kind = 'stock' AND p.starts <> 'NULL'
+				THEN format('(SELECT min(t) FROM unnest($3) t WHERE t > (%s) AND (t <= (%s)) IS NOT FALSE)',
+							@extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns),
+							@extschema@.kpi_fill_in(p.ends, p.source, 'NULL::timestamptz', columns))
+				ELSE @extschema@.kpi_part_instant(p.source, p.part, columns) END AS instant) i
 	 WHERE p.source = kpi_unknown_rate.source AND p.part = kpi_unknown_rate.part
 	   AND @extschema@.kpi_part_currency(source, part, columns) IS NOT NULL;
 END;
@@ -512,6 +542,8 @@ CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[]
 	SET datestyle = 'ISO, YMD'
 	SET extra_float_digits = 1
 	SET jit = off
+	SET timezone = 'UTC'	-- so that what is set below ends with the function
+	SET application_name = 'kpi_snapshot'
 AS $$
 DECLARE
 	name text;
@@ -670,7 +702,7 @@ BEGIN
 		CASE WHEN p.kind = 'plan' THEN '$15, $16' WHEN p.kind <> 'stock' THEN '$2, $3' WHEN p.starts = 'NULL' THEN '$5, $5' ELSE '$4, $4' END,
 		CASE WHEN by_currency THEN
 			', LATERAL (SELECT CASE c.members[cardinality(c.members)] WHEN ''(none)'' THEN 1'
-			' ELSE @extschema@.kpi_rate($6, c.members[cardinality(c.members)], ($7)[c.period]) END AS rate) x' ELSE '' END);
+			' ELSE @extschema@.kpi_rate($6, c.members[cardinality(c.members)], ($7)[c.period]) END AS rate) x WHERE x.rate IS NOT NULL' ELSE '' END);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_cells_query(integer, text, text, text[]) IS
@@ -747,6 +779,7 @@ CREATE FUNCTION @extschema@.kpi_take_snapshot(run bigint, from_day date, to_day 
 	LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp
 	SET row_security = off
+	SET application_name = 'kpi_snapshot'
 	SET jit = off
 AS $$
 DECLARE
@@ -985,7 +1018,7 @@ BEGIN
 							ELSE @extschema@.kpi_rate((SELECT x.rates FROM unnest(readings) x WHERE x.rates IS NOT NULL),
 													  c.members[cardinality(c.members)], now()) END AS rate
 				  FROM (SELECT (@extschema@.kpi_part_currency(r.source, r.part, columns) IS NOT NULL)::integer AS currencies) y) k
-		 WHERE r.part = 'open' AND r.source <> 'quote'
+		 WHERE r.part = 'open' AND r.source <> 'quote' AND k.rate IS NOT NULL
 		 GROUP BY k.parts
 		HAVING sum(c.counts[1]) > 0;
 END;
