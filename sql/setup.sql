@@ -19,9 +19,12 @@ WHERE d.deptype = 'e'
 			LEFT JOIN pg_class c ON c.oid = t.typrelid
 			LEFT JOIN pg_type element ON element.typarray = t.oid
 			WHERE t.oid = d.objid AND (c.relkind <> 'c' OR element.oid IS NOT NULL)))
+	AND NOT (d.classid = 'pg_class'::regclass	-- an identity column's sequence
+		AND EXISTS (SELECT FROM pg_depend i WHERE i.objid = d.objid AND i.classid = d.classid AND i.deptype = 'i'))
 ORDER BY o.type COLLATE "C", o.identity COLLATE "C";
 
--- A function that cannot run in parallel has a reason to: it writes.
+-- A function that cannot run in parallel has a reason to: it writes, or reads
+-- the sources, each in a subtransaction.
 SELECT p.oid::regprocedure
 FROM pg_depend d
 JOIN pg_proc p ON p.oid = d.objid
@@ -30,6 +33,7 @@ WHERE d.deptype = 'e'
 	AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'salkpi')
 	AND p.proparallel = 'u'
 	AND p.provolatile <> 'v'
+	AND p.proname NOT IN ('kpi_read_sources', 'kpi_open_now', 'kpi_pipeline')
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 -- Nothing runs with the rights of whoever installed it.

@@ -36,7 +36,7 @@ COMMENT ON FUNCTION @extschema@.kpi_usable_columns() IS
 'the columns of the bound relations that are read: those of the contract and the text columns that are dimensions';
 
 CREATE FUNCTION @extschema@.kpi_source_select(source text) RETURNS text
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -78,7 +78,7 @@ COMMENT ON FUNCTION @extschema@.kpi_source_select(text) IS
  * is never the region of what the rep sold.
  */
 CREATE FUNCTION @extschema@.kpi_dictionary_attributes(source text, columns text[]) RETURNS text[]
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -106,7 +106,7 @@ COMMENT ON FUNCTION @extschema@.kpi_dictionary_attributes(text, text[]) IS
  * at the instant "at"; NULL when the bound columns cannot tell.
  */
 CREATE FUNCTION @extschema@.kpi_member_expression(source text, base text, at text, columns text[]) RETURNS text
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -144,7 +144,7 @@ COMMENT ON FUNCTION @extschema@.kpi_member_expression(text, text, text, text[]) 
 'SQL text for the member of a base dimension that a row of the source belongs to at an instant; NULL when the bound columns cannot tell';
 
 CREATE FUNCTION @extschema@.kpi_member_expressions(source text, columns text[]) RETURNS jsonb
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT coalesce(jsonb_object_agg(b.base, b.expression) FILTER (WHERE b.expression IS NOT NULL), '{}')
 	  FROM (SELECT p.base, @extschema@.kpi_member_expression(kpi_member_expressions.source, p.base, '{at}', columns) AS expression
@@ -164,7 +164,7 @@ COMMENT ON FUNCTION @extschema@.kpi_rate(@extschema@.kpi_dictionary, text, times
 
 /* Microseconds from first contact to closing; whole local days when either end is a date. */
 CREATE FUNCTION @extschema@.kpi_elapsed(contact_column text, contact text, columns text[]) RETURNS text
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE WHEN contact_column || ':date' = ANY (columns) OR 'opportunity.closed_at:date' = ANY (columns)
 		THEN format('((closed_at AT TIME ZONE %1$L)::date - (%2$s AT TIME ZONE %1$L)::date) * 86400000000',
@@ -176,7 +176,7 @@ COMMENT ON FUNCTION @extschema@.kpi_elapsed(text, text, text[]) IS
 
 /* A date is the whole day: something else on that day is neither before nor after it. */
 CREATE FUNCTION @extschema@.kpi_before(earlier text, earlier_column text, later text, later_column text, columns text[]) RETURNS text
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE WHEN earlier_column || ':date' = ANY (columns) OR later_column || ':date' = ANY (columns)
 		THEN format('(%1$s AT TIME ZONE %3$L)::date < (%2$s AT TIME ZONE %3$L)::date', earlier, later, @extschema@.kpi_setting('time_zone'))
@@ -187,7 +187,7 @@ COMMENT ON FUNCTION @extschema@.kpi_before(text, text, text, text, text[]) IS
 
 /* Fills the placeholders of a part's, measure's or fault's expression. */
 CREATE FUNCTION @extschema@.kpi_fill_in(template text, source text, at text, columns text[]) RETURNS text
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -245,7 +245,7 @@ COMMENT ON FUNCTION @extschema@.kpi_fill_in(text, text, text, text[]) IS
 'an expression of kpi_part, kpi_measure or kpi_fault with its placeholders replaced; at: SQL text of the instant whose exchange rate applies';
 
 CREATE FUNCTION @extschema@.kpi_source_key(source text, columns text[]) RETURNS text
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE source
 		WHEN 'exchange_rate' THEN 'currency || '' '' || (valid_on AT TIME ZONE ' || quote_literal(@extschema@.kpi_setting('time_zone')) || ')::date'
@@ -260,7 +260,7 @@ COMMENT ON FUNCTION @extschema@.kpi_source_key(text, text[]) IS
 
 /* The dictionaries that reading a source gives, as select-list entries. */
 CREATE FUNCTION @extschema@.kpi_dictionary_expressions(source text, columns text[]) RETURNS text[]
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -307,7 +307,7 @@ COMMENT ON FUNCTION @extschema@.kpi_slots(text, text) IS
  */
 CREATE FUNCTION @extschema@.kpi_part_dimensions(part text, members jsonb, wanted text[])
 	RETURNS TABLE (dimension text, parts text[])
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT d.dimension, d.parts
 	  FROM @extschema@.kpi_dimension d
@@ -352,7 +352,7 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_empty_stock(timestamptz[], text) IS 'the cube of a stock of no rows; arguments as of kpi_stock';
 
 CREATE FUNCTION @extschema@.kpi_cube_expression(source text, part text, columns text[], members jsonb, wanted text[], spoilt text) RETURNS text
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -430,7 +430,7 @@ COMMENT ON FUNCTION @extschema@.kpi_cube_expression(text, text, text[], jsonb, t
 'SQL text of the aggregate that fills the cube of a part; members: as of kpi_member_expressions; spoilt: condition under which a row is left out';
 
 CREATE FUNCTION @extschema@.kpi_part_instant(source text, part text, columns text[]) RETURNS text
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE WHEN p.kind = 'plan' OR p.starts = 'NULL' THEN '$4'
 				ELSE @extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns) END
@@ -441,7 +441,7 @@ COMMENT ON FUNCTION @extschema@.kpi_part_instant(text, text, text[]) IS
 'SQL text of the instant at which a row''s members and exchange rate are looked up: for what is open, and when that should close, now';
 
 CREATE FUNCTION @extschema@.kpi_part_currency(source text, part text, columns text[]) RETURNS text
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE WHEN NOT EXISTS (SELECT FROM @extschema@.kpi_measure m
 								  WHERE m.source = kpi_part_currency.source AND m.part = kpi_part_currency.part AND m.unit = 'money') THEN NULL
@@ -454,7 +454,7 @@ COMMENT ON FUNCTION @extschema@.kpi_part_currency(text, text, text[]) IS
 
 /* Of a stock the first boundary counts at which the row does: rates begin once and do not end. */
 CREATE FUNCTION @extschema@.kpi_unknown_rate(source text, part text, columns text[]) RETURNS text
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT format('%1$s <> %2$L AND (%4$s) AND %5$s IS NOT NULL AND @extschema@.kpi_rate((SELECT $5), %1$s, %3$s) IS NULL',
 				  @extschema@.kpi_part_currency(source, part, columns), @extschema@.kpi_setting('currency'), i.instant,
@@ -474,7 +474,7 @@ COMMENT ON FUNCTION @extschema@.kpi_unknown_rate(text, text, text[]) IS
 
 /* The parts that are read: pipeline stocks come from the history where there is one. */
 CREATE FUNCTION @extschema@.kpi_parts_to_read(source text, wanted text[]) RETURNS text[]
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT coalesce(array_agg(p.part ORDER BY p.part), '{}')
 	  FROM @extschema@.kpi_part p
@@ -487,7 +487,7 @@ COMMENT ON FUNCTION @extschema@.kpi_parts_to_read(text, text[]) IS
 'the parts of a source that a snapshot reads, of those wanted (NULL: all)';
 
 CREATE FUNCTION @extschema@.kpi_source_query(source text, columns text[], wanted_parts text[] DEFAULT NULL, wanted_dimensions text[] DEFAULT NULL) RETURNS text
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -619,7 +619,7 @@ COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], timesta
 
 /* The bound sources in an order in which each finds the dictionaries it needs. */
 CREATE FUNCTION @extschema@.kpi_bound_sources() RETURNS text[]
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -675,7 +675,7 @@ COMMENT ON FUNCTION @extschema@.kpi_has_columns(text, text[], text[]) IS
  * part of each member, and is converted at the rate of its instant.
  */
 CREATE FUNCTION @extschema@.kpi_cells_query(n integer, source text, part text, columns text[]) RETURNS text
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -713,7 +713,7 @@ COMMENT ON FUNCTION @extschema@.kpi_cells_query(integer, text, text, text[]) IS
  * the versions they replace (and those of members that no longer have any).
  */
 CREATE FUNCTION @extschema@.kpi_write_query(cells text) RETURNS text
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT replace(replace(replace(replace(replace(replace(replace($q$
 WITH raw AS (

@@ -195,7 +195,7 @@ COMMENT ON FUNCTION @extschema@.kpi_unbind(text) IS
 'forgets what the source was bound to; its facts stay. False when nothing was bound';
 
 CREATE FUNCTION @extschema@.kpi_skeleton(source text) RETURNS text
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
