@@ -29,7 +29,7 @@ COMMENT ON FUNCTION @extschema@.kpi_stage_dimension(text) IS
 
 CREATE FUNCTION @extschema@.kpi_stages()
 	RETURNS TABLE (stage text, stage_position bigint, probability numeric)
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	ROWS 20
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -47,7 +47,7 @@ COMMENT ON FUNCTION @extschema@.kpi_stages() IS
 
 CREATE FUNCTION @extschema@.kpi_stage_facts(by_stage text, day date, as_of timestamptz)
 	RETURNS TABLE (parts text[], opportunities bigint, value numeric, weighted numeric)
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -100,7 +100,7 @@ BEGIN
 		UNION ALL
 		SELECT * FROM @extschema@.kpi_open_now(by_stage) WHERE day IS NULL
 	)
-	SELECT f.parts[stage_place], p.stage_position, sum(f.opportunities)::bigint, sum(f.value), sum(f.weighted)
+	SELECT f.parts[stage_place], p.stage_position, sum(f.opportunities)::bigint, trim_scale(sum(f.value)), trim_scale(sum(f.weighted))
 	  FROM found f
 	  LEFT JOIN @extschema@.kpi_stages() p ON p.stage = f.parts[stage_place]
 	 WHERE f.opportunities > 0
@@ -117,7 +117,7 @@ COMMENT ON FUNCTION @extschema@.kpi_pipeline(date, text, text, timestamptz) IS
  * opportunity o belongs now; a is its account, r its rep.
  */
 CREATE FUNCTION @extschema@.kpi_open_member_expression(part text) RETURNS text
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -142,7 +142,7 @@ COMMENT ON FUNCTION @extschema@.kpi_open_member_expression(text) IS
 CREATE FUNCTION @extschema@.kpi_top_opportunities(n integer DEFAULT 10, dimension text DEFAULT 'total', member text DEFAULT '')
 	RETURNS TABLE (rank bigint, id text, name text, account text, rep text, stage text, amount numeric, probability numeric, weighted numeric,
 				   expected_close date, age_days integer, overdue boolean)
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -175,7 +175,7 @@ BEGIN
 			 WHERE x.valid_on <= now() AND x.rate > 0 AND x.rate < 'Infinity'
 			 ORDER BY x.currency, x.valid_on DESC
 		), opened AS (
-			SELECT o.*, CASE WHEN o.currency IS NULL OR o.currency = $1 THEN o.amount ELSE o.amount * c.rate END AS reported
+			SELECT o.*, CASE WHEN o.currency IS NULL OR o.currency = $1 THEN o.amount ELSE trim_scale(o.amount * c.rate) END AS reported
 			  FROM (%1$s) o
 			  LEFT JOIN account a ON a.id = o.account_id
 			  LEFT JOIN rep r ON r.id = o.rep_id
@@ -187,12 +187,12 @@ BEGIN
 			  FROM opened o ORDER BY o.reported DESC NULLS LAST, o.id COLLATE "C" LIMIT $3
 		)
 		SELECT t.rank, t.id, t.name, coalesce(a.name, t.account_id), coalesce(r.name, t.rep_id), t.stage, t.reported, p.probability,
-			   t.reported * p.probability, d.expected_close, (d.today - d.created_on)::integer, d.expected_close < d.today
+			   trim_scale(t.reported * p.probability), d.expected_close, (d.today - d.created_on)::integer, d.expected_close < d.today
 		  FROM top t
 		  LEFT JOIN @extschema@.kpi_names('account', ARRAY(SELECT account_id FROM top)) a ON a.id = t.account_id
 		  LEFT JOIN @extschema@.kpi_names('rep', ARRAY(SELECT rep_id FROM top)) r ON r.id = t.rep_id
 		  LEFT JOIN @extschema@.kpi_stages() s ON s.stage = t.stage
-		  CROSS JOIN LATERAL (SELECT coalesce(CASE WHEN t.probability BETWEEN 0 AND 1 THEN t.probability END, s.probability) AS probability) p
+		  CROSS JOIN LATERAL (SELECT CASE WHEN t.probability IS NULL THEN s.probability WHEN t.probability BETWEEN 0 AND 1 THEN t.probability END AS probability) p
 		  CROSS JOIN LATERAL (SELECT (t.expected_close AT TIME ZONE $4)::date AS expected_close, (t.created_at AT TIME ZONE $4)::date AS created_on,
 									 (now() AT TIME ZONE $4)::date AS today) d
 		 ORDER BY t.reported DESC NULLS LAST, t.id COLLATE "C"
@@ -207,4 +207,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_top_opportunities(integer, text, text) IS
-'the n most valuable opportunities open now, read from the source, for a member of a dimension: amount in the reporting currency (NULL, and last, without amount or rate), probability (its own, else the stage''s; 0..1), weighted, expected close, age in days since created, and whether the expected close has passed (NULL when unknown). An error when the source is not bound';
+'the n most valuable opportunities open now, read from the source, for a member of a dimension: amount in the reporting currency (NULL, and last, without amount or rate), probability (its own, else the stage''s; NULL outside 0..1), weighted, expected close, age in days since created, and whether the expected close has passed (NULL when unknown). An error when the source is not bound';

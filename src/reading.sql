@@ -183,7 +183,7 @@ COMMENT ON FUNCTION @extschema@.kpi_member_parts(text, integer) IS
 
 CREATE FUNCTION @extschema@.kpi_names(source text, ids text[])
 	RETURNS TABLE (id text, name text)
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -200,7 +200,7 @@ COMMENT ON FUNCTION @extschema@.kpi_names(text, text[]) IS
 
 CREATE FUNCTION @extschema@.kpi_labels(dimension text, members text[], lang text)
 	RETURNS TABLE (member text, label text)
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -239,7 +239,7 @@ COMMENT ON FUNCTION @extschema@.kpi_labels(text, text[], text) IS
 
 CREATE FUNCTION @extschema@.kpi_members(dimension text, lang text DEFAULT NULL)
 	RETURNS TABLE (member text, label text)
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -482,7 +482,7 @@ CREATE FUNCTION @extschema@.kpi_computed(kpis text[], grain text, dimension text
 				   member text, base integer, is_cut boolean, period date, is_complete boolean,
 				   value numeric, numerator numeric, denominator numeric, n numeric,
 				   target numeric, attainment numeric, status text, reason text, missing text[])
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	ROWS 50
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
@@ -522,10 +522,8 @@ BEGIN
 			   CASE WHEN m.member = blank_member THEN b.cut ELSE @extschema@.kpi_filled(c, b.cut) END AS cut
 		  FROM unnest(members) m(member)
 		  CROSS JOIN blank b
-		  LEFT JOIN LATERAL (SELECT f.* FROM @extschema@.kpi_fact_version(dimension, m.member, grain, b.period, as_of) f
-							  WHERE m.member <> blank_member) w ON true
-		  LEFT JOIN LATERAL (SELECT f.* FROM @extschema@.kpi_fact_version(dimension, m.member, cut_grain, b.period, as_of) f
-							  WHERE is_running AND m.member <> blank_member) c ON true
+		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, grain, b.period, as_of) w ON m.member <> blank_member
+		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, cut_grain, b.period, as_of) c ON is_running AND m.member <> blank_member
 	), history AS MATERIALIZED (
 		SELECT c.member, array_agg(c.whole ORDER BY c.n) AS whole, array_agg(c.cut ORDER BY c.n) AS cut
 		  FROM cell c WHERE NOT is_merged GROUP BY c.member
@@ -548,7 +546,7 @@ BEGIN
 		SELECT t.is_shown, t.kpi, '', t.period, sum(t.value), CASE count(t.warn_at) WHEN count(*) THEN sum(t.warn_at) END
 		  FROM wanted_target t WHERE is_merged
 		 GROUP BY t.is_shown, t.kpi, t.period
-		HAVING count(t.value) = cardinality(members) AND (cardinality(members) = 1 OR @extschema@.kpi_adds_up_over_time(t.kpi))
+		HAVING count(t.value) = cardinality(members) AND (cardinality(members) = 1 OR @extschema@.kpi_target_rule(t.kpi) = 'add')
 	)
 	SELECT d.ordinal, d.kpi, d.number, d.label, d.unit, d.better, d.formula, d.measures,
 		   h.member, b.base, b.is_cut, b.period, (h.whole[b.base + 1]).is_complete,
@@ -593,7 +591,7 @@ COMMENT ON FUNCTION @extschema@.kpi_computed(text[], text, text, text[], date, i
 
 CREATE FUNCTION @extschema@.kpi_value(kpi text, period date, dimension text DEFAULT 'total', member text DEFAULT '',
 									  grain text DEFAULT 'month', as_of timestamptz DEFAULT NULL) RETURNS numeric
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -618,15 +616,20 @@ CREATE FUNCTION @extschema@.kpi_sparkline(amounts numeric[]) RETURNS text
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	lowest numeric := (SELECT min(a) FROM unnest(amounts) a);
-	range numeric := (SELECT max(a) FROM unnest(amounts) a) - lowest;
+	lowest numeric;
+	highest numeric;
 	has_blocks boolean := getdatabaseencoding() = 'UTF8';
 	amount numeric;
 	level integer;
 	line text := '';
 BEGIN
 	FOREACH amount IN ARRAY amounts LOOP
-		level := CASE WHEN range = 0 THEN 3 ELSE least(7, div(8 * (amount - lowest), range)) END;
+		lowest := least(lowest, amount);
+		highest := greatest(highest, amount);
+	END LOOP;
+	FOREACH amount IN ARRAY amounts LOOP
+		level := CASE WHEN amount IS NULL THEN NULL WHEN highest = lowest THEN 3
+					  ELSE least(7, div(8 * (amount - lowest), highest - lowest)) END;
 		line := line || CASE WHEN has_blocks THEN chr(coalesce(9601 + level, 183)) ELSE coalesce((level + 1)::text, '.') END;
 	END LOOP;
 	RETURN line;
@@ -648,7 +651,7 @@ CREATE FUNCTION @extschema@.kpi_report(period date DEFAULT NULL, grain text DEFA
 	RETURNS TABLE (number integer, kpi text, label text, value numeric, unit text, target numeric, attainment numeric, status text,
 				   previous numeric, change numeric, year_ago numeric, trend text, is_complete boolean,
 				   numerator numeric, denominator numeric, n numeric, reason text)
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
 AS $$
@@ -728,7 +731,7 @@ CREATE FUNCTION @extschema@.kpi_series(kpi text, from_day date, to_day date, gra
 									   members text[] DEFAULT NULL, as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)
 	RETURNS TABLE ("time" timestamptz, member text, label text, value numeric, target numeric, is_complete boolean,
 				   numerator numeric, denominator numeric, n numeric, reason text)
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
 AS $$
@@ -769,7 +772,7 @@ CREATE FUNCTION @extschema@.kpi_merged_series(kpi text, from_day date, to_day da
 											  members text[] DEFAULT NULL, as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)
 	RETURNS TABLE ("time" timestamptz, member text, label text, value numeric, target numeric, is_complete boolean,
 				   numerator numeric, denominator numeric, n numeric, exact boolean, reason text)
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
 AS $$
@@ -822,7 +825,7 @@ CREATE FUNCTION @extschema@.kpi_ranking(kpi text, period date DEFAULT NULL, dime
 										as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)
 	RETURNS TABLE (rank bigint, member text, label text, value numeric, share numeric, target numeric, attainment numeric, status text,
 				   change numeric, reason text)
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
 AS $$

@@ -22,6 +22,7 @@ CREATE TABLE @extschema@.kpi_target (
 );
 COMMENT ON TABLE @extschema@.kpi_target IS
 'targets: value that kpi should reach in the days from from_day to before to_day, for a member of a dimension (by default the total); warn_at: from which value on the status is "near"; to be written by users';
+COMMENT ON SEQUENCE @extschema@.kpi_target_target_seq IS 'numbers of targets';
 COMMENT ON COLUMN @extschema@.kpi_target.to_day IS 'the first day that no longer belongs';
 COMMENT ON COLUMN @extschema@.kpi_target.value IS 'in the unit of the KPI: money in the reporting currency, percent as 12.5';
 COMMENT ON COLUMN @extschema@.kpi_target.currency IS 'NULL or the reporting currency';
@@ -116,8 +117,8 @@ CREATE TRIGGER kpi_target_updated AFTER UPDATE ON @extschema@.kpi_target
 CREATE FUNCTION @extschema@.kpi_quotient(numerator numeric, denominator numeric, decimals integer DEFAULT 16) RETURNS numeric
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT sign(numerator) * sign(denominator) * ('1e-' || decimals)::numeric
-		   * pg_catalog.div(2 * abs(numerator) * ('1e' || decimals)::numeric + abs(denominator), nullif(2 * abs(denominator), 0));
+	SELECT sign(numerator) * sign(denominator) * ('1e-' || decimals::text)::numeric
+		   * pg_catalog.div(2 * abs(numerator) * ('1e' || decimals::text)::numeric + abs(denominator), nullif(2 * abs(denominator), 0));
 END;
 COMMENT ON FUNCTION @extschema@.kpi_quotient(numeric, numeric, integer) IS
 'numerator / denominator, rounded once to so many decimals, half away from zero; NULL when the denominator is 0 or an argument NULL';
@@ -140,25 +141,34 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_sum_of(text) IS
 'the names that an expanded formula adds up or subtracts when it does nothing else; NULL for any other formula';
 
-CREATE FUNCTION @extschema@.kpi_adds_up_over_time(kpi text) RETURNS boolean
+/*
+ * "add": sums of flows, whose months add up to the quarter.  "hold": stocks and
+ * whatever divides, which have the same target in each period.  "exact": the
+ * rest, such as the distinct customers of a month, of which those of a quarter
+ * are neither the sum nor the same.
+ */
+CREATE FUNCTION @extschema@.kpi_target_rule(kpi text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	measures text[];
+	formula text := @extschema@.kpi_expanded(kpi);
 BEGIN
-	IF (SELECT d.unit FROM @extschema@.kpi_definition d WHERE d.kpi = kpi_adds_up_over_time.kpi) IN ('money', 'count') THEN
-		measures := @extschema@.kpi_sum_of(@extschema@.kpi_expanded(kpi));
+	IF formula ~ '/|\m(mean|mean_last|quantile)\('
+		OR (SELECT d.unit FROM @extschema@.kpi_definition d WHERE d.kpi = kpi_target_rule.kpi) NOT IN ('money', 'count') THEN
+		RETURN 'hold';
 	END IF;
-	RETURN measures IS NOT NULL
-		AND (SELECT bool_and(EXISTS (SELECT FROM @extschema@.kpi_measure m JOIN @extschema@.kpi_part p USING (source, part)
-									  WHERE m.measure = u.measure AND p.kind = 'flow'
-										AND m.slot IN ('count', 'sum', 'first', 'first_flagged')))
-			   FROM unnest(measures) u(measure));
+	RETURN (SELECT CASE WHEN bool_and(m.is_additive_flow) THEN 'add' WHEN bool_and(m.is_stock) THEN 'hold' ELSE 'exact' END
+			  FROM unnest(@extschema@.kpi_sum_of(formula)) u(measure)
+			  LEFT JOIN LATERAL (
+					SELECT bool_and(p.kind = 'flow' AND m.slot IN ('count', 'sum', 'first', 'first_flagged')) AS is_additive_flow,
+						   bool_and(p.kind = 'stock') AS is_stock
+					  FROM @extschema@.kpi_measure m JOIN @extschema@.kpi_part p USING (source, part)
+					 WHERE m.measure = u.measure) m ON true);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_adds_up_over_time(text) IS
-'whether the KPI is a flow of money or a count whose months add up to the quarter: its targets can then be summed and spread. Distinct counts, stocks and ratios do not';
+COMMENT ON FUNCTION @extschema@.kpi_target_rule(text) IS
+'what targets of a KPI mean for shorter and longer periods: add (flows of money and counts: they can be summed and spread), hold (ratios, stocks: unchanged in each period) or exact (distinct counts: only in their own period)';
 
 CREATE FUNCTION @extschema@.kpi_may_read(source text) RETURNS boolean
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
@@ -172,7 +182,7 @@ COMMENT ON FUNCTION @extschema@.kpi_may_read(text) IS
 /* The targets of a bound source, as rows of kpi_target.  One that cannot be used is left out. */
 CREATE FUNCTION @extschema@.kpi_source_targets(kpis text[], dimension text, members text[], from_day date, to_day date)
 	RETURNS SETOF @extschema@.kpi_target
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -200,12 +210,11 @@ COMMENT ON FUNCTION @extschema@.kpi_source_targets(text[], text, text[], date, d
 
 /*
  * What the targets of one KPI and member say about a period that none of them
- * has as its own.  Where the KPI adds up over time: the sum of shorter ones
- * that tile the period, else the share of days of the shortest one around it,
- * else, for a period across the border of two, both shares.  Otherwise the
- * shortest one around it, unchanged.
+ * has as its own.  Where they add up: the sum of shorter ones that tile the
+ * period, the longest first; else the share of days of the shortest one around
+ * it; else, for a period across the border of two, both shares.
  */
-CREATE FUNCTION @extschema@.kpi_derived_target(targets @extschema@.kpi_target[], period date, period_end date, adds_up boolean,
+CREATE FUNCTION @extschema@.kpi_derived_target(targets @extschema@.kpi_target[], period date, period_end date, rule text,
 											   OUT value numeric, OUT warn_at numeric, OUT how text)
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -215,10 +224,13 @@ DECLARE
 	piece record;
 	at date := period;
 BEGIN
+	IF rule = 'exact' THEN
+		RETURN;
+	END IF;
 	SELECT t.* INTO around FROM unnest(targets) t
 	 WHERE t.from_day <= period AND t.to_day >= period_end
 	 ORDER BY t.to_day - t.from_day LIMIT 1;
-	IF NOT adds_up THEN
+	IF rule = 'hold' THEN
 		value := around.value;
 		warn_at := around.warn_at;
 		how := CASE WHEN around.value IS NOT NULL THEN 'held' END;
@@ -251,10 +263,12 @@ BEGIN
 		warn_at := @extschema@.kpi_day_share(around.warn_at, around.from_day, around.to_day, period, period_end);
 		how := CASE WHEN around.value IS NOT NULL THEN 'spread' END;
 	END IF;
+	value := trim_scale(value);
+	warn_at := trim_scale(warn_at);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_derived_target(@extschema@.kpi_target[], date, date, boolean) IS
-'the target of a period that follows from targets of other ranges of days: summed, spread over days (both only where adds_up) or held; NULL when none does';
+COMMENT ON FUNCTION @extschema@.kpi_derived_target(@extschema@.kpi_target[], date, date, text) IS
+'the target of a period that follows from targets of other ranges of days: summed or spread over days (rule add), held (rule hold); NULL when none does';
 
 /*
  * The targets of many KPIs, members and periods at once.  A row of kpi_target
@@ -262,7 +276,7 @@ COMMENT ON FUNCTION @extschema@.kpi_derived_target(@extschema@.kpi_target[], dat
  */
 CREATE FUNCTION @extschema@.kpi_target_values(kpis text[], dimension text, members text[], periods date[], period_ends date[])
 	RETURNS TABLE (kpi text, member text, period date, value numeric, warn_at numeric, how text)
-	LANGUAGE plpgsql STABLE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	ROWS 10
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
@@ -306,12 +320,12 @@ BEGIN
 	), derived AS (
 		SELECT w.layer, w.kpi, w.member, w.period, d.value, d.warn_at, d.how
 		  FROM wanted w
-		  JOIN (SELECT k.kpi, @extschema@.kpi_adds_up_over_time(k.kpi) AS adds_up
+		  JOIN (SELECT k.kpi, @extschema@.kpi_target_rule(k.kpi) AS rule
 				  FROM (SELECT DISTINCT w.kpi FROM wanted w
 						 WHERE NOT EXISTS (SELECT FROM exact e WHERE e.layer = w.layer AND e.kpi = w.kpi
 											  AND e.member = w.member AND e.period = w.period)) k
 				OFFSET 0) k ON k.kpi = w.kpi
-		  CROSS JOIN LATERAL @extschema@.kpi_derived_target(w.targets, w.period, w.period_end, k.adds_up) d
+		  CROSS JOIN LATERAL @extschema@.kpi_derived_target(w.targets, w.period, w.period_end, k.rule) d
 		 WHERE NOT EXISTS (SELECT FROM exact e WHERE e.layer = w.layer AND e.kpi = w.kpi
 							  AND e.member = w.member AND e.period = w.period)
 	)
@@ -326,7 +340,7 @@ COMMENT ON FUNCTION @extschema@.kpi_target_values(text[], text, text[], date[], 
 
 CREATE FUNCTION @extschema@.kpi_target_value(kpi text, period date, period_end date, dimension text DEFAULT 'total', member text DEFAULT '',
 											 OUT value numeric, OUT warn_at numeric, OUT how text)
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
 	SELECT t.value, t.warn_at, t.how
 	  FROM @extschema@.kpi_target_values(ARRAY[kpi], dimension, ARRAY[member], ARRAY[period], ARRAY[period_end]) t;

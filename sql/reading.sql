@@ -1,0 +1,257 @@
+-- The readers, over facts written by hand.
+SET search_path = kpi, public;
+SET datestyle = 'ISO, YMD';
+SET timezone = 'UTC';
+\set ON_ERROR_ROLLBACK on
+\set SHOW_CONTEXT never
+BEGIN;
+
+-- ---------- the facts ----------
+-- Months from 2025-01 (i = 0) to 2026-06 (i = 17), of which the last is
+-- unfinished after 10 days.  r1 sells each month, r2 in even ones, in odd ones
+-- it has no fact; what nobody owns is a credit note in 2025-04.  Some purchases
+-- are of both reps, so that the total has one less than the sum.
+SELECT kpi_set('time_zone', 'Europe/Berlin');
+CREATE TABLE given AS
+SELECT i, (date '2025-01-01' + i * interval '1 month')::date AS period, member, m.*
+  FROM generate_series(0, 17) i, unnest('{r1,r2,(none)}'::text[]) member,
+	   LATERAL (SELECT CASE member WHEN 'r1' THEN 100 + 10.25 * i WHEN 'r2' THEN 50 ELSE CASE i WHEN 3 THEN -20 ELSE 0 END END AS revenue,
+					   CASE member WHEN 'r1' THEN 60 + 5 * i WHEN 'r2' THEN 70 ELSE 0 END AS direct_cost,
+					   CASE member WHEN 'r1' THEN 90 WHEN 'r2' THEN 50 ELSE 0 END AS revenue_with_cost,
+					   CASE member WHEN 'r1' THEN 4 WHEN 'r2' THEN 2 ELSE CASE i WHEN 3 THEN 1 ELSE 0 END END AS sale_lines,
+					   CASE member WHEN 'r1' THEN 3 WHEN 'r2' THEN 2 ELSE 0 END AS purchases,
+					   CASE member WHEN 'r1' THEN i % 3 WHEN 'r2' THEN 1 ELSE 0 END AS won_deals,
+					   CASE member WHEN 'r1' THEN 1 ELSE 0 END AS lost_deals,
+					   CASE member WHEN 'r1' THEN ARRAY(SELECT d FROM generate_series(1, i % 3) d) WHEN 'r2' THEN '{10}' ELSE '{}' END AS cycle_days,
+					   CASE member WHEN '(none)' THEN 0 ELSE 30 END AS rep_days) m
+ WHERE member <> 'r2' OR i % 2 = 0;
+
+CREATE FUNCTION pg_temp.cycles(days integer[]) RETURNS kpi_durations LANGUAGE sql AS $$
+	SELECT ('1:{' || coalesce(string_agg(format('%s%s', d::bigint * 86400000000, CASE WHEN n > 1 THEN '*' || n END), ',' ORDER BY d), '') || '}')::kpi_durations
+	  FROM (SELECT d, count(*) AS n FROM unnest(days) d GROUP BY d) x $$;
+
+INSERT INTO kpi_fact (grain, period, period_end, dimension, member, recorded_at, run, is_complete, days,
+					  revenue, direct_cost, revenue_with_cost, sale_lines, purchases, won_deals, lost_deals, sales_cycle, rep_days, open_opportunities)
+SELECT 'month', period, (period + interval '1 month')::date, 'rep', member, timestamptz '2026-06-11 00:00Z', 1, i < 17,
+	   CASE WHEN i < 17 THEN (period + interval '1 month')::date - period ELSE 10 END,
+	   revenue, direct_cost, revenue_with_cost, sale_lines, purchases, won_deals, lost_deals, pg_temp.cycles(cycle_days), rep_days,
+	   CASE WHEN i = 17 THEN 1 END
+  FROM given
+UNION ALL
+SELECT 'month', period, (period + interval '1 month')::date, 'total', '', '2026-06-11 00:00Z', 1, i < 17,
+	   CASE WHEN i < 17 THEN (period + interval '1 month')::date - period ELSE 10 END,
+	   sum(revenue), sum(direct_cost), sum(revenue_with_cost), sum(sale_lines), sum(purchases) - (i + 1) % 2, sum(won_deals), sum(lost_deals),
+	   pg_temp.cycles((SELECT array_agg(d) FROM given x, unnest(x.cycle_days) d WHERE x.i = g.i)), sum(rep_days),
+	   CASE WHEN i = 17 THEN 3 END
+  FROM given g GROUP BY i, period;
+-- what the unfinished month is compared with; nobody sold in the cut May but r1
+INSERT INTO kpi_fact (grain, period, period_end, dimension, member, recorded_at, run, is_complete, days,
+					  revenue, direct_cost, revenue_with_cost, sale_lines, purchases, won_deals, lost_deals, sales_cycle, rep_days)
+SELECT 'month_cut', period, period + 10, dimension, member, '2026-06-11 00:00Z', 1, true, 10, revenue, 5, revenue, 1, 1, 1, 1, '1:{86400000000}', 10
+  FROM (VALUES ('2026-05-01'::date, 'total', '', 80), ('2025-06-01', 'total', '', 64),
+			   ('2026-05-01', 'rep', '(none)', 0), ('2026-05-01', 'rep', 'r1', 80)) v(period, dimension, member, revenue);
+-- what was believed of 2025-03 until 2026-06-10 noon
+INSERT INTO kpi_fact (grain, period, period_end, dimension, member, recorded_at, superseded_at, run, is_complete, days, revenue)
+VALUES ('month', '2025-03-01', '2025-04-01', 'total', '', '2025-04-01 00:00Z', '2026-06-10 12:00Z', 1, true, 31, 999),
+	   ('month', '2025-02-01', '2025-03-01', 'total', '', '2025-03-01 00:00Z', '2026-06-10 12:00Z', 1, true, 28, 333);
+
+CREATE TABLE sales (sale_id integer, sold_at date, amount numeric, rep_id text);
+CREATE TABLE reps (id text, name text, valid_from timestamptz, valid_to timestamptz, active_from date);
+CREATE TABLE deals (id integer, status text);
+INSERT INTO reps VALUES ('r1', 'Ada Old', '2020-01-01Z', '2025-01-01Z'), ('r1', 'Ada New', '2025-01-01Z', NULL), ('r2', 'Bob', NULL, NULL);
+SELECT count(*) FROM kpi_bind('sale', 'sales');
+SELECT count(*) FROM kpi_bind('rep', 'reps');
+SELECT count(*) FROM kpi_bind('opportunity', 'deals');
+
+-- ---------- one value ----------
+SELECT kpi_value('revenue', '2025-02-14') AS by_any_day, kpi_value('revenue', NULL) AS last_complete,
+	   kpi_value('revenue', '2025-03-31', as_of => '2026-06-10 11:59Z') AS before, kpi_value('revenue', '2025-03-31', as_of => '2026-06-10 12:00Z') AS between,
+	   kpi_value('revenue_growth', '2025-03-01', as_of => '2026-06-01 00:00Z') AS growth_then,
+	   kpi_value('revenue', '2025-02-28', 'rep', 'r2') AS nothing_sold, kpi_value('revenue', '2024-02-28') AS not_computed;
+SELECT (SELECT sum(revenue) FROM given WHERE i = 1) AS by_any_day, (SELECT sum(revenue) FROM given WHERE i = 16) AS last_complete,
+	   round(100 * (999 - 333) / 333.0, 16) AS growth_then;
+
+-- every KPI over these measures, in every month and for each member, against plain SQL
+CREATE TABLE expected AS
+WITH line AS (
+	SELECT i, period, member, revenue, direct_cost, revenue_with_cost, won_deals, lost_deals, cycle_days, purchases, rep_days FROM given
+	UNION ALL
+	SELECT i, period, 'r2', 0, 0, 0, 0, 0, '{}', 0, 0 FROM given WHERE member = 'r1' AND i % 2 = 1
+	UNION ALL
+	SELECT i, period, '', sum(revenue), sum(direct_cost), sum(revenue_with_cost), sum(won_deals), sum(lost_deals),
+		   (SELECT array_agg(d) FROM given x, unnest(x.cycle_days) d WHERE x.i = g.i), sum(purchases) - (i + 1) % 2, sum(rep_days)
+	  FROM given g GROUP BY i, period
+), whole AS (
+	SELECT *, lag(revenue) OVER w AS r1, lag(revenue, 12) OVER w AS r12, (period + interval '1 month')::date - period AS days
+	  FROM line WINDOW w AS (PARTITION BY member ORDER BY i)
+)
+SELECT i, period, member, v.kpi, v.value
+  FROM whole w, LATERAL (VALUES
+	('revenue', revenue), ('won_deals', won_deals),
+	('revenue_growth', CASE WHEN r1 > 0 THEN round(100 * (revenue - r1)::numeric(60,30) / r1, 16) END),
+	('revenue_growth_year', CASE WHEN r12 > 0 THEN round(100 * (revenue - r12)::numeric(60,30) / r12, 16) END),
+	('profit_margin', CASE WHEN revenue_with_cost > 0 THEN round(100 * (revenue_with_cost - direct_cost)::numeric(60,30) / revenue_with_cost, 16) END),
+	('average_purchase_value', CASE WHEN purchases > 0 THEN round(revenue::numeric(60,30) / purchases, 16) END),
+	('win_rate', CASE WHEN won_deals + lost_deals > 0 THEN round(100 * won_deals::numeric(60,30) / (won_deals + lost_deals), 16) END),
+	('reps', round(rep_days::numeric(60,30) / days, 16)),
+	('revenue_per_rep', CASE WHEN rep_days > 0 THEN round(revenue::numeric(60,30) * days / rep_days, 16) END),
+	('sales_cycle_length', (SELECT round(avg(d::numeric(60,30)), 16) FROM unnest(cycle_days) d)),
+	('sales_cycle_median', (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY d)::numeric FROM unnest(cycle_days) d))
+	) v(kpi, value)
+ WHERE i < 17;
+
+SELECT e.kpi, count(*), count(e.value) AS known, count(*) FILTER (WHERE s.value IS DISTINCT FROM e.value) AS wrong
+  FROM (SELECT DISTINCT kpi FROM expected) k
+  CROSS JOIN LATERAL (SELECT * FROM kpi_series(k.kpi, '2025-01-01', '2026-06-01', 'month', 'rep')
+					  UNION ALL SELECT * FROM kpi_series(k.kpi, '2025-01-01', '2026-06-01')) s
+  RIGHT JOIN expected e ON e.kpi = k.kpi AND e.member = s.member AND e.period::timestamp AT TIME ZONE 'Europe/Berlin' = s."time"
+ GROUP BY e.kpi ORDER BY e.kpi COLLATE "C";
+-- kpi_value and the report say the same as the series
+SELECT count(*), count(*) FILTER (WHERE kpi_value(kpi, period + 3, CASE member WHEN '' THEN 'total' ELSE 'rep' END, member) IS DISTINCT FROM value) AS wrong
+  FROM expected WHERE i > 9;
+SELECT count(*), count(*) FILTER (WHERE r.value IS DISTINCT FROM e.value) AS wrong,
+	   count(*) FILTER (WHERE r.previous IS DISTINCT FROM p.value) AS wrong_previous, count(y.value) AS years, count(*) FILTER (WHERE r.year_ago IS DISTINCT FROM y.value) AS wrong_year,
+	   count(r.change) AS changes,
+	   count(*) FILTER (WHERE r.change IS DISTINCT FROM CASE WHEN r.unit = 'percent' THEN e.value - p.value
+						ELSE round(100 * (e.value - p.value)::numeric(80,40) / nullif(abs(p.value), 0), 16) END) AS wrong_change
+  FROM (SELECT DISTINCT i, period, member FROM expected WHERE i >= 11) at
+  CROSS JOIN LATERAL kpi_report(at.period, 'month', CASE at.member WHEN '' THEN 'total' ELSE 'rep' END, at.member) r
+  JOIN expected e ON e.i = at.i AND e.member = at.member AND e.kpi = r.kpi
+  LEFT JOIN expected p ON p.i = at.i - 1 AND p.member = at.member AND p.kpi = r.kpi
+  LEFT JOIN expected y ON y.i = at.i - 12 AND y.member = at.member AND y.kpi = r.kpi;
+
+-- ---------- the report ----------
+INSERT INTO kpi_target (kpi, from_day, to_day, value, warn_at) VALUES
+	('revenue', '2026-05-01', '2026-06-01', 320, 314), ('profit_margin', '2026-01-01', '2027-01-01', -60, NULL), ('sales_cycle_length', '2026-05-01', '2026-06-01', 4, 5.5),
+	('won_deals', '2026-05-01', '2026-06-01', 3, NULL), ('revenue', '2026-06-01', '2026-07-01', 274.25, NULL), ('revenue', '2026-04-01', '2026-05-01', 507.5, NULL);
+SELECT kpi_select('test', 'revenue', 'revenue_growth', 'profit_margin', 'target_attainment', 'sales_cycle_length', 'win_rate', 'won_deals', 'open_opportunities', 'buying_customers', 'leads', 'lead_conversion_rate', 'purchases');
+SELECT number, kpi, label, value, unit, target, attainment, status FROM kpi_report('2026-05-17', selection => 'test');
+SELECT kpi, previous, change, year_ago, trend, is_complete, numerator, denominator, n, reason FROM kpi_report('2026-05-17', selection => 'test');
+-- the same period by default: the last complete one
+SELECT count(*) FROM (SELECT * FROM kpi_report(selection => 'test') EXCEPT SELECT * FROM kpi_report('2026-05-17', selection => 'test')) x;
+-- in German
+SELECT kpi, label, reason FROM kpi_report('2026-05-17', selection => 'test', lang => 'de') WHERE reason IS NOT NULL;
+-- unfinished: against the first ten days of May and of June 2025; the target is that of the whole month
+SELECT kpi, value, previous, change, year_ago, trend, is_complete, target, attainment, reason FROM kpi_report('2026-06-30', selection => 'test');
+SELECT kpi, value, previous, change, year_ago, reason FROM kpi_report('2026-06-30', dimension => 'rep', member => 'r2', selection => 'test');
+-- before anything was computed
+SELECT kpi, value, reason, is_complete, trend FROM kpi_report('2024-01-01', selection => 'test') WHERE kpi IN ('revenue', 'leads');
+SELECT kpi, value, reason FROM kpi_report('2026-05-17', grain => 'quarter', selection => 'test') WHERE kpi = 'revenue';
+-- the shipped selections all work
+SELECT s.selection, count(*) = (SELECT count(*) FROM kpi_selection x WHERE x.selection = s.selection) AS complete
+  FROM (SELECT DISTINCT selection FROM kpi_selection) s CROSS JOIN LATERAL kpi_report('2026-05-17', selection => s.selection)
+ GROUP BY s.selection ORDER BY s.selection COLLATE "C";
+
+-- ---------- status in both directions ----------
+-- revenue is 314 and better up, the cycle 5.5 days and better down: met at the target, near at warn_at
+CREATE TABLE trial (n integer, kpi text, value numeric, warn_at numeric, expected text);
+INSERT INTO trial VALUES (1, 'revenue', 313.99, NULL, 'met'), (2, 'revenue', 314, NULL, 'met'), (3, 'revenue', 314.01, NULL, 'missed'), (4, 'revenue', 400, 314, 'near'),
+	(5, 'revenue', 400, 314.01, 'missed'), (6, 'sales_cycle_length', 5.5, NULL, 'met'), (7, 'sales_cycle_length', 5.49, 5.5, 'near'),
+	(8, 'sales_cycle_length', 5, 5.49, 'missed'), (9, 'sales_cycle_length', 6, 7, 'met'), (10, 'profit_margin', -50, NULL, 'met'), (11, 'leads', 1, NULL, 'none');
+DO $$
+DECLARE
+	t trial;
+	got text;
+BEGIN
+	FOR t IN SELECT * FROM trial ORDER BY n LOOP
+		DELETE FROM kpi_target WHERE kpi_target.kpi = t.kpi AND from_day = '2026-05-01' AND dimension = 'total';
+		INSERT INTO kpi_target (kpi, from_day, to_day, value, warn_at) VALUES (t.kpi, '2026-05-01', '2026-06-01', t.value, t.warn_at);
+		SELECT status INTO got FROM kpi_report('2026-05-17', selection => 'test') r WHERE r.kpi = t.kpi;
+		RAISE NOTICE '% % %: %', t.kpi, t.value, t.warn_at, CASE WHEN got = t.expected THEN got ELSE format('%s, expected %s', got, t.expected) END;
+	END LOOP;
+END $$;
+
+-- ---------- series ----------
+SELECT * FROM kpi_series('profit_margin', '2026-03-31', '2026-06-02', dimension => 'rep');
+SELECT * FROM kpi_series('sales_cycle_length', '2026-04-15', NULL, members => '{""}');
+SELECT * FROM kpi_series('revenue', '2025-02-01', '2025-04-01', as_of => '2026-01-01 00:00Z');
+SELECT * FROM kpi_series('leads', '2026-05-01', '2026-06-01', dimension => 'rep', members => '{r2,r1,r2}');
+SELECT count(*) FROM kpi_series('revenue', '2020-01-01', '2021-01-01');
+SELECT min("time"), max("time"), count(*) FROM kpi_series('revenue', NULL, NULL);
+
+-- ---------- merged: the reps together, against plain SQL ----------
+SELECT m."time", m.label, m.value, m.n, m.exact,
+	   m.value = e.value AS agrees
+  FROM kpi_merged_series('profit_margin', '2025-11-01', '2026-02-01', dimension => 'rep', members => '{r2,r1}') m
+  JOIN (SELECT period, round(100 * sum(revenue_with_cost - direct_cost)::numeric(60,30) / sum(revenue_with_cost), 16) AS value
+		  FROM given WHERE member <> '(none)' GROUP BY period) e ON e.period::timestamp AT TIME ZONE 'Europe/Berlin' = m."time"
+ ORDER BY 1;
+SELECT count(*), count(m.value) AS known, count(*) FILTER (WHERE m.value IS DISTINCT FROM e.value) AS wrong
+  FROM kpi_merged_series('sales_cycle_median', '2025-01-01', '2026-06-01', dimension => 'rep', members => '{r1,r2}') m
+  JOIN (SELECT period, percentile_cont(0.5) WITHIN GROUP (ORDER BY d)::numeric AS value FROM given g LEFT JOIN LATERAL unnest(cycle_days) d ON true
+		 WHERE member <> '(none)' GROUP BY period) e ON e.period::timestamp AT TIME ZONE 'Europe/Berlin' = m."time";
+-- purchases of both reps would count twice
+SELECT "time", value, exact, reason FROM kpi_merged_series('average_purchase_value', '2026-04-01', '2026-06-01', dimension => 'rep', members => '{r1,r2}');
+SELECT "time", value, exact, reason FROM kpi_merged_series('average_purchase_value', '2026-04-01', '2026-06-01', dimension => 'rep', members => '{r1,r1}');
+-- all members are the total
+SELECT count(*), count(*) FILTER (WHERE m.value IS DISTINCT FROM t.value) AS wrong
+  FROM kpi_merged_series('average_purchase_value', NULL, NULL, dimension => 'rep') m JOIN kpi_series('average_purchase_value', NULL, NULL) t USING ("time");
+-- targets add up when each member has one
+INSERT INTO kpi_target (kpi, dimension, member, from_day, to_day, value, warn_at) VALUES
+	('revenue', 'rep', 'r1', '2026-04-01', '2026-05-01', 200, 100), ('revenue', 'rep', 'r2', '2026-04-01', '2026-05-01', 103, NULL),
+	('revenue', 'rep', 'r1', '2026-05-01', '2026-06-01', 211, 100), ('win_rate', 'rep', 'r1', '2026-04-01', '2026-05-01', 50, 40), ('win_rate', 'rep', 'r2', '2026-04-01', '2026-05-01', 50, 40);
+SELECT kpi, "time", value, target FROM unnest('{revenue,win_rate,target_attainment}'::text[]) kpi,
+	LATERAL kpi_merged_series(kpi, '2026-04-01', '2026-06-01', dimension => 'rep', members => '{r1,r2}') ORDER BY 1, 2;
+SELECT round(100 * (253.75 + 0) / (200 + 103), 12) AS attainment_wanted;
+SELECT kpi_additive_measures('segment') @> '{buying_customers}' AS by_segment, kpi_additive_measures('region') @> '{buying_customers}' AS by_region,
+	   kpi_additive_measures('rep') && '{purchases,buying_customers,deals_quoted,deals_quoted_won,contacts_messaged,contacts_replied}' AS by_rep;
+
+-- ---------- ranking ----------
+SELECT * FROM kpi_ranking('revenue', '2026-05-31');
+SELECT * FROM kpi_ranking('revenue', '2025-03-01');
+-- what nobody owns shows when there is something, here a credit note; lower is better for direct cost
+SELECT rank, member, label, value, share FROM kpi_ranking('revenue', '2025-04-30', lang => 'de');
+SELECT rank, member, value, share, change FROM kpi_ranking('direct_cost', '2025-05-30');
+SELECT rank, member, value, share, reason FROM kpi_ranking('purchases', '2025-05-30');
+SELECT rank, member, value, share, reason FROM kpi_ranking('sales_cycle_length', '2025-05-30');
+SELECT rank, member, value, change FROM kpi_ranking('revenue', '2026-06-30');
+SELECT count(*) FROM kpi_ranking('revenue', '2020-01-01');
+
+-- ---------- members and labels ----------
+SELECT * FROM kpi_members('rep');
+SELECT * FROM kpi_members('total', 'de');
+SELECT kpi_member_parts(kpi_member(p), cardinality(p)) = p AS same, kpi_member(p)
+  FROM (VALUES (ARRAY['a']), (ARRAY['a+b', 'c\d']), (ARRAY['\+', '+\']), (ARRAY['', 'x']), (ARRAY['a+b']), ('{}'), (ARRAY[E'a\nb', '(none)', 'ü'])) v(p);
+SELECT * FROM kpi_labels('rep+kind', '{r1+call,r9+(none),(none)+a\+b}', 'de') ORDER BY member COLLATE "C";
+SELECT amounts, kpi_sparkline(amounts) FROM (VALUES ('{1,2,3,4,5,6,7,8}'::numeric[]), ('{0,NULL,7,8}'), ('{5,5}'), ('{NULL}'), ('{-1,0,1}')) v(amounts);
+
+-- ---------- other calendars ----------
+-- fiscal years from April and weeks from Sunday need no more than the facts
+INSERT INTO kpi_fact (grain, period, period_end, dimension, member, recorded_at, run, is_complete, days, revenue, sale_lines)
+VALUES ('year', '2024-04-01', '2025-04-01', 'total', '', '2026-06-11 00:00Z', 1, true, 365, 1000, 1), ('year', '2025-04-01', '2026-04-01', 'total', '', '2026-06-11 00:00Z', 1, true, 365, 1100, 1),
+	   ('year', '2026-04-01', '2027-04-01', 'total', '', '2026-06-11 00:00Z', 1, false, 71, 300, 1), ('year_cut', '2025-04-01', '2025-06-11', 'total', '', '2026-06-11 00:00Z', 1, true, 71, 200, 1),
+	   ('week', '2026-05-24', '2026-05-31', 'total', '', '2026-06-11 00:00Z', 1, true, 7, 10, 1), ('week', '2026-05-31', '2026-06-07', 'total', '', '2026-06-11 00:00Z', 1, true, 7, 15, 1);
+SELECT kpi_value('revenue', '2026-03-31', grain => 'year'), kpi_value('revenue_growth', '2026-03-31', grain => 'year'),
+	   kpi_value('revenue', '2026-05-30', grain => 'week'), kpi_value('revenue_growth', '2026-05-31', grain => 'week');
+SELECT value, previous, year_ago, trend FROM kpi_report('2026-12-31', 'year', selection => 'test') WHERE kpi IN ('revenue', 'revenue_growth');
+SELECT "time", value FROM kpi_series('revenue', '2026-05-30', '2026-05-31', 'week');
+SELECT "time", value FROM kpi_series('revenue', '2025-03-31', '2026-04-02', 'year');
+
+-- ---------- what cannot be asked ----------
+SELECT kpi_value('revenu', '2026-05-01');
+SELECT kpi_value('revenue', '2026-05-01', 'regions');
+SELECT kpi_value('revenue', '2026-05-01', grain => 'decade');
+SELECT kpi_value('revenue', '2026-05-01', member => 'r1');
+SELECT kpi_value('revenue', '2026-05-01', 'rep');
+SELECT kpi_value('revenue', '2026-05-01', 'rep+kind', 'r1');
+SELECT * FROM kpi_report('2026-05-01', selection => 'none');
+SELECT * FROM kpi_report('2026-05-01', lang => 'fr');
+SELECT * FROM kpi_series('revenue', NULL, NULL, dimension => 'rep', members => '{r1,NULL}');
+
+-- ---------- reading only ----------
+CREATE ROLE regress_salkpi_reader;
+GRANT USAGE ON SCHEMA kpi TO regress_salkpi_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA kpi TO regress_salkpi_reader;
+REVOKE ALL ON reps, sales, deals FROM regress_salkpi_reader;
+ALTER TABLE kpi_fact ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON kpi_fact FOR SELECT TO regress_salkpi_reader USING (dimension = 'rep' AND member IN ('r1', '(none)'));
+SAVEPOINT before;
+SET TRANSACTION READ ONLY;
+SET LOCAL ROLE regress_salkpi_reader;
+-- names cannot be read, other reps' facts are not there
+SELECT member, label, value, share FROM kpi_ranking('revenue', '2026-05-31');
+SELECT kpi, value, reason FROM kpi_report('2026-05-17', selection => 'test') WHERE kpi = 'revenue';
+SELECT "time", label, value FROM kpi_series('revenue', '2026-05-01', '2026-06-01', dimension => 'rep');
+SELECT count(*) FROM kpi_report('2026-05-17', dimension => 'rep', member => 'r1');
+ROLLBACK TO before;
+ROLLBACK;
