@@ -61,7 +61,7 @@ COMMENT ON FUNCTION @extschema@.kpi_require_crm(text) IS
 'raises when there is no adapter for this CRM';
 
 CREATE FUNCTION @extschema@.kpi_unbind_crm(crm text) RETURNS SETOF text
-	LANGUAGE plpgsql VOLATILE
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -92,7 +92,7 @@ COMMENT ON FUNCTION @extschema@.kpi_unbind_crm(text) IS
  * currency has been chosen or facts exist, that one is the obvious choice.
  */
 CREATE FUNCTION @extschema@.kpi_adopt_currency(currency text) RETURNS void
-	LANGUAGE plpgsql VOLATILE
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -109,7 +109,7 @@ COMMENT ON FUNCTION @extschema@.kpi_adopt_currency(text) IS
 
 CREATE FUNCTION @extschema@.kpi_bind_crm(crm text, crm_schema text DEFAULT 'public')
 	RETURNS TABLE (source text, relation regclass, report text)
-	LANGUAGE plpgsql VOLATILE
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
