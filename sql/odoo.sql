@@ -4,6 +4,7 @@ SET search_path = kpi, public;
 SET datestyle = 'ISO, YMD';
 SET timezone = 'UTC';
 SET client_min_messages = warning;
+SET jit = off;
 \set ON_ERROR_ROLLBACK on
 \set SHOW_CONTEXT never
 BEGIN;
