@@ -280,6 +280,11 @@ FROM cube_number n, LATERAL (SELECT sum(a) AS sum, max(scale(a)) AS scale FROM u
 SELECT n, cube_sum(cube), sum, scale FROM cube_number_result
 WHERE cube_sum(cube) IS DISTINCT FROM sum OR scale(cube_sum(cube)) <> scale OR cube <> reversed OR cube <> merged
 	OR cube_sum(cube::text::kpi_cube) <> sum OR cube::text::kpi_cube <> cube ORDER BY n;
+-- A large sum beside one that is NULL.
+SELECT c.sums = ARRAY[1e400, 3] AS sums FROM (
+	SELECT kpi_cube('{2025-01-01,2025-01-02}'::date[], 'total / m=2', '2025-01-01'::date, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+		NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, a, b, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) AS cube
+	FROM (VALUES (NULL, 3), (1e400, NULL)) v(a, b)) q, kpi_cells(cube, '{1}', '{1}') c;
 -- Stocks subtract what they added, however large.
 SELECT c.period, c.sums[1] = CASE WHEN period < 3 THEN 1e400 + 1e-40 ELSE 0 END AS sum, scale(c.sums[1])
 FROM (SELECT kpi_stock('{2025-01-01,2025-01-02,2025-01-03,2025-01-04}', 'total / m=1', valid_from, '2025-01-02 12:00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, amount, NULL, NULL, NULL) AS cube

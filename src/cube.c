@@ -68,10 +68,16 @@
 typedef struct Row
 {
 	uint32		counts;			/* bit i: cN is true */
-	uint32		sums;			/* bit i: mN is there and fits in sum[i] */
+	uint32		sums;			/* bit i: mN is there, in sum[i] */
+	uint32		bigs;			/* bit i: mN is there, in big[i] */
 	int128		sum[SALKPI_MAX_SUMS];	/* at the measure's fixed scale */
-	Numeric		big[SALKPI_MAX_SUMS];	/* what does not fit; else NULL */
-	bool		has_big;		/* is any of them there? */
+	Numeric		big[SALKPI_MAX_SUMS];	/* what does not fit in that */
+	uint32		distincts;		/* bit e: eN is there, in entity[e] */
+	uint32		entity[CUBE_ENTITIES];	/* numbers of the texts */
+	bool		has_first;		/* is f1 there, in entity[CUBE_FIRST]? */
+	uint32		first;			/* see salkpi_cube_add_first() */
+	bool		has_duration;	/* is d1 there? */
+	int64		duration;		/* in microseconds */
 	uint32		keys[SALKPI_MAX_KEYS];	/* numbers of the texts */
 } Row;
 
@@ -610,7 +616,6 @@ read_sum(Cube *cube, Row *row, int s, Datum datum)
 	salkpi_numeric_read(num, &parts);
 	if (unlikely(parts.dscale > cube->dscale[s]))
 		salkpi_cube_grow_scale(cube, s, parts.dscale);
-	row->big[s] = NULL;
 	if (likely(salkpi_parts_to_int128(&parts,
 									  salkpi_fixed_scale(cube->dscale[s]),
 									  &row->sum[s])))
@@ -618,7 +623,7 @@ read_sum(Cube *cube, Row *row, int s, Datum datum)
 	else
 	{
 		row->big[s] = DatumGetNumeric(PointerGetDatum(num));
-		row->has_big = true;
+		row->bigs |= 1U << s;
 	}
 }
 
@@ -632,14 +637,14 @@ read_measures(Cube *cube, FunctionCallInfo fcinfo, int counts, int sums,
 
 	row->counts = 0;
 	row->sums = 0;
-	row->has_big = false;
+	row->bigs = 0;
 	for (i = 0; i < shape->ncounts; i++)
 		if (HAS_ARG(counts + i) && DatumGetBool(fcinfo->args[counts + i].value))
 			row->counts |= 1U << i;
 	for (i = 0; i < shape->nsums; i++)
 		if (HAS_ARG(sums + i))
 			read_sum(cube, row, i, fcinfo->args[sums + i].value);
-	return row->counts != 0 || row->sums != 0 || row->has_big;
+	return (row->counts | row->sums | row->bigs) != 0;
 }
 
 static inline uint32
@@ -705,8 +710,8 @@ add_measures(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atom,
 		if (row->sums >> i & 1)
 			add_to_sum(cube, dimension, member, atom, i, &sums[i],
 					   sign * row->sum[i]);
-	for (i = 0; i < shape->nsums && unlikely(row->has_big); i++)
-		if (!(row->sums >> i & 1) && row->big[i] != NULL)
+	for (i = 0; i < shape->nsums && unlikely(row->bigs != 0); i++)
+		if (row->bigs >> i & 1)
 			salkpi_cube_add_big(cube, dimension, member, atom, i,
 								sign > 0 ? row->big[i] :
 								salkpi_numeric_negate(row->big[i]));
@@ -726,58 +731,83 @@ add_distinct(CubeDimension *dimension, int e, uint32 member, uint32 entity,
 		dimension->last_distinct[e] = salkpi_tuple_put(table, key, 3);
 }
 
+/*
+ * Read what a flow has beside measures, for a row inside of the bounds or, of
+ * first events, outside; is any of it there?  "upper" bounds are at or before
+ * the row.
+ */
+static inline bool
+read_events(Cube *cube, FunctionCallInfo fcinfo, uint32 upper, bool inside,
+			Row *row)
+{
+	const Shape *shape = &cube->grid.shape;
+	int			e;
+
+	row->distincts = 0;
+	for (e = 0; e < shape->ndistincts && inside; e++)
+		if (HAS_ARG(ARG_FLOW_DISTINCTS + e))
+		{
+			row->distincts |= 1U << e;
+			row->entity[e] = intern_entity(&cube->entities[e],
+										   fcinfo->args[ARG_FLOW_DISTINCTS + e].value);
+		}
+	row->has_first = shape->nfirsts > 0 && HAS_ARG(ARG_FLOW_FIRST);
+	if (row->has_first)
+	{
+		row->entity[CUBE_FIRST] = intern_entity(&cube->entities[CUBE_FIRST],
+												fcinfo->args[ARG_FLOW_FIRST].value);
+		row->first = upper * 2 + (HAS_ARG(ARG_FLOW_FLAG) &&
+								  PG_GETARG_BOOL(ARG_FLOW_FLAG));
+	}
+	row->has_duration = inside && shape->ndurations > 0 &&
+		HAS_ARG(ARG_FLOW_DURATION);
+	if (row->has_duration)
+		row->duration = PG_GETARG_INT64(ARG_FLOW_DURATION);
+	return row->distincts != 0 || row->has_first || row->has_duration;
+}
+
+/* Add what a flow has beside measures to one dimension. */
+static inline void
+add_events(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atom,
+		   const Row *row)
+{
+	int			e;
+
+	for (e = 0; e < cube->grid.shape.ndistincts; e++)
+		if (row->distincts >> e & 1)
+			add_distinct(dimension, e, member, row->entity[e], atom);
+	if (row->has_first)
+		salkpi_cube_add_first(cube, dimension, member,
+							  row->entity[CUBE_FIRST], row->first);
+	if (row->has_duration)
+		salkpi_cube_add_duration(cube, dimension, member, atom, row->duration);
+}
+
 /* Add a row to a flow: "upper" bounds are at or before its instant. */
 static void
 add_flow_row(Cube *cube, FunctionCallInfo fcinfo, uint32 upper)
 {
-	const Shape *shape = &cube->grid.shape;
 	bool		inside = upper > 0 && upper < cube->grid.nbounds;
-	bool		has_first = shape->nfirsts > 0 && HAS_ARG(ARG_FLOW_FIRST);
-	bool		has_duration = inside && shape->ndurations > 0 &&
-		HAS_ARG(ARG_FLOW_DURATION);
-	bool		has_measures = false;
-	bool		has_any = has_first || has_duration;
-	uint32		entity[CUBE_ENTITIES] = {0};
-	uint32		first = upper * 2;
+	bool		has_measures;
+	bool		has_events;
 	Row			row;
 	int			d;
-	int			e;
 
-	if (inside)
-		has_measures = read_measures(cube, fcinfo, ARG_FLOW_COUNTS,
-									 ARG_FLOW_SUMS, &row);
-	for (e = 0; e < shape->ndistincts && inside; e++)
-		if (HAS_ARG(ARG_FLOW_DISTINCTS + e))
-		{
-			has_any = true;
-			entity[e] = intern_entity(&cube->entities[e],
-									fcinfo->args[ARG_FLOW_DISTINCTS + e].value);
-		}
-	if (!has_measures && !has_any)
+	has_measures = inside && read_measures(cube, fcinfo, ARG_FLOW_COUNTS,
+										   ARG_FLOW_SUMS, &row);
+	has_events = read_events(cube, fcinfo, upper, inside, &row);
+	if (!has_measures && !has_events)
 		return;
-	if (has_first)
-		entity[CUBE_FIRST] = intern_entity(&cube->entities[CUBE_FIRST],
-										 fcinfo->args[ARG_FLOW_FIRST].value);
-	if (has_first && HAS_ARG(ARG_FLOW_FLAG) &&
-		DatumGetBool(fcinfo->args[ARG_FLOW_FLAG].value))
-		first++;
 	read_keys(cube, fcinfo, ARG_FLOW_KEYS, &row);
-	for (d = 0; d < shape->ndimensions; d++)
+	for (d = 0; d < cube->grid.shape.ndimensions; d++)
 	{
 		CubeDimension *dimension = &cube->dimensions[d];
 		uint32		member = find_member(dimension, &row);
 
 		if (has_measures)
 			add_measures(cube, dimension, member, upper - 1, &row, 1);
-		for (e = 0; e < shape->ndistincts && inside; e++)
-			if (HAS_ARG(ARG_FLOW_DISTINCTS + e))
-				add_distinct(dimension, e, member, entity[e], upper - 1);
-		if (has_first)
-			salkpi_cube_add_first(cube, dimension, member, entity[CUBE_FIRST],
-								  first);
-		if (has_duration)
-			salkpi_cube_add_duration(cube, dimension, member, upper - 1,
-									 PG_GETARG_INT64(ARG_FLOW_DURATION));
+		if (has_events)
+			add_events(cube, dimension, member, upper - 1, &row);
 	}
 }
 
