@@ -783,6 +783,25 @@ add_events(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atom,
 		salkpi_cube_add_duration(cube, dimension, member, atom, row->duration);
 }
 
+/*
+ * The tables of events are large, and looking into them misses the caches:
+ * fetch the places of all dimensions at once, before they are needed.
+ */
+static inline void
+prefetch_events(const CubeDimension *dimension, uint32 member, uint32 atom,
+				const Row *row)
+{
+	int			e;
+
+	for (e = 0; e < SALKPI_MAX_DISTINCTS; e++)
+		if (row->distincts >> e & 1)
+		{
+			uint32		key[3] = {member, row->entity[e], atom};
+
+			salkpi_tuple_prefetch(&dimension->distincts[e], key, 3);
+		}
+}
+
 /* Add a row to a flow: "upper" bounds are at or before its instant. */
 static void
 add_flow_row(Cube *cube, FunctionCallInfo fcinfo, uint32 upper)
@@ -790,6 +809,7 @@ add_flow_row(Cube *cube, FunctionCallInfo fcinfo, uint32 upper)
 	bool		inside = upper > 0 && upper < cube->grid.nbounds;
 	bool		has_measures;
 	bool		has_events;
+	uint32		members[SALKPI_MAX_DIMENSIONS];
 	Row			row;
 	int			d;
 
@@ -801,14 +821,14 @@ add_flow_row(Cube *cube, FunctionCallInfo fcinfo, uint32 upper)
 	read_keys(cube, fcinfo, ARG_FLOW_KEYS, &row);
 	for (d = 0; d < cube->grid.shape.ndimensions; d++)
 	{
-		CubeDimension *dimension = &cube->dimensions[d];
-		uint32		member = find_member(dimension, &row);
-
-		if (has_measures)
-			add_measures(cube, dimension, member, upper - 1, &row, 1);
+		members[d] = find_member(&cube->dimensions[d], &row);
 		if (has_events)
-			add_events(cube, dimension, member, upper - 1, &row);
+			prefetch_events(&cube->dimensions[d], members[d], upper - 1, &row);
 	}
+	for (d = 0; d < cube->grid.shape.ndimensions && has_measures; d++)
+		add_measures(cube, &cube->dimensions[d], members[d], upper - 1, &row, 1);
+	for (d = 0; d < cube->grid.shape.ndimensions && has_events; d++)
+		add_events(cube, &cube->dimensions[d], members[d], upper - 1, &row);
 }
 
 /*

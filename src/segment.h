@@ -183,6 +183,14 @@ salkpi_tuple_find(const TupleTable *table, const uint32 *tuple, int width)
 							   salkpi_tuple_hash(tuple, width));
 }
 
+/* Start to fetch what a search for a tuple will look at first. */
+static inline void
+salkpi_tuple_prefetch(const TupleTable *table, const uint32 *tuple, int width)
+{
+	__builtin_prefetch(&table->index.slots[salkpi_tuple_hash(tuple, width) &
+										   table->index.mask]);
+}
+
 /* Number of a tuple, which is added if it is new. */
 static inline uint32
 salkpi_tuple_put(TupleTable *table, const uint32 *tuple, int width)
