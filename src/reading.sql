@@ -257,7 +257,12 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_members(text, text) IS
 'the members of a dimension that have current facts, with what to call them in a language (en, de; NULL: the setting), by label';
 
-/* ---------- periods ---------- */
+/*
+ * ---------- periods ----------
+ *
+ * Current periods are found by any fact, through the index of current ones;
+ * those known at an instant by the blank member's, through the primary key.
+ */
 
 CREATE FUNCTION @extschema@.kpi_find_period(grain text, dimension text, day date, as_of timestamptz) RETURNS date
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -276,7 +281,7 @@ BEGIN
 	ELSE
 		SELECT max(f.period) INTO found_period FROM @extschema@.kpi_fact f
 		 WHERE f.recorded_at <= as_of AND (f.superseded_at IS NULL OR f.superseded_at > as_of)
-		   AND f.dimension = kpi_find_period.dimension AND f.grain = kpi_find_period.grain
+		   AND f.dimension = kpi_find_period.dimension AND f.member = @extschema@.kpi_blank_member(kpi_find_period.dimension) AND f.grain = kpi_find_period.grain
 		   AND f.period <= coalesce(day, 'infinity') AND (f.period_end > day OR day IS NULL AND f.is_complete);
 	END IF;
 	RETURN found_period;
@@ -307,7 +312,7 @@ BEGIN
 	ELSE
 		SELECT min(f.period), max(f.period) INTO oldest, newest FROM @extschema@.kpi_fact f
 		 WHERE f.recorded_at <= as_of AND (f.superseded_at IS NULL OR f.superseded_at > as_of)
-		   AND f.dimension = kpi_find_range.dimension AND f.grain = kpi_find_range.grain
+		   AND f.dimension = kpi_find_range.dimension AND f.member = @extschema@.kpi_blank_member(kpi_find_range.dimension) AND f.grain = kpi_find_range.grain
 		   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity');
 	END IF;
 END;
@@ -570,10 +575,10 @@ BEGIN
 	  CROSS JOIN LATERAL (SELECT d.* FROM unnest(definitions) d WHERE h.member IS NOT NULL OFFSET 0) d
 	  CROSS JOIN LATERAL (SELECT CASE d.better WHEN 'down' THEN -1 ELSE 1 END AS sign) s
 	  CROSS JOIN LATERAL (SELECT b.* FROM base b WHERE d.kpi IS NOT NULL OFFSET 0) b
-	  LEFT JOIN LATERAL (SELECT array_agg(t.kpi) AS names, array_agg(t.value) AS amounts
-						   FROM target t
-						  WHERE NOT t.is_shown AND t.kpi = ANY (d.targets) AND t.member = h.member AND t.period = b.period) g
-			 ON d.targets <> '{}'
+	  CROSS JOIN LATERAL (SELECT CASE WHEN d.targets <> '{}' THEN ARRAY(SELECT t.kpi FROM target t WHERE NOT t.is_shown AND t.kpi = ANY (d.targets)
+																			AND t.member = h.member AND t.period = b.period ORDER BY t.kpi) END AS names,
+								 CASE WHEN d.targets <> '{}' THEN ARRAY(SELECT t.value FROM target t WHERE NOT t.is_shown AND t.kpi = ANY (d.targets)
+																			AND t.member = h.member AND t.period = b.period ORDER BY t.kpi) END AS amounts) g
 	  CROSS JOIN LATERAL @extschema@.kpi_evaluate(d.formula, @extschema@.kpi_window(h.whole, h.cut, b.base, b.is_cut, d.reach, periods_per_year),
 												  periods_per_year, g.names, g.amounts) v
 	  LEFT JOIN LATERAL (SELECT x.*

@@ -152,14 +152,22 @@ CREATE FUNCTION @extschema@.kpi_target_rule(kpi text) RETURNS text
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	formula text := @extschema@.kpi_expanded(kpi);
+	unit text;
+	formula text;
+	measures text[];
 BEGIN
-	IF formula ~ '/|\m(mean|mean_last|quantile)\('
-		OR (SELECT d.unit FROM @extschema@.kpi_definition d WHERE d.kpi = kpi_target_rule.kpi) NOT IN ('money', 'count') THEN
+	SELECT d.unit, d.formula INTO unit, formula FROM @extschema@.kpi_definition d WHERE d.kpi = kpi_target_rule.kpi;
+	measures := @extschema@.kpi_sum_of(formula);
+	IF unit IN ('money', 'count') AND NOT formula ~ '/'
+		AND NOT coalesce((SELECT bool_and(u.name IN (SELECT m.measure FROM @extschema@.kpi_measure m)) FROM unnest(measures) u(name)), false) THEN
+		formula := @extschema@.kpi_expanded(kpi);
+		measures := @extschema@.kpi_sum_of(formula);
+	END IF;
+	IF unit NOT IN ('money', 'count') OR formula ~ '/|\m(mean|mean_last|quantile)\(' THEN
 		RETURN 'hold';
 	END IF;
 	RETURN (SELECT CASE WHEN bool_and(m.is_additive_flow) THEN 'add' WHEN bool_and(m.is_stock) THEN 'hold' ELSE 'exact' END
-			  FROM unnest(@extschema@.kpi_sum_of(formula)) u(measure)
+			  FROM unnest(measures) u(measure)
 			  LEFT JOIN LATERAL (
 					SELECT bool_and(p.kind = 'flow' AND m.slot IN ('count', 'sum', 'first', 'first_flagged')) AS is_additive_flow,
 						   bool_and(p.kind = 'stock') AS is_stock
@@ -272,7 +280,8 @@ COMMENT ON FUNCTION @extschema@.kpi_derived_target(@extschema@.kpi_target[], dat
 
 /*
  * The targets of many KPIs, members and periods at once.  A row of kpi_target
- * beats the bound source, an exact one any other.
+ * beats the bound source, an exact one any other.  The planner does not know
+ * how long the arrays are: its nested loops would be quadratic in them.
  */
 CREATE FUNCTION @extschema@.kpi_target_values(kpis text[], dimension text, members text[], periods date[], period_ends date[])
 	RETURNS TABLE (kpi text, member text, period date, value numeric, warn_at numeric, how text)
@@ -280,6 +289,8 @@ CREATE FUNCTION @extschema@.kpi_target_values(kpis text[], dimension text, membe
 	ROWS 10
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
+	SET enable_nestloop = off
+	SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -317,17 +328,15 @@ BEGIN
 		  FROM wanted w JOIN t ON t.layer = w.layer AND t.kpi = w.kpi AND t.member = w.member
 							  AND t.from_day = w.period AND t.to_day = w.period_end
 		 GROUP BY 1, 2, 3, 4
+	), inexact AS MATERIALIZED (
+		SELECT w.* FROM wanted w
+		  LEFT JOIN exact e ON e.layer = w.layer AND e.kpi = w.kpi AND e.member = w.member AND e.period = w.period
+		 WHERE e.kpi IS NULL
 	), derived AS (
 		SELECT w.layer, w.kpi, w.member, w.period, d.value, d.warn_at, d.how
-		  FROM wanted w
-		  JOIN (SELECT k.kpi, @extschema@.kpi_target_rule(k.kpi) AS rule
-				  FROM (SELECT DISTINCT w.kpi FROM wanted w
-						 WHERE NOT EXISTS (SELECT FROM exact e WHERE e.layer = w.layer AND e.kpi = w.kpi
-											  AND e.member = w.member AND e.period = w.period)) k
-				OFFSET 0) k ON k.kpi = w.kpi
-		  CROSS JOIN LATERAL @extschema@.kpi_derived_target(w.targets, w.period, w.period_end, k.rule) d
-		 WHERE NOT EXISTS (SELECT FROM exact e WHERE e.layer = w.layer AND e.kpi = w.kpi
-							  AND e.member = w.member AND e.period = w.period)
+		  FROM inexact w
+		  JOIN (SELECT k.kpi, @extschema@.kpi_target_rule(k.kpi) AS rule FROM (SELECT DISTINCT kpi FROM inexact) k OFFSET 0) r ON r.kpi = w.kpi
+		  CROSS JOIN LATERAL @extschema@.kpi_derived_target(w.targets, w.period, w.period_end, r.rule) d
 	)
 	SELECT DISTINCT ON (a.kpi, a.member, a.period) a.kpi, a.member, a.period, a.value, a.warn_at, a.how
 	  FROM (SELECT * FROM exact UNION ALL SELECT * FROM derived) a
