@@ -40,8 +40,9 @@ CREATE FUNCTION @extschema@.kpi_periods(from_day date, to_day date, as_of timest
 	ROWS 200
 BEGIN ATOMIC
 	WITH clock AS (
-		SELECT z AS zone, (as_of AT TIME ZONE z)::date AS today
-		  FROM (SELECT @extschema@.kpi_setting('time_zone') AS z OFFSET 0) s
+		SELECT zone, today, today + CASE WHEN today::timestamp AT TIME ZONE zone < as_of THEN 1 ELSE 0 END AS begun
+		  FROM (SELECT z AS zone, (as_of AT TIME ZONE z)::date AS today
+				  FROM (SELECT @extschema@.kpi_setting('time_zone') AS z OFFSET 0) s) t
 	), whole AS (
 		SELECT g AS grain, s::date AS period, (s + @extschema@.kpi_period_step(g))::date AS period_end
 		  FROM clock, unnest(string_to_array(@extschema@.kpi_setting('grains'), ',')) g,
@@ -63,10 +64,10 @@ BEGIN ATOMIC
 	), every AS (
 		SELECT * FROM whole UNION ALL SELECT * FROM cut
 	), dated AS (
-		SELECT e.*, e.period::timestamp AT TIME ZONE zone AS starts_at, e.period_end::timestamp AT TIME ZONE zone AS ends_at, today
+		SELECT e.*, e.period::timestamp AT TIME ZONE zone AS starts_at, e.period_end::timestamp AT TIME ZONE zone AS ends_at, begun
 		  FROM every e, clock
 	)
-	SELECT grain, period, period_end, ends_at <= as_of, least(period_end, today + 1) - period, starts_at, ends_at
+	SELECT grain, period, period_end, ends_at <= as_of, least(period_end, begun) - period, starts_at, ends_at
 	  FROM dated
 	 WHERE starts_at < as_of;
 END;
