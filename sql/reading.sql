@@ -11,7 +11,7 @@ BEGIN;
 -- unfinished after 10 days.  r1 sells each month, r2 in even ones, in odd ones
 -- it has no fact; what nobody owns is a credit note in 2025-04.  Some purchases
 -- are of both reps, so that the total has one less than the sum.
-SELECT kpi_set('time_zone', 'Europe/Berlin');
+INSERT INTO kpi_setting_value VALUES ('time_zone', 'Europe/Berlin');
 CREATE TABLE given AS
 SELECT i, (date '2025-01-01' + i * interval '1 month')::date AS period, member, m.*
   FROM generate_series(0, 17) i, unnest('{r1,r2,(none)}'::text[]) member,
