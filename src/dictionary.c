@@ -38,9 +38,11 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -950,6 +952,25 @@ salkpi_kpi_lookup_first(PG_FUNCTION_ARGS)
 	if (block == NULL || TIMESTAMP_IS_NOBEGIN(block->first))
 		PG_RETURN_NULL();
 	PG_RETURN_TIMESTAMPTZ(block->first);
+}
+
+/* The first step answers for all that lies before: it is not a change. */
+PG_FUNCTION_INFO_V1(salkpi_kpi_changes);
+Datum
+salkpi_kpi_changes(PG_FUNCTION_ARGS)
+{
+	const Dictionary *d = get_dictionary(PG_GETARG_DATUM(0));
+	const KeyBlock *block = find_key(d, PG_GETARG_TEXT_PP(1));
+	Datum	   *changes;
+
+	if (block == NULL || block->nsteps < 2)
+		PG_RETURN_NULL();
+	changes = palloc((block->nsteps - 1) * sizeof(Datum));
+	for (uint32 i = 1; i < block->nsteps; i++)
+		changes[i - 1] = TimestampTzGetDatum(get_step(d, block, i)->from);
+	PG_RETURN_ARRAYTYPE_P(construct_array(changes, block->nsteps - 1,
+										  TIMESTAMPTZOID, sizeof(TimestampTz),
+										  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
 PG_FUNCTION_INFO_V1(salkpi_kpi_knows);

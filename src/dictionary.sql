@@ -109,6 +109,10 @@ CREATE FUNCTION @extschema@.kpi_lookup_first(dictionary @extschema@.kpi_dictiona
 AS 'MODULE_PATHNAME', 'salkpi_kpi_lookup_first'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
+CREATE FUNCTION @extschema@.kpi_changes(dictionary @extschema@.kpi_dictionary, key text) RETURNS timestamptz[]
+AS 'MODULE_PATHNAME', 'salkpi_kpi_changes'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
 CREATE FUNCTION @extschema@.kpi_knows(dictionary @extschema@.kpi_dictionary, key text) RETURNS boolean
 AS 'MODULE_PATHNAME', 'salkpi_kpi_knows'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -117,5 +121,7 @@ COMMENT ON FUNCTION @extschema@.kpi_lookup(@extschema@.kpi_dictionary, text, int
 'an attribute (from 1) of a key at an instant: of the version valid then (of several, the one that started last), else of the version that started last before, else of the first one; at NULL, as at the end of time. NULL for a key that is not known and for any other NULL. An error when there is no such attribute, and when the dictionary comes out of a table';
 COMMENT ON FUNCTION @extschema@.kpi_lookup_first(@extschema@.kpi_dictionary, text) IS
 'the smallest valid_from of the versions of a key, those since ever aside. NULL if there is none, if the key is not known, and for NULL';
+COMMENT ON FUNCTION @extschema@.kpi_changes(@extschema@.kpi_dictionary, text) IS
+'the instants, ascending, from which a key has another version than before. NULL if there is none, if the key is not known, and for NULL';
 COMMENT ON FUNCTION @extschema@.kpi_knows(@extschema@.kpi_dictionary, text) IS
 'whether a dictionary has a key. NULL for NULL';

@@ -351,7 +351,56 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.kpi_empty_stock(timestamptz[], text) IS 'the cube of a stock of no rows; arguments as of kpi_stock';
 
-CREATE FUNCTION @extschema@.kpi_cube_expression(source text, part text, columns text[], members jsonb, wanted text[], spoilt text) RETURNS text
+/* The parts that are read: pipeline stocks come from the history where there is one. */
+CREATE FUNCTION @extschema@.kpi_parts_to_read(source text, wanted text[]) RETURNS text[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(array_agg(p.part ORDER BY p.part), '{}')
+	  FROM @extschema@.kpi_part p
+	 WHERE p.source = kpi_parts_to_read.source
+	   AND (wanted IS NULL OR p.part = ANY (wanted))
+	   AND NOT (p.source = 'opportunity' AND p.part = 'open'
+				AND @extschema@.kpi_source_relation('opportunity_history') IS NOT NULL);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_parts_to_read(text, text[]) IS
+'the parts of a source that a snapshot reads, of those wanted (NULL: all)';
+
+/*
+ * A stock is the team's and the region's of each boundary, so a row during
+ * which its rep or account changed is read in pieces.
+ */
+CREATE FUNCTION @extschema@.kpi_pieces(starts timestamptz, ends timestamptz, changes timestamptz[])
+	RETURNS TABLE (piece_from timestamptz, piece_to timestamptz, is_first boolean)
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	ROWS 1
+BEGIN ATOMIC
+	SELECT p.piece_from, p.piece_to, p.n = 1
+	  FROM (SELECT array_agg(DISTINCT c ORDER BY c) AS cuts FROM unnest(changes) c WHERE c > starts AND (c < ends) IS NOT FALSE) i,
+		   unnest(starts || i.cuts, i.cuts || ends) WITH ORDINALITY p(piece_from, piece_to, n);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_pieces(timestamptz, timestamptz, timestamptz[]) IS
+'the interval from starts to ends (NULL: without end), cut at those of the changes that lie within it';
+
+CREATE FUNCTION @extschema@.kpi_pieces_expression(source text, columns text[], wanted_parts text[]) RETURNS text
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT format('@extschema@.kpi_pieces((%s)::timestamptz, (%s)::timestamptz, %s)',
+				  @extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns),
+				  @extschema@.kpi_fill_in(p.ends, p.source, 'NULL::timestamptz', columns),
+				  string_agg(format('@extschema@.kpi_changes((SELECT $%s), %s)', h.parameter, h.key), ' || ' ORDER BY h.parameter))
+	  FROM @extschema@.kpi_part p,
+		   LATERAL (SELECT v.parameter, @extschema@.kpi_member_expression(p.source, v.holder, 'NULL::timestamptz', columns) AS key
+					  FROM (VALUES ('account', 6), ('rep', 7)) v(holder, parameter)
+					 WHERE v.holder || '.valid_from' = ANY (columns)) h
+	 WHERE p.source = kpi_pieces_expression.source AND p.part = ANY (@extschema@.kpi_parts_to_read(source, wanted_parts))
+	   AND p.kind = 'stock' AND p.starts <> 'NULL' AND h.key IS NOT NULL
+	 GROUP BY p.source, p.part, p.starts, p.ends;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_pieces_expression(text, text[], text[]) IS
+'SQL text of the pieces in which the rows of a stock are read; NULL when a source has none, or neither reps nor accounts have a history';
+
+CREATE FUNCTION @extschema@.kpi_cube_expression(source text, part text, columns text[], members jsonb, wanted text[], spoilt text,
+												in_pieces boolean) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -367,7 +416,7 @@ DECLARE
 	unknown_rate text;
 BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_cube_expression.source AND k.part = kpi_cube_expression.part;
-	at := @extschema@.kpi_part_instant(source, part, columns);
+	at := CASE WHEN in_pieces AND p.kind = 'stock' THEN 'piece_from' ELSE @extschema@.kpi_part_instant(source, part, columns) END;
 	by_day := p.kind = 'roster' OR p.kind IN ('flow', 'plan') AND source || '.' || p.starts || ':date' = ANY (columns);
 
 	SELECT array_agg(DISTINCT b.base ORDER BY b.base) INTO bases
@@ -408,14 +457,15 @@ BEGIN
 	IF p.kind <> 'stock' THEN
 		unknown_rate := @extschema@.kpi_unknown_rate(source, part, columns);
 	END IF;
-	RETURN format(E'coalesce(@extschema@.%1$s(%2$s, %3$L, %4$s, %5$s)\n  FILTER (WHERE (%6$s)%7$s%8$s), @extschema@.%9$s(%2$s, %3$L))',
+	RETURN format(E'coalesce(@extschema@.%1$s(%2$s, %3$L, %4$s, %5$s)\n  FILTER (WHERE (%6$s)%7$s%8$s%9$s), @extschema@.%10$s(%2$s, %3$L))',
 		CASE p.kind WHEN 'stock' THEN 'kpi_stock' ELSE 'kpi_cube' END,
 		CASE p.kind WHEN 'stock' THEN CASE WHEN p.starts = 'NULL' THEN 'ARRAY[$4]' ELSE '$3' END
 					WHEN 'plan' THEN CASE WHEN by_day THEN '$14' ELSE '$13' END
 					ELSE CASE WHEN by_day THEN '$2' ELSE '$1' END END,
 		shape,
-		CASE p.kind WHEN 'stock' THEN format('(%s)::timestamptz, (%s)::timestamptz', @extschema@.kpi_fill_in(p.starts, source, at, columns),
-											 @extschema@.kpi_fill_in(p.ends, source, at, columns))
+		CASE p.kind WHEN 'stock' THEN CASE WHEN in_pieces THEN 'piece_from, piece_to'
+						ELSE format('(%s)::timestamptz, (%s)::timestamptz', @extschema@.kpi_fill_in(p.starts, source, at, columns),
+									@extschema@.kpi_fill_in(p.ends, source, at, columns)) END
 					WHEN 'roster' THEN 'lo'
 					WHEN 'plan' THEN p.starts || CASE WHEN by_day THEN '_day' ELSE '' END
 					ELSE CASE WHEN by_day THEN p.starts || '_day' ELSE at END END,
@@ -423,11 +473,12 @@ BEGIN
 		@extschema@.kpi_fill_in(p.condition, source, at, columns),
 		coalesce(' AND (' || spoilt || ') IS NOT TRUE', ''),
 		coalesce(' AND (' || unknown_rate || ') IS NOT TRUE', ''),
+		CASE WHEN in_pieces AND p.kind <> 'stock' THEN ' AND is_first' ELSE '' END,
 		CASE p.kind WHEN 'stock' THEN 'kpi_empty_stock' ELSE 'kpi_empty_cube' END);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_cube_expression(text, text, text[], jsonb, text[], text) IS
-'SQL text of the aggregate that fills the cube of a part; members: as of kpi_member_expressions; spoilt: condition under which a row is left out';
+COMMENT ON FUNCTION @extschema@.kpi_cube_expression(text, text, text[], jsonb, text[], text, boolean) IS
+'SQL text of the aggregate that fills the cube of a part; members: as of kpi_member_expressions; spoilt: condition under which a row is left out; in_pieces: rows are joined with kpi_pieces';
 
 CREATE FUNCTION @extschema@.kpi_part_instant(source text, part text, columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -472,20 +523,6 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_unknown_rate(text, text, text[]) IS
 'SQL text of the condition that a row''s amount is in a currency without a rate at its instant; NULL when there is only one currency';
 
-/* The parts that are read: pipeline stocks come from the history where there is one. */
-CREATE FUNCTION @extschema@.kpi_parts_to_read(source text, wanted text[]) RETURNS text[]
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT coalesce(array_agg(p.part ORDER BY p.part), '{}')
-	  FROM @extschema@.kpi_part p
-	 WHERE p.source = kpi_parts_to_read.source
-	   AND (wanted IS NULL OR p.part = ANY (wanted))
-	   AND NOT (p.source = 'opportunity' AND p.part = 'open'
-				AND @extschema@.kpi_source_relation('opportunity_history') IS NOT NULL);
-END;
-COMMENT ON FUNCTION @extschema@.kpi_parts_to_read(text, text[]) IS
-'the parts of a source that a snapshot reads, of those wanted (NULL: all)';
-
 CREATE FUNCTION @extschema@.kpi_source_query(source text, columns text[], wanted_parts text[] DEFAULT NULL, wanted_dimensions text[] DEFAULT NULL) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -496,18 +533,19 @@ DECLARE
 	bad text[];
 	members jsonb := @extschema@.kpi_member_expressions(source, columns);
 	dictionaries text[] := @extschema@.kpi_dictionary_expressions(source, columns);
-	is_roster boolean := source = 'rep';
+	pieces text := @extschema@.kpi_pieces_expression(source, columns, wanted_parts);
+	/* The roster joins each rep with every stretch of days, a stock each row with its pieces; where rows are counted each counts once. */
+	once text := CASE WHEN source = 'rep' THEN 'lo = $2[1]' WHEN pieces IS NOT NULL THEN 'is_first' END;
 BEGIN
 	FOREACH part IN ARRAY @extschema@.kpi_parts_to_read(source, wanted_parts) LOOP
 		cubes := cubes || @extschema@.kpi_cube_expression(source, part, columns, members, wanted_dimensions, (
 			SELECT string_agg('(' || @extschema@.kpi_fill_in(f.condition, kpi_source_query.source, 'NULL::timestamptz', columns) || ')', ' OR ' ORDER BY f.reason)
 			  FROM @extschema@.kpi_fault f
-			 WHERE f.source = kpi_source_query.source AND part = ANY (f.spoils)));
+			 WHERE f.source = kpi_source_query.source AND part = ANY (f.spoils)), pieces IS NOT NULL);
 	END LOOP;
 
-	/* The roster joins each rep with every stretch of days; a bad row counts once. */
 	SELECT array_agg(format('ROW(%L, count(*) FILTER (WHERE %s), @extschema@.kpi_smallest(%s) FILTER (WHERE %2$s))::@extschema@.kpi_bad_rows',
-							f.reason, CASE WHEN is_roster THEN 'lo = $2[1] AND ' ELSE '' END || '(' || f.condition || ')',
+							f.reason, coalesce(once || ' AND ', '') || '(' || f.condition || ')',
 							@extschema@.kpi_source_key(kpi_source_query.source, columns)) ORDER BY f.reason) INTO bad
 	  FROM (SELECT reason, @extschema@.kpi_fill_in(condition, kpi_source_query.source, 'NULL::timestamptz', columns) AS condition
 			  FROM @extschema@.kpi_fault k WHERE k.source = kpi_source_query.source
@@ -520,9 +558,9 @@ BEGIN
 	RETURN format(E'SELECT ARRAY[%s]::@extschema@.kpi_cube[],\n ARRAY[%s]::@extschema@.kpi_bad_rows[],\n %s, %s, %s, count(*)%s\n FROM (%s) s%s',
 		array_to_string(cubes, E',\n '), array_to_string(bad, E',\n '),
 		coalesce(dictionaries[1], 'NULL'), coalesce(dictionaries[2], 'NULL'), coalesce(dictionaries[3], 'NULL'),
-		CASE WHEN is_roster THEN ' FILTER (WHERE lo = $2[1])' ELSE '' END,
+		coalesce(' FILTER (WHERE ' || once || ')', ''),
 		@extschema@.kpi_source_select(source),
-		CASE WHEN is_roster THEN ', unnest($2[:cardinality($2) - 1], $2[2:]) a(lo, hi)' ELSE '' END);
+		CASE WHEN source = 'rep' THEN ', unnest($2[:cardinality($2) - 1], $2[2:]) a(lo, hi)' ELSE coalesce(', ' || pieces || ' p', '') END);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_query(text, text[], text[], text[]) IS
@@ -726,12 +764,13 @@ WITH raw AS (
 		WITH ORDINALITY p(grain, period, period_end, is_complete, days, n)
 ), blank AS (
 	SELECT d.dimension, @extschema@.kpi_blank_member(d.dimension) AS member FROM @extschema@.kpi_dimension d
+), blank_cell AS MATERIALIZED (	-- before the join, lest members meet members
+	SELECT c.* FROM cell c JOIN blank USING (dimension, member)
 ), new AS MATERIALIZED (
 	SELECT p.grain, p.period, p.period_end, c.dimension, c.member, p.is_complete, p.days, %filled%
 	  FROM cell c
 	  JOIN p USING (n)
-	  JOIN blank k USING (dimension)
-	  JOIN cell b ON b.n = c.n AND b.dimension = c.dimension AND b.member = k.member
+	  JOIN blank_cell b USING (n, dimension)
 ), old AS MATERIALIZED (
 	SELECT f.* FROM @extschema@.kpi_fact f
 	 WHERE f.superseded_at IS NULL
