@@ -13,7 +13,7 @@ COMMENT ON TABLE @extschema@.kpi_setting_default IS
 'settings with their shipped values; pattern: what a value must match; shapes_facts: facts made under another value cannot be compared';
 
 INSERT INTO @extschema@.kpi_setting_default VALUES
-	('time_zone', 'UTC', '.+', true, 'IANA name of the reporting time zone: days, months and years begin at its midnights'),
+	('time_zone', 'UTC', 'UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+', true, 'IANA name of the reporting time zone: days, months and years begin at its midnights'),
 	('currency', 'EUR', '[A-Z]{3}', true, 'reporting currency (ISO 4217)'),
 	('fiscal_year_month', '1', '[1-9]|1[0-2]', true, 'first month of the fiscal year: years and quarters begin there'),
 	('week_start', 'monday', 'monday|sunday', true, 'first day of a week'),
@@ -70,6 +70,7 @@ CREATE FUNCTION @extschema@.kpi_set(name text, value text, rebuild boolean DEFAU
 AS $$
 DECLARE
 	d @extschema@.kpi_setting_default;
+	is_possible boolean;
 BEGIN
 	SELECT * INTO d FROM @extschema@.kpi_setting_default s WHERE s.setting = name;
 	IF NOT FOUND THEN
@@ -79,12 +80,20 @@ BEGIN
 											   FROM @extschema@.kpi_setting_default) || '.';
 	END IF;
 	value := coalesce(value, d.value);
-	IF value !~ ('^(' || d.pattern || ')$')
-		OR (name = 'time_zone' AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = kpi_set.value)) THEN
+	is_possible := value ~ ('^(' || d.pattern || ')$');
+	IF name = 'time_zone' AND is_possible THEN
+		BEGIN
+			PERFORM now() AT TIME ZONE value;
+		EXCEPTION WHEN invalid_parameter_value THEN
+			is_possible := false;
+		END;
+	END IF;
+	IF NOT is_possible THEN
 		RAISE EXCEPTION 'value "%" is not possible for setting "%"', value, name
 			USING ERRCODE = 'invalid_parameter_value',
 				  DETAIL = upper(left(d.description, 1)) || substr(d.description, 2) || '.',
-				  HINT = CASE name WHEN 'time_zone' THEN 'The view pg_timezone_names lists the names.'
+				  HINT = CASE name WHEN 'time_zone'
+						 THEN 'Give it like Europe/Berlin; an abbreviation like CET would have no daylight saving. The view pg_timezone_names lists the names.'
 						 ELSE format('It must match %s.', d.pattern) END;
 	END IF;
 
