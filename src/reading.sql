@@ -885,3 +885,17 @@ END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_ranking(text, date, text, text, timestamptz, text) IS
 'the members of a dimension by their value of a KPI, best first in its direction, NULL last, equal ones with the same rank: value, share (percent of the total, only of sums that add up over the members), target, attainment, status and change as in kpi_report. Listed are the members with a fact in the period, so reps on the roster too, and the unknown one only if the KPI''s measures have something in it';
+
+CREATE FUNCTION @extschema@.kpi_sales_by_region(period date DEFAULT NULL, grain text DEFAULT 'month', dimension text DEFAULT 'region',
+												 as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)
+	RETURNS TABLE (rank bigint, member text, label text, revenue numeric, share numeric, growth numeric, margin numeric, target numeric, status text)
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+	SELECT r.rank, r.member, r.label, r.value, r.share, g.value, m.value, r.target, r.status
+	  FROM @extschema@.kpi_ranking('sales_by_region', period, dimension, grain, as_of, lang) r
+	  LEFT JOIN @extschema@.kpi_ranking('revenue_growth', period, dimension, grain, as_of, lang) g USING (member)
+	  LEFT JOIN @extschema@.kpi_ranking('profit_margin', period, dimension, grain, as_of, lang) m USING (member)
+	 ORDER BY r.rank, r.label COLLATE "C", r.member COLLATE "C";
+END;
+COMMENT ON FUNCTION @extschema@.kpi_sales_by_region(date, text, text, timestamptz, text) IS
+'revenue by region (or another dimension) with share of the total, growth on the previous period and margin side by side, all in percent; period any day in it, NULL: the last complete one. NULL as in kpi_value';

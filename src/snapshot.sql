@@ -382,7 +382,7 @@ COMMENT ON FUNCTION @extschema@.kpi_pieces(timestamptz, timestamptz, timestamptz
 'the interval from starts to ends (NULL: without end), cut at those of the changes that lie within it';
 
 CREATE FUNCTION @extschema@.kpi_pieces_expression(source text, columns text[], wanted_parts text[]) RETURNS text
-	LANGUAGE sql STABLE
+	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT format('@extschema@.kpi_pieces((%s)::timestamptz, (%s)::timestamptz, %s)',
 				  @extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns),
@@ -776,7 +776,7 @@ WITH raw AS (
 	 WHERE f.superseded_at IS NULL
 	   AND f.dimension IN (SELECT dimension FROM blank)
 	   AND ((f.grain, f.period) IN (SELECT grain, period FROM p)
-			OR f.grain LIKE '%\_cut' AND f.grain IN (SELECT grain || '_cut' FROM p))
+			OR f.grain IN (SELECT grain || '_cut' FROM p WHERE NOT is_complete))
 ), delta AS MATERIALIZED (
 	SELECT o.grain AS old_grain, o.period AS old_period, o.dimension AS old_dimension, o.member AS old_member, o.recorded_at AS old_recorded_at, n.*
 	  FROM new n FULL JOIN old o USING (grain, period, dimension, member)
