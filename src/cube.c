@@ -18,9 +18,9 @@
  * again.
  *
  * Everything hangs on tables of tuples (segment.h).  Cells come in pages of
- * eight atoms, found by (member, page): dense data pays for few look-ups,
- * sparse data (a hundred thousand members, each sold on a few days of thirty
- * years) does not pay for the days between.  Distinct counts keep the set of
+ * four atoms, found by (member, page): dense data pays for few look-ups (and
+ * rows by time for hardly any), sparse data (a hundred thousand members, each
+ * sold on a few days of thirty years) does not pay for the days between.  Distinct counts keep the set of
  * tuples (member, entity, atom), hashed rather than appended and sorted: the
  * memory is bounded by what is distinct, and the neighbours that repeat (the
  * lines of a purchase) are caught by comparing with the last tuple.  From the

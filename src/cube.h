@@ -11,7 +11,7 @@
 #include "segment.h"
 
 /* Atoms of one page of cells. */
-#define CUBE_PAGE_ATOMS		8
+#define CUBE_PAGE_ATOMS		4
 
 typedef enum CubeKind
 {
