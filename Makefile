@@ -22,5 +22,8 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
+# PGXS does not track headers.
+$(OBJS): $(wildcard src/*.h)
+
 $(DATA_built): $(SQL) salkpi.control
 	cat $(SQL) > $@
