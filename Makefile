@@ -2,7 +2,8 @@ EXTENSION = salkpi
 EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" salkpi.control)
 
 MODULE_big = salkpi
-OBJS = $(addprefix src/, salkpi.o numbers.o segment.o cube.o cube_io.o cells.o \
+OBJS = $(addprefix src/, salkpi.o numbers.o segment.o flat.o states.o \
+	cube.o cube_io.o cells.o \
 	durations.o dictionary.o smallest.o formula_tree.o formula.o evaluate.o filled.o)
 
 # The install script is these pieces in this order: each uses only those before it.

@@ -108,21 +108,6 @@ cube_of_datum(Datum datum)
 	return cube;
 }
 
-/* The values of an array of atoms or NULL. */
-static int
-read_atoms(ArrayType *array, Datum **values, bool **nulls)
-{
-	int			count;
-
-	if (ARR_NDIM(array) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("atoms of periods must be a one-dimensional array")));
-	deconstruct_array(array, INT4OID, sizeof(int32), true, TYPALIGN_INT,
-					  values, nulls, &count);
-	return count;
-}
-
 /* The atoms of a period must lie in the cube, its instant must be one. */
 static void
 check_period(const Reading *r, int p, bool has_last)
@@ -155,8 +140,10 @@ read_periods(Reading *r, ArrayType *first_atoms, ArrayType *last_atoms)
 	bool	   *last_null;
 	int			p;
 
-	r->nperiods = read_atoms(first_atoms, &first, &first_null);
-	if (read_atoms(last_atoms, &last, &last_null) != r->nperiods)
+	r->nperiods = salkpi_int4_array(first_atoms, "atoms of periods", &first,
+									&first_null);
+	if (salkpi_int4_array(last_atoms, "atoms of periods", &last,
+						  &last_null) != r->nperiods)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("first and last atoms must be arrays of the same length")));
@@ -642,53 +629,6 @@ read_stock_member(Reading *r, uint32 member, bool is_blank)
 		r->bigs.next++;
 }
 
-/* The texts of a member, NULL standing for the blank one. */
-static Datum
-member_texts(const Reading *r, const uint32 *member)
-{
-	const CubeDimension *dimension = r->dimension;
-	Datum		texts[SALKPI_MAX_KEYS];
-	int			k;
-
-	for (k = 0; k < dimension->nkeys; k++)
-	{
-		uint32		length = strlen(SALKPI_BLANK);
-		const char *text = SALKPI_BLANK;
-		uint32		key;
-
-		if (member != NULL)
-		{
-			key = dimension->nkeys == 1 ? *member :
-				salkpi_tuple_at(&dimension->members, *member)[k];
-			text = salkpi_text_at(&r->cube->keys[dimension->keys[k]], key,
-								  &length);
-		}
-		texts[k] = PointerGetDatum(cstring_to_text_with_len(text, length));
-	}
-	return PointerGetDatum(construct_array(texts, dimension->nkeys, TEXTOID, -1,
-										   false, TYPALIGN_INT));
-}
-
-/* The number of the blank member, or SALKPI_NOT_FOUND. */
-static uint32
-find_blank(const Reading *r)
-{
-	const CubeDimension *dimension = r->dimension;
-	uint32		keys[SALKPI_MAX_KEYS];
-	int			k;
-
-	for (k = 0; k < dimension->nkeys; k++)
-	{
-		keys[k] = salkpi_text_find(&r->cube->keys[dimension->keys[k]],
-								   SALKPI_BLANK, strlen(SALKPI_BLANK));
-		if (keys[k] == SALKPI_NOT_FOUND)
-			return SALKPI_NOT_FOUND;
-	}
-	if (dimension->nkeys < 2)
-		return dimension->nkeys == 0 ? 0 : keys[0];
-	return salkpi_tuple_find(&dimension->members, keys, dimension->nkeys);
-}
-
 /* Zeros for a blank member that no row had. */
 static void
 emit_blank(Reading *r)
@@ -696,7 +636,8 @@ emit_blank(Reading *r)
 	Total		total = {0};
 	uint32		p;
 
-	r->members = member_texts(r, NULL);
+	r->members = salkpi_member_texts(r->dimension->spec, r->cube->keys,
+									 &r->dimension->members, NULL);
 	for (p = 0; p < r->nperiods; p++)
 		if (r->periods[p].is_wanted)
 			emit(r, p, &total);
@@ -705,7 +646,9 @@ emit_blank(Reading *r)
 static void
 read_members(Reading *r)
 {
-	uint32		blank = find_blank(r);
+	uint32		blank = salkpi_member_blank(r->dimension->spec,
+											r->cube->keys,
+											&r->dimension->members);
 	MemoryContext caller = MemoryContextSwitchTo(r->member_context);
 	uint32		i;
 
@@ -717,7 +660,8 @@ read_members(Reading *r)
 
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(r->member_context);
-		r->members = member_texts(r, &member);
+		r->members = salkpi_member_texts(r->dimension->spec, r->cube->keys,
+										 &r->dimension->members, &member);
 		if (r->cube->grid.kind == CUBE_FLOW)
 			read_flow_member(r, member, member == blank);
 		else

@@ -33,10 +33,8 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/memutils.h"
@@ -99,8 +97,7 @@ init_dimension(CubeDimension *dimension, const Dimension *spec,
 {
 	int			e;
 
-	dimension->nkeys = spec->nkeys;
-	dimension->keys = spec->keys;
+	dimension->spec = spec;
 	if (spec->nkeys > 1)
 		salkpi_tuples_init(&dimension->members, context, spec->nkeys);
 	salkpi_tuples_init(&dimension->pages, context, 2);
@@ -129,7 +126,8 @@ salkpi_cube_create(MemoryContext parent, const CubeGrid *grid)
 	cube->grid.bounds = MemoryContextAllocHuge(context,
 											   grid->nbounds * sizeof(int64));
 	memcpy(cube->grid.bounds, grid->bounds, grid->nbounds * sizeof(int64));
-	salkpi_shape_parse(grid->shape.text, grid->kind == CUBE_STOCK, shape);
+	salkpi_shape_parse(grid->shape.text,
+					   grid->kind == CUBE_STOCK ? SHAPE_STOCK : SHAPE_FLOW, shape);
 	cube->natoms = grid->nbounds - (grid->kind == CUBE_FLOW ? 1 : 0);
 	cube->cell_size = shape->ncounts * sizeof(int64) +
 		shape->nsums * sizeof(int128);
@@ -399,47 +397,6 @@ salkpi_cube_settle(Cube *cube)
 	}
 }
 
-/* Order texts: numbers in order and, the inverse, ranks. */
-static void
-order_texts(const TextTable *table, uint32 **order, uint32 **rank)
-{
-	*order = salkpi_texts_sorted(table);
-	*rank = salkpi_inverse(*order, table->index.count);
-}
-
-/* The same for the members of a dimension, whose keys are ordered already. */
-static void
-order_members(const Cube *cube, int d, CubeOrder *order)
-{
-	const CubeDimension *dimension = &cube->dimensions[d];
-	const uint32 *rank[SALKPI_MAX_KEYS];
-	uint32		bound[SALKPI_MAX_KEYS];
-	int			k;
-
-	if (dimension->nkeys == 0)
-	{
-		order->nmembers[d] = 1;
-		order->member_order[d] = order->member_rank[d] = palloc0(sizeof(uint32));
-		return;
-	}
-	for (k = 0; k < dimension->nkeys; k++)
-	{
-		rank[k] = order->key_rank[dimension->keys[k]];
-		bound[k] = cube->keys[dimension->keys[k]].index.count;
-	}
-	order->nmembers[d] = bound[0];
-	order->member_order[d] = order->key_order[dimension->keys[0]];
-	order->member_rank[d] = order->key_rank[dimension->keys[0]];
-	if (dimension->nkeys > 1)
-	{
-		order->nmembers[d] = dimension->members.index.count;
-		order->member_order[d] = salkpi_tuples_sorted(&dimension->members, rank,
-													  bound);
-		order->member_rank[d] = salkpi_inverse(order->member_order[d],
-											   order->nmembers[d]);
-	}
-}
-
 /* Find the canonical order of texts and members; all of it is palloc'd. */
 void
 salkpi_cube_order(const Cube *cube, CubeOrder *order)
@@ -449,17 +406,20 @@ salkpi_cube_order(const Cube *cube, CubeOrder *order)
 
 	for (i = 0; i < SALKPI_MAX_KEYS; i++)
 		if (shape->key_used[i])
-			order_texts(&cube->keys[i], &order->key_order[i],
-						&order->key_rank[i]);
+			salkpi_texts_order(&cube->keys[i], &order->key_order[i],
+							   &order->key_rank[i]);
 	for (i = 0; i < CUBE_ENTITIES; i++)
 		if (salkpi_cube_has_entities(shape, i))
-			order_texts(&cube->entities[i], &order->entity_order[i],
-						&order->entity_rank[i]);
+			salkpi_texts_order(&cube->entities[i], &order->entity_order[i],
+							   &order->entity_rank[i]);
 	order->nmembers = palloc(shape->ndimensions * sizeof(uint32));
 	order->member_order = palloc(shape->ndimensions * sizeof(uint32 *));
 	order->member_rank = palloc(shape->ndimensions * sizeof(uint32 *));
 	for (i = 0; i < shape->ndimensions; i++)
-		order_members(cube, i, order);
+		salkpi_members_order(cube->dimensions[i].spec, cube->keys,
+							 &cube->dimensions[i].members, order->key_order,
+							 order->key_rank, &order->nmembers[i],
+							 &order->member_order[i], &order->member_rank[i]);
 }
 
 /*
@@ -484,27 +444,10 @@ salkpi_cube_sorted(const Cube *cube, const CubeOrder *order, int d,
 	return salkpi_tuples_sorted(table, rank, bound);
 }
 
-/* The number of bounds at or before an instant. */
-uint32
-salkpi_cube_upper_bound(const Cube *cube, int64 at)
-{
-	const int64 *bounds = cube->grid.bounds;
-	uint32		low = 0;
-	uint32		high = cube->grid.nbounds;
-
-	while (low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (bounds[middle] <= at)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* The same for a flow, whose rows tend to come in order of time. */
+/*
+ * The number of bounds at or before an instant of a flow, whose rows tend to
+ * come in order of time.
+ */
 static inline uint32
 find_atom(Cube *cube, int64 at)
 {
@@ -514,7 +457,7 @@ find_atom(Cube *cube, int64 at)
 
 	if (bounds[last] <= at && at < bounds[last + 1])
 		return last + 1;
-	upper = salkpi_cube_upper_bound(cube, at);
+	upper = salkpi_bounds_upper(bounds, cube->grid.nbounds, at);
 	if (upper > 0 && upper < cube->grid.nbounds)
 		cube->last_atom = upper - 1;
 	return upper;
@@ -523,43 +466,10 @@ find_atom(Cube *cube, int64 at)
 /* Is the argument in use, and not NULL? */
 #define HAS_ARG(n)	(!fcinfo->args[n].isnull)
 
-/* The bounds of the first row's array, palloc'd; they must be ascending. */
-static void
-read_bounds(ArrayType *array, CubeGrid *grid)
-{
-	uint32		least = grid->kind == CUBE_FLOW ? 2 : 1;
-	uint32		i;
-
-	if (ARR_NDIM(array) > 1 ||
-		(ARR_HASNULL(array) && array_contains_nulls(array)))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("bounds of a cube must be a one-dimensional array without NULL")));
-	grid->nbounds = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	if (grid->nbounds < least)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a cube needs at least %u bounds", least)));
-	grid->bounds = palloc_extended(grid->nbounds * sizeof(int64),
-								   MCXT_ALLOC_HUGE);
-	for (i = 0; i < grid->nbounds; i++)
-	{
-		grid->bounds[i] = grid->unit == CUBE_DAYS ?
-			((DateADT *) ARR_DATA_PTR(array))[i] :
-			((TimestampTz *) ARR_DATA_PTR(array))[i];
-		if (i > 0 && grid->bounds[i] <= grid->bounds[i - 1])
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("bounds of a cube must be ascending"),
-					 errdetail("Bound %u is not after the one before it.",
-							   i + 1)));
-	}
-}
-
 /* The state of a first row: an empty cube made from its arguments. */
 static Cube *
 start_cube(FunctionCallInfo fcinfo, MemoryContext aggcontext, CubeKind kind,
-		   CubeUnit unit)
+		   BoundUnit unit)
 {
 	CubeGrid	grid = {.kind = kind,.unit = unit};
 
@@ -567,22 +477,11 @@ start_cube(FunctionCallInfo fcinfo, MemoryContext aggcontext, CubeKind kind,
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("bounds and shape of a cube must not be NULL")));
-	read_bounds(PG_GETARG_ARRAYTYPE_P(ARG_BOUNDS), &grid);
+	grid.bounds = salkpi_bounds_read(PG_GETARG_ARRAYTYPE_P(ARG_BOUNDS), unit,
+									 kind == CUBE_FLOW ? 2 : 1, "cube",
+									 &grid.nbounds);
 	grid.shape.text = text_to_cstring(PG_GETARG_TEXT_PP(ARG_SHAPE));
 	return salkpi_cube_create(aggcontext, &grid);
-}
-
-/* The context of the aggregate's states; an error outside of an aggregate. */
-static inline MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (unlikely(!AggCheckCallContext(fcinfo, &context)))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("kpi_cube functions that change a state can only be called by an aggregate")));
-	return context;
 }
 
 /*
@@ -656,17 +555,6 @@ intern_entity(TextTable *table, Datum datum)
 								 VARSIZE_ANY_EXHDR(value));
 }
 
-/* Number of a key's text; that of the blank member for NULL and ''. */
-static inline uint32
-intern_key(TextTable *table, const NullableDatum *arg)
-{
-	text	   *value = arg->isnull ? NULL : DatumGetTextPP(arg->value);
-
-	if (value == NULL || VARSIZE_ANY_EXHDR(value) == 0)
-		return salkpi_text_put(table, SALKPI_BLANK, strlen(SALKPI_BLANK));
-	return salkpi_text_put(table, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
-}
-
 static inline void
 read_keys(Cube *cube, FunctionCallInfo fcinfo, int keys, Row *row)
 {
@@ -674,23 +562,8 @@ read_keys(Cube *cube, FunctionCallInfo fcinfo, int keys, Row *row)
 
 	for (i = 0; i < SALKPI_MAX_KEYS; i++)
 		if (cube->grid.shape.key_used[i])
-			row->keys[i] = intern_key(&cube->keys[i], &fcinfo->args[keys + i]);
-}
-
-/* The member of a row in a dimension. */
-static inline uint32
-find_member(CubeDimension *dimension, const Row *row)
-{
-	uint32		tuple[SALKPI_MAX_KEYS];
-	int			i;
-
-	if (dimension->nkeys == 0)
-		return 0;
-	if (dimension->nkeys == 1)
-		return row->keys[dimension->keys[0]];
-	for (i = 0; i < dimension->nkeys; i++)
-		tuple[i] = row->keys[dimension->keys[i]];
-	return salkpi_tuple_put(&dimension->members, tuple, dimension->nkeys);
+			row->keys[i] = salkpi_key_put(&cube->keys[i],
+										  &fcinfo->args[keys + i]);
 }
 
 /* Add the measures of a row to a cell, or subtract them (sign -1). */
@@ -821,9 +694,12 @@ add_flow_row(Cube *cube, FunctionCallInfo fcinfo, uint32 upper)
 	read_keys(cube, fcinfo, ARG_FLOW_KEYS, &row);
 	for (d = 0; d < cube->grid.shape.ndimensions; d++)
 	{
-		members[d] = find_member(&cube->dimensions[d], &row);
+		CubeDimension *dimension = &cube->dimensions[d];
+
+		members[d] = salkpi_member_put(dimension->spec, &dimension->members,
+									   row.keys);
 		if (has_events)
-			prefetch_events(&cube->dimensions[d], members[d], upper - 1, &row);
+			prefetch_events(dimension, members[d], upper - 1, &row);
 	}
 	for (d = 0; d < cube->grid.shape.ndimensions && has_measures; d++)
 		add_measures(cube, &cube->dimensions[d], members[d], upper - 1, &row, 1);
@@ -839,19 +715,22 @@ add_flow_row(Cube *cube, FunctionCallInfo fcinfo, uint32 upper)
 Datum
 salkpi_cube_add_stock(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = salkpi_aggregate_context(fcinfo, CUBE_TYPE);
 	Cube	   *cube = PG_ARGISNULL(ARG_STATE) ?
-		start_cube(fcinfo, context, CUBE_STOCK, CUBE_INSTANTS) :
+		start_cube(fcinfo, context, CUBE_STOCK, BOUND_INSTANTS) :
 		writable_cube(PG_GETARG_DATUM(ARG_STATE), context);
+	const int64 *bounds = cube->grid.bounds;
 	uint32		start = 0;
 	uint32		end = cube->natoms;
 	Row			row;
 	int			d;
 
 	if (HAS_ARG(ARG_STOCK_FROM))
-		start = salkpi_cube_upper_bound(cube, PG_GETARG_TIMESTAMPTZ(ARG_STOCK_FROM));
+		start = salkpi_bounds_upper(bounds, cube->grid.nbounds,
+									PG_GETARG_TIMESTAMPTZ(ARG_STOCK_FROM));
 	if (HAS_ARG(ARG_STOCK_TO))
-		end = salkpi_cube_upper_bound(cube, PG_GETARG_TIMESTAMPTZ(ARG_STOCK_TO));
+		end = salkpi_bounds_upper(bounds, cube->grid.nbounds,
+								  PG_GETARG_TIMESTAMPTZ(ARG_STOCK_TO));
 	if (start < end && read_measures(cube, fcinfo, ARG_STOCK_COUNTS,
 									 ARG_STOCK_SUMS, &row))
 	{
@@ -859,7 +738,9 @@ salkpi_cube_add_stock(PG_FUNCTION_ARGS)
 		for (d = 0; d < cube->grid.shape.ndimensions; d++)
 		{
 			CubeDimension *dimension = &cube->dimensions[d];
-			uint32		member = find_member(dimension, &row);
+			uint32		member = salkpi_member_put(dimension->spec,
+												   &dimension->members,
+												   row.keys);
 
 			add_measures(cube, dimension, member, start, &row, 1);
 			if (end < cube->natoms)
@@ -873,9 +754,9 @@ salkpi_cube_add_stock(PG_FUNCTION_ARGS)
 Datum
 salkpi_cube_add_instant(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = salkpi_aggregate_context(fcinfo, CUBE_TYPE);
 	Cube	   *cube = PG_ARGISNULL(ARG_STATE) ?
-		start_cube(fcinfo, context, CUBE_FLOW, CUBE_INSTANTS) :
+		start_cube(fcinfo, context, CUBE_FLOW, BOUND_INSTANTS) :
 		writable_cube(PG_GETARG_DATUM(ARG_STATE), context);
 
 	if (HAS_ARG(ARG_AT))
@@ -888,9 +769,9 @@ salkpi_cube_add_instant(PG_FUNCTION_ARGS)
 Datum
 salkpi_cube_add_day(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = salkpi_aggregate_context(fcinfo, CUBE_TYPE);
 	Cube	   *cube = PG_ARGISNULL(ARG_STATE) ?
-		start_cube(fcinfo, context, CUBE_FLOW, CUBE_DAYS) :
+		start_cube(fcinfo, context, CUBE_FLOW, BOUND_DAYS) :
 		writable_cube(PG_GETARG_DATUM(ARG_STATE), context);
 
 	if (HAS_ARG(ARG_AT))
@@ -902,7 +783,7 @@ salkpi_cube_add_day(PG_FUNCTION_ARGS)
 Datum
 salkpi_cube_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = salkpi_aggregate_context(fcinfo, CUBE_TYPE);
 	Cube	   *cube;
 
 	if (PG_ARGISNULL(0) && PG_ARGISNULL(1))

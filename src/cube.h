@@ -9,6 +9,10 @@
 
 #include "numbers.h"
 #include "segment.h"
+#include "states.h"
+
+/* The name of the type. */
+#define CUBE_TYPE			"kpi_cube"
 
 /* Atoms of one page of cells. */
 #define CUBE_PAGE_ATOMS		4
@@ -19,17 +23,11 @@ typedef enum CubeKind
 	CUBE_STOCK = 's'			/* differences of states at the bounds */
 } CubeKind;
 
-typedef enum CubeUnit
-{
-	CUBE_DAYS = 'd',			/* bounds are dates */
-	CUBE_INSTANTS = 't'			/* bounds are timestamps with time zone */
-} CubeUnit;
-
 /* What must agree between cubes that are merged. */
 typedef struct CubeGrid
 {
 	CubeKind	kind;			/* flow or stock */
-	CubeUnit	unit;			/* of the bounds */
+	BoundUnit	unit;			/* of the bounds */
 	uint32		nbounds;		/* number of bounds */
 	int64	   *bounds;			/* days or microseconds from 2000, ascending */
 	Shape		shape;			/* dimensions and slots in use */
@@ -53,8 +51,7 @@ typedef struct DurationList
 /* The cells of one dimension; tables of tuples with arrays beside them. */
 typedef struct CubeDimension
 {
-	int			nkeys;			/* keys of a member; 0 = the total */
-	const int  *keys;			/* which */
+	const Dimension *spec;		/* its name and keys, in the shape */
 	TupleTable	members;		/* (text number of each key), nkeys > 1 only */
 
 	TupleTable	pages;			/* (member, atom / CUBE_PAGE_ATOMS) */
@@ -129,7 +126,6 @@ extern void salkpi_cube_add_duration(Cube *cube, CubeDimension *dimension,
 extern void salkpi_cube_grow_scale(Cube *cube, int s, int dscale);
 extern void salkpi_cube_settle(Cube *cube);
 extern bool salkpi_cube_has_entities(const Shape *shape, int e);
-extern uint32 salkpi_cube_upper_bound(const Cube *cube, int64 at);
 
 extern void salkpi_cube_order(const Cube *cube, CubeOrder *order);
 extern uint32 *salkpi_cube_sorted(const Cube *cube, const CubeOrder *order,

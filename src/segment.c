@@ -1,6 +1,6 @@
 /*
  * segment.c
- *	  Segments: the shape that names the dimensions of a cube, and the tables
+ *	  Segments: the shape that names the dimensions of a state, and the tables
  *	  that number texts and tuples.
  *
  * A row names its segments by texts.  Each text is looked up once a row and
@@ -12,7 +12,7 @@
  * three quarters full; entries stay in order of appearance, so that arrays
  * indexed by their number can be kept beside a table.
  *
- * Order of appearance depends on the plan.  Whoever writes or reads a cube
+ * Order of appearance depends on the plan.  Whoever writes or reads a state
  * asks for the entries sorted: texts bytewise, tuples by a counting sort over
  * the ranks of their words, which costs a few sequential passes.
  */
@@ -59,7 +59,7 @@ salkpi_grow(MemoryContext context, void *array, Size *capacity, Size needed,
 	if (size > MaxAllocHugeSize / item_size)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("kpi_cube needs too much memory")));
+				 errmsg("aggregate state needs too much memory")));
 	if (array == NULL)
 		array = MemoryContextAllocHuge(context, size * item_size);
 	else
@@ -105,7 +105,7 @@ index_add(TableIndex *index, uint32 hash)
 	if (index->count >= MAX_ENTRIES)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("kpi_cube has too many members or entities")));
+				 errmsg("aggregate state has too many members or entities")));
 	if (index->count >= index->mask - index->mask / 4)
 	{
 		TableSlot  *old = index->slots;
@@ -418,7 +418,7 @@ salkpi_inverse(const uint32 *order, uint32 count)
 }
 
 /*
- * The shape of a cube, in a language of its own:
+ * The shape of a cube or a ledger, in a language of its own:
  *
  *		total; rep=1; region=2; region+product=2,3 / c=3 m=2 e=1 f=1 d=1
  *
@@ -426,15 +426,19 @@ salkpi_inverse(const uint32 *order, uint32 count)
  * whose texts make its members; without keys it has one member.  Behind the
  * slash stands how many counts, sums, distinct counts, firsts and durations
  * are in use, always the first of their kind; what is not mentioned is not
- * used.  Spaces are free.
+ * used.  A ledger's shape ends before the slash.  Spaces are free.
  */
 static void
-shape_error(const char *text, const char *detail, const char *name)
+shape_error(const Shape *shape, const char *detail, const char *name)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("cube shape \"%s\" is not valid", text),
+			 errmsg("%s shape \"%s\" is not valid",
+					shape->kind == SHAPE_LEDGER ? "ledger" : "cube",
+					shape->text),
 			 errdetail(detail, name),
+			 shape->kind == SHAPE_LEDGER ?
+			 errhint("A shape looks like \"total; plan=1; region+channel=2,3\".") :
 			 errhint("A shape looks like \"total; rep=1; region+product=2,3 / c=1 m=2\".")));
 }
 
@@ -463,7 +467,7 @@ parse_small_number(const char **p)
 
 /* The keys of a dimension: "2,3" */
 static const char *
-parse_keys(const char *text, const char *p, Shape *shape, Dimension *dimension)
+parse_keys(const char *p, Shape *shape, Dimension *dimension)
 {
 	do
 	{
@@ -471,11 +475,11 @@ parse_keys(const char *text, const char *p, Shape *shape, Dimension *dimension)
 		int			i;
 
 		if (key < 0 || key >= SALKPI_MAX_KEYS)
-			shape_error(text, "Dimension \"%s\" needs key numbers from 1 to 10.",
+			shape_error(shape, "Dimension \"%s\" needs key numbers from 1 to 10.",
 						dimension->name);
 		for (i = 0; i < dimension->nkeys; i++)
 			if (dimension->keys[i] == key)
-				shape_error(text, "Dimension \"%s\" names a key twice.",
+				shape_error(shape, "Dimension \"%s\" names a key twice.",
 							dimension->name);
 		dimension->keys[dimension->nkeys++] = key;
 		shape->key_used[key] = true;
@@ -485,32 +489,33 @@ parse_keys(const char *text, const char *p, Shape *shape, Dimension *dimension)
 }
 
 static const char *
-parse_dimension(const char *text, const char *p, Shape *shape)
+parse_dimension(const char *p, Shape *shape)
 {
 	Dimension  *dimension = &shape->dimensions[shape->ndimensions];
 	Size		length = strcspn(p, " \t\r\n;=,/");
 	int			i;
 
 	if (length == 0 || length >= NAMEDATALEN)
-		shape_error(text, "Each dimension needs a name of up to %s bytes.", "63");
+		shape_error(shape, "Each dimension needs a name of up to %s bytes.", "63");
 	dimension->name = pnstrdup(p, length);
 	for (i = 0; i < shape->ndimensions; i++)
 		if (strcmp(shape->dimensions[i].name, dimension->name) == 0)
-			shape_error(text, "Dimension \"%s\" is there twice.", dimension->name);
+			shape_error(shape, "Dimension \"%s\" is there twice.", dimension->name);
 	p = skip_spaces(p + length);
 	if (*p == '=')
-		p = parse_keys(text, p + 1, shape, dimension);
+		p = parse_keys(p + 1, shape, dimension);
 	shape->ndimensions++;
 	return p;
 }
 
 /* "c=3 m=2": how many of each slot are in use */
 static void
-parse_slots(const char *text, const char *p, bool is_stock, Shape *shape)
+parse_slots(const char *p, Shape *shape)
 {
 	int		   *value[] = {&shape->ncounts, &shape->nsums, &shape->ndistincts,
 	&shape->nfirsts, &shape->ndurations};
 	bool		seen[lengthof(shape_slots)] = {false};
+	bool		is_stock = shape->kind == SHAPE_STOCK;
 	int			sum = 0;
 
 	for (p = skip_spaces(p); *p != '\0'; p = skip_spaces(p))
@@ -521,20 +526,20 @@ parse_slots(const char *text, const char *p, bool is_stock, Shape *shape)
 			s++;
 		p = skip_spaces(p + 1);
 		if (s == lengthof(shape_slots) || seen[s] || *p++ != '=')
-			shape_error(text, "Behind the slash, each of %s is followed by \"=\" and a number, once.",
+			shape_error(shape, "Behind the slash, each of %s is followed by \"=\" and a number, once.",
 						"c, m, e, f and d");
 		seen[s] = true;
 		*value[s] = parse_small_number(&p);
 		if (*value[s] < 0 || *value[s] > (is_stock ? shape_slots[s].stock_limit :
 										  shape_slots[s].limit))
-			shape_error(text, is_stock ?
+			shape_error(shape, is_stock ?
 						"A stock has at most 4 counts and 4 sums, and no %s." :
 						"A flow has at most 10 counts, 6 sums, 2 distinct counts, 1 first and 1 %s.",
 						is_stock ? "others" : "duration");
 		sum += *value[s];
 	}
 	if (sum == 0)
-		shape_error(text, "It measures nothing: behind the slash, say how many of %s are used.",
+		shape_error(shape, "It measures nothing: behind the slash, say how many of %s are used.",
 					"c, m, e, f and d");
 }
 
@@ -558,7 +563,8 @@ canonical_shape(const Shape *shape)
 			appendStringInfo(&s, "%c%d", k > 0 ? ',' : '=',
 							 dimension->keys[k] + 1);
 	}
-	appendStringInfoString(&s, " /");
+	if (shape->kind != SHAPE_LEDGER)
+		appendStringInfoString(&s, " /");
 	for (i = 0; i < lengthof(shape_slots); i++)
 		if (value[i] > 0)
 			appendStringInfo(&s, " %c=%d", shape_slots[i].letter, value[i]);
@@ -567,20 +573,28 @@ canonical_shape(const Shape *shape)
 
 /* Read a shape; everything in it is palloc'd. */
 void
-salkpi_shape_parse(const char *text, bool is_stock, Shape *shape)
+salkpi_shape_parse(const char *text, ShapeKind kind, Shape *shape)
 {
 	const char *p = text;
 
 	memset(shape, 0, sizeof(Shape));
+	shape->kind = kind;
+	shape->text = pstrdup(text);
 	shape->dimensions = palloc0(SALKPI_MAX_DIMENSIONS * sizeof(Dimension));
 	do
 	{
 		if (shape->ndimensions == SALKPI_MAX_DIMENSIONS)
-			shape_error(text, "It has more than %s dimensions.", "64");
-		p = skip_spaces(parse_dimension(text, skip_spaces(p), shape));
+			shape_error(shape, "It has more than %s dimensions.", "64");
+		p = skip_spaces(parse_dimension(skip_spaces(p), shape));
 	} while (*p++ == ';');
-	if (p[-1] != '/')
-		shape_error(text, "The dimensions are followed by a slash%s.", "");
-	parse_slots(text, p, is_stock, shape);
+	p--;
+	if (kind != SHAPE_LEDGER)
+	{
+		if (*p != '/')
+			shape_error(shape, "The dimensions are followed by a slash%s.", "");
+		parse_slots(p + 1, shape);
+	}
+	else if (*p != '\0')
+		shape_error(shape, "Its dimensions are separated by semicolons, and nothing follows them%s.", "");
 	shape->text = canonical_shape(shape);
 }

@@ -1,6 +1,6 @@
 /*
  * segment.h
- *	  Segments: the shape that names the dimensions of a cube, and the tables
+ *	  Segments: the shape that names the dimensions of a state, and the tables
  *	  that number texts and tuples.
  */
 #ifndef SALKPI_SEGMENT_H
@@ -72,9 +72,18 @@ typedef struct Dimension
 	int			keys[SALKPI_MAX_KEYS];	/* which, 0 for k1 */
 } Dimension;
 
-/* What a cube holds. */
+/* What a shape is of. */
+typedef enum ShapeKind
+{
+	SHAPE_FLOW,					/* a cube of events */
+	SHAPE_STOCK,				/* a cube of states */
+	SHAPE_LEDGER				/* a ledger: dimensions, no slots */
+} ShapeKind;
+
+/* What a cube or a ledger holds. */
 typedef struct Shape
 {
+	ShapeKind	kind;			/* of what */
 	char	   *text;			/* canonical text of all of this */
 	int			ndimensions;	/* number of dimensions */
 	Dimension  *dimensions;		/* in the order given */
@@ -86,7 +95,7 @@ typedef struct Shape
 	int			ndurations;		/* d: distributions, 0 or 1 */
 } Shape;
 
-extern void salkpi_shape_parse(const char *text, bool is_stock, Shape *shape);
+extern void salkpi_shape_parse(const char *text, ShapeKind kind, Shape *shape);
 
 extern void *salkpi_grow(MemoryContext context, void *array, Size *capacity,
 						 Size needed, Size item_size);

@@ -1,0 +1,104 @@
+/*
+ * states.h
+ *	  What the cube and the ledger have in common: bounds in time, keys and
+ *	  members of dimensions.
+ */
+#ifndef SALKPI_STATES_H
+#define SALKPI_STATES_H
+
+#include "fmgr.h"
+#include "utils/array.h"
+
+#include "flat.h"
+#include "segment.h"
+
+typedef enum BoundUnit
+{
+	BOUND_DAYS = 'd',			/* bounds are dates */
+	BOUND_INSTANTS = 't'		/* bounds are timestamps with time zone */
+} BoundUnit;
+
+extern MemoryContext salkpi_aggregate_context(FunctionCallInfo fcinfo,
+											  const char *type);
+
+extern int64 *salkpi_bounds_read(ArrayType *array, BoundUnit unit,
+								 uint32 least, const char *owner,
+								 uint32 *count);
+extern void salkpi_put_bounds(FlatWriter *w, const int64 *bounds,
+							  uint32 count);
+extern int64 *salkpi_get_bounds(FlatReader *r, uint32 least, uint32 *count);
+extern int	salkpi_int4_array(ArrayType *array, const char *what,
+							  Datum **values, bool **nulls);
+
+extern void salkpi_texts_order(const TextTable *table, uint32 **order,
+							   uint32 **rank);
+extern void salkpi_members_order(const Dimension *dimension,
+								 const TextTable *keys,
+								 const TupleTable *members,
+								 uint32 *const *key_order,
+								 uint32 *const *key_rank, uint32 *count,
+								 uint32 **order, uint32 **rank);
+extern Datum salkpi_member_texts(const Dimension *dimension,
+								 const TextTable *keys,
+								 const TupleTable *members,
+								 const uint32 *member);
+extern uint32 salkpi_member_blank(const Dimension *dimension,
+								  const TextTable *keys,
+								  const TupleTable *members);
+extern void salkpi_put_members(FlatWriter *w, const Dimension *dimension,
+							   const TupleTable *members, const uint32 *order,
+							   uint32 count, uint32 *const *key_rank);
+extern const uint32 *salkpi_get_members(FlatReader *r,
+										const Dimension *dimension,
+										TupleTable *members,
+										const uint32 *const *keys,
+										const uint32 *nkeys, uint32 *count);
+
+/* The number of bounds at or before an instant. */
+static inline uint32
+salkpi_bounds_upper(const int64 *bounds, uint32 count, int64 at)
+{
+	uint32		low = 0;
+	uint32		high = count;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (bounds[middle] <= at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Number of a key's text; that of the blank member for NULL and ''. */
+static inline uint32
+salkpi_key_put(TextTable *table, const NullableDatum *arg)
+{
+	text	   *value = arg->isnull ? NULL : DatumGetTextPP(arg->value);
+
+	if (value == NULL || VARSIZE_ANY_EXHDR(value) == 0)
+		return salkpi_text_put(table, SALKPI_BLANK, strlen(SALKPI_BLANK));
+	return salkpi_text_put(table, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+/* The member of a row, whose keys have these numbers, in a dimension. */
+static inline uint32
+salkpi_member_put(const Dimension *dimension, TupleTable *members,
+				  const uint32 *keys)
+{
+	uint32		tuple[SALKPI_MAX_KEYS];
+	int			i;
+
+	if (dimension->nkeys == 0)
+		return 0;
+	if (dimension->nkeys == 1)
+		return keys[dimension->keys[0]];
+	for (i = 0; i < dimension->nkeys; i++)
+		tuple[i] = keys[dimension->keys[i]];
+	return salkpi_tuple_put(members, tuple, dimension->nkeys);
+}
+
+#endif							/* SALKPI_STATES_H */
