@@ -968,16 +968,18 @@ COMMENT ON FUNCTION @extschema@.kpi_snapshot(date, date, timestamptz) IS
 /*
  * What a scheduler calls.  The run is visible as "running" while it works, and
  * its outcome stays when it fails.  A procedure that commits can have no SET
- * clause, so every name is qualified.
+ * clause, so every name is qualified, those of types too.
  */
 CREATE PROCEDURE @extschema@.kpi_refresh()
 	LANGUAGE plpgsql
 AS $$
 DECLARE
 	this_run bigint;
-	taken timestamptz;
-	message text;
-	state text;
+	taken pg_catalog.timestamptz;
+	message pg_catalog.text;
+	state pg_catalog.text;
+	detail pg_catalog.text;
+	hint pg_catalog.text;
 BEGIN
 	IF NOT @extschema@.kpi_try_lock() THEN
 		RAISE NOTICE 'another snapshot is running; this one steps aside';
@@ -999,7 +1001,7 @@ BEGIN
 		  FROM @extschema@.kpi_take_snapshot(this_run, NULL, NULL, taken) s
 		 WHERE r.run OPERATOR(pg_catalog.=) this_run;
 	EXCEPTION WHEN OTHERS OR query_canceled THEN
-		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
+		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, state = RETURNED_SQLSTATE, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 		UPDATE @extschema@.kpi_run r
 		   SET outcome = 'failed', as_of = taken, error = message,
 			   duration = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.started_at
@@ -1007,7 +1009,10 @@ BEGIN
 	END;
 	COMMIT;
 	IF message IS NOT NULL THEN
-		RAISE EXCEPTION '%', message USING ERRCODE = state;
+		RAISE EXCEPTION '%', message
+			USING ERRCODE = state,
+				  DETAIL = CASE WHEN detail OPERATOR(pg_catalog.<>) '' THEN detail ELSE 'The facts are as they were.' END,
+				  HINT = CASE WHEN hint OPERATOR(pg_catalog.<>) '' THEN hint ELSE 'The view kpi_runs lists the runs and their errors.' END;
 	END IF;
 END;
 $$;
@@ -1016,7 +1021,7 @@ COMMENT ON PROCEDURE @extschema@.kpi_refresh() IS
 
 CREATE VIEW @extschema@.kpi_runs AS
 	SELECT r.run, r.started_at, r.as_of, r.from_day, r.to_day,
-		   CASE WHEN r.outcome = 'running' AND NOT EXISTS (
+		   CASE WHEN r.outcome = 'running' AND NOT pg_catalog.pg_is_in_recovery() AND NOT EXISTS (
 					SELECT FROM pg_catalog.pg_locks l
 					 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
 					   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
@@ -1025,7 +1030,7 @@ CREATE VIEW @extschema@.kpi_runs AS
 		   r.periods, r.facts, r.changed, r.problems, r.duration, r.error
 	  FROM @extschema@.kpi_run r;
 COMMENT ON VIEW @extschema@.kpi_runs IS
-'the runs of kpi_run; one that says "running" but no longer holds the lock has crashed';
+'the runs of kpi_run; one that says "running" but no longer holds the lock has crashed (a standby, which cannot see the lock, says running)';
 
 /* The open opportunities of this moment, from the sources. */
 CREATE FUNCTION @extschema@.kpi_open_now(dimension text)
