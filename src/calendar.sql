@@ -45,7 +45,7 @@ BEGIN ATOMIC
 				  FROM (SELECT @extschema@.kpi_setting('time_zone') AS z OFFSET 0) s) t
 	), whole AS (
 		SELECT g AS grain, s::date AS period, (s + @extschema@.kpi_period_step(g))::date AS period_end
-		  FROM clock, unnest(string_to_array(@extschema@.kpi_setting('grains'), ',')) g,
+		  FROM clock, (SELECT DISTINCT unnest(string_to_array(@extschema@.kpi_setting('grains'), ','))) k(g),
 			   LATERAL generate_series(@extschema@.kpi_period_start(g, from_day)::timestamp,
 									   least(to_day, today)::timestamp, @extschema@.kpi_period_step(g)) s
 	), running AS (
