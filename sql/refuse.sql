@@ -1,0 +1,169 @@
+--
+-- What is refused: each with an error that names the source and the column, and
+-- with the facts as they were before.
+--
+SET search_path = kpi, public;
+\set VERBOSITY terse
+SET client_min_messages = warning;
+SET timezone = 'Pacific/Auckland';
+SET datestyle = 'ISO, YMD';
+
+BEGIN;
+CREATE SCHEMA crm;
+CREATE TABLE crm.sale (sale_id integer, sold_at timestamptz, amount numeric, region text);
+INSERT INTO crm.sale VALUES (1, '2025-03-10', 1, 'North'), (2, '2025-04-10', 2, 'South');
+
+-- Runs a statement that should fail, and says how: message, SQLSTATE, hint.
+CREATE FUNCTION crm.refused(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	message text;
+	hint text;
+	detail text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'not refused: ' || statement;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT, detail = PG_EXCEPTION_DETAIL;
+	RETURN concat_ws(E'\n', SQLSTATE || ' ' || message, 'DETAIL: ' || nullif(detail, ''), 'HINT: ' || nullif(hint, ''));
+END;
+$$;
+\pset format unaligned
+\pset tuples_only on
+
+--
+-- Binding
+--
+CREATE TABLE crm.no_amount (sale_id integer, sold_at date);
+CREATE TABLE crm.text_amount (sale_id integer, sold_at date, amount text);
+CREATE TABLE crm.naive (sale_id integer, sold_at timestamp, amount numeric);
+CREATE TABLE crm.many (sale_id boolean, sold_at text, amount money, rep_id jsonb);
+SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.no_amount')$$);
+SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.text_amount')$$);
+SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.naive')$$);
+SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.many')$$);
+SELECT crm.refused($$SELECT kpi_bind('sales', 'crm.sale')$$);
+SELECT crm.refused($$SELECT kpi_bind(NULL, 'crm.sale')$$);
+SELECT crm.refused($$SELECT kpi_bind('sale', NULL)$$);
+SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.nowhere')$$);
+SELECT crm.refused($$SELECT kpi_unbind('sales')$$);
+SELECT crm.refused($$SELECT kpi_skeleton('sales')$$);
+SELECT crm.refused($$SELECT kpi_snapshot()$$);
+SELECT 'nothing was bound: ' || count(*) FROM kpi_source;
+
+-- What is not known is not in the way.
+ALTER TABLE crm.sale ADD stranger jsonb, ADD industry text;
+SELECT string_agg(column_name || ': ' || status, ', ' ORDER BY column_name) FROM kpi_bind('sale', 'crm.sale') WHERE column_name IN ('sale_id', 'stranger', 'industry', 'rep_id');
+ALTER TABLE crm.sale DROP stranger, DROP industry;
+
+--
+-- Snapshots: the facts of the first one stay through all that follows.
+--
+SELECT outcome FROM kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-20 12:00+00');
+CREATE TABLE crm.before AS SELECT to_jsonb(f) AS fact FROM kpi_fact f;
+CREATE TABLE crm.problem_before AS SELECT * FROM kpi_problem;
+CREATE FUNCTION crm.as_before() RETURNS text LANGUAGE sql
+RETURN CASE WHEN (SELECT count(*) FROM crm.before) > 5
+	AND NOT EXISTS ((SELECT to_jsonb(f) FROM kpi_fact f EXCEPT SELECT fact FROM crm.before) UNION ALL (SELECT fact FROM crm.before EXCEPT SELECT to_jsonb(f) FROM kpi_fact f))
+	AND NOT EXISTS (SELECT FROM kpi_run WHERE outcome <> 'done') AND NOT EXISTS (SELECT * FROM kpi_problem EXCEPT SELECT * FROM crm.problem_before)
+	THEN 'facts as before' ELSE 'facts have changed' END;
+UPDATE crm.sale SET amount = 100;
+
+SELECT crm.refused($$SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-20 12:00+00')$$), crm.as_before();
+SELECT crm.refused($$SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-20 11:59+00')$$), crm.as_before();
+SELECT crm.refused($$SELECT kpi_snapshot('2025-04-01', '2025-03-31', '2025-05-21 12:00+00')$$), crm.as_before();
+SELECT crm.refused($$SELECT kpi_snapshot('2025-05-23', NULL, '2025-05-21 12:00+00')$$), crm.as_before();
+SELECT split_part(crm.refused(format('SELECT kpi_snapshot(NULL, NULL, %L)', clock_timestamp() + interval '1 hour')), '"', 1), crm.as_before();
+SELECT split_part(crm.refused($$SELECT kpi_snapshot(NULL, NULL, 'infinity')$$), '"', 1), crm.as_before();
+
+-- A view that raises while it is read, in one row of many.
+CREATE VIEW crm.share AS SELECT sale_id, sold_at, amount / (sale_id - 2) AS amount, region FROM crm.sale;
+SELECT count(*) > 0 FROM kpi_bind('sale', 'crm.share');
+SELECT crm.refused($$SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00')$$), crm.as_before();
+
+-- A view that has lost a column, or got another type, since it was bound.
+CREATE VIEW crm.lost AS SELECT sale_id, sold_at, amount, region FROM crm.sale;
+SELECT count(*) > 0 FROM kpi_bind('sale', 'crm.lost');
+DROP VIEW crm.lost;
+CREATE VIEW crm.lost AS SELECT sale_id, sold_at, region FROM crm.sale;
+SELECT crm.refused($$SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00')$$), crm.as_before();
+DROP VIEW crm.lost;
+CREATE VIEW crm.lost AS SELECT sale_id, sold_at AT TIME ZONE 'UTC' AS sold_at, amount, region FROM crm.sale;
+SELECT crm.refused($$SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00')$$), crm.as_before();
+DROP VIEW crm.lost;
+SELECT crm.refused($$SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00')$$), crm.as_before();
+-- An optional column may go.
+CREATE VIEW crm.lost AS SELECT sale_id, sold_at, amount FROM crm.sale;
+SAVEPOINT optional;
+SELECT outcome FROM kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00');
+SELECT 'no region any more: ' || count(*) FILTER (WHERE revenue IS NOT NULL) FROM kpi_fact WHERE dimension = 'region' AND superseded_at IS NULL AND grain = 'month';
+ROLLBACK TO optional;
+
+-- A role that may not read the source; then one that may read it, but not all of its rows.
+SELECT count(*) > 0 FROM kpi_bind('sale', 'crm.sale');
+CREATE ROLE regress_salkpi_runner;
+GRANT USAGE ON SCHEMA kpi, crm TO regress_salkpi_runner;
+GRANT SELECT ON ALL TABLES IN SCHEMA kpi TO regress_salkpi_runner;
+GRANT INSERT, UPDATE, DELETE ON kpi_fact, kpi_run, kpi_problem, kpi_source TO regress_salkpi_runner;
+GRANT SELECT ON crm.before, crm.problem_before TO regress_salkpi_runner;
+SET ROLE regress_salkpi_runner;
+SELECT crm.refused($$SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00')$$), crm.as_before();
+SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.sale')$$), crm.as_before();
+RESET ROLE;
+GRANT SELECT (sale_id, sold_at, amount) ON crm.sale TO regress_salkpi_runner;
+SET ROLE regress_salkpi_runner;
+SELECT crm.refused($$SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00')$$), crm.as_before();
+RESET ROLE;
+GRANT SELECT ON crm.sale TO regress_salkpi_runner;
+ALTER TABLE crm.sale ENABLE ROW LEVEL SECURITY;
+CREATE POLICY first_only ON crm.sale USING (sale_id = 1);
+SET ROLE regress_salkpi_runner;
+SELECT crm.refused($$SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00')$$), crm.as_before();
+RESET ROLE;
+ALTER TABLE crm.sale DISABLE ROW LEVEL SECURITY;
+SET ROLE regress_salkpi_runner;
+SAVEPOINT allowed;
+SELECT outcome FROM kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00');
+SELECT 'with these rights it may: ' || kpi_value('revenue', '2025-03-01');
+ROLLBACK TO allowed;
+RESET ROLE;
+
+--
+-- Settings
+--
+SELECT crm.refused($$SELECT kpi_set('timezone', 'UTC')$$);
+SELECT crm.refused($$SELECT kpi_set('time_zone', 'Mars/Olympus')$$);
+SELECT crm.refused($$SELECT kpi_set('time_zone', '')$$);
+SELECT crm.refused($$SELECT kpi_set('currency', 'Euro')$$);
+SELECT crm.refused($$SELECT kpi_set('fiscal_year_month', '13')$$);
+SELECT crm.refused($$SELECT kpi_set('grains', 'month,decade')$$);
+SELECT crm.refused($$SELECT kpi_set('week_start', 'friday')$$);
+SELECT 'unknown: ' || (kpi_setting('timezone') IS NULL);
+-- A grain named twice counts once.
+SAVEPOINT twice;
+SELECT 'twice: ' || kpi_set('grains', 'quarter,month,month,quarter');
+SELECT outcome || ', ' || periods || ' periods' FROM kpi_snapshot('2025-01-01', '2025-03-31', '2025-05-21 12:00+00');
+ROLLBACK TO twice;
+-- Facts made under other settings could not be compared.
+SELECT crm.refused($$SELECT kpi_set('time_zone', 'Europe/Berlin')$$), crm.as_before();
+SELECT crm.refused($$SELECT kpi_set('currency', 'USD')$$), crm.as_before();
+SELECT crm.refused($$SELECT kpi_set('fiscal_year_month', '4')$$), crm.as_before();
+SELECT crm.refused($$SELECT kpi_set('week_start', 'sunday')$$), crm.as_before();
+SELECT 'the same is no change: ' || kpi_set('time_zone', kpi_setting('time_zone')), crm.as_before();
+SELECT 'the language may change: ' || kpi_set('language', 'de'), crm.as_before();
+-- With rebuild the facts are closed, not lost, and the next snapshot makes them anew.
+SELECT 'rebuild: ' || kpi_set('time_zone', 'Europe/Berlin', rebuild => true);
+SELECT 'kept: ' || (count(*) = (SELECT count(*) FROM crm.before)) || ', closed: ' || (count(superseded_at) = count(*)) FROM kpi_fact;
+SELECT outcome || ', ' || (changed = facts AND facts > 0) FROM kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00');
+SELECT 'anew: ' || kpi_value('revenue', '2025-03-01');
+
+--
+-- Dimensions, KPIs, periods that do not exist
+--
+SELECT crm.refused($$SELECT kpi_define_dimension('Region')$$);
+SELECT crm.refused($$SELECT kpi_define_dimension('region+product', '{product,region}')$$);
+SELECT crm.refused($$SELECT kpi_define_dimension('total')$$);
+SELECT split_part(crm.refused($$SELECT kpi_value('turnover', '2025-03-01')$$), E'\n', 1);
+SELECT split_part(crm.refused($$SELECT kpi_value('revenue', '2025-03-01', 'planet')$$), E'\n', 1);
+SELECT split_part(crm.refused($$SELECT kpi_value('revenue', '2025-03-01', grain => 'decade')$$), E'\n', 1);
+
+ROLLBACK;
