@@ -1,0 +1,10 @@
+/*
+ * What the demo shows as of today: nothing is missing.
+ */
+SELECT pg_temp.same('no KPI of the last complete month is without a value',
+	'SELECT kpi, reason FROM kpi_report() WHERE value IS NULL', 'SELECT NULL::text, NULL::text WHERE false');
+SELECT pg_temp.same('kpi_report() is of the last month',
+	'SELECT DISTINCT is_complete, (SELECT r.value FROM kpi_report() AS r WHERE r.kpi = ''open_quotes'') FROM kpi_report()',
+	$q$SELECT true, kpi_value('open_quotes', (date_trunc('month', kpi_today()::timestamp) - interval '1 day')::date)$q$);
+SELECT pg_temp.same('nor a measure of it',
+	$q$SELECT kpi, reason FROM kpi_report(selection => 'measures') WHERE value IS NULL$q$, 'SELECT NULL::text, NULL::text WHERE false');

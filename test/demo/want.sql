@@ -1,0 +1,253 @@
+/*
+ * The demo's numbers, counted anew: plain SQL over the CRM's own tables, none
+ * of the views in crm_kpi.  What happened is a row of "event"; the temporary
+ * table "want" then has each measure by grain, period, dimension and member.
+ *
+ * A member is what the row itself says, else its deal, else its customer; a
+ * team is that of the rep at the time.
+ */
+SET jit = off;	/* short queries that look dear */
+SET work_mem = '64MB';
+
+SELECT as_of FROM kpi_run WHERE outcome = 'done' ORDER BY run DESC LIMIT 1 \gset
+
+CREATE FUNCTION pg_temp.day(at timestamptz) RETURNS date LANGUAGE sql STABLE
+RETURN (at AT TIME ZONE 'Europe/Berlin')::date;
+
+CREATE FUNCTION pg_temp.midnight(day date) RETURNS timestamptz LANGUAGE sql STABLE
+RETURN day::timestamp AT TIME ZONE 'Europe/Berlin';
+
+/* In euros, at the last rate of that day or before; NULL when there is none. */
+CREATE FUNCTION pg_temp.euro(amount numeric, currency text, day date) RETURNS numeric LANGUAGE sql STABLE
+RETURN CASE currency WHEN 'EUR' THEN amount
+	ELSE amount * (SELECT f.euro FROM crm.fx_rate AS f WHERE f.currency = euro.currency AND f.day <= euro.day ORDER BY f.day DESC LIMIT 1) END;
+
+/* The team of a rep on a day: of one not there yet, who took a deal over later, the first; of one who has left, the last. */
+CREATE TEMP TABLE team_on AS
+SELECT r.rep_no, day::date, (SELECT t.team FROM crm.team_member AS t WHERE t.rep_no = r.rep_no
+	ORDER BY t.since <= day DESC, abs(t.since - day::date) LIMIT 1) AS team
+FROM crm.sales_rep AS r, generate_series((SELECT pg_temp.day(min(created_at)) FROM crm.customer), pg_temp.day(now()), interval '1 day') AS day;
+ALTER TABLE team_on ADD PRIMARY KEY (rep_no, day);
+ANALYZE team_on;
+
+CREATE FUNCTION pg_temp.team(rep integer, day date) RETURNS text LANGUAGE sql STABLE
+RETURN (SELECT t.team FROM team_on AS t WHERE t.rep_no = rep AND t.day = team.day);
+
+/* Numbers whose division has more decimals than the sixteen that count. */
+CREATE FUNCTION pg_temp.ratio(numerator numeric, denominator numeric) RETURNS numeric LANGUAGE sql IMMUTABLE
+RETURN round(round(numerator, 30) / nullif(denominator, 0), 16);
+
+CREATE TEMP TABLE party AS
+SELECT c.customer_no, c.segment, s.sales_region AS region, c.channel, c.campaign
+FROM crm.customer AS c LEFT JOIN crm.federal_state AS s USING (state);
+
+/* how: sum of value; distinct keys; first occurrence of a key, with or without the flag that any of its rows may bear */
+CREATE TEMP TABLE event
+(
+	measure text, how text, day date, value numeric, key text, at timestamptz, flag boolean,
+	rep text, team text, region text, product text, channel text, campaign text, segment text, has_product boolean
+);
+
+INSERT INTO event
+SELECT m.measure, m.how, s.day, m.value, m.key, NULL, NULL,
+	s.rep_no, pg_temp.team(s.rep_no, s.day), p.region, s.name, coalesce(s.channel, p.channel), coalesce(s.campaign, p.campaign), p.segment, true
+FROM (SELECT o.order_no, o.rep_no, o.customer_no, l.net_amount, pg_temp.day(o.ordered_at) AS day, i.name, d.channel, d.campaign,
+		pg_temp.euro(l.net_amount, o.currency, pg_temp.day(o.ordered_at)) AS net,
+		pg_temp.euro(l.cost, o.currency, pg_temp.day(o.ordered_at)) AS cost
+	FROM crm.order_line AS l JOIN crm.sales_order AS o USING (order_no) JOIN crm.product AS i USING (sku) LEFT JOIN crm.deal AS d USING (deal_no)
+	WHERE l.net_amount <> 'NaN') AS s
+	JOIN party AS p USING (customer_no)
+	CROSS JOIN LATERAL (VALUES
+		('revenue', 'sum', net, NULL), ('direct_cost', 'sum', cost, NULL), ('revenue_with_cost', 'sum', CASE WHEN cost IS NOT NULL THEN net END, NULL),
+		('sale_lines', 'sum', 1, NULL), ('purchases', 'distinct', NULL, CASE WHEN net > 0 THEN order_no::text END),
+		('buying_customers', 'distinct', NULL, CASE WHEN net > 0 THEN customer_no::text END)) AS m(measure, how, value, key)
+WHERE s.net IS NOT NULL;
+
+INSERT INTO event
+SELECT m.measure, 'sum', pg_temp.day(m.at), m.value, NULL, NULL, NULL,
+	d.rep_no, pg_temp.team(d.rep_no, pg_temp.day(m.at)), p.region, i.name, coalesce(d.channel, p.channel), coalesce(d.campaign, p.campaign), p.segment, true
+FROM crm.deal AS d
+	JOIN party AS p USING (customer_no) LEFT JOIN crm.product AS i USING (sku)
+	CROSS JOIN LATERAL (VALUES
+		('opportunities', true, d.created_at, 1), ('opportunities_value', true, d.created_at, pg_temp.euro(coalesce(d.amount, 0), d.currency, pg_temp.day(d.created_at))),
+		('won_deals', d.state = 'gewonnen', d.closed_at, 1), ('won_value', d.state = 'gewonnen', d.closed_at, pg_temp.euro(d.amount, d.currency, pg_temp.day(d.closed_at))),
+		('lost_deals', d.state = 'verloren', d.closed_at, 1), ('lost_value', d.state = 'verloren', d.closed_at, pg_temp.euro(d.amount, d.currency, pg_temp.day(d.closed_at))))
+		AS m(measure, counts, at, value)
+WHERE d.state IN ('offen', 'gewonnen', 'verloren') AND m.counts AND m.at < :'as_of';
+
+/* What is open now and should close in a period, at the rate and with the team of now. */
+INSERT INTO event
+SELECT m.measure, 'sum', d.due_on, m.value, NULL, NULL, NULL,
+	d.rep_no, pg_temp.team(d.rep_no, pg_temp.day(:'as_of')), p.region, i.name, coalesce(d.channel, p.channel), coalesce(d.campaign, p.campaign), p.segment, true
+FROM crm.deal AS d
+	JOIN party AS p USING (customer_no) LEFT JOIN crm.product AS i USING (sku)
+	CROSS JOIN LATERAL (SELECT pg_temp.euro(coalesce(d.amount, 0), d.currency, pg_temp.day(:'as_of'))) AS e(amount)
+	CROSS JOIN LATERAL (VALUES ('closing_opportunities', 1), ('pipeline_closing', e.amount),
+		('weighted_closing', CASE WHEN d.percent BETWEEN 0 AND 100 THEN e.amount * d.percent / 100 END)) AS m(measure, value)
+WHERE d.state = 'offen' AND d.due_on IS NOT NULL;
+
+/* A customer is made by the first deal won that the lead led to. */
+INSERT INTO event
+SELECT m.measure, 'sum', m.day, 1, NULL, NULL, NULL,
+	l.rep_no, pg_temp.team(l.rep_no, m.day), coalesce(s.sales_region, p.region), NULL, coalesce(l.channel, p.channel), coalesce(l.campaign, p.campaign), p.segment, false
+FROM crm.lead AS l
+	LEFT JOIN crm.federal_state AS s USING (state)
+	LEFT JOIN party AS p USING (customer_no)
+	LEFT JOIN (SELECT lead_no, min(closed_at) AS won_at FROM crm.deal WHERE state = 'gewonnen' GROUP BY lead_no) AS w USING (lead_no)
+	CROSS JOIN LATERAL (VALUES
+		('leads', true, pg_temp.day(l.created_at)), ('leads_qualified', l.became_deal_at IS NOT NULL, pg_temp.day(l.created_at)),
+		('leads_converted', w.won_at IS NOT NULL, pg_temp.day(l.created_at)), ('conversions', w.won_at >= l.created_at, pg_temp.day(w.won_at)))
+		AS m(measure, counts, day)
+WHERE m.counts;
+
+INSERT INTO event
+SELECT m.measure, m.how, t.day, m.value, o.deal_no, o.sent_at, m.flag,
+	o.rep_no, pg_temp.team(o.rep_no, t.day), p.region, coalesce(i.name, di.name), coalesce(d.channel, p.channel), coalesce(d.campaign, p.campaign), p.segment, true
+FROM crm.offer AS o
+	JOIN party AS p USING (customer_no) LEFT JOIN crm.product AS i USING (sku)
+	LEFT JOIN crm.deal AS d USING (deal_no) LEFT JOIN crm.product AS di ON di.sku = d.sku
+	CROSS JOIN LATERAL (SELECT pg_temp.day(o.sent_at)) AS t(day)
+	CROSS JOIN LATERAL (VALUES ('quotes_sent', 'sum', 1, NULL), ('quoted_value', 'sum', pg_temp.euro(o.amount, o.currency, t.day), NULL),
+		('deals_quoted', 'first', NULL, true), ('deals_quoted_won', 'first', NULL, d.state = 'gewonnen')) AS m(measure, how, value, flag)
+WHERE o.state <> 'Entwurf' AND o.sent_at IS NOT NULL;
+
+/* Done is what nobody said otherwise of. */
+INSERT INTO event
+SELECT m.measure, m.how, pg_temp.day(m.at), 1, t.contact_no, t.happened_at, m.flag,
+	t.rep_no, pg_temp.team(t.rep_no, pg_temp.day(m.at)), p.region, i.name, coalesce(d.channel, p.channel), coalesce(d.campaign, p.campaign), p.segment, true
+FROM crm.touchpoint AS t
+	LEFT JOIN party AS p USING (customer_no) LEFT JOIN crm.deal AS d USING (deal_no) LEFT JOIN crm.product AS i USING (sku)
+	CROSS JOIN LATERAL (SELECT t.state IS NULL OR t.state = 'erledigt', NOT t.incoming AND t.kind IN ('Anruf', 'E-Mail', 'LinkedIn')) AS x(done, goes_out)
+	CROSS JOIN LATERAL (VALUES
+		('calls', 'sum', x.done AND x.goes_out AND t.kind = 'Anruf', t.happened_at, NULL),
+		('emails', 'sum', x.done AND x.goes_out AND t.kind = 'E-Mail', t.happened_at, NULL),
+		('linkedin_messages', 'sum', x.done AND x.goes_out AND t.kind = 'LinkedIn', t.happened_at, NULL),
+		('meetings', 'sum', x.done AND t.kind = 'Termin', t.happened_at, NULL),
+		('demos', 'sum', x.done AND t.kind = 'Demo', t.happened_at, NULL),
+		('onboardings', 'sum', x.done AND t.kind = 'Onboarding', t.happened_at, NULL),
+		('trials_started', 'sum', x.done AND t.kind = 'Testphase', t.happened_at, NULL),
+		('no_shows', 'sum', t.state = 'nicht erschienen' AND t.kind IN ('Demo', 'Onboarding'), t.happened_at, NULL),
+		('calls_booked', 'sum', t.kind IN ('Demo', 'Onboarding'), t.booked_at, NULL),
+		('contacts_messaged', 'first', x.done AND x.goes_out AND t.delivered IS NOT FALSE, t.happened_at, true),
+		('contacts_replied', 'first', x.done AND x.goes_out AND t.delivered IS NOT FALSE, t.happened_at, t.answered_at IS NOT NULL))
+		AS m(measure, how, counts, at, flag)
+WHERE m.counts AND m.at < :'as_of';
+
+DELETE FROM event WHERE value IS NULL AND key IS NULL;
+CREATE INDEX ON event (measure);
+ANALYZE event;
+
+/* Its members by dimension; a lead has no product. */
+CREATE TEMP VIEW event_member AS
+SELECT e.*, v.dimension, coalesce(v.member, '(none)') AS member
+FROM event AS e
+	CROSS JOIN LATERAL (VALUES ('total', ''), ('rep', rep), ('team', team), ('region', region), ('channel', channel), ('campaign', campaign),
+		('segment', segment), ('product', product)) AS v(dimension, member)
+WHERE v.dimension <> 'product' OR e.has_product;
+
+CREATE TEMP TABLE want (grain text, period date, dimension text, member text, measure text, value numeric);
+
+INSERT INTO want
+SELECT 'month', date_trunc('month', day::timestamp)::date, dimension, member, measure, sum(value)
+FROM event_member
+WHERE how = 'sum'
+GROUP BY 1, 2, 3, 4, 5;
+INSERT INTO want
+SELECT g, date_trunc(g, period::timestamp)::date, dimension, member, measure, sum(value)
+FROM want, unnest('{quarter,year}'::text[]) AS g
+GROUP BY 1, 2, 3, 4, 5;
+
+INSERT INTO want
+SELECT g, date_trunc(g, day::timestamp)::date, dimension, member, measure, count(DISTINCT key)
+FROM event_member, unnest('{month,quarter,year}'::text[]) AS g
+WHERE how = 'distinct'
+GROUP BY 1, 2, 3, 4, 5;
+
+INSERT INTO want
+SELECT g, date_trunc(g, first_day::timestamp)::date, dimension, member, measure, count(*)
+FROM (SELECT dimension, member, measure, key, pg_temp.day(min(at)) AS first_day
+	FROM event_member
+	WHERE how = 'first' AND key IS NOT NULL
+	GROUP BY dimension, member, measure, key
+	HAVING bool_or(flag)) AS f, unnest('{month,quarter,year}'::text[]) AS g
+GROUP BY 1, 2, 3, 4, 5;
+
+/*
+ * Stocks: at the end of each period, or now.  What ends at a boundary was
+ * still there: it looks left, also for who owned the deal and in which team.
+ */
+CREATE TEMP TABLE period AS
+SELECT g AS grain, s::date AS period, (s + step)::date AS period_end, least(pg_temp.midnight((s + step)::date), :'as_of') AS boundary
+FROM (VALUES ('month', interval '1 month'), ('quarter', '3 months'), ('year', '1 year')) AS v(g, step),
+	LATERAL generate_series(date_trunc(g, (SELECT min(day) FROM event)::timestamp), pg_temp.day(:'as_of')::timestamp, step) AS s
+WHERE pg_temp.midnight(s::date) < :'as_of';
+
+CREATE TEMP TABLE was_open AS
+SELECT b.boundary, d.deal_no, l.stage, l.rep_no AS rep,
+	pg_temp.team(l.rep_no, pg_temp.day(b.boundary - interval '1 microsecond')) AS team,
+	p.region, i.name AS product, coalesce(d.channel, p.channel) AS channel, coalesce(d.campaign, p.campaign) AS campaign, p.segment,
+	pg_temp.euro(coalesce(l.amount, d.amount, 0), d.currency, pg_temp.day(b.boundary)) AS amount,
+	CASE WHEN coalesce(l.percent, d.percent, s.percent) BETWEEN 0 AND 100 THEN coalesce(l.percent, d.percent, s.percent) / 100 END AS chance
+FROM (SELECT DISTINCT boundary FROM period) AS b
+	CROSS JOIN crm.deal AS d
+	CROSS JOIN LATERAL (SELECT * FROM crm.deal_stage_log AS x
+		WHERE x.deal_no = d.deal_no AND x.since < b.boundary AND (x.until >= x.since) IS NOT FALSE ORDER BY x.since DESC LIMIT 1) AS l
+	JOIN crm.deal_stage AS s ON s.stage = l.stage
+	JOIN party AS p USING (customer_no) LEFT JOIN crm.product AS i USING (sku)
+WHERE (l.until >= b.boundary OR l.until IS NULL) AND s.outcome IS NULL;
+
+INSERT INTO want
+SELECT t.grain, t.period, v.dimension, coalesce(v.member, '(none)'), m.measure, sum(m.value)
+FROM period AS t
+	JOIN was_open AS o USING (boundary)
+	CROSS JOIN LATERAL (VALUES ('total', ''), ('rep', rep::text), ('team', team), ('region', region), ('channel', channel), ('campaign', campaign),
+		('segment', segment), ('product', product), ('stage', stage), ('rep+stage', rep || '+' || stage),
+		('team+stage', coalesce(team, '(none)') || '+' || stage), ('region+stage', coalesce(region, '(none)') || '+' || stage)) AS v(dimension, member)
+	CROSS JOIN LATERAL (VALUES ('open_opportunities', 1), ('pipeline_value', o.amount), ('weighted_pipeline', o.amount * o.chance),
+		('unweighted_opportunities', CASE WHEN o.chance IS NULL THEN 1 END)) AS m(measure, value)
+GROUP BY 1, 2, 3, 4, 5;
+
+INSERT INTO want
+SELECT t.grain, t.period, v.dimension, coalesce(v.member, '(none)'), m.measure, sum(m.value)
+FROM period AS t
+	JOIN crm.offer AS o ON o.sent_at < t.boundary AND (o.decided_at >= t.boundary OR o.decided_at IS NULL)
+	JOIN party AS p USING (customer_no) LEFT JOIN crm.product AS i USING (sku)
+	LEFT JOIN crm.deal AS d USING (deal_no) LEFT JOIN crm.product AS di ON di.sku = d.sku
+	CROSS JOIN LATERAL (VALUES ('total', ''), ('rep', o.rep_no::text),
+		('team', pg_temp.team(o.rep_no, pg_temp.day(t.boundary - interval '1 microsecond'))),
+		('region', p.region), ('channel', coalesce(d.channel, p.channel)), ('campaign', coalesce(d.campaign, p.campaign)),
+		('segment', p.segment), ('product', coalesce(i.name, di.name))) AS v(dimension, member)
+	CROSS JOIN LATERAL (VALUES ('open_quotes', 1), ('open_quotes_value', pg_temp.euro(o.amount, o.currency, pg_temp.day(t.boundary)))) AS m(measure, value)
+WHERE o.state <> 'Entwurf' AND (o.decided_at >= o.sent_at) IS NOT FALSE
+GROUP BY 1, 2, 3, 4, 5;
+
+/* The roster: of the running period the days that have begun. */
+CREATE TEMP TABLE roster AS
+SELECT t.grain, t.period, r.rep_no::text AS rep, m.team, day::date
+FROM period AS t
+	CROSS JOIN LATERAL generate_series(t.period, least(t.period_end - 1, pg_temp.day(:'as_of')), interval '1 day') AS day
+	JOIN crm.sales_rep AS r ON r.hired_on <= day AND (r.left_on > day OR r.left_on IS NULL)
+	JOIN crm.team_member AS m ON m.rep_no = r.rep_no AND m.since <= day AND (m.until > day OR m.until IS NULL);
+INSERT INTO want
+SELECT grain, period, dimension, member, 'rep_days', count(*)
+FROM roster CROSS JOIN LATERAL (VALUES ('total', ''), ('rep', rep), ('team', team)) AS v(dimension, member)
+GROUP BY 1, 2, 3, 4;
+
+/* Days from first contact to won: the deal's own first contact, else its lead, else its creation. */
+CREATE TEMP TABLE cycle AS
+SELECT g AS grain, date_trunc(g, pg_temp.day(d.closed_at)::timestamp)::date AS period, v.dimension, coalesce(v.member, '(none)') AS member,
+	(1000000 * extract(epoch FROM d.closed_at - coalesce(d.first_contact_at, l.created_at, d.created_at)))::bigint AS took
+FROM crm.deal AS d
+	LEFT JOIN crm.lead AS l USING (lead_no)
+	JOIN party AS p ON p.customer_no = d.customer_no LEFT JOIN crm.product AS i USING (sku)
+	CROSS JOIN LATERAL (VALUES ('total', ''), ('rep', d.rep_no::text), ('team', pg_temp.team(d.rep_no, pg_temp.day(d.closed_at))), ('region', p.region),
+		('channel', coalesce(d.channel, p.channel)), ('campaign', coalesce(d.campaign, p.campaign)), ('segment', p.segment), ('product', i.name))
+		AS v(dimension, member)
+	CROSS JOIN unnest('{month,quarter,year}'::text[]) AS g
+WHERE d.state = 'gewonnen' AND d.closed_at >= coalesce(d.first_contact_at, l.created_at, d.created_at);
+
+/* A plan for a period that has not begun is no fact yet. */
+DELETE FROM want WHERE (grain, period) NOT IN (SELECT grain, period FROM period);
+DELETE FROM want WHERE coalesce(value, 0) = 0;
+CREATE INDEX ON want (measure, grain, dimension, period, member);
+ANALYZE want;
