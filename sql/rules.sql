@@ -254,6 +254,7 @@ SELECT outcome FROM kpi_snapshot('2025-01-01', NULL, '2025-03-31 18:00+02');
 SELECT 'a shorter month: whole' AS rule_8, value = 4 AND previous = 3 AS holds FROM kpi_report('2025-03-01', selection => 'measures') WHERE kpi = 'revenue';
 SELECT outcome FROM kpi_snapshot('2025-03-01', NULL, '2025-04-01 09:00+02');
 SELECT 'no whole day yet: nothing to compare with' AS rule_8, value = 8 AND previous IS NULL AS holds FROM kpi_report('2025-04-01', selection => 'measures') WHERE kpi = 'revenue';
+SELECT 'nothing is left of what March was compared with' AS rule_8, count(*) = 0 AS holds FROM kpi_fact WHERE grain = 'month_cut' AND superseded_at IS NULL;
 SELECT 'nor growth' AS rule_8, kpi_value('revenue_growth', '2025-04-01') IS NULL AND kpi_value('revenue_growth', '2025-03-01') = round(100.0 / 3, 16) AS holds;
 -- Exactly at midnight of the eleventh ten days have passed and none has begun since.
 SELECT outcome FROM kpi_snapshot('2025-04-01', NULL, '2025-04-11 00:00+02');
