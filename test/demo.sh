@@ -6,8 +6,8 @@
 # lies within a month, one is today), binds it with demo/bind.sql, and compares
 # every measure of every period and member, the KPIs and the readers with
 # queries over the CRM's own tables.  As of today it also runs demo/show.sql.
-# Connects as the environment says.  Prints TAP; ends with 1 when a comparison
-# fails.
+# Connects as the environment says; the days work side by side, each in a
+# database of its own.  Prints TAP; ends with 1 when a comparison fails.
 #
 set -u
 here=$(cd "$(dirname "$0")" && pwd -P)
@@ -15,7 +15,15 @@ demo=$here/../demo
 db=salkpi_demo_$$
 
 tmp=$(mktemp -d)
-trap 'dropdb --if-exists "$db" >/dev/null 2>&1; rm -rf "$tmp"' EXIT
+clean_up() {
+	local n
+
+	for n in 1 2 3; do
+		dropdb --if-exists --force "${db}_$n" >/dev/null 2>&1
+	done
+	rm -rf "$tmp"
+}
+trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 
 sql() { psql -XAtq -v ON_ERROR_STOP=1 -d "$db" "$@"; }
@@ -44,7 +52,6 @@ compare() {
 }
 
 new_database() {
-	dropdb --if-exists "$db" 2>/dev/null
 	createdb -T template0 -E UTF8 "$db" && sql -c 'CREATE SCHEMA kpi' -c 'CREATE EXTENSION salkpi SCHEMA kpi'
 }
 
@@ -52,7 +59,7 @@ new_database() {
 a_day() {
 	local day=$1 instant=${2:-} last='SELECT * FROM kpi.kpi_snapshot();'
 
-	new_database || return
+	check "a database with the extension" new_database
 	check "demo/crm.sql as of $day" sql -v today="$day" -f "$demo/crm.sql"
 	if [ -n "$instant" ]; then
 		check "demo/bind.sql ends with the snapshot" [ "$(tail -n 1 "$demo/bind.sql")" = "$last" ]
@@ -74,11 +81,20 @@ today() {
 	compare "$day" -f "$here/odoo/compare.sql" -f "$here/demo/today.sql"
 }
 
-{
-	a_day 2024-02-29 '2024-02-29 12:00 Europe/Berlin'
-	a_day 2026-06-17 '2026-06-17 12:00 Europe/Berlin'
-	today
-} >"$tmp/out"
+# in_parallel NAME COMMAND...: in the background, with a database and a directory of its own
+in_parallel() {
+	local db=${db}_$1 tmp=$tmp/$1
+
+	shift
+	mkdir "$tmp"
+	"$@" >"$tmp.out" &
+}
+
+in_parallel 1 a_day 2024-02-29 '2024-02-29 12:00 Europe/Berlin'
+in_parallel 2 a_day 2026-06-17 '2026-06-17 12:00 Europe/Berlin'
+in_parallel 3 today
+wait
+cat "$tmp"/?.out >"$tmp/out"
 
 awk '/^(not )?ok - / { n++; sub(/ok - /, "ok " n " - ") } { print } END { print "1.." n + 0 }' "$tmp/out"
 ! grep -q '^not ok' "$tmp/out"

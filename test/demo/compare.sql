@@ -157,7 +157,8 @@ SELECT pg_temp.same(format('kpi_ranking of revenue by %s, %s of %s', d, g, perio
 			LEFT JOIN pg_temp.wanted('revenue') AS b ON b.grain = %1$L AND b.period = %4$L AND b.dimension = %3$L AND b.member = m.member
 			LEFT JOIN plan AS t ON t.grain = %1$L AND t.period = %2$L AND t.dimension = %3$L AND t.member = m.member
 	)
-	SELECT rank() OVER (ORDER BY r.value DESC), r.member, coalesce(s.full_name, CASE r.member WHEN '(none)' THEN '(ohne)' ELSE r.member END), trim_scale(r.value), pg_temp.ratio(100 * r.value, sum(r.value) OVER ()),
+	SELECT rank() OVER (ORDER BY r.value DESC), r.member, coalesce(s.full_name, CASE r.member WHEN '(none)' THEN '(ohne)' ELSE r.member END),
+		trim_scale(r.value), pg_temp.ratio(100 * r.value, sum(r.value) OVER ()),
 		trim_scale(r.target), pg_temp.ratio(100 * r.value, r.target),
 		CASE WHEN r.target IS NULL THEN 'none' WHEN r.value >= r.target THEN 'met' WHEN r.value >= r.near THEN 'near' ELSE 'missed' END,
 		pg_temp.ratio(100 * (r.value - r.prior), abs(r.prior))

@@ -114,7 +114,7 @@ WHERE o.state <> 'Entwurf' AND o.sent_at IS NOT NULL;
 /* Done is what nobody said otherwise of. */
 INSERT INTO event
 SELECT m.measure, m.how, pg_temp.day(m.at), 1, t.contact_no, t.happened_at, m.flag,
-	t.rep_no, pg_temp.team(t.rep_no, pg_temp.day(m.at)), p.region, i.name, coalesce(d.channel, p.channel), coalesce(d.campaign, p.campaign), p.segment, true
+	t.rep_no, w.team, p.region, i.name, coalesce(d.channel, p.channel), coalesce(d.campaign, p.campaign), p.segment, true
 FROM crm.touchpoint AS t
 	LEFT JOIN party AS p USING (customer_no) LEFT JOIN crm.deal AS d USING (deal_no) LEFT JOIN crm.product AS i USING (sku)
 	CROSS JOIN LATERAL (SELECT t.state IS NULL OR t.state = 'erledigt', NOT t.incoming AND t.kind IN ('Anruf', 'E-Mail', 'LinkedIn')) AS x(done, goes_out)
@@ -131,6 +131,7 @@ FROM crm.touchpoint AS t
 		('contacts_messaged', 'first', x.done AND x.goes_out AND t.delivered IS NOT FALSE, t.happened_at, true),
 		('contacts_replied', 'first', x.done AND x.goes_out AND t.delivered IS NOT FALSE, t.happened_at, t.answered_at IS NOT NULL))
 		AS m(measure, how, counts, at, flag)
+	LEFT JOIN team_on AS w ON w.rep_no = t.rep_no AND w.day = pg_temp.day(m.at)
 WHERE m.counts AND m.at < :'as_of';
 
 DELETE FROM event WHERE value IS NULL AND key IS NULL;
