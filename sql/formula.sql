@@ -750,10 +750,11 @@ SELECT formula, value, got, n, d, numerator, denominator, is_ratio, reason, got_
 FROM evaluated
 WHERE got IS DISTINCT FROM value
    OR got_reason IS DISTINCT FROM reason
-   OR numerator * d IS DISTINCT FROM n * coalesce(denominator, 1)
-   OR (denominator IS NOT NULL) IS DISTINCT FROM (is_ratio IS TRUE)
-   OR denominator <= 0
-   OR (is_ratio AND scale(got) <> 16);
+   OR (value IS NULL AND denominator <> 0)
+   OR (value IS NOT NULL AND (numerator * d IS DISTINCT FROM n * coalesce(denominator, 1)
+							  OR (denominator IS NOT NULL) IS DISTINCT FROM is_ratio
+							  OR denominator <= 0
+							  OR (is_ratio AND scale(got) <> 16)));
 
 -- wrong reach
 SELECT formula, reach, kpi_formula_reach(formula, 2) FROM vector WHERE kpi_formula_reach(formula, 2) <> reach;

@@ -76,6 +76,7 @@ typedef struct Evaluation
 	Elements	target_names;
 	Elements	target_values;
 	const char *reason;			/* why the last value was NULL */
+	const FormulaNode *zero;	/* what divided by zero, if its result is kept */
 } Evaluation;
 
 /* What a call of kpi_evaluate leaves for the next, in fn_extra. */
@@ -267,6 +268,20 @@ unknown(Evaluation *evaluation, const char *reason)
 	return false;
 }
 
+/*
+ * Nothing can be divided by zero, but what there was to divide is told beside
+ * the NULL when it is the whole formula that divides.
+ */
+static bool
+divided_by_zero(Evaluation *evaluation, const FormulaNode *node,
+				Numeric numerator, Rational *result)
+{
+	result->numerator = numerator;
+	result->denominator = int64_to_numeric(0);
+	evaluation->zero = node;
+	return unknown(evaluation, ZERO_DENOMINATOR);
+}
+
 static bool
 is_computed(const Evaluation *evaluation, int offset)
 {
@@ -387,7 +402,7 @@ evaluate_distribution(Evaluation *evaluation, const FormulaNode *node, int offse
 	durations = salkpi_durations_get(value);
 	count = salkpi_durations_count(durations);
 	if (count == 0)
-		return unknown(evaluation, ZERO_DENOMINATOR);
+		return divided_by_zero(evaluation, node, int64_to_numeric(0), result);
 	if (node->kind == FORMULA_QUANTILE)
 	{
 		result->numerator = interpolate(durations, node->number);
@@ -411,9 +426,17 @@ evaluate_binary(Evaluation *evaluation, const FormulaNode *node, int offset,
 	Rational	left;
 	Rational	right;
 
-	if (!evaluate(evaluation, linitial(node->args), offset, &left) ||
-		!evaluate(evaluation, lsecond(node->args), offset, &right))
+	if (!evaluate(evaluation, linitial(node->args), offset, &left))
 		return false;
+	if (!evaluate(evaluation, lsecond(node->args), offset, &right))
+	{
+		const FormulaNode *divisor = lsecond(node->args);
+
+		if (node->kind == FORMULA_DIVIDE && divisor->kind == FORMULA_NULLIF &&
+			evaluation->zero == divisor)
+			return divided_by_zero(evaluation, node, left.numerator, result);
+		return false;
+	}
 	switch (node->kind)
 	{
 		case FORMULA_ADD:
@@ -427,12 +450,14 @@ evaluate_binary(Evaluation *evaluation, const FormulaNode *node, int offset,
 			return true;
 		case FORMULA_DIVIDE:
 			if (sign(right.numerator) == 0)
-				return unknown(evaluation, ZERO_DENOMINATOR);
+				return divided_by_zero(evaluation, node,
+									   product(left.numerator, right.denominator),
+									   result);
 			*result = rational_quotient(left, right);
 			return true;
 		default:				/* FORMULA_NULLIF */
 			if (rational_compare(left, right) == 0)
-				return unknown(evaluation, ZERO_DENOMINATOR);
+				return divided_by_zero(evaluation, node, left.numerator, result);
 			*result = left;
 			return true;
 	}
@@ -768,28 +793,31 @@ read_kpis(const Elements *names, const Elements *formulas)
 	return kpis;
 }
 
+/* The fraction is NULL when there is none; the value too when there is a reason. */
 static Datum
-make_result(TupleDesc tupdesc, const Rational *result, const char *reason)
+make_result(TupleDesc tupdesc, const Rational *fraction, const char *reason)
 {
 	Datum		values[4] = {0};
 	bool		nulls[4] = {true, true, true, true};
 
+	if (fraction != NULL)
+	{
+		values[0] = values[1] = NumericGetDatum(fraction->numerator);
+		nulls[0] = nulls[1] = false;
+	}
+	if (fraction != NULL && fraction->denominator != NULL)
+	{
+		values[2] = NumericGetDatum(fraction->denominator);
+		nulls[2] = false;
+		if (reason == NULL)
+			values[0] = NumericGetDatum(rounded_quotient(fraction->numerator,
+														 fraction->denominator));
+	}
 	if (reason != NULL)
 	{
+		nulls[0] = true;
 		values[3] = CStringGetTextDatum(reason);
 		nulls[3] = false;
-	}
-	else
-	{
-		values[0] = values[1] = NumericGetDatum(result->numerator);
-		nulls[0] = nulls[1] = false;
-		nulls[2] = result->denominator == NULL;
-		if (!nulls[2])
-		{
-			values[0] = NumericGetDatum(rounded_quotient(result->numerator,
-														 result->denominator));
-			values[2] = NumericGetDatum(result->denominator);
-		}
 	}
 	return HeapTupleGetDatum(heap_form_tuple(tupdesc, values, nulls));
 }
@@ -844,6 +872,7 @@ salkpi_kpi_evaluate(PG_FUNCTION_ARGS)
 	FormulaCache *cache;
 	Rational	result;
 	bool		is_known;
+	bool		has_fraction;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
 		ereport(ERROR,
@@ -861,6 +890,8 @@ salkpi_kpi_evaluate(PG_FUNCTION_ARGS)
 	cache = get_cache(fcinfo, PG_GETARG_TEXT_PP(0), &evaluation.tupdesc);
 	is_known = evaluate(&evaluation, cache->tree, 0, &result);
 	ReleaseTupleDesc(evaluation.tupdesc);
-	PG_RETURN_DATUM(make_result(cache->result, &result,
+	has_fraction = is_known || (evaluation.zero == cache->tree &&
+								cache->tree->kind != FORMULA_NULLIF);
+	PG_RETURN_DATUM(make_result(cache->result, has_fraction ? &result : NULL,
 								is_known ? NULL : evaluation.reason));
 }

@@ -24,16 +24,18 @@ CREATE FUNCTION @extschema@.kpi_usable_columns()
 	RETURNS TABLE (source text, column_name text, kind text, type text)
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT s.source, b.column_name, coalesce(c.kind, 'text'), b.type
-	  FROM @extschema@.kpi_source s
-	  CROSS JOIN LATERAL @extschema@.kpi_bound_columns(s.source, @extschema@.kpi_source_relation(s.source)) b
+	SELECT s.source, b.column_name, coalesce(c.kind, 'text'),
+		   pg_catalog.format_type(@extschema@.kpi_base_type(a.atttypid::regtype), NULL)
+	  FROM (SELECT s.source, @extschema@.kpi_source_relation(s.source) AS relation FROM @extschema@.kpi_source s) s
+	  CROSS JOIN LATERAL @extschema@.kpi_bound_columns(s.source, s.relation) b
+	  JOIN pg_catalog.pg_attribute a ON a.attrelid = s.relation AND a.attname = b.column_name
 	  LEFT JOIN @extschema@.kpi_source_column c ON c.source = s.source AND c.column_name = b.column_name
 	 WHERE b.status = 'ok'
 		OR b.status = 'can serve as a dimension'
 		   AND b.column_name IN (SELECT unnest(d.parts) FROM @extschema@.kpi_dimension d);
 END;
 COMMENT ON FUNCTION @extschema@.kpi_usable_columns() IS
-'the columns of the bound relations that are read: those of the contract and the text columns that are dimensions';
+'the columns of the bound relations that are read: those of the contract and the text columns that are dimensions; type: the one under a domain';
 
 CREATE FUNCTION @extschema@.kpi_source_select(source text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -217,7 +219,11 @@ BEGIN
 			@extschema@.kpi_before(first_win, 'opportunity.closed_at', 'created_at', 'lead.created_at', columns))),
 		('{deal_amount}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 1, NULL::timestamptz)::numeric'),
 		('{closed_at}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 4, NULL::timestamptz)::timestamptz'),
-		('{deal_won}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 5, NULL::timestamptz) = ''won'''),
+		('{deal_won}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 5, NULL::timestamptz) = ''won'''
+					   ' AND (@extschema@.kpi_lookup((SELECT $11), opportunity_id, 4, NULL::timestamptz)::timestamptz >= {now}) IS NOT TRUE'),
+		('{closed_unknown_when}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 5, NULL::timestamptz) <> ''open'''
+					   ' AND @extschema@.kpi_lookup((SELECT $11), opportunity_id, 4, NULL::timestamptz) IS NULL'),
+		('{now}', '$4'),
 		('{known_deal}', CASE WHEN 'opportunity.id' = ANY (columns)
 			THEN '@extschema@.kpi_knows((SELECT $11), opportunity_id)' ELSE 'true' END),
 		('{is_open_stage}', 'coalesce(@extschema@.kpi_lookup((SELECT $8), stage, 2, NULL::timestamptz), ''open'') = ''open'''),

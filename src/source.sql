@@ -69,6 +69,19 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_type_suits(regtype, text) IS
 'whether a column of this type can serve as a source column of this kind';
 
+CREATE FUNCTION @extschema@.kpi_base_type(type regtype) RETURNS regtype
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	WITH RECURSIVE domain AS (
+		SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t WHERE t.oid = type
+		UNION ALL
+		SELECT t.oid, t.typbasetype FROM domain d JOIN pg_catalog.pg_type t ON t.oid = d.typbasetype
+	)
+	SELECT oid::regtype FROM domain WHERE typbasetype = 0;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_base_type(regtype) IS
+'the type under a domain, or under domains over domains; any other type is its own';
+
 CREATE FUNCTION @extschema@.kpi_bound_columns(source text, relation regclass)
 	RETURNS TABLE (column_name text, required boolean, type text, status text)
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -93,8 +106,7 @@ BEGIN ATOMIC
 	  LEFT JOIN LATERAL (
 			SELECT base, @extschema@.kpi_type_suits(base, c.kind) AS suits,
 				   @extschema@.kpi_type_suits(base, 'text') AS is_text
-			  FROM (SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END::regtype AS base
-					  FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid) t) b ON true
+			  FROM (SELECT @extschema@.kpi_base_type(a.atttypid::regtype) AS base) t) b ON true
 	 ORDER BY c."position", a.attnum;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_bound_columns(text, regclass) IS
@@ -113,6 +125,7 @@ DECLARE
 BEGIN
 	SELECT string_agg(format('%I %s%s', c.column_name, c.status, '; found ' || c.type), E'.\n') AS faults,
 		   min(c.column_name) AS first_column, count(*) AS n,
+		   bool_or(c.status LIKE 'missing%') AS is_missing,
 		   bool_or(c.status LIKE 'wrong%timestamp with%' AND c.type LIKE 'timestamp%') AS zoneless
 	  INTO fault
 	  FROM @extschema@.kpi_bound_columns(source, relation) c
@@ -121,7 +134,7 @@ BEGIN
 	IF fault.n > 0 THEN
 		RAISE EXCEPTION '% cannot serve as source "%": % of its columns cannot be used, the first is "%"',
 				relation, source, fault.n, fault.first_column
-			USING ERRCODE = 'datatype_mismatch',
+			USING ERRCODE = CASE WHEN fault.is_missing THEN 'undefined_column' ELSE 'datatype_mismatch' END,
 				  DETAIL = fault.faults || '.',
 				  HINT = CASE WHEN fault.zoneless
 					THEN 'Bind a view that turns a timestamp into an instant, for example: created_at AT TIME ZONE ''UTC'' AS created_at.'
@@ -192,7 +205,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_unbind(text) IS
-'forgets what the source was bound to; its facts stay. False when nothing was bound';
+'forgets what the source was bound to. Its facts stay until a snapshot computes their periods anew, and as earlier versions after that. False when nothing was bound';
 
 CREATE FUNCTION @extschema@.kpi_skeleton(source text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
