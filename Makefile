@@ -7,9 +7,9 @@ OBJS = $(addprefix src/, salkpi.o numbers.o segment.o flat.o states.o \
 	durations.o dictionary.o smallest.o formula_tree.o formula.o evaluate.o filled.o)
 
 # The install script is these pieces in this order: each uses only those before it.
-SQL = $(addprefix src/, salkpi.sql durations.sql dictionary.sql smallest.sql cube.sql \
+SQL = $(addprefix src/, salkpi.sql durations.sql dictionary.sql smallest.sql cube.sql ledger.sql \
 	setting.sql calendar.sql source.sql dimension.sql measure.sql fact.sql formula.sql \
-	definition.sql target.sql snapshot.sql reading.sql pipeline.sql crm.sql odoo.sql)
+	definition.sql target.sql snapshot.sql reading.sql pipeline.sql recurring.sql crm.sql odoo.sql)
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(DATA_built)

@@ -21,6 +21,7 @@ INSERT INTO @extschema@.kpi_dimension_shipped VALUES
 	('channel', '{channel}', 'Channel', 'Kanal'),
 	('campaign', '{campaign}', 'Campaign', 'Kampagne'),
 	('segment', '{segment}', 'Segment', 'Segment'),
+	('plan', '{plan}', 'Plan', 'Tarif'),
 	('stage', '{stage}', 'Stage', 'Phase'),
 	('kind', '{kind}', 'Kind of activity', 'Art der Aktivität'),
 	('rep+kind', '{rep,kind}', 'Rep and kind of activity', 'Vertriebler und Art der Aktivität'),

@@ -3,15 +3,16 @@
  *
  * A part is one way in which rows of a source become numbers: a flow counts a
  * row in the period of its instant, if that has passed; a plan does so for an
- * instant to come; a stock counts it at each boundary between two instants; the
- * roster counts days.  Expressions are SQL over the columns of the source's contract;
+ * instant to come; a stock counts it at each boundary between two instants; a
+ * spread divides it among the days of its interval; a ledger nets the amounts
+ * of each customer and tells how they moved between two boundaries.  Expressions are SQL over the columns of the source's contract;
  * {amount} stands for the amount in the reporting currency, {won}, {lead} ...
  * for a look-up in a dictionary (kpi_source_query fills them in).
  */
 CREATE TABLE @extschema@.kpi_part (
 	source		text NOT NULL,
 	part		text NOT NULL,
-	kind		text NOT NULL CHECK (kind IN ('flow', 'plan', 'stock', 'roster')),
+	kind		text NOT NULL CHECK (kind IN ('flow', 'plan', 'stock', 'spread', 'ledger')),
 	starts		text NOT NULL,
 	ends		text,
 	condition	text NOT NULL DEFAULT 'true',
@@ -21,7 +22,7 @@ COMMENT ON TABLE @extschema@.kpi_part IS
 'how rows of a source become numbers: starts is the instant of a flow or the start of a stock''s interval, ends the first instant that no longer belongs to it';
 
 INSERT INTO @extschema@.kpi_part VALUES
-	('rep', 'roster', 'roster', 'active_from', 'active_to', DEFAULT),
+	('rep', 'roster', 'spread', 'greatest(active_from, valid_from)', 'least(active_to, valid_to)', DEFAULT),
 	('sale', 'sold', 'flow', 'sold_at', NULL, DEFAULT),
 	('opportunity', 'created', 'flow', 'created_at', NULL, DEFAULT),
 	('opportunity', 'closed', 'flow', 'closed_at', NULL, $$status IN ('won', 'lost')$$),
@@ -34,13 +35,16 @@ INSERT INTO @extschema@.kpi_part VALUES
 	('quote', 'sent', 'flow', 'sent_at', NULL, $$status IS DISTINCT FROM 'draft'$$),
 	('quote', 'open', 'stock', 'sent_at', 'decided_at', $$sent_at IS NOT NULL AND status IS DISTINCT FROM 'draft'$$),
 	('activity', 'held', 'flow', 'happened_at', NULL, DEFAULT),
-	('activity', 'booked', 'flow', 'booked_at', NULL, DEFAULT);
+	('activity', 'booked', 'flow', 'booked_at', NULL, DEFAULT),
+	('cost', 'spent', 'spread', 'period_from', $$coalesce(period_to, period_from + interval '1 day')$$, DEFAULT),
+	('subscription', 'recurring', 'ledger', 'valid_from', 'valid_to', $$coalesce(status, 'active') IN ('active', 'past_due', 'cancelled')$$),
+	('sale', 'customers', 'ledger', 'sold_at', $$sold_at + {active_days}$$, 'amount > 0');
 
 CREATE TABLE @extschema@.kpi_measure (
 	measure		text NOT NULL,
 	source		text NOT NULL,
 	part		text NOT NULL,
-	slot		text NOT NULL CHECK (slot IN ('count', 'sum', 'distinct', 'first', 'first_flagged', 'duration')),
+	slot		text NOT NULL CHECK (slot IN ('count', 'sum', 'distinct', 'first', 'first_flagged', 'duration', 'ledger')),
 	expression	text NOT NULL,
 	needs		text[] NOT NULL DEFAULT '{}',
 	unit		text NOT NULL CHECK (unit IN ('count', 'money', 'days')),
@@ -153,8 +157,59 @@ INSERT INTO @extschema@.kpi_measure (source, part, measure, slot, expression, ne
 	('activity', 'held', 'contacts_replied', 'first_flagged', 'replied_at < {now}', '{contact_id,replied_at}', 'count', 'Contacts who replied', 'Kontakte mit Antwort',
 	 'of these, the contacts who replied since', 'davon die Kontakte, die seither geantwortet haben'),
 
-	('rep', 'roster', 'rep_days', 'sum', '{rep_days}', '{}', 'count', 'Rep-days', 'Vertrieblertage',
-	 'days of the period on which reps were on the roster, added up over the reps', 'Tage des Zeitraums, an denen Vertriebler aktiv waren, über alle summiert');
+	('rep', 'roster', 'rep_days', 'sum', '{days}', '{}', 'count', 'Rep-days', 'Vertrieblertage',
+	 'days of the period on which reps were on the roster, added up over the reps', 'Tage des Zeitraums, an denen Vertriebler aktiv waren, über alle summiert'),
+
+	('subscription', 'recurring', 'mrr_opening', 'ledger', 'opening', '{}', 'money', 'MRR at the start', 'MRR zu Beginn',
+	 'monthly recurring revenue at the start of the period', 'monatlich wiederkehrender Umsatz zu Beginn des Zeitraums'),
+	('subscription', 'recurring', 'mrr_new', 'ledger', 'new', '{}', 'money', 'New MRR', 'Neues MRR',
+	 'MRR of customers who had none before', 'MRR von Kunden, die vorher keines hatten'),
+	('subscription', 'recurring', 'mrr_reactivated', 'ledger', 'reactivation', '{}', 'money', 'Reactivated MRR', 'Reaktiviertes MRR',
+	 'MRR of customers who had some before, but none at the start', 'MRR von Kunden, die früher welches hatten, aber keines zu Beginn'),
+	('subscription', 'recurring', 'mrr_expansion', 'ledger', 'expansion', '{}', 'money', 'Expansion MRR', 'Erweiterung MRR',
+	 'growth of the MRR of customers who had some at the start', 'Zuwachs bei Kunden mit MRR zu Beginn'),
+	('subscription', 'recurring', 'mrr_contraction', 'ledger', 'contraction', '{}', 'money', 'Contraction MRR', 'Verkleinerung MRR',
+	 'decrease of the MRR of customers who still have some', 'Rückgang bei Kunden, die noch MRR haben'),
+	('subscription', 'recurring', 'mrr_churned', 'ledger', 'churn', '{}', 'money', 'Churned MRR', 'Verlorenes MRR',
+	 'MRR of customers who have none any more', 'MRR von Kunden, die keines mehr haben'),
+	('subscription', 'recurring', 'mrr', 'ledger', 'closing', '{}', 'money', 'MRR', 'MRR',
+	 'monthly recurring revenue at the end of the period; trials, one-off and metered amounts are not recurring', 'monatlich wiederkehrender Umsatz am Ende des Zeitraums, ohne Testphasen und Einmaliges'),
+	('subscription', 'recurring', 'mrr_retained', 'ledger', 'retained', '{}', 'money', 'Retained MRR', 'Gehaltenes MRR',
+	 'of the MRR at the start what is still there, without growth', 'vom MRR zu Beginn das noch Vorhandene, ohne Zuwachs'),
+	('subscription', 'recurring', 'customers_opening', 'ledger', 'customers_opening', '{}', 'count', 'Customers at the start', 'Kunden zu Beginn',
+	 'customers at the start of the period', 'Kunden zu Beginn des Zeitraums'),
+	('subscription', 'recurring', 'customers_won', 'ledger', 'customers_new', '{}', 'count', 'Customers gained', 'Gewonnene Kunden',
+	 'customers at the end who never were one before the period', 'Kunden am Ende, die es vor dem Zeitraum nie waren'),
+	('subscription', 'recurring', 'customers_reactivated', 'ledger', 'customers_reactivated', '{}', 'count', 'Customers reactivated', 'Reaktivierte Kunden',
+	 'customers at the end who were one before, but not at the start', 'Kunden am Ende, die es früher waren, aber nicht zu Beginn'),
+	('subscription', 'recurring', 'customers_churned', 'ledger', 'customers_churned', '{}', 'count', 'Customers lost', 'Verlorene Kunden',
+	 'customers at the start who are none at the end', 'Kunden zu Beginn, die es am Ende nicht mehr sind'),
+	('subscription', 'recurring', 'customers', 'ledger', 'customers_closing', '{}', 'count', 'Customers', 'Kunden',
+	 'accounts with MRR at the end of the period; without subscriptions, accounts that bought within the last days (setting customer_active_days)', 'Kunden mit MRR am Ende des Zeitraums; ohne Abonnements solche, die in den letzten Tagen kauften (Einstellung customer_active_days)'),
+	('subscription', 'recurring', 'customers_kept', 'ledger', 'customers_kept', '{}', 'count', 'Customers kept', 'Gehaltene Kunden',
+	 'customers at the start who still are at the end', 'Kunden zu Beginn, die es am Ende noch sind'),
+	('subscription', 'recurring', 'new_customers', 'ledger', 'customers_first', '{}', 'count', 'New customers', 'Neue Kunden',
+	 'customers whose first purchase or first paid subscription ever falls in the period, also if gone again by its end', 'Kunden, deren erster Kauf oder erstes bezahltes Abonnement in den Zeitraum fällt, auch wenn sie am Ende schon weg sind'),
+	('sale', 'customers', 'customers_opening', 'ledger', 'customers_opening', '{account_id|opportunity.account_id}', 'count', 'Customers at the start', 'Kunden zu Beginn',
+	 'customers at the start of the period', 'Kunden zu Beginn des Zeitraums'),
+	('sale', 'customers', 'customers_won', 'ledger', 'customers_new', '{account_id|opportunity.account_id}', 'count', 'Customers gained', 'Gewonnene Kunden',
+	 'customers at the end who never were one before the period', 'Kunden am Ende, die es vor dem Zeitraum nie waren'),
+	('sale', 'customers', 'customers_reactivated', 'ledger', 'customers_reactivated', '{account_id|opportunity.account_id}', 'count', 'Customers reactivated', 'Reaktivierte Kunden',
+	 'customers at the end who were one before, but not at the start', 'Kunden am Ende, die es früher waren, aber nicht zu Beginn'),
+	('sale', 'customers', 'customers_churned', 'ledger', 'customers_churned', '{account_id|opportunity.account_id}', 'count', 'Customers lost', 'Verlorene Kunden',
+	 'customers at the start who are none at the end', 'Kunden zu Beginn, die es am Ende nicht mehr sind'),
+	('sale', 'customers', 'customers', 'ledger', 'customers_closing', '{account_id|opportunity.account_id}', 'count', 'Customers', 'Kunden',
+	 'accounts with MRR at the end of the period; without subscriptions, accounts that bought within the last days (setting customer_active_days)', 'Kunden mit MRR am Ende des Zeitraums; ohne Abonnements solche, die in den letzten Tagen kauften (Einstellung customer_active_days)'),
+	('sale', 'customers', 'customers_kept', 'ledger', 'customers_kept', '{account_id|opportunity.account_id}', 'count', 'Customers kept', 'Gehaltene Kunden',
+	 'customers at the start who still are at the end', 'Kunden zu Beginn, die es am Ende noch sind'),
+	('sale', 'customers', 'new_customers', 'ledger', 'customers_first', '{account_id|opportunity.account_id}', 'count', 'New customers', 'Neue Kunden',
+	 'customers whose first purchase or first paid subscription ever falls in the period, also if gone again by its end', 'Kunden, deren erster Kauf oder erstes bezahltes Abonnement in den Zeitraum fällt, auch wenn sie am Ende schon weg sind'),
+	('cost', 'spent', 'sales_and_marketing_cost', 'sum', $$CASE WHEN function IN ('sales', 'marketing') THEN {share} END$$, '{function}', 'money', 'Sales and marketing cost', 'Kosten für Vertrieb und Marketing',
+	 'cost of the functions sales and marketing, fully loaded, spread by days', 'Kosten der Funktionen Vertrieb und Marketing, voll gerechnet, nach Tagen verteilt'),
+	('cost', 'spent', 'campaign_cost', 'sum', $$CASE WHEN function = 'marketing' AND (campaign <> '' OR channel <> '') THEN {share} END$$, '{function,campaign|channel}', 'money', 'Campaign cost', 'Kampagnenkosten',
+	 'cost of marketing that names a campaign or a channel', 'Marketingkosten, die eine Kampagne oder einen Kanal nennen'),
+	('cost', 'spent', 'total_cost', 'sum', $${share}$$, '{}', 'money', 'Cost', 'Kosten',
+	 'all cost of the source cost, spread by days', 'alle Kosten der Quelle cost, nach Tagen verteilt');
 
 /*
  * What makes a row bad.  A bad row is counted in kpi_problem and left out of
@@ -180,10 +235,10 @@ INSERT INTO @extschema@.kpi_fault VALUES
 	('rep', 'ends before it starts', 'active_to < active_from OR valid_to < valid_from', '{roster}'),
 	('stage', 'probability outside 0..1', 'probability NOT BETWEEN 0 AND 1', '{}'),
 	('stage', 'both won and lost', 'is_won AND is_lost', '{}'),
-	('sale', 'no sale_id', 'sale_id IS NULL', '{sold}'),
-	('sale', 'no date', 'sold_at IS NULL', '{sold}'),
-	('sale', 'no amount', 'amount IS NULL', '{sold}'),
-	('sale', 'amount is not a finite number', '{infinite amount}', '{sold}'),
+	('sale', 'no sale_id', 'sale_id IS NULL', '{sold,customers}'),
+	('sale', 'no date', 'sold_at IS NULL', '{sold,customers}'),
+	('sale', 'no amount', 'amount IS NULL', '{sold,customers}'),
+	('sale', 'amount is not a finite number', '{infinite amount}', '{sold,customers}'),
 	('sale', 'direct_cost is not a finite number', '{infinite direct_cost}', '{}'),
 	('opportunity', 'no id', 'id IS NULL', '{created,closed,closing,open}'),
 	('opportunity', 'unknown status', $$status IN ('open', 'won', 'lost') IS NOT TRUE$$, '{created,closed,closing,open}'),
@@ -210,6 +265,20 @@ INSERT INTO @extschema@.kpi_fault VALUES
 	('quote', 'amount is not a finite number', '{infinite amount}', '{sent,open}'),
 	('quote', 'decided before it was sent', '{before decided_at sent_at}', '{open}'),
 	('quote', 'decided without decided_at', $$status IN ('accepted', 'rejected', 'expired') AND decided_at IS NULL$$, '{open}'),
+	('subscription', 'no account_id', 'account_id IS NULL', '{recurring}'),
+	('subscription', 'no valid_from', 'valid_from IS NULL', '{recurring}'),
+	('subscription', 'ends before it starts', 'valid_to < valid_from', '{recurring}'),
+	('subscription', 'amount is not a finite number', '{infinite amount}', '{recurring}'),
+	('subscription', 'negative amount', 'amount < 0', '{recurring}'),
+	('subscription', 'no amount', 'amount IS NULL', '{recurring}'),
+	('subscription', 'unknown status', $$status NOT IN ('active', 'past_due', 'trial', 'paused', 'incomplete', 'cancelled')$$, '{recurring}'),
+	('subscription', 'unknown billing_unit', $$billing_unit NOT IN ('day', 'week', 'month', 'quarter', 'year')$$, '{recurring}'),
+	('subscription', 'billing_count is not positive', 'billing_count <= 0', '{recurring}'),
+	('cost', 'no period_from', 'period_from IS NULL', '{spent}'),
+	('cost', 'no amount', 'amount IS NULL', '{spent}'),
+	('cost', 'amount is not a finite number', '{infinite amount}', '{spent}'),
+	('cost', 'ends before it starts', 'period_to <= period_from', '{spent}'),
+	('cost', 'unknown function', $$function NOT IN ('sales', 'marketing', 'other')$$, '{spent}'),
 	('activity', 'no date', 'happened_at IS NULL', '{held}'),
 	('activity', 'unknown kind', $$kind IN ('call', 'email', 'demo', 'onboarding', 'meeting', 'linkedin', 'trial', 'other') IS NOT TRUE$$, '{held,booked}'),
 	('activity', 'unknown status', $$status NOT IN ('planned', 'done', 'no_show', 'cancelled')$$, '{held,booked}'),

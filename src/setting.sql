@@ -19,6 +19,7 @@ INSERT INTO @extschema@.kpi_setting_default VALUES
 	('week_start', 'monday', 'monday|sunday', true, 'first day of a week'),
 	('grains', 'month,quarter,year', '(day|week|month|quarter|year)(,(day|week|month|quarter|year))*', false, 'grains that a snapshot computes, separated by commas'),
 	('language', 'en', 'en|de', false, 'language of labels and descriptions'),
+	('customer_active_days', '365', '[1-9][0-9]{0,3}', true, 'without subscriptions, how many days after a purchase an account still is a customer'),
 	('history_years', '10', '[1-9][0-9]?', false, 'how many years back a snapshot looks for first data when no from_day is given');
 
 CREATE TABLE @extschema@.kpi_setting_value (

@@ -10,15 +10,16 @@
  * and, as dictionaries (NULL where the source is not bound),
  *	 $5 currency: rate		 $6 account		$7 rep		$8 stage	   $9 lead: created_at
  *	 $10 opportunity: members	 $11 opportunity: state	 $12 lead: first won deal
+ *	 $15 customer and currency: rate at which an uninterrupted run began
  * A dictionary stands in the query as (SELECT $n), which is evaluated once.
  */
 CREATE TYPE @extschema@.kpi_bad_rows AS (reason text, bad_rows bigint, keys text[]);
 COMMENT ON TYPE @extschema@.kpi_bad_rows IS 'bad rows of one source for one reason: how many and the smallest of their keys';
 
-CREATE TYPE @extschema@.kpi_reading AS (source text, part text, cube @extschema@.kpi_cube,
+CREATE TYPE @extschema@.kpi_reading AS (source text, part text, cube @extschema@.kpi_cube, ledger @extschema@.kpi_ledger, first_at timestamptz,
 										rates @extschema@.kpi_dictionary, bad_rows @extschema@.kpi_bad_rows[]);
 COMMENT ON TYPE @extschema@.kpi_reading IS
-'what reading a source gave: for each part its cube; for the source as a whole (part NULL) the bad rows and, from exchange_rate, the rates';
+'what reading a source gave: for each part its cube or ledger (and when that begins); for the source as a whole (part NULL) the bad rows and, from exchange_rate, the rates';
 
 CREATE FUNCTION @extschema@.kpi_usable_columns()
 	RETURNS TABLE (source text, column_name text, kind text, type text)
@@ -187,6 +188,16 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_before(text, text, text, text, text[]) IS
 'SQL text for whether one instant lies before another: by days of the reporting zone when either column (as source.column) is a date';
 
+CREATE FUNCTION @extschema@.kpi_monthly(amount numeric, billing_unit text, billing_count bigint) RETURNS numeric
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN coalesce(billing_unit, 'month') = 'month' AND coalesce(billing_count, 1) = 1 THEN amount
+		ELSE @extschema@.kpi_quotient(amount * CASE billing_unit WHEN 'week' THEN 52 WHEN 'day' THEN 365 ELSE 1 END,
+			CASE coalesce(billing_unit, 'month') WHEN 'month' THEN 1 WHEN 'quarter' THEN 3 ELSE 12 END * coalesce(billing_count, 1), 12) END;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_monthly(numeric, text, bigint) IS
+'a recurring amount per month, of one charged every billing_count (NULL: 1) billing_units (day, week, month, quarter, year; NULL: month): year/12, quarter/3, week*52/12, day*365/12; rounded once to 12 decimals, half away from zero';
+
 /* Fills the placeholders of a part's, measure's or fault's expression. */
 CREATE FUNCTION @extschema@.kpi_fill_in(template text, source text, at text, columns text[]) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -197,6 +208,7 @@ DECLARE
 	stage_probability text := '@extschema@.kpi_lookup((SELECT $8), stage, 1, NULL::timestamptz)::numeric';
 	lead_created text := '@extschema@.kpi_lookup((SELECT $9), lead_id, 1, NULL::timestamptz)::timestamptz';
 	first_win text := '@extschema@.kpi_lookup_first((SELECT $12), id)';
+	run_rate text := '@extschema@.kpi_lookup((SELECT $15), account_id || '' '' || currency, 1, valid_from)::numeric';
 	placeholder record;
 BEGIN
 	IF position('{' IN template) = 0 THEN
@@ -234,9 +246,11 @@ BEGIN
 			ELSE 'CASE WHEN probability IS NULL THEN ' || stage_probability || ' WHEN probability BETWEEN 0 AND 1 THEN probability END' END),
 		('{done}', 'coalesce(status, ''done'') = ''done'''),
 		('{outbound}', 'coalesce(direction, ''out'') = ''out'''),
-		('{rep_days}', format('greatest(0, least(hi, (least(active_to, valid_to) AT TIME ZONE %1$L)::date)'
-							  ' - greatest(lo, (greatest(active_from, valid_from) AT TIME ZONE %1$L)::date))::numeric',
-							  @extschema@.kpi_setting('time_zone')))
+		('{days}', 'piece_to - piece_from'),
+		('{share}', '@extschema@.kpi_day_share({amount}, whole_from, whole_to, piece_from, piece_to)'),
+		('{monthly}', '@extschema@.kpi_monthly(amount, billing_unit, billing_count)' || CASE WHEN 'subscription.currency' = ANY (columns)
+			THEN format(' * CASE WHEN currency IS NULL OR currency = %L THEN 1 ELSE %s END', @extschema@.kpi_setting('currency'), run_rate) ELSE '' END),
+		('{active_days}', format('interval %L', @extschema@.kpi_setting('customer_active_days') || ' days'))
 		) v(name, value)
 	LOOP
 		filled := replace(filled, placeholder.name, '(' || coalesce(placeholder.value, 'NULL') || ')');
@@ -281,7 +295,7 @@ BEGIN
 			CASE WHEN probability BETWEEN 0 AND 1 THEN probability::text END,
 			CASE WHEN is_won THEN 'won' WHEN is_lost THEN 'lost' ELSE 'open' END)$q$]
 		WHEN 'account' THEN ARRAY[format('@extschema@.kpi_dictionary(id, valid_from, valid_to, %s)', attributes)]
-		WHEN 'rep' THEN ARRAY[format('@extschema@.kpi_dictionary(id, valid_from, valid_to, %s) FILTER (WHERE lo = $2[1])', attributes)]
+		WHEN 'rep' THEN ARRAY[format('@extschema@.kpi_dictionary(id, valid_from, valid_to, %s) FILTER (WHERE is_first)', attributes)]
 		WHEN 'opportunity' THEN ARRAY[
 			format('@extschema@.kpi_dictionary(id, NULL, NULL, %s)', attributes),
 			$q$@extschema@.kpi_dictionary(id, NULL, NULL, CASE WHEN amount > '-Infinity' AND amount < 'Infinity' THEN amount::text END, currency,
@@ -357,7 +371,15 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.kpi_empty_stock(timestamptz[], text) IS 'the cube of a stock of no rows; arguments as of kpi_stock';
 
-/* The parts that are read: pipeline stocks come from the history where there is one. */
+CREATE FUNCTION @extschema@.kpi_empty_ledger(instants timestamptz[], shape text) RETURNS @extschema@.kpi_ledger
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT @extschema@.kpi_ledger(instants, shape, NULL::text, NULL::timestamptz, NULL::timestamptz, NULL::numeric,
+			NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_empty_ledger(timestamptz[], text) IS 'the ledger of no rows; arguments as of kpi_ledger';
+
+/* The parts that are read: pipeline stocks come from the history where there is one, customers from subscriptions. */
 CREATE FUNCTION @extschema@.kpi_parts_to_read(source text, wanted text[]) RETURNS text[]
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -366,7 +388,9 @@ BEGIN ATOMIC
 	 WHERE p.source = kpi_parts_to_read.source
 	   AND (wanted IS NULL OR p.part = ANY (wanted))
 	   AND NOT (p.source = 'opportunity' AND p.part = 'open'
-				AND @extschema@.kpi_source_relation('opportunity_history') IS NOT NULL);
+				AND @extschema@.kpi_source_relation('opportunity_history') IS NOT NULL)
+	   AND NOT (p.source = 'sale' AND p.part = 'customers'
+				AND @extschema@.kpi_source_relation('subscription') IS NOT NULL);
 END;
 COMMENT ON FUNCTION @extschema@.kpi_parts_to_read(text, text[]) IS
 'the parts of a source that a snapshot reads, of those wanted (NULL: all)';
@@ -387,6 +411,26 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_pieces(timestamptz, timestamptz, timestamptz[]) IS
 'the interval from starts to ends (NULL: without end), cut at those of the changes that lie within it';
 
+/*
+ * A spread is divided among the stretches between the boundaries, in days; a
+ * row that touches none of them is one empty piece.
+ */
+CREATE FUNCTION @extschema@.kpi_day_pieces(from_day date, to_day date, days date[])
+	RETURNS TABLE (piece_from date, piece_to date, is_first boolean, whole_from date, whole_to date)
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	ROWS 2
+BEGIN ATOMIC
+	SELECT greatest(days[i], from_day), least(days[i + 1], to_day), i = b.first, from_day, to_day
+	  FROM (SELECT greatest(1, width_bucket(coalesce(from_day, '-infinity'), days)) AS first,
+				   least(cardinality(days) - 1, width_bucket(coalesce(to_day, 'infinity') - 1, days)) AS last) b,
+		   LATERAL generate_series(b.first, b.last) i
+	UNION ALL
+	SELECT days[1], days[1], true, days[1], days[1]
+	 WHERE coalesce(from_day >= days[cardinality(days)], false) OR coalesce(to_day <= days[1], false) OR to_day <= from_day;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_day_pieces(date, date, date[]) IS
+'the days from from_day to before to_day (NULL: without limit), cut at the given ones; a single empty piece when none lies between the first and the last of them';
+
 CREATE FUNCTION @extschema@.kpi_pieces_expression(source text, columns text[], wanted_parts text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -400,10 +444,72 @@ BEGIN ATOMIC
 					 WHERE v.holder || '.valid_from' = ANY (columns)) h
 	 WHERE p.source = kpi_pieces_expression.source AND p.part = ANY (@extschema@.kpi_parts_to_read(source, wanted_parts))
 	   AND p.kind = 'stock' AND p.starts <> 'NULL' AND h.key IS NOT NULL
-	 GROUP BY p.source, p.part, p.starts, p.ends;
+	 GROUP BY p.source, p.part, p.starts, p.ends
+	UNION ALL
+	SELECT format('@extschema@.kpi_day_pieces((%s AT TIME ZONE %L)::date, (%s AT TIME ZONE %2$L)::date, $2)',
+				  p.starts, @extschema@.kpi_setting('time_zone'), p.ends)
+	  FROM @extschema@.kpi_part p
+	 WHERE p.source = kpi_pieces_expression.source AND p.kind = 'spread';
 END;
 COMMENT ON FUNCTION @extschema@.kpi_pieces_expression(text, text[], text[]) IS
-'SQL text of the pieces in which the rows of a stock are read; NULL when a source has none, or neither reps nor accounts have a history';
+'SQL text of the pieces in which the rows of a stock or a spread are read; NULL when a source has neither, or a stock, but neither reps nor accounts with a history';
+
+/* The base dimensions that rows of a part are put into; their order numbers the keys. */
+CREATE FUNCTION @extschema@.kpi_part_bases(part text, members jsonb, wanted text[]) RETURNS text[]
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	bases text[] := (SELECT array_agg(DISTINCT b.base ORDER BY b.base)
+					   FROM @extschema@.kpi_part_dimensions(part, members, wanted) d, unnest(d.parts) b(base));
+BEGIN
+	IF cardinality(bases) > 9 THEN
+		RAISE EXCEPTION 'too many dimensions for "%"', part
+			USING ERRCODE = 'program_limit_exceeded',
+				  DETAIL = format('There can be 9 base dimensions, not %s: %s.', cardinality(bases), array_to_string(bases, ', '));
+	END IF;
+	RETURN bases;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_part_bases(text, jsonb, text[]) IS
+'the base dimensions of a part, in the order of the keys of its cube or ledger';
+
+CREATE FUNCTION @extschema@.kpi_shape(part text, members jsonb, wanted text[], further_key text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT string_agg(concat_ws('=', d.dimension, nullif(concat_ws(',', (
+				SELECT string_agg(array_position(b.bases, p.base)::text, ',' ORDER BY p.n) FROM unnest(d.parts) WITH ORDINALITY p(base, n)),
+				further_key), '')), ';' ORDER BY d.dimension)
+	  FROM @extschema@.kpi_part_dimensions(part, members, wanted) d,
+		   (SELECT @extschema@.kpi_part_bases(part, members, wanted) AS bases) b;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_shape(text, jsonb, text[], text) IS
+'the dimensions of a part as in the shape of a cube or ledger; further_key: one that every dimension has besides';
+
+CREATE FUNCTION @extschema@.kpi_ledger_expression(source text, part text, columns text[], members jsonb, wanted text[], spoilt text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	p @extschema@.kpi_part;
+	bases text[] := @extschema@.kpi_part_bases(part, members, wanted);
+	shape text := @extschema@.kpi_shape(part, members, wanted, NULL);
+	unknown_rate text := @extschema@.kpi_unknown_rate(source, part, columns);
+BEGIN
+	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_ledger_expression.source AND k.part = kpi_ledger_expression.part;
+	RETURN format(E'coalesce(@extschema@.kpi_ledger($3, %1$L, %2$s, %3$s, %4$s, %5$s, %6$s)\n  FILTER (WHERE (%7$s)%8$s%9$s), @extschema@.kpi_empty_ledger($3, %1$L))',
+		shape,
+		@extschema@.kpi_member_expression(source, 'account', p.starts, columns),
+		p.starts, @extschema@.kpi_fill_in(p.ends, source, p.starts, columns),
+		CASE source WHEN 'subscription' THEN @extschema@.kpi_fill_in('{monthly}', source, p.starts, columns) ELSE '1' END,
+		(SELECT string_agg(coalesce(replace(members ->> bases[n], '{at}', p.starts), 'NULL::text'), ', ' ORDER BY n) FROM generate_series(1, 10) n),
+		p.condition,
+		coalesce(' AND (' || spoilt || ') IS NOT TRUE', ''),
+		coalesce(' AND (' || unknown_rate || ') IS NOT TRUE', ''));
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_ledger_expression(text, text, text[], jsonb, text[], text) IS
+'SQL text of the aggregate that fills the ledger of a part; arguments as of kpi_cube_expression';
 
 CREATE FUNCTION @extschema@.kpi_cube_expression(source text, part text, columns text[], members jsonb, wanted text[], spoilt text,
 												in_pieces boolean) RETURNS text
@@ -415,7 +521,7 @@ DECLARE
 	at text;
 	by_day boolean;
 	currency text := @extschema@.kpi_part_currency(source, part, columns);
-	bases text[];
+	bases text[] := @extschema@.kpi_part_bases(part, members, wanted);
 	shape text;
 	slots integer[];
 	arguments text;
@@ -423,21 +529,10 @@ DECLARE
 BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_cube_expression.source AND k.part = kpi_cube_expression.part;
 	at := CASE WHEN in_pieces AND p.kind = 'stock' THEN 'piece_from' ELSE @extschema@.kpi_part_instant(source, part, columns) END;
-	by_day := p.kind = 'roster' OR p.kind IN ('flow', 'plan') AND source || '.' || p.starts || ':date' = ANY (columns);
-
-	SELECT array_agg(DISTINCT b.base ORDER BY b.base) INTO bases
-	  FROM @extschema@.kpi_part_dimensions(part, members, wanted) d, unnest(d.parts) b(base);
-	IF cardinality(bases) > 9 THEN
-		RAISE EXCEPTION 'too many dimensions for source "%"', source
-			USING ERRCODE = 'program_limit_exceeded',
-				  DETAIL = format('It can serve 9 base dimensions, not %s: %s.', cardinality(bases), array_to_string(bases, ', '));
-	END IF;
+	by_day := p.kind = 'spread' OR p.kind IN ('flow', 'plan') AND source || '.' || p.starts || ':date' = ANY (columns);
 
 	/* In a stock of money the currency is key 10 of every dimension: each boundary has its own rate. */
-	SELECT string_agg(concat_ws('=', d.dimension, nullif(concat_ws(',', (
-				SELECT string_agg(array_position(bases, b.base)::text, ',' ORDER BY b.n) FROM unnest(d.parts) WITH ORDINALITY b(base, n)),
-				CASE WHEN p.kind = 'stock' AND currency IS NOT NULL THEN '10' END), '')), ';' ORDER BY d.dimension)
-	  INTO shape FROM @extschema@.kpi_part_dimensions(part, members, wanted) d;
+	shape := @extschema@.kpi_shape(part, members, wanted, CASE WHEN p.kind = 'stock' AND currency IS NOT NULL THEN '10' END);
 	SELECT array_agg((SELECT count(*) FROM @extschema@.kpi_slots(source, part) s WHERE s.slot = k.slot) ORDER BY k.n) INTO slots
 	  FROM unnest('{count,sum,distinct,first,duration}'::text[]) WITH ORDINALITY k(slot, n);
 	shape := shape || format(' / c=%s m=%s', slots[1], slots[2])
@@ -472,14 +567,14 @@ BEGIN
 		CASE p.kind WHEN 'stock' THEN CASE WHEN in_pieces THEN 'piece_from, piece_to'
 						ELSE format('(%s)::timestamptz, (%s)::timestamptz', @extschema@.kpi_fill_in(p.starts, source, at, columns),
 									@extschema@.kpi_fill_in(p.ends, source, at, columns)) END
-					WHEN 'roster' THEN 'lo'
+					WHEN 'spread' THEN 'piece_from'
 					WHEN 'plan' THEN p.starts || CASE WHEN by_day THEN '_day' ELSE '' END
 					ELSE CASE WHEN by_day THEN p.starts || '_day' ELSE at END END,
 		arguments,
 		@extschema@.kpi_fill_in(p.condition, source, at, columns),
 		coalesce(' AND (' || spoilt || ') IS NOT TRUE', ''),
 		coalesce(' AND (' || unknown_rate || ') IS NOT TRUE', ''),
-		CASE WHEN in_pieces AND p.kind <> 'stock' THEN ' AND is_first' ELSE '' END,
+		CASE WHEN in_pieces AND p.kind NOT IN ('stock', 'spread') THEN ' AND is_first' ELSE '' END,
 		CASE p.kind WHEN 'stock' THEN 'kpi_empty_stock' ELSE 'kpi_empty_cube' END);
 END;
 $$;
@@ -513,7 +608,9 @@ COMMENT ON FUNCTION @extschema@.kpi_part_currency(text, text, text[]) IS
 CREATE FUNCTION @extschema@.kpi_unknown_rate(source text, part text, columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT format('%1$s <> %2$L AND (%4$s) AND %5$s IS NOT NULL AND @extschema@.kpi_rate((SELECT $5), %1$s, %3$s) IS NULL',
+	SELECT format(CASE p.kind WHEN 'ledger'
+					THEN '%1$s <> %2$L AND (%4$s) AND @extschema@.kpi_lookup((SELECT $15), account_id || '' '' || currency, 1, valid_from) IS NULL'
+					ELSE '%1$s <> %2$L AND (%4$s) AND %5$s IS NOT NULL AND @extschema@.kpi_rate((SELECT $5), %1$s, %3$s) IS NULL' END,
 				  @extschema@.kpi_part_currency(source, part, columns), @extschema@.kpi_setting('currency'), i.instant,
 				  @extschema@.kpi_fill_in(p.condition, p.source, i.instant, columns),
 				  CASE p.kind WHEN 'plan' THEN p.starts ELSE i.instant END)
@@ -534,20 +631,30 @@ CREATE FUNCTION @extschema@.kpi_source_query(source text, columns text[], wanted
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	part text;
+	part record;
+	spoilt text;
 	cubes text[] := '{}';
+	ledgers text[] := '{}';
 	bad text[];
 	members jsonb := @extschema@.kpi_member_expressions(source, columns);
 	dictionaries text[] := @extschema@.kpi_dictionary_expressions(source, columns);
 	pieces text := @extschema@.kpi_pieces_expression(source, columns, wanted_parts);
-	/* The roster joins each rep with every stretch of days, a stock each row with its pieces; where rows are counted each counts once. */
-	once text := CASE WHEN source = 'rep' THEN 'lo = $2[1]' WHEN pieces IS NOT NULL THEN 'is_first' END;
+	/* A stock or a spread joins each row with its pieces; where rows are counted each counts once. */
+	once text := CASE WHEN pieces IS NOT NULL THEN 'is_first' END;
 BEGIN
-	FOREACH part IN ARRAY @extschema@.kpi_parts_to_read(source, wanted_parts) LOOP
-		cubes := cubes || @extschema@.kpi_cube_expression(source, part, columns, members, wanted_dimensions, (
-			SELECT string_agg('(' || @extschema@.kpi_fill_in(f.condition, kpi_source_query.source, 'NULL::timestamptz', columns) || ')', ' OR ' ORDER BY f.reason)
-			  FROM @extschema@.kpi_fault f
-			 WHERE f.source = kpi_source_query.source AND part = ANY (f.spoils)), pieces IS NOT NULL);
+	FOR part IN SELECT p.* FROM @extschema@.kpi_part p
+				 WHERE p.source = kpi_source_query.source AND p.part = ANY (@extschema@.kpi_parts_to_read(source, wanted_parts)) ORDER BY p.part
+	LOOP
+		spoilt := (SELECT string_agg('(' || @extschema@.kpi_fill_in(f.condition, f.source, 'NULL::timestamptz', columns) || ')', ' OR ' ORDER BY f.reason)
+					 FROM @extschema@.kpi_fault f
+					WHERE f.source = part.source AND part.part = ANY (f.spoils));
+		IF part.kind = 'ledger' THEN
+			cubes := cubes || 'NULL'::text;
+			ledgers := ledgers || @extschema@.kpi_ledger_expression(source, part.part, columns, members, wanted_dimensions, spoilt);
+		ELSE
+			cubes := cubes || @extschema@.kpi_cube_expression(source, part.part, columns, members, wanted_dimensions, spoilt, pieces IS NOT NULL);
+			ledgers := ledgers || 'NULL'::text;
+		END IF;
 	END LOOP;
 
 	SELECT array_agg(format('ROW(%L, count(*) FILTER (WHERE %s), @extschema@.kpi_smallest(%s) FILTER (WHERE %2$s))::@extschema@.kpi_bad_rows',
@@ -561,16 +668,37 @@ BEGIN
 				   LATERAL (SELECT @extschema@.kpi_unknown_rate(kpi_source_query.source, p.part, columns) AS condition) r
 			 WHERE r.condition IS NOT NULL HAVING count(*) > 0) f;
 
-	RETURN format(E'SELECT ARRAY[%s]::@extschema@.kpi_cube[],\n ARRAY[%s]::@extschema@.kpi_bad_rows[],\n %s, %s, %s, count(*)%s\n FROM (%s) s%s',
-		array_to_string(cubes, E',\n '), array_to_string(bad, E',\n '),
+	RETURN format(E'SELECT ARRAY[%s]::@extschema@.kpi_cube[],\n ARRAY[%s]::@extschema@.kpi_ledger[],\n ARRAY[%s]::@extschema@.kpi_bad_rows[],\n %s, %s, %s, count(*)%s, %s\n FROM (%s) s%s',
+		array_to_string(cubes, E',\n '), array_to_string(ledgers, E',\n '), array_to_string(bad, E',\n '),
 		coalesce(dictionaries[1], 'NULL'), coalesce(dictionaries[2], 'NULL'), coalesce(dictionaries[3], 'NULL'),
 		coalesce(' FILTER (WHERE ' || once || ')', ''),
+		CASE source WHEN 'subscription' THEN 'min(valid_from)' ELSE 'NULL::timestamptz' END,
 		@extschema@.kpi_source_select(source),
-		CASE WHEN source = 'rep' THEN ', unnest($2[:cardinality($2) - 1], $2[2:]) a(lo, hi)' ELSE coalesce(', ' || pieces || ' p', '') END);
+		coalesce(', ' || pieces || ' p', ''));
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_query(text, text[], text[], text[]) IS
-'SQL text of the one query that reads a source: cubes of its parts, bad rows, dictionaries, number of rows';
+'SQL text of the one query that reads a source: cubes and ledgers of its parts, bad rows, dictionaries, number of rows';
+
+CREATE FUNCTION @extschema@.kpi_run_rates_query(columns text[]) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format($q$
+SELECT @extschema@.kpi_dictionary(account_id || ' ' || currency, run_from, NULL, @extschema@.kpi_rate($1, currency, run_from)::text, NULL)
+  FROM (SELECT account_id, currency, min(valid_from) AS run_from
+		  FROM (SELECT *, count(*) FILTER (WHERE is_gap) OVER (PARTITION BY account_id, currency ORDER BY valid_from, valid_to) AS run
+				  FROM (SELECT *, (valid_from <= max(coalesce(valid_to, 'infinity')) OVER (
+									PARTITION BY account_id, currency ORDER BY valid_from, valid_to ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+								  ) IS NOT TRUE AS is_gap
+						  FROM (%s) s
+						 WHERE currency <> %L AND %s AND amount > 0 AND (valid_to <= valid_from) IS NOT TRUE) i) r
+		 GROUP BY account_id, currency, run) f$q$,
+				  @extschema@.kpi_source_select('subscription'), @extschema@.kpi_setting('currency'), p.condition)
+	  FROM @extschema@.kpi_part p
+	 WHERE p.source = 'subscription' AND p.part = 'recurring';
+END;
+COMMENT ON FUNCTION @extschema@.kpi_run_rates_query(text[]) IS
+'SQL text that makes, for each uninterrupted run of a customer''s subscriptions in a foreign currency, the rate of its first day';
 
 /*
  * Reads the sources, all as of the snapshot of the calling statement: being
@@ -595,6 +723,7 @@ DECLARE
 	began timestamptz;
 	columns text[];
 	cubes @extschema@.kpi_cube[];
+	ledgers @extschema@.kpi_ledger[];
 	bad @extschema@.kpi_bad_rows[];
 	first_dictionary @extschema@.kpi_dictionary;
 	second_dictionary @extschema@.kpi_dictionary;
@@ -607,7 +736,9 @@ DECLARE
 	deals @extschema@.kpi_dictionary;
 	deal_states @extschema@.kpi_dictionary;
 	won_leads @extschema@.kpi_dictionary;
+	run_rates @extschema@.kpi_dictionary;
 	read_rows bigint;
+	first_at timestamptz;
 	message text;
 	detail text;
 	hint text;
@@ -623,13 +754,17 @@ BEGIN
 	END IF;
 
 	FOREACH name IN ARRAY sources LOOP
+		/* A move of the rate is never a movement: the rate at which a customer's run in a currency began holds for all of it. */
+		IF name = 'subscription' AND 'subscription.currency' = ANY (columns) THEN
+			EXECUTE @extschema@.kpi_run_rates_query(columns) INTO run_rates USING rates;
+		END IF;
 		n := n + 1;
 		began := clock_timestamp();
 		PERFORM set_config('application_name', format('kpi_snapshot: reading %s (%s of %s)', name, n, cardinality(sources)), true);
 		BEGIN
 			EXECUTE @extschema@.kpi_source_query(name, columns, wanted_parts, wanted_dimensions)
-			   INTO cubes, bad, first_dictionary, second_dictionary, third_dictionary, read_rows
-			  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days;
+			   INTO cubes, ledgers, bad, first_dictionary, second_dictionary, third_dictionary, read_rows, first_at
+			  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days, run_rates;
 		EXCEPTION WHEN OTHERS THEN
 			GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 			RAISE EXCEPTION 'cannot read source "%" (%): %', name, @extschema@.kpi_source_relation(name), message
@@ -649,10 +784,10 @@ BEGIN
 			ELSE NULL;
 		END CASE;
 		RETURN QUERY
-			SELECT name, p.part, cubes[p.n], NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[]
+			SELECT name, p.part, cubes[p.n], ledgers[p.n], first_at, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[]
 			  FROM unnest(@extschema@.kpi_parts_to_read(name, wanted_parts)) WITH ORDINALITY p(part, n)
 			UNION ALL
-			SELECT name, NULL, NULL, CASE name WHEN 'exchange_rate' THEN rates END, bad;
+			SELECT name, NULL, NULL, NULL, NULL, CASE name WHEN 'exchange_rate' THEN rates END, bad;
 		RAISE NOTICE '% (%): % rows, % ms', name, @extschema@.kpi_source_relation(name),
 			ltrim(to_char(read_rows, '999G999G999G990')), round(extract(epoch FROM clock_timestamp() - began) * 1000);
 	END LOOP;
@@ -672,7 +807,7 @@ DECLARE
 BEGIN
 	SELECT coalesce(array_agg(s.source ORDER BY o.n), '{}') INTO bound
 	  FROM @extschema@.kpi_source s
-	  JOIN unnest('{exchange_rate,stage,account,rep,opportunity,opportunity_history,sale,lead,quote,activity}'::text[]) WITH ORDINALITY o(source, n) USING (source);
+	  JOIN unnest('{exchange_rate,stage,account,rep,opportunity,opportunity_history,subscription,sale,lead,quote,activity,cost}'::text[]) WITH ORDINALITY o(source, n) USING (source);
 	FOREACH source IN ARRAY bound LOOP
 		IF @extschema@.kpi_source_relation(source) IS NULL THEN
 			PERFORM @extschema@.kpi_source_select(source);
@@ -730,7 +865,8 @@ BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_cells_query.source AND k.part = kpi_cells_query.part;
 	by_currency := by_currency AND p.kind = 'stock';
 
-	SELECT string_agg(CASE WHEN s.slot IS NULL OR NOT @extschema@.kpi_has_columns(source, s.needs, columns) THEN format('NULL::%s', m.type)
+	SELECT string_agg(CASE WHEN s.slot = 'ledger' AND @extschema@.kpi_has_columns(source, s.needs, columns) THEN 'c.' || s.expression
+						   WHEN s.slot IS NULL OR NOT @extschema@.kpi_has_columns(source, s.needs, columns) THEN format('NULL::%s', m.type)
 						   WHEN s.slot = 'duration' THEN 'c.durations'
 						   WHEN s.slot = 'sum' AND by_currency THEN format('c.sums[%s] * x.rate', s.n)
 						   ELSE format('c.%s[%s]%s', CASE s.slot WHEN 'count' THEN 'counts' WHEN 'sum' THEN 'sums'
@@ -740,6 +876,10 @@ BEGIN
 	  FROM (SELECT f.*, row_number() OVER () AS n FROM @extschema@.kpi_fact_measures() f) m
 	  LEFT JOIN @extschema@.kpi_slots(source, part) s USING (measure);
 
+	IF p.kind = 'ledger' THEN
+		RETURN format('SELECT c.period, c.dimension, @extschema@.kpi_member(c.members) AS member, %s FROM @extschema@.kpi_movements(($17)[%s], $18, $4) c',
+					  measures, n);
+	END IF;
 	RETURN format('SELECT c.period, c.dimension, @extschema@.kpi_member(%s) AS member, %s FROM @extschema@.kpi_cells(($1)[%s], %s) c%s',
 		CASE WHEN by_currency THEN 'c.members[:cardinality(c.members) - 1]' ELSE 'c.members' END,
 		measures, n,
@@ -856,17 +996,20 @@ BEGIN
 	  INTO plan_days, plan_bounds, days, bounds
 	  FROM (SELECT p.period AS d, p.starts_at AS at FROM @extschema@.kpi_periods(first_day, last_day, as_of) p
 			UNION SELECT p.period_end, p.ends_at FROM @extschema@.kpi_periods(first_day, last_day, as_of) p) b;
+	/* Stocks are taken where periods end, ledgers also where they start. */
 	SELECT array_agg(i ORDER BY i) INTO instants
-	  FROM (SELECT DISTINCT least(p.ends_at, as_of) AS i FROM @extschema@.kpi_periods(first_day, last_day, as_of) p) x;
+	  FROM (SELECT least(p.ends_at, as_of) AS i FROM @extschema@.kpi_periods(first_day, last_day, as_of) p
+			UNION SELECT p.starts_at FROM @extschema@.kpi_periods(first_day, last_day, as_of) p) x;
 
 	SELECT array_agg(r) INTO readings
 	  FROM @extschema@.kpi_read_sources(sources, NULL, NULL, bounds, days, instants, as_of, plan_bounds, plan_days) r;
 
 	/* Without a from_day the facts begin with the first period that has data. */
 	IF from_day IS NULL THEN
-		SELECT coalesce(days[min(@extschema@.kpi_first_atom(r.cube))], today) INTO first_day
+		SELECT greatest(first_day, coalesce(least(days[min(@extschema@.kpi_first_atom(r.cube))], @extschema@.kpi_day(min(r.first_at))), today))
+		  INTO first_day
 		  FROM unnest(readings) r JOIN @extschema@.kpi_part p USING (source, part)
-		 WHERE p.kind = 'flow';
+		 WHERE p.kind IN ('flow', 'ledger');
 	END IF;
 
 	SELECT array_agg(p.grain) AS grains, array_agg(p.period) AS starts, array_agg(p.period_end) AS ends,
@@ -875,6 +1018,7 @@ BEGIN
 		   array_agg(array_position(bounds, least(p.ends_at, as_of)) - 1) AS last_atom,
 		   array_agg(array_position(plan_bounds, p.starts_at)) AS first_plan_atom,
 		   array_agg(array_position(plan_bounds, p.ends_at) - 1) AS last_plan_atom,
+		   array_agg(array_position(instants, p.starts_at)) AS opening,
 		   array_agg(array_position(instants, least(p.ends_at, as_of))) AS instant,
 		   array_agg(CASE WHEN p.ends_at >= as_of THEN 1 END) AS present,
 		   array_agg(least(p.ends_at, as_of)) AS at
@@ -883,15 +1027,17 @@ BEGIN
 
 	SELECT array_agg(u.source || '.' || u.column_name) INTO columns FROM @extschema@.kpi_usable_columns() u;
 	SELECT string_agg(@extschema@.kpi_cells_query(r.n::integer, r.source, r.part, columns), E'\n\tUNION ALL\n\t') INTO cells
-	  FROM unnest(readings) WITH ORDINALITY r(source, part, cube, rates, bad_rows, n)
+	  FROM unnest(readings) WITH ORDINALITY r(source, part, cube, ledger, first_at, rates, bad_rows, n)
 	 WHERE r.part IS NOT NULL;
 
 	PERFORM set_config('application_name', 'kpi_snapshot: writing facts', true);
 	EXECUTE @extschema@.kpi_write_query(cells) INTO facts, changed, changed
-	  USING (SELECT array_agg(r.cube ORDER BY r.n) FROM unnest(readings) WITH ORDINALITY r(source, part, cube, rates, bad_rows, n)),
+	  USING (SELECT array_agg(r.cube ORDER BY r.n) FROM unnest(readings) WITH ORDINALITY r(source, part, cube, ledger, first_at, rates, bad_rows, n)),
 			g.first_atom, g.last_atom, g.instant, g.present,
 			(SELECT r.rates FROM unnest(readings) r WHERE r.rates IS NOT NULL), g.at,
-			g.grains, g.starts, g.ends, g.complete, g.days, as_of, run, g.first_plan_atom, g.last_plan_atom;
+			g.grains, g.starts, g.ends, g.complete, g.days, as_of, run, g.first_plan_atom, g.last_plan_atom,
+			(SELECT array_agg(r.ledger ORDER BY r.n) FROM unnest(readings) WITH ORDINALITY r(source, part, cube, ledger, first_at, rates, bad_rows, n)),
+			g.opening;
 	periods := cardinality(g.grains);
 
 	INSERT INTO @extschema@.kpi_problem AS k (source, reason, bad_rows, keys, first_seen, run)

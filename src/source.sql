@@ -28,6 +28,8 @@ SELECT source, rtrim(split_part(c, ' ', 1), '*'), split_part(c, ' ', 2), split_p
 	('sale', 'sale_id* id,sold_at* instant,amount* number,line_id id,direct_cost number,currency text,account_id id,opportunity_id id,rep_id id,team text,region text,product text,channel text,campaign text'),
 	('quote', 'id* id,sent_at instant,decided_at instant,status text,opportunity_id id,account_id id,amount number,currency text,rep_id id,team text,region text,product text'),
 	('activity', 'happened_at* instant,kind* text,id id,booked_at instant,status text,direction text,delivered boolean,replied_at instant,rep_id id,team text,contact_id id,account_id id,lead_id id,opportunity_id id,region text,channel text,campaign text'),
+	('subscription', 'account_id* id,amount* number,valid_from* instant,valid_to instant,id id,billing_unit text,billing_count integer,currency text,plan text,status text,region text,channel text,rep_id id,team text,cancelled_at instant,churn_reason text'),
+	('cost', 'period_from* instant,amount* number,period_to instant,id id,currency text,function text,category text,channel text,campaign text,region text'),
 	('target', 'kpi* text,from_day* instant,to_day* instant,value* number,dimension text,member text,currency text,warn_at number')
 	) s(source, columns), unnest(string_to_array(columns, ',')) WITH ORDINALITY u(c, n)
  ORDER BY source, n;
