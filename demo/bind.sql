@@ -13,8 +13,6 @@
  *	  - nothing else.  Words that the contract does not know are passed on as
  *		they are, so that the snapshot can count and report them.
  *
- * Not bound yet: crm.contract_price (subscriptions) and crm.spending (costs).
- *
  *	  psql -c 'CREATE SCHEMA kpi; CREATE EXTENSION salkpi SCHEMA kpi' -f demo/bind.sql
  */
 \set ON_ERROR_STOP on
@@ -96,6 +94,22 @@ SELECT t.touch_no AS id, t.happened_at,
 	t.customer_no AS account_id, t.lead_no AS lead_id, t.deal_no AS opportunity_id
 FROM crm.touchpoint AS t;
 
+CREATE VIEW crm_kpi.subscription AS
+SELECT p.contract_no AS id, p.customer_no AS account_id, p.amount, p.since AS valid_from, p.until AS valid_to,
+	CASE p.billed WHEN 'monatlich' THEN 'month' WHEN 'jährlich' THEN 'year' ELSE p.billed END AS billing_unit,
+	p.currency, p.plan,
+	CASE p.state WHEN 'aktiv' THEN 'active' WHEN 'Test' THEN 'trial' WHEN 'pausiert' THEN 'paused' ELSE p.state END AS status,
+	p.rep_no AS rep_id, p.cancelled_at, p.cancelled_because AS churn_reason
+FROM crm.contract_price AS p;
+
+/* Bookkeepers name the last day, the contract the first one after it. */
+CREATE VIEW crm_kpi.cost AS
+SELECT s.spending_no AS id, s.first_day AS period_from, s.last_day + 1 AS period_to, s.amount, s.currency,
+	CASE s.department WHEN 'Vertrieb' THEN 'sales' WHEN 'Marketing' THEN 'marketing' WHEN 'Verwaltung' THEN 'other'
+		ELSE s.department END AS function,
+	s.category, s.channel, s.campaign
+FROM crm.spending AS s;
+
 CREATE VIEW crm_kpi.exchange_rate AS
 SELECT currency, day AS valid_on, euro AS rate
 FROM crm.fx_rate;
@@ -115,6 +129,8 @@ SELECT kpi.kpi_bind('opportunity_history', 'crm_kpi.opportunity_history');
 SELECT kpi.kpi_bind('quote', 'crm_kpi.quote');
 SELECT kpi.kpi_bind('sale', 'crm_kpi.sale');
 SELECT kpi.kpi_bind('activity', 'crm_kpi.activity');
+SELECT kpi.kpi_bind('subscription', 'crm_kpi.subscription');
+SELECT kpi.kpi_bind('cost', 'crm_kpi.cost');
 SELECT kpi.kpi_bind('exchange_rate', 'crm_kpi.exchange_rate');
 \o
 

@@ -23,6 +23,7 @@ INSERT INTO @extschema@.kpi_dimension_shipped VALUES
 	('segment', '{segment}', 'Segment', 'Segment'),
 	('plan', '{plan}', 'Plan', 'Tarif'),
 	('stage', '{stage}', 'Stage', 'Phase'),
+	('lost_reason', '{lost_reason}', 'Reason of losing', 'Verlustgrund'),
 	('kind', '{kind}', 'Kind of activity', 'Art der Aktivität'),
 	('rep+kind', '{rep,kind}', 'Rep and kind of activity', 'Vertriebler und Art der Aktivität'),
 	('rep+stage', '{rep,stage}', 'Rep and stage', 'Vertriebler und Phase'),

@@ -105,6 +105,7 @@ CREATE TABLE @extschema@.kpi_fact (
 	sales_and_marketing_cost numeric,
 	campaign_cost       numeric,
 	total_cost          numeric,
+	lead_responses		@extschema@.kpi_durations,
 	PRIMARY KEY (dimension, member, grain, period, recorded_at)
 );
 COMMENT ON TABLE @extschema@.kpi_fact IS

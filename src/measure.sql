@@ -118,6 +118,8 @@ INSERT INTO @extschema@.kpi_measure (source, part, measure, slot, expression, ne
 	 'of the leads created in the period, those that became an opportunity since', 'im Zeitraum angelegte Leads, die seither zur Verkaufschance wurden'),
 	('lead', 'created', 'leads_converted', 'count', '{converted_at} < {now}', '{converted_at|opportunity.lead_id}', 'count', 'Leads converted', 'Gewonnene Leads',
 	 'of the leads created in the period, those that became a customer since', 'im Zeitraum angelegte Leads, die seither Kunde wurden'),
+	('lead', 'created', 'lead_responses', 'duration', '{response}', '{first_response_at}', 'days', 'Lead responses', 'Reaktionen auf Leads',
+	 'creation to first answer, of the leads created in the period: a distribution', 'Anlage bis erste Antwort der im Zeitraum angelegten Leads: eine Verteilung'),
 	('lead', 'converted', 'conversions', 'count', 'true', '{converted_at|opportunity.lead_id}', 'count', 'Conversions', 'Konversionen',
 	 'leads that became a customer in the period', 'Leads, die im Zeitraum Kunde wurden'),
 
@@ -258,6 +260,7 @@ INSERT INTO @extschema@.kpi_fault VALUES
 	('lead', 'no id', 'id IS NULL', '{created,converted}'),
 	('lead', 'no creation date', 'created_at IS NULL', '{created,converted}'),
 	('lead', 'converted before it was created', '{converted_too_early}', '{}'),
+	('lead', 'answered before it was created', '{before first_response_at created_at}', '{}'),
 	('lead', 'qualified before it was created', '{before qualified_at created_at}', '{}'),
 	('quote', 'no id', 'id IS NULL', '{sent,open}'),
 	('quote', 'unknown status', $$status NOT IN ('draft', 'sent', 'accepted', 'rejected', 'expired')$$, '{sent,open}'),

@@ -91,7 +91,7 @@ BEGIN
 	  INTO attributes
 	  FROM (SELECT DISTINCT unnest(parts) AS part FROM @extschema@.kpi_dimension) d
 	 WHERE source || '.' || d.part = ANY (columns)
-	   AND NOT (source = 'rep' AND d.part = 'region') AND d.part NOT IN ('stage', 'kind');
+	   AND NOT (source = 'rep' AND d.part = 'region') AND d.part NOT IN ('stage', 'kind', 'lost_reason');
 	IF cardinality(attributes) > 10 THEN
 		RAISE EXCEPTION 'too many dimensions come from source "%"', source
 			USING ERRCODE = 'program_limit_exceeded',
@@ -125,10 +125,10 @@ BEGIN
 	IF source || '.' || own = ANY (columns) THEN
 		chain := chain || format('nullif(%I, '''')', own);
 	END IF;
-	IF source || '.opportunity_id' = ANY (columns) AND 'opportunity.' || own = ANY (columns) AND base NOT IN ('stage', 'kind') THEN
+	IF source || '.opportunity_id' = ANY (columns) AND 'opportunity.' || own = ANY (columns) AND base NOT IN ('stage', 'kind', 'lost_reason') THEN
 		chain := chain || format('@extschema@.kpi_lookup((SELECT $10), opportunity_id, %s, %s)', array_position(deal, own), 'NULL::timestamptz');
 	END IF;
-	IF base NOT IN ('rep', 'account', 'stage', 'kind') THEN
+	IF base NOT IN ('rep', 'account', 'stage', 'kind', 'lost_reason') THEN
 		FOR holder IN SELECT * FROM (VALUES ('account', 'account', 6), ('rep', 'rep', 7)) v(source, key, parameter) LOOP
 			IF holder.source || '.' || base = ANY (columns) AND NOT (holder.source = 'rep' AND base = 'region') THEN
 				key := @extschema@.kpi_member_expression(source, holder.key, at, columns);
@@ -165,17 +165,16 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_rate(@extschema@.kpi_dictionary, text, timestamptz) IS
 'reporting currency for one unit of a currency at an instant; NULL before the first known rate: never a guess';
 
-/* Microseconds from first contact to closing; whole local days when either end is a date. */
-CREATE FUNCTION @extschema@.kpi_elapsed(contact_column text, contact text, columns text[]) RETURNS text
+CREATE FUNCTION @extschema@.kpi_elapsed(earlier text, earlier_column text, later text, later_column text, columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT CASE WHEN contact_column || ':date' = ANY (columns) OR 'opportunity.closed_at:date' = ANY (columns)
-		THEN format('((closed_at AT TIME ZONE %1$L)::date - (%2$s AT TIME ZONE %1$L)::date) * 86400000000',
-					@extschema@.kpi_setting('time_zone'), contact)
-		ELSE format('(extract(epoch FROM closed_at - %s) * 1000000)::bigint', contact) END;
+	SELECT CASE WHEN earlier_column || ':date' = ANY (columns) OR later_column || ':date' = ANY (columns)
+		THEN format('((%3$s AT TIME ZONE %1$L)::date - (%2$s AT TIME ZONE %1$L)::date) * 86400000000',
+					@extschema@.kpi_setting('time_zone'), earlier, later)
+		ELSE format('(extract(epoch FROM %2$s - %1$s) * 1000000)::bigint', earlier, later) END;
 END;
-COMMENT ON FUNCTION @extschema@.kpi_elapsed(text, text, text[]) IS
-'SQL text for the microseconds between a first contact and closed_at: whole days of the reporting zone when either column is a date';
+COMMENT ON FUNCTION @extschema@.kpi_elapsed(text, text, text, text, text[]) IS
+'SQL text for the microseconds from one instant to another (each with the source column it comes from): whole days of the reporting zone when either column is a date';
 
 /* A date is the whole day: something else on that day is neither before nor after it. */
 CREATE FUNCTION @extschema@.kpi_before(earlier text, earlier_column text, later text, later_column text, columns text[]) RETURNS text
@@ -221,9 +220,12 @@ BEGIN
 	FOR placeholder IN SELECT * FROM (VALUES
 		('{cycle}', 'CASE WHEN {cycle_raw} >= 0 THEN {cycle_raw} END'),
 		('{cycle_raw}', format('CASE WHEN first_contact_at IS NOT NULL THEN %s WHEN %s IS NOT NULL THEN %s ELSE %s END',
-			@extschema@.kpi_elapsed('opportunity.first_contact_at', 'first_contact_at', columns), lead_created,
-			@extschema@.kpi_elapsed('lead.created_at', lead_created, columns),
-			@extschema@.kpi_elapsed('opportunity.created_at', 'created_at', columns))),
+			@extschema@.kpi_elapsed('first_contact_at', 'opportunity.first_contact_at', 'closed_at', 'opportunity.closed_at', columns), lead_created,
+			@extschema@.kpi_elapsed(lead_created, 'lead.created_at', 'closed_at', 'opportunity.closed_at', columns),
+			@extschema@.kpi_elapsed('created_at', 'opportunity.created_at', 'closed_at', 'opportunity.closed_at', columns))),
+		('{response}', format('CASE WHEN first_response_at < $4 AND %s IS NOT TRUE THEN %s END',
+			@extschema@.kpi_before('first_response_at', 'lead.first_response_at', 'created_at', 'lead.created_at', columns),
+			@extschema@.kpi_elapsed('created_at', 'lead.created_at', 'first_response_at', 'lead.first_response_at', columns))),
 		('{account}', @extschema@.kpi_member_expression(source, 'account', at, columns)),
 		('{converted_at}', format('coalesce(converted_at, %s)', first_win)),
 		('{converted_too_early}', format('CASE WHEN converted_at IS NOT NULL THEN %s ELSE %s END',
@@ -323,7 +325,7 @@ COMMENT ON FUNCTION @extschema@.kpi_slots(text, text) IS
 
 /*
  * The dimensions that rows of a source can be put into, each with its parts.
- * A stage belongs to what is open; nothing else is counted by stage.
+ * A stage belongs to what is open, a reason of losing to what is closed.
  */
 CREATE FUNCTION @extschema@.kpi_part_dimensions(part text, members jsonb, wanted text[])
 	RETURNS TABLE (dimension text, parts text[])
@@ -333,6 +335,7 @@ BEGIN ATOMIC
 	  FROM @extschema@.kpi_dimension d
 	 WHERE (wanted IS NULL OR d.dimension = ANY (wanted))
 	   AND (NOT 'stage' = ANY (d.parts) OR part IN ('open', 'closing'))
+	   AND (NOT 'lost_reason' = ANY (d.parts) OR part = 'closed')
 	   AND members ?& d.parts
 	 ORDER BY d.dimension;
 END;
@@ -643,7 +646,7 @@ DECLARE
 	once text := CASE WHEN pieces IS NOT NULL THEN 'is_first' END;
 BEGIN
 	FOR part IN SELECT p.* FROM @extschema@.kpi_part p
-				 WHERE p.source = kpi_source_query.source AND p.part = ANY (@extschema@.kpi_parts_to_read(source, wanted_parts)) ORDER BY p.part
+				 WHERE p.source = kpi_source_query.source AND p.part = ANY (@extschema@.kpi_parts_to_read(kpi_source_query.source, wanted_parts)) ORDER BY p.part
 	LOOP
 		spoilt := (SELECT string_agg('(' || @extschema@.kpi_fill_in(f.condition, f.source, 'NULL::timestamptz', columns) || ')', ' OR ' ORDER BY f.reason)
 					 FROM @extschema@.kpi_fault f
