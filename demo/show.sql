@@ -110,7 +110,17 @@ SELECT pg_temp.month_name(kpi.kpi_day("time")) AS "Monat", lpad(pg_temp.german(v
 FROM series
 ORDER BY "time";
 
-\echo '7  Was im CRM nicht stimmt, und deshalb fehlt'
+\echo '7  Wiederkehrender Umsatz: was im Monat dazukam und wegfiel'
+\echo '   SELECT * FROM kpi_mrr_movements(:''a_year_before'', :''last_month'');'
+\echo
+SELECT pg_temp.month_name(kpi.kpi_day("time")) AS "Monat", lpad(pg_temp.german(new + reactivation, 'money'), 8) AS "neu",
+	lpad(pg_temp.german(expansion, 'money'), 9) AS "erweitert", lpad(pg_temp.german(-contraction, 'money'), 10) AS "verkleinert",
+	lpad(pg_temp.german(-churned, 'money'), 9) AS "verloren", lpad(pg_temp.german(closing, 'money'), 10) AS "MRR",
+	customers_closing AS "Kunden", repeat('█', round(20 * closing / max(closing) OVER ())::integer) AS "MRR in Balken"
+FROM kpi.kpi_mrr_movements(:'a_year_before', (date :'last_month' + interval '1 month')::date)
+ORDER BY "time";
+
+\echo '8  Was im CRM nicht stimmt, und deshalb fehlt'
 \echo '   SELECT * FROM kpi_problem;'
 \echo
 SELECT source AS "Quelle", reason AS "Grund", bad_rows AS "Zeilen", array_to_string(keys[1:4], ', ') AS "kleinste Schlüssel"
