@@ -502,7 +502,7 @@ BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_ledger_expression.source AND k.part = kpi_ledger_expression.part;
 	RETURN format(E'coalesce(@extschema@.kpi_ledger($3, %1$L, %2$s, %3$s, %4$s, %5$s, %6$s)\n  FILTER (WHERE (%7$s)%8$s%9$s), @extschema@.kpi_empty_ledger($3, %1$L))',
 		shape,
-		@extschema@.kpi_member_expression(source, 'account', p.starts, columns),
+		coalesce(@extschema@.kpi_member_expression(source, 'account', p.starts, columns), 'NULL::text'),
 		p.starts, @extschema@.kpi_fill_in(p.ends, source, p.starts, columns),
 		CASE source WHEN 'subscription' THEN @extschema@.kpi_fill_in('{monthly}', source, p.starts, columns) ELSE '1' END,
 		(SELECT string_agg(coalesce(replace(members ->> bases[n], '{at}', p.starts), 'NULL::text'), ', ' ORDER BY n) FROM generate_series(1, 10) n),
