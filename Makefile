@@ -4,6 +4,7 @@ EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" salkpi.control
 MODULE_big = salkpi
 OBJS = $(addprefix src/, salkpi.o numbers.o segment.o flat.o states.o \
 	cube.o cube_io.o cells.o \
+	ledger.o ledger_fold.o ledger_io.o movements.o \
 	durations.o dictionary.o smallest.o formula_tree.o formula.o evaluate.o filled.o)
 
 # The install script is these pieces in this order: each uses only those before it.
@@ -14,7 +15,7 @@ SQL = $(addprefix src/, salkpi.sql durations.sql dictionary.sql smallest.sql cub
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(DATA_built)
 
-REGRESS = setup durations dictionary smallest cube formula target snapshot rules refuse reading pipeline odoo
+REGRESS = setup durations dictionary smallest cube ledger formula target snapshot rules refuse reading pipeline odoo
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare

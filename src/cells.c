@@ -33,14 +33,6 @@
 /* Columns of a row of kpi_cells. */
 #define CELLS_COLUMNS	9
 
-/* A period that is asked for. */
-typedef struct Period
-{
-	bool		is_wanted;		/* has it an instant? */
-	int64		first;			/* first atom, from 0; a stock's instant */
-	int64		last;			/* last atom; before the first one if empty */
-} Period;
-
 /* What is known of a member in a period. */
 typedef struct Total
 {
@@ -160,33 +152,6 @@ read_periods(Reading *r, ArrayType *first_atoms, ArrayType *last_atoms)
 			(int64) DatumGetInt32(last[p]) - 1;
 		check_period(r, p, !last_null[p]);
 	}
-}
-
-/* For each atom of a flow, list the periods that it lies in. */
-static void
-list_periods(Reading *r)
-{
-	uint32		natoms = r->cube->natoms;
-	Size	   *start = palloc0(((Size) natoms + 2) * sizeof(Size));
-	Size		total = 0;
-	uint32		p;
-	int64		a;
-
-	for (p = 0; p < r->nperiods; p++)
-		for (a = r->periods[p].first;
-			 r->periods[p].is_wanted && a <= r->periods[p].last; a++)
-			start[a + 2]++;
-	for (a = 0; a < (int64) natoms + 2; a++)
-		start[a] = total += start[a];
-	r->list = palloc_extended((total + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
-	for (p = 0; p < r->nperiods; p++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		for (a = r->periods[p].first;
-			 r->periods[p].is_wanted && a <= r->periods[p].last; a++)
-			r->list[start[a + 1]++] = p;
-	}
-	r->list_start = start;
 }
 
 static int
@@ -708,7 +673,8 @@ salkpi_cube_cells(PG_FUNCTION_ARGS)
 	r.cube = cube_of_datum(PG_GETARG_DATUM(0));
 	read_periods(&r, PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_ARRAYTYPE_P(2));
 	if (r.cube->grid.kind == CUBE_FLOW)
-		list_periods(&r);
+		salkpi_periods_list(r.periods, r.nperiods, r.cube->natoms,
+							&r.list_start, &r.list);
 	else
 		list_instants(&r);
 	r.totals = palloc_extended((r.nperiods + 1) * sizeof(Total),

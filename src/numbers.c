@@ -67,15 +67,6 @@ power10_wide(int n)
 	return (int128) power10[n / 2] * power10[n - n / 2];
 }
 
-/* Is the value in the range that a settled sum keeps as an integer? */
-bool
-salkpi_is_small(int128 value)
-{
-	int128		limit = power10_wide(SMALL_DECIMALS);
-
-	return value < limit && value > -limit;
-}
-
 /*
  * Take a numeric (with any header but a toast pointer or a compressed one)
  * apart; the digits point into it.
@@ -258,18 +249,12 @@ salkpi_numeric_pad(Numeric value, int dscale)
 	return salkpi_numeric_add(value, padding);
 }
 
-/* Add addend / 10^scale; an overflow moves the integer to the Numeric. */
+/* Move the integer of a sum to its Numeric. */
 void
-salkpi_sum_add(ExactSum *sum, int128 addend, int scale)
+salkpi_sum_spill(ExactSum *sum, int scale)
 {
-	int128		result;
-
-	if (unlikely(__builtin_add_overflow(sum->small, addend, &result)))
-	{
-		salkpi_sum_add_big(sum, salkpi_int128_to_numeric(sum->small, scale));
-		result = addend;
-	}
-	sum->small = result;
+	salkpi_sum_add_big(sum, salkpi_int128_to_numeric(sum->small, scale));
+	sum->small = 0;
 }
 
 /* Add a Numeric; the result lives in the current memory context. */
@@ -290,11 +275,22 @@ salkpi_sum_settle(ExactSum *sum, int scale)
 
 	if (sum->big == NULL && salkpi_is_small(sum->small))
 		return;
-	salkpi_sum_add_big(sum, salkpi_int128_to_numeric(sum->small, scale));
-	sum->small = 0;
+	salkpi_sum_spill(sum, scale);
 	salkpi_numeric_read((struct varlena *) sum->big, &parts);
 	if (salkpi_parts_to_int128(&parts, scale, &sum->small))
 		sum->big = NULL;
+}
+
+/* Is a settled sum below zero? */
+bool
+salkpi_sum_is_negative(const ExactSum *sum)
+{
+	NumericParts parts;
+
+	if (sum->big == NULL)
+		return sum->small < 0;
+	salkpi_numeric_read((struct varlena *) sum->big, &parts);
+	return parts.negative;
 }
 
 /* The value of a sum of a measure whose largest display scale is dscale. */

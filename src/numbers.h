@@ -34,6 +34,17 @@ typedef struct ExactSum
 	Numeric		big;			/* what does not fit in it; NULL = 0 */
 } ExactSum;
 
+/* Is the value in the range that a settled sum keeps as an integer? */
+static inline bool
+salkpi_is_small(int128 value)
+{
+	/* 10^36: nine base-10000 digits */
+	const int128 limit = (int128) INT64CONST(1000000000000000000) *
+		INT64CONST(1000000000000000000);
+
+	return value < limit && value > -limit;
+}
+
 /* The fixed-point scale of a measure whose largest display scale is dscale. */
 static inline int
 salkpi_fixed_scale(int dscale)
@@ -45,15 +56,29 @@ extern void salkpi_numeric_read(struct varlena *num, NumericParts *parts);
 extern bool salkpi_parts_to_int128(const NumericParts *parts, int scale,
 								   int128 *result);
 extern bool salkpi_rescale(int128 *value, int by);
-extern bool salkpi_is_small(int128 value);
 extern Numeric salkpi_int128_to_numeric(int128 value, int scale);
 extern Numeric salkpi_numeric_add(Numeric a, Numeric b);
 extern Numeric salkpi_numeric_negate(Numeric a);
 extern Numeric salkpi_numeric_pad(Numeric value, int dscale);
 
-extern void salkpi_sum_add(ExactSum *sum, int128 addend, int scale);
+extern void salkpi_sum_spill(ExactSum *sum, int scale);
 extern void salkpi_sum_add_big(ExactSum *sum, Numeric addend);
 extern void salkpi_sum_settle(ExactSum *sum, int scale);
+extern bool salkpi_sum_is_negative(const ExactSum *sum);
 extern Numeric salkpi_sum_to_numeric(const ExactSum *sum, int dscale);
+
+/* Add addend / 10^scale; an overflow moves the integer to the Numeric. */
+static inline void
+salkpi_sum_add(ExactSum *sum, int128 addend, int scale)
+{
+	int128		result;
+
+	if (unlikely(__builtin_add_overflow(sum->small, addend, &result)))
+	{
+		salkpi_sum_spill(sum, scale);
+		result = addend;
+	}
+	sum->small = result;
+}
 
 #endif							/* SALKPI_NUMBERS_H */

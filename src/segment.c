@@ -269,6 +269,59 @@ salkpi_text_put_again(TextTable *table, const char *text, uint32 length)
 	return table->last;
 }
 
+/*
+ * Looking a text up in a large table is a chain of cache misses: the slot, the
+ * entry, the text itself.  Texts that have nothing to do with each other are
+ * therefore gathered, each with its slot already on the way, and looked up a
+ * batch at a time, so that the misses of a batch overlap.
+ */
+void
+salkpi_batch_add(TextTable *table, TextBatch *batch, const char *text,
+				 uint32 length)
+{
+	uint32		hash = hash_text(text, length);
+
+	Assert(batch->count < SALKPI_BATCH);
+	__builtin_prefetch(&table->index.slots[hash & table->index.mask]);
+	batch->bytes = salkpi_grow(table->index.context, batch->bytes,
+							   &batch->size, batch->used + length, 1);
+	memcpy(batch->bytes + batch->used, text, length);
+	batch->hash[batch->count] = hash;
+	batch->texts[batch->count++] = (TextEntry) {batch->used, length};
+	batch->used += length;
+}
+
+/* Put the texts of a batch into a table, and empty it; returns their numbers. */
+void
+salkpi_batch_put(TextTable *table, TextBatch *batch, uint32 *numbers)
+{
+	uint32		i;
+
+	for (i = 0; i < batch->count; i++)
+	{
+		TableSlot	slot = table->index.slots[batch->hash[i] & table->index.mask];
+
+		numbers[i] = slot.entry;
+		if (slot.entry != 0)
+			__builtin_prefetch(&table->entries[slot.entry - 1]);
+	}
+	for (i = 0; i < batch->count; i++)
+		if (numbers[i] != 0)
+			__builtin_prefetch(table->bytes +
+							   table->entries[numbers[i] - 1].offset);
+	for (i = 0; i < batch->count; i++)
+	{
+		const char *text = batch->bytes + batch->texts[i].offset;
+		uint32		length = batch->texts[i].length;
+
+		numbers[i] = search_text(table, text, length, batch->hash[i]);
+		if (numbers[i] == SALKPI_NOT_FOUND)
+			numbers[i] = add_text(table, text, length, batch->hash[i]);
+	}
+	batch->count = 0;
+	batch->used = 0;
+}
+
 /* A text being sorted. */
 typedef struct SortText
 {

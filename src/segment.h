@@ -55,6 +55,19 @@ typedef struct TextTable
 	uint32		last;			/* found last by salkpi_text_put_again() */
 } TextTable;
 
+/* Texts that are looked up together; see salkpi_batch_put(). */
+#define SALKPI_BATCH			64
+
+typedef struct TextBatch
+{
+	uint32		count;			/* texts in use */
+	uint32		hash[SALKPI_BATCH]; /* of each text */
+	TextEntry	texts[SALKPI_BATCH];	/* where it is in bytes */
+	char	   *bytes;			/* the texts one after the other */
+	Size		used;			/* bytes in use */
+	Size		size;			/* bytes allocated */
+} TextBatch;
+
 /* Distinct tuples of words, numbered from 0 in order of first appearance. */
 typedef struct TupleTable
 {
@@ -107,6 +120,10 @@ extern uint32 salkpi_text_put(TextTable *table, const char *text,
 							  uint32 length);
 extern uint32 salkpi_text_put_again(TextTable *table, const char *text,
 									uint32 length);
+extern void salkpi_batch_add(TextTable *table, TextBatch *batch,
+							 const char *text, uint32 length);
+extern void salkpi_batch_put(TextTable *table, TextBatch *batch,
+							 uint32 *numbers);
 extern uint32 *salkpi_texts_sorted(const TextTable *table);
 
 extern void salkpi_tuples_init(TupleTable *table, MemoryContext context,

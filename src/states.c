@@ -120,6 +120,36 @@ salkpi_int4_array(ArrayType *array, const char *what, Datum **values,
 	return count;
 }
 
+/*
+ * For each atom, list the periods that it lies in, palloc'd: those of atom a
+ * start at (*list)[(*list_start)[a]] and end where those of a + 1 start.
+ */
+void
+salkpi_periods_list(const Period *periods, uint32 nperiods, uint32 natoms,
+					Size **list_start, uint32 **list)
+{
+	Size	   *start = palloc0(((Size) natoms + 2) * sizeof(Size));
+	Size		total = 0;
+	uint32		p;
+	int64		a;
+
+	for (p = 0; p < nperiods; p++)
+		for (a = periods[p].first;
+			 periods[p].is_wanted && a <= periods[p].last; a++)
+			start[a + 2]++;
+	for (a = 0; a < (int64) natoms + 2; a++)
+		start[a] = total += start[a];
+	*list = palloc_extended((total + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	for (p = 0; p < nperiods; p++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (a = periods[p].first;
+			 periods[p].is_wanted && a <= periods[p].last; a++)
+			(*list)[start[a + 1]++] = p;
+	}
+	*list_start = start;
+}
+
 /* Order texts: numbers in order and, the inverse, ranks; palloc'd. */
 void
 salkpi_texts_order(const TextTable *table, uint32 **order, uint32 **rank)

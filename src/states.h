@@ -18,6 +18,14 @@ typedef enum BoundUnit
 	BOUND_INSTANTS = 't'		/* bounds are timestamps with time zone */
 } BoundUnit;
 
+/* A period that is asked for. */
+typedef struct Period
+{
+	bool		is_wanted;		/* has it a beginning? */
+	int64		first;			/* first atom, from 0 */
+	int64		last;			/* last atom; before the first one if empty */
+} Period;
+
 extern MemoryContext salkpi_aggregate_context(FunctionCallInfo fcinfo,
 											  const char *type);
 
@@ -29,6 +37,10 @@ extern void salkpi_put_bounds(FlatWriter *w, const int64 *bounds,
 extern int64 *salkpi_get_bounds(FlatReader *r, uint32 least, uint32 *count);
 extern int	salkpi_int4_array(ArrayType *array, const char *what,
 							  Datum **values, bool **nulls);
+
+extern void salkpi_periods_list(const Period *periods, uint32 nperiods,
+								uint32 natoms, Size **list_start,
+								uint32 **list);
 
 extern void salkpi_texts_order(const TextTable *table, uint32 **order,
 							   uint32 **rank);
