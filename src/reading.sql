@@ -162,12 +162,12 @@ BEGIN
 	IF NOT EXISTS (SELECT FROM @extschema@.kpi_definition d WHERE d.kpi = kpi_require_kpi.kpi) THEN
 		RAISE EXCEPTION 'unknown KPI "%"', kpi
 			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'KPIs are ' || (SELECT string_agg(d.kpi, ', ' ORDER BY d.kpi COLLATE "C") FROM @extschema@.kpi_definition d) || '.';
+				  HINT = 'SELECT kpi, label_en FROM kpi_definition lists them; kpi_define() makes others.';
 	END IF;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_require_kpi(text) IS
-'raises for an unknown KPI or NULL, and lists those there are';
+'raises for an unknown KPI or NULL';
 
 /* ---------- members and their names ---------- */
 
