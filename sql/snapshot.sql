@@ -78,14 +78,15 @@ INSERT INTO crm.stage VALUES ('New', 1, 0.1, false, false), ('Demo+Trial', 2, 0.
 	('Late', 4, 1.3, false, false), ('Won', 5, 1, true, false), ('Lost', 6, 0, false, true);
 
 CREATE TABLE crm.lead (id bigint, created_at timestamptz, qualified_at timestamptz, converted_at date, rep_id smallint,
-	region text, channel text, campaign text, account_id uuid);
+	region text, channel text, campaign text, account_id uuid, first_response_at timestamptz);
 INSERT INTO crm.lead
 SELECT CASE WHEN n <> 7 THEN 5000000000 + n END, CASE WHEN n <> 8 THEN at END,
 	CASE WHEN n = 9 THEN at - interval '1 second' WHEN crm.h('lq', n, 3) = 0 AND at + interval '9 days' < as_of THEN at + interval '9 days' END,
 	CASE WHEN n IN (10, 11) THEN (at AT TIME ZONE 'Europe/Berlin')::date - 1
 		 WHEN crm.h('lc', n, 4) = 0 AND at + interval '60 days' < as_of THEN (at AT TIME ZONE 'Europe/Berlin')::date + crm.h('lcd', n, 3) * 29 END,
 	crm.h('lr', n, 9), crm.pick('lreg', n, 'North', 'East', '', NULL), crm.pick('lcha', n, 'Web', '', NULL),
-	crm.pick('lcam', n, 'Spring', NULL), md5('account' || crm.h('la', n, 30))::uuid
+	crm.pick('lcam', n, 'Spring', NULL), md5('account' || crm.h('la', n, 30))::uuid,
+	CASE WHEN crm.h('lf', n, 4) > 0 THEN at + crm.h('lfm', n, 200) * interval '7 minutes' END
 FROM crm.clock, generate_series(1, 240) n, LATERAL (SELECT crm.instant('lead', n) AS at) l;
 
 CREATE TABLE crm.opportunity (id text, name text, status text, created_at timestamptz, closed_at timestamptz, amount numeric, currency text,
@@ -197,8 +198,9 @@ INSERT INTO crm.period VALUES
 -- Over which dimensions each measure is known, from the columns of the contract.
 CREATE FUNCTION crm.applies(measure text, dimension text) RETURNS boolean LANGUAGE sql IMMUTABLE
 RETURN CASE
+	WHEN measure LIKE 'mrr%' OR measure LIKE '%cost' AND measure NOT IN ('direct_cost', 'revenue_with_cost') THEN false	-- sources not bound here
 	WHEN measure = 'rep_days' THEN dimension IN ('total', 'rep', 'team')
-	WHEN measure IN ('leads', 'leads_qualified', 'leads_converted', 'conversions')
+	WHEN measure IN ('leads', 'lead_responses', 'leads_qualified', 'leads_converted', 'conversions')
 		THEN dimension IN ('total', 'rep', 'team', 'region', 'channel', 'campaign', 'segment')
 	WHEN measure IN ('open_opportunities', 'pipeline_value', 'weighted_pipeline', 'unweighted_opportunities', 'closing_opportunities', 'pipeline_closing', 'weighted_closing')
 		THEN dimension IN ('total', 'rep', 'team', 'region', 'product', 'channel', 'campaign', 'segment', 'stage', 'rep+stage', 'team+stage', 'region+stage', 'region+product')
@@ -266,12 +268,13 @@ WHERE m.at IS NOT NULL AND crm.rate(currency, m.at) IS NOT NULL AND NOT (m.measu
 -- A lead's first won deal makes it a customer when it says nothing itself.  The
 -- day of a conversion is not before the lead was created on that day.
 INSERT INTO crm.event
-SELECT m.measure, m.at, 1, NULL, NULL, b.*, NULL, NULL
-FROM crm.lead l,
+SELECT m.measure, m.at, coalesce(m.took, 1), NULL, NULL, b.*, NULL, NULL
+FROM crm.clock, crm.lead l,
 	LATERAL (SELECT coalesce(crm.berlin(converted_at), (SELECT min(closed_at) FROM crm.opportunity WHERE status = 'won' AND lead_id = l.id)) AS won_at) w,
-	LATERAL (VALUES ('leads', created_at), ('leads_qualified', CASE WHEN qualified_at IS NOT NULL THEN created_at END),
-		('leads_converted', CASE WHEN won_at IS NOT NULL THEN created_at END),
-		('conversions', CASE WHEN converted_at >= (created_at AT TIME ZONE 'Europe/Berlin')::date OR converted_at IS NULL AND won_at >= created_at THEN won_at END)) m(measure, at),
+	LATERAL (VALUES ('leads', created_at, NULL::numeric), ('leads_qualified', CASE WHEN qualified_at IS NOT NULL THEN created_at END, NULL),
+		('leads_converted', CASE WHEN won_at IS NOT NULL THEN created_at END, NULL),
+		('lead_responses', CASE WHEN first_response_at < as_of THEN created_at END, extract(epoch FROM first_response_at - created_at) * 1000000),
+		('conversions', CASE WHEN converted_at >= (created_at AT TIME ZONE 'Europe/Berlin')::date OR converted_at IS NULL AND won_at >= created_at THEN won_at END, NULL)) m(measure, at, took),
 	LATERAL crm.belongs(NULL, rep_id::text, account_id::text, region, NULL, channel, campaign, m.at) b
 WHERE l.id IS NOT NULL AND created_at IS NOT NULL AND m.at IS NOT NULL;
 
@@ -382,6 +385,23 @@ FROM crm.span p JOIN (
 WHERE f.flag IS NOT FALSE
 GROUP BY 1, 2, 3, 4, 5;
 
+-- Customers, without subscriptions: an account is one in a member from a purchase
+-- there on for 365 days.  A boundary looks left.
+CREATE VIEW crm.customer AS
+SELECT grain, period, dimension, member, m.measure, count(*)::numeric AS value
+FROM (SELECT p.grain, p.period, s.dimension, s.member,
+		bool_or(s.at < p.starts_at AND s.until >= p.starts_at) AS opening, bool_or(s.at < p.now AND s.until >= p.now) AS closing,
+		bool_or(s.at < p.starts_at) AS before, min(s.at) >= p.starts_at AND min(s.at) < p.now AS first
+	  FROM (SELECT *, least(ends_at, as_of) AS now FROM crm.span) p,
+		(SELECT *, (at AT TIME ZONE 'Europe/Berlin' + interval '365 days') AT TIME ZONE 'Europe/Berlin' AS until
+		 FROM crm.placed WHERE measure = 'buying_customers' AND key IS NOT NULL) s
+	  GROUP BY p.grain, p.period, p.starts_at, p.now, s.dimension, s.member, s.key) c,
+	LATERAL (VALUES ('customers', closing), ('customers_opening', opening), ('customers_won', closing AND NOT before),
+		('customers_reactivated', closing AND NOT opening AND before), ('customers_churned', opening AND NOT closing),
+		('customers_kept', opening AND closing), ('new_customers', first)) m(measure, holds)
+WHERE m.holds
+GROUP BY 1, 2, 3, 4, 5;
+
 -- Days on the roster: a rep with two versions is on it with one of them each day.
 CREATE VIEW crm.roster AS
 SELECT grain, period, dimension, coalesce(nullif(member, ''), CASE dimension WHEN 'total' THEN '' ELSE '(none)' END) AS member, 'rep_days' AS measure, count(*)::numeric AS value
@@ -396,13 +416,13 @@ GROUP BY 1, 2, 3, 4;
 CREATE VIEW crm.expected AS
 SELECT grain, period, dimension, member, measure, trim_scale(value)::text AS value
 FROM (SELECT grain, period, dimension, member, measure, sum(value) AS value FROM crm.seen
-	  WHERE key IS NULL AND measure NOT IN ('sales_cycle', 'purchases', 'buying_customers', 'deals_quoted', 'deals_quoted_won', 'contacts_messaged', 'contacts_replied')
+	  WHERE key IS NULL AND measure NOT IN ('sales_cycle', 'lead_responses', 'purchases', 'buying_customers', 'deals_quoted', 'deals_quoted_won', 'contacts_messaged', 'contacts_replied')
 	  GROUP BY 1, 2, 3, 4, 5
-	  UNION ALL SELECT * FROM crm.once UNION ALL SELECT * FROM crm.roster) v
+	  UNION ALL SELECT * FROM crm.once UNION ALL SELECT * FROM crm.customer UNION ALL SELECT * FROM crm.roster) v
 WHERE value <> 0
 UNION ALL
 SELECT grain, period, dimension, member, measure, '1:{' || string_agg(trim_scale(value)::text || CASE WHEN n > 1 THEN '*' || n ELSE '' END, ',' ORDER BY value) || '}'
-FROM (SELECT grain, period, dimension, member, measure, value, count(*) AS n FROM crm.seen WHERE measure = 'sales_cycle' GROUP BY 1, 2, 3, 4, 5, 6) c
+FROM (SELECT grain, period, dimension, member, measure, value, count(*) AS n FROM crm.seen WHERE measure IN ('sales_cycle', 'lead_responses') GROUP BY 1, 2, 3, 4, 5, 6) c
 GROUP BY 1, 2, 3, 4, 5;
 
 -- What the snapshot found.  A measure of 0 and a member without a row are the same.
@@ -413,15 +433,15 @@ WHERE f.superseded_at IS NULL
 	AND m.key NOT IN ('grain', 'period', 'period_end', 'dimension', 'member', 'recorded_at', 'superseded_at', 'run', 'is_complete', 'days');
 
 CREATE VIEW crm.found AS
-SELECT grain, period, dimension, member, measure, CASE measure WHEN 'sales_cycle' THEN value ELSE trim_scale(value::numeric)::text END AS value
-FROM crm.cell WHERE CASE measure WHEN 'sales_cycle' THEN value <> '1:{}' ELSE value::numeric <> 0 END;
+SELECT grain, period, dimension, member, measure, CASE WHEN measure IN ('sales_cycle', 'lead_responses') THEN value ELSE trim_scale(value::numeric)::text END AS value
+FROM crm.cell WHERE CASE WHEN measure IN ('sales_cycle', 'lead_responses') THEN value <> '1:{}' ELSE value::numeric <> 0 END;
 
 CREATE TABLE crm.answer AS SELECT * FROM crm.expected;
 CREATE TABLE crm.right_answer AS SELECT * FROM crm.answer WHERE dimension <> 'region+product';
 ANALYZE crm.right_answer, crm.answer, kpi_fact;
 
 SELECT 'each measure occurs in the test data' AS property, NOT EXISTS (
-	SELECT DISTINCT measure FROM kpi_measure EXCEPT SELECT measure FROM crm.right_answer) AS holds;
+	SELECT DISTINCT measure FROM kpi_measure JOIN kpi_source USING (source) EXCEPT SELECT measure FROM crm.right_answer) AS holds;
 
 SELECT 'periods: their days, and whether they are complete' AS property, NOT EXISTS (
 	(SELECT grain, period, period_end, is_complete, days FROM kpi_fact EXCEPT SELECT * FROM crm.period)
@@ -444,13 +464,15 @@ SELECT 'NULL where a dimension does not tell, and nowhere else' AS property, NOT
 SELECT 'each period and dimension has the blank member' AS property, NOT EXISTS (
 	SELECT grain, period, d.dimension, CASE WHEN d.dimension = 'total' THEN '' WHEN d.dimension LIKE '%+%' THEN '(none)+(none)' ELSE '(none)' END
 	FROM crm.period, kpi_dimension d
+	WHERE d.dimension NOT IN ('plan', 'lost_reason')	-- no column here tells them
 	EXCEPT SELECT grain, period, dimension, member FROM kpi_fact) AS holds;
 
 SELECT 'members add up to the total' AS property, NOT EXISTS (
 	SELECT FROM (SELECT grain, period, dimension, measure, sum(value::numeric) AS value FROM crm.cell
-				 WHERE measure NOT IN ('sales_cycle', 'purchases', 'buying_customers', 'deals_quoted', 'deals_quoted_won', 'contacts_messaged', 'contacts_replied')
+				 WHERE measure NOT IN ('sales_cycle', 'lead_responses', 'purchases', 'buying_customers', 'deals_quoted', 'deals_quoted_won', 'contacts_messaged', 'contacts_replied')
+				   AND measure NOT LIKE '%customers%'
 				 GROUP BY 1, 2, 3, 4) m
-	JOIN (SELECT grain, period, measure, value::numeric FROM crm.cell WHERE dimension = 'total' AND measure <> 'sales_cycle') t USING (grain, period, measure)
+	JOIN (SELECT grain, period, measure, value::numeric FROM crm.cell WHERE dimension = 'total' AND measure NOT IN ('sales_cycle', 'lead_responses')) t USING (grain, period, measure)
 	WHERE m.value <> t.value) AS holds;
 
 SELECT 'cycles of the members together are those of the total' AS property, NOT EXISTS (
@@ -542,7 +564,7 @@ SELECT 'seven days are a week' AS property, NOT EXISTS (
 	WHERE (coalesce(d.revenue, 0), coalesce(d.won, 0), coalesce(d.quotes, 0)) IS DISTINCT FROM (coalesce(w.revenue, 0), coalesce(w.won_deals, 0), coalesce(w.quotes_sent, 0))) AS holds;
 
 UPDATE crm.sale SET sold_at = sold_at + 28;
-UPDATE crm.lead SET created_at = created_at + interval '672 hours', qualified_at = qualified_at + interval '672 hours', converted_at = converted_at + 28;
+UPDATE crm.lead SET created_at = created_at + interval '672 hours', qualified_at = qualified_at + interval '672 hours', converted_at = converted_at + 28, first_response_at = first_response_at + interval '672 hours';
 UPDATE crm.opportunity SET created_at = created_at + interval '672 hours', closed_at = closed_at + interval '672 hours', expected_close = expected_close + 28, first_contact_at = first_contact_at + 28;
 UPDATE crm.opportunity_history SET valid_from = valid_from + interval '672 hours', valid_to = valid_to + interval '672 hours';
 UPDATE crm.quote SET sent_at = sent_at + interval '672 hours', decided_at = decided_at + interval '672 hours';

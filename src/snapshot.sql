@@ -599,7 +599,7 @@ CREATE FUNCTION @extschema@.kpi_part_currency(source text, part text, columns te
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE WHEN NOT EXISTS (SELECT FROM @extschema@.kpi_measure m
-								  WHERE m.source = kpi_part_currency.source AND m.part = kpi_part_currency.part AND m.unit = 'money') THEN NULL
+								  WHERE m.source = kpi_part_currency.source AND m.unit = 'money') THEN NULL
 				WHEN source || '.currency' = ANY (columns) THEN 'currency'
 				WHEN source = 'opportunity_history' AND 'opportunity.currency' = ANY (columns)
 				THEN '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 2, NULL::timestamptz)' END;
@@ -611,7 +611,7 @@ COMMENT ON FUNCTION @extschema@.kpi_part_currency(text, text, text[]) IS
 CREATE FUNCTION @extschema@.kpi_unknown_rate(source text, part text, columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT format(CASE p.kind WHEN 'ledger'
+	SELECT format(CASE p.source WHEN 'subscription'
 					THEN '%1$s <> %2$L AND (%4$s) AND @extschema@.kpi_lookup((SELECT $15), account_id || '' '' || currency, 1, valid_from) IS NULL'
 					ELSE '%1$s <> %2$L AND (%4$s) AND %5$s IS NOT NULL AND @extschema@.kpi_rate((SELECT $5), %1$s, %3$s) IS NULL' END,
 				  @extschema@.kpi_part_currency(source, part, columns), @extschema@.kpi_setting('currency'), i.instant,
