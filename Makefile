@@ -5,7 +5,9 @@ MODULE_big = salkpi
 OBJS = $(addprefix src/, salkpi.o numbers.o segment.o flat.o states.o \
 	cube.o cube_io.o cells.o \
 	ledger.o ledger_fold.o ledger_io.o movements.o \
-	durations.o dictionary.o smallest.o formula_tree.o formula.o evaluate.o filled.o)
+	durations.o durations_state.o durations_io.o \
+	dictionary.o dictionary_state.o dictionary_build.o smallest.o \
+	formula.o formula_tree.o formula_sql.o evaluate.o filled.o)
 
 # The install script is these pieces in this order: each uses only those before it.
 SQL = $(addprefix src/, salkpi.sql durations.sql dictionary.sql smallest.sql cube.sql ledger.sql \

@@ -54,7 +54,7 @@ typedef struct FormulaNode
 	int			periods;		/* SUM_LAST, MEAN_LAST: how many */
 	List	   *args;			/* FormulaNode of the operands, in order */
 	int			column;			/* leaves that read a row: its attribute
-								 * number, set by evaluate.c */
+								 * number, set by formula_sql.c */
 } FormulaNode;
 
 /* How a formula uses a name, as the SQL functions spell it. */

@@ -1,6 +1,6 @@
 
 -- ---------------------------------------------------------------------------
--- Formulas: what KPIs are made of (formula.c, formula_tree.c, evaluate.c).
+-- Formulas: what KPIs are made of (formula*.c, evaluate.c).
 --
 --	+ - * / ( ) and unary minus   numbers, measures, KPIs   days()
 --	prior(x)  year_ago(x)  sum_last(x, n)  mean_last(x, n)

@@ -1,0 +1,143 @@
+/*
+ * dictionary.h
+ *	  What the files of kpi_dictionary share: the value, and what it is made of.
+ *
+ * Layout of a value: header, hash slots (open addressing, linear probing),
+ * one block per key (KeyBlock, the key, its steps), attribute texts, each
+ * text once.  Offsets are from the start of the value, 0 meaning NULL.
+ */
+#ifndef SALKPI_DICTIONARY_H
+#define SALKPI_DICTIONARY_H
+
+#include "datatype/timestamp.h"
+
+#include "salkpi.h"
+
+#define DICTIONARY_VERSION		1
+#define DICTIONARY_ATTRIBUTES	10	/* the most a dictionary can have */
+
+/* How many steps a loop takes between two looks at interrupts; 2^n - 1. */
+#define INTERRUPT_MASK			0xFFF
+
+typedef struct Slot
+{
+	uint32		hash;			/* of the text */
+	uint32		id;				/* what is found there; 0 = free slot */
+} Slot;
+
+/* ---------- The value ---------- */
+
+typedef struct Dictionary
+{
+	int32		vl_len_;		/* varlena header (do not touch directly!) */
+	uint16		version;		/* DICTIONARY_VERSION */
+	uint16		nattributes;	/* attributes of a step */
+	uint32		nkeys;			/* different keys */
+	uint32		mask;			/* number of slots - 1; a power of two - 1 */
+	Slot		slots[FLEXIBLE_ARRAY_MEMBER];	/* id: offset of a KeyBlock */
+} Dictionary;
+
+typedef struct KeyBlock
+{
+	TimestampTz first;			/* smallest start; NOBEGIN = none is known */
+	uint32		nsteps;			/* at least 1 */
+	uint32		length;			/* of the key, bytes */
+	char		key[FLEXIBLE_ARRAY_MEMBER]; /* padded; then the steps */
+} KeyBlock;
+
+typedef struct Step
+{
+	TimestampTz from;			/* answers from then on */
+	uint32		attributes[FLEXIBLE_ARRAY_MEMBER];	/* offsets of texts */
+} Step;
+
+static inline Size
+step_size(int nattributes)
+{
+	return MAXALIGN(offsetof(Step, attributes) + nattributes * sizeof(uint32));
+}
+
+static inline Size
+key_size(Size length)
+{
+	return MAXALIGN(offsetof(KeyBlock, key) + length);
+}
+
+/* ---------- The aggregate's state ---------- */
+
+/*
+ * A state is one for the whole query, so it is internal: a handful of arrays
+ * in the aggregate's context that grow by doubling.
+ */
+typedef struct Pool
+{
+	char	   *data;			/* texts with four-byte headers, aligned */
+	Size		used;			/* bytes; the first 4 belong to no text */
+	Size		size;			/* bytes allocated */
+} Pool;
+
+typedef struct Table
+{
+	Slot	   *slots;			/* open addressing, linear probing */
+	uint32		mask;			/* number of slots - 1 */
+	uint32		used;			/* slots that are not free */
+} Table;
+
+typedef struct Version
+{
+	TimestampTz from;			/* NOBEGIN = since ever */
+	TimestampTz to;				/* NOEND = until ever */
+	uint32		key;			/* offset in the pool of keys */
+	uint32		next;			/* the key's next version + 1; 0 = none */
+	uint32		attributes[FLEXIBLE_ARRAY_MEMBER];	/* offsets in the pool of
+													 * texts; 0 = NULL */
+} Version;
+
+typedef struct Key
+{
+	uint32		text;			/* offset in the pool of keys */
+	uint32		versions;		/* the key's newest version + 1 */
+	uint32		nversions;		/* how many */
+} Key;
+
+typedef struct DictionaryState
+{
+	MemoryContext context;		/* where all arrays live */
+	int			nattributes;	/* of each version */
+	Pool		key_texts;		/* each key once */
+	Pool		texts;			/* each attribute text once */
+	Table		key_table;		/* id: position in keys + 1 */
+	Table		text_table;		/* id: offset in texts */
+	Key		   *keys;			/* key_table.used of them */
+	Size		keys_size;		/* bytes allocated */
+	char	   *versions;		/* of version_size() bytes each */
+	uint32		nversions;		/* how many */
+	Size		versions_size;	/* bytes allocated */
+} DictionaryState;
+
+static inline Size
+version_size(const DictionaryState *state)
+{
+	return MAXALIGN(offsetof(Version, attributes) +
+					state->nattributes * sizeof(uint32));
+}
+
+static inline Version *
+get_version(const DictionaryState *state, uint32 n)
+{
+	return (Version *) (state->versions + n * version_size(state));
+}
+
+static inline text *
+get_text(const Pool *pool, uint32 offset)
+{
+	return (text *) (pool->data + offset);
+}
+
+/* dictionary_state.c */
+extern void salkpi_dictionary_too_large(void);
+
+/* dictionary_build.c: the value, in CurrentMemoryContext */
+extern Dictionary *salkpi_dictionary_build(const DictionaryState *state);
+
+#endif							/* SALKPI_DICTIONARY_H */

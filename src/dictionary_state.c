@@ -1,0 +1,400 @@
+/*
+ * dictionary_state.c
+ *	  The aggregate kpi_dictionary: gathers versions of keys, in any order.
+ *
+ * Each key and each text of an attribute is stored once, found by its hash, so
+ * that a million accounts in ten regions take ten texts.  What the versions
+ * mean together is worked out at the end (see dictionary_build.c): until then
+ * they are only chained to their keys, and states of parallel workers are put
+ * together by adding the versions of one to the other.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "dictionary.h"
+
+/* ---------- The state ---------- */
+
+void
+salkpi_dictionary_too_large(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("kpi_dictionary value is too large"),
+			 errdetail("A value has at most 1 GB."),
+			 errhint("Aggregate fewer keys or attributes.")));
+}
+
+/* An array with room for "needed" bytes: itself, or grown by doubling. */
+static void *
+with_room(MemoryContext context, void *array, Size needed, Size *size)
+{
+	Size		wanted = Max(*size, 1024);
+
+	if (needed <= *size)
+		return array;
+	if (needed > MaxAllocSize)
+		salkpi_dictionary_too_large();
+	while (wanted < needed)
+		wanted *= 2;
+	wanted = Min(wanted, MaxAllocSize);
+	*size = wanted;
+	return array == NULL ? MemoryContextAlloc(context, wanted) :
+		repalloc(array, wanted);
+}
+
+static void
+create_table(MemoryContext context, Table *table, uint32 nslots)
+{
+	table->slots = MemoryContextAllocExtended(context, nslots * sizeof(Slot),
+											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	table->mask = nslots - 1;
+	table->used = 0;
+}
+
+static DictionaryState *
+create_state(MemoryContext context, int nattributes)
+{
+	DictionaryState *state = MemoryContextAllocZero(context,
+													sizeof(DictionaryState));
+
+	state->context = context;
+	state->nattributes = nattributes;
+	state->key_texts.used = state->texts.used = sizeof(uint32);
+	create_table(context, &state->key_table, 64);
+	create_table(context, &state->text_table, 64);
+	return state;
+}
+
+/* The slots may be three quarters full. */
+static void
+grow_table(MemoryContext context, Table *table)
+{
+	Table		grown;
+
+	if (table->used < (table->mask + 1) / 4 * 3)
+		return;
+	create_table(context, &grown, (table->mask + 1) * 2);
+	for (Size i = 0; i <= table->mask; i++)
+	{
+		uint32		at = table->slots[i].hash & grown.mask;
+
+		if (table->slots[i].id == 0)
+			continue;
+		while (grown.slots[at].id != 0)
+			at = (at + 1) & grown.mask;
+		grown.slots[at] = table->slots[i];
+	}
+	grown.used = table->used;
+	pfree(table->slots);
+	*table = grown;
+}
+
+/* Appends a copy of a text to a pool; the result is its offset. */
+static uint32
+append_text(MemoryContext context, Pool *pool, const text *t)
+{
+	Size		length = VARSIZE_ANY_EXHDR(t);
+	Size		size = INTALIGN(length + VARHDRSZ);
+	uint32		offset = pool->used;
+	char	   *at;
+
+	pool->data = with_room(context, pool->data, pool->used + size, &pool->size);
+	at = pool->data + offset;
+	memset(at + size - sizeof(uint32), 0, sizeof(uint32));
+	SET_VARSIZE(at, length + VARHDRSZ);
+	memcpy(VARDATA(at), VARDATA_ANY(t), length);
+	pool->used += size;
+	return offset;
+}
+
+static bool
+are_equal(const text *a, const text *b)
+{
+	Size		length = VARSIZE_ANY_EXHDR(a);
+
+	return length == VARSIZE_ANY_EXHDR(b) &&
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), length) == 0;
+}
+
+/*
+ * The slot in which a text is, or the free one where it belongs.  keys tells
+ * the table of keys, whose ids are positions, from that of attributes.
+ */
+static Slot *
+find_slot(const Table *table, const Pool *pool, const Key *keys, const text *t)
+{
+	uint32		hash = hash_bytes((const unsigned char *) VARDATA_ANY(t),
+								  VARSIZE_ANY_EXHDR(t));
+	uint32		i = hash & table->mask;
+
+	for (; table->slots[i].id != 0; i = (i + 1) & table->mask)
+	{
+		uint32		id = table->slots[i].id;
+
+		if (table->slots[i].hash == hash &&
+			are_equal(get_text(pool, keys == NULL ? id : keys[id - 1].text), t))
+			break;
+	}
+	table->slots[i].hash = hash;
+	return &table->slots[i];
+}
+
+/* The offset of an attribute's text, which is stored if it is new. */
+static uint32
+intern_text(DictionaryState *state, const text *t)
+{
+	Slot	   *slot;
+
+	grow_table(state->context, &state->text_table);
+	slot = find_slot(&state->text_table, &state->texts, NULL, t);
+	if (slot->id == 0)
+	{
+		slot->id = append_text(state->context, &state->texts, t);
+		state->text_table.used++;
+	}
+	return slot->id;
+}
+
+/* The key of that text, made if it is new; it stays until the next is made. */
+static Key *
+intern_key(DictionaryState *state, const text *t)
+{
+	Table	   *table = &state->key_table;
+	Slot	   *slot;
+	Key		   *key;
+
+	grow_table(state->context, table);
+	state->keys = with_room(state->context, state->keys,
+							(table->used + (Size) 1) * sizeof(Key),
+							&state->keys_size);
+	slot = find_slot(table, &state->key_texts, state->keys, t);
+	if (slot->id != 0)
+		return &state->keys[slot->id - 1];
+	key = &state->keys[table->used];
+	key->text = append_text(state->context, &state->key_texts, t);
+	key->versions = 0;
+	key->nversions = 0;
+	slot->id = ++table->used;
+	return key;
+}
+
+/* Adds a version; attributes are nattributes pointers, NULL for NULL. */
+static void
+add_version(DictionaryState *state, const text *key_text, TimestampTz from,
+			TimestampTz to, text **attributes)
+{
+	Version    *version;
+	Key		   *key;
+
+	state->versions = with_room(state->context, state->versions,
+								(state->nversions + (Size) 1) * version_size(state),
+								&state->versions_size);
+	key = intern_key(state, key_text);
+	version = get_version(state, state->nversions);
+	memset(version, 0, version_size(state));
+	version->from = from;
+	version->to = to;
+	version->key = key->text;
+	for (int i = 0; i < state->nattributes; i++)
+		if (attributes[i] != NULL)
+			version->attributes[i] = intern_text(state, attributes[i]);
+	version->next = key->versions;
+	key->versions = ++state->nversions;
+	key->nversions++;
+}
+
+/* ---------- Parallel query ---------- */
+
+/*
+ * A serialized state is its versions and pools; the receiver only reads them,
+ * so the tables, and the keys that chain the versions, stay behind.
+ */
+typedef struct Parcel
+{
+	int32		vl_len_;		/* varlena header (do not touch directly!) */
+	uint16		version;		/* DICTIONARY_VERSION */
+	uint16		nattributes;	/* of each version */
+	uint32		nversions;		/* how many, in the first section */
+	uint32		keys_size;		/* bytes of the pool of keys, the second */
+	uint32		texts_size;		/* bytes of the pool of texts, the third */
+	uint32		unused;			/* keeps the sections aligned */
+	char		sections[FLEXIBLE_ARRAY_MEMBER];	/* each MAXALIGNed */
+} Parcel;
+
+static bytea *
+pack_state(const DictionaryState *state)
+{
+	Size		versions = state->nversions * version_size(state);
+	Size		keys = MAXALIGN(state->key_texts.used);
+	Size		size = offsetof(Parcel, sections) + versions + keys +
+		state->texts.used;
+	Parcel	   *parcel;
+
+	if (size > MaxAllocSize)
+		salkpi_dictionary_too_large();
+	parcel = palloc0(size);
+	SET_VARSIZE(parcel, size);
+	parcel->version = DICTIONARY_VERSION;
+	parcel->nattributes = state->nattributes;
+	parcel->nversions = state->nversions;
+	parcel->keys_size = state->key_texts.used;
+	parcel->texts_size = state->texts.used;
+	if (state->nversions > 0)
+	{
+		memcpy(parcel->sections, state->versions, versions);
+		memcpy(parcel->sections + versions + sizeof(uint32),
+			   state->key_texts.data + sizeof(uint32),
+			   state->key_texts.used - sizeof(uint32));
+	}
+	if (state->texts.data != NULL)
+		memcpy(parcel->sections + versions + keys + sizeof(uint32),
+			   state->texts.data + sizeof(uint32),
+			   state->texts.used - sizeof(uint32));
+	return (bytea *) parcel;
+}
+
+/*
+ * A state to be read only, in CurrentMemoryContext.  It points into the
+ * parcel, which must be aligned as palloc aligns.
+ */
+static DictionaryState *
+unpack_state(bytea *packed)
+{
+	Parcel	   *parcel = (Parcel *) packed;
+	DictionaryState *state = palloc0(sizeof(DictionaryState));
+	Size		size = offsetof(Parcel, sections);
+
+	if (VARSIZE(packed) < size || parcel->version != DICTIONARY_VERSION ||
+		parcel->nattributes > DICTIONARY_ATTRIBUTES)
+		elog(ERROR, "serialized kpi_dictionary has an unknown format");
+	state->nattributes = parcel->nattributes;
+	state->nversions = parcel->nversions;
+	state->versions = (char *) parcel + size;
+	size += state->nversions * version_size(state);
+	state->key_texts.data = (char *) parcel + size;
+	size += MAXALIGN(parcel->keys_size);
+	state->texts.data = (char *) parcel + size;
+	size += parcel->texts_size;
+	if (VARSIZE(packed) != size)
+		elog(ERROR, "serialized kpi_dictionary has an unexpected length");
+	return state;
+}
+
+/* Adds the versions of another state. */
+static void
+add_state(DictionaryState *state, const DictionaryState *other)
+{
+	text	   *attributes[DICTIONARY_ATTRIBUTES];
+
+	if (state->nattributes != other->nattributes)
+		elog(ERROR, "kpi_dictionary states differ in their attributes");
+	for (uint32 i = 0; i < other->nversions; i++)
+	{
+		const Version *version = get_version(other, i);
+
+		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
+			CHECK_FOR_INTERRUPTS();
+		for (int a = 0; a < other->nattributes; a++)
+			attributes[a] = version->attributes[a] == 0 ? NULL :
+				get_text(&other->texts, version->attributes[a]);
+		add_version(state, get_text(&other->key_texts, version->key),
+					version->from, version->to, attributes);
+	}
+}
+
+/* ---------- SQL functions ---------- */
+
+static MemoryContext
+get_aggregate_context(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "aggregate function called in non-aggregate context");
+	return context;
+}
+
+static TimestampTz
+get_timestamp(FunctionCallInfo fcinfo, int arg, TimestampTz for_null)
+{
+	return PG_ARGISNULL(arg) ? for_null : PG_GETARG_TIMESTAMPTZ(arg);
+}
+
+/* (state, key, valid_from, valid_to, attributes...), of any number of them. */
+PG_FUNCTION_INFO_V1(salkpi_dictionary_add);
+Datum
+salkpi_dictionary_add(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = get_aggregate_context(fcinfo);
+	DictionaryState *state;
+	text	   *attributes[DICTIONARY_ATTRIBUTES];
+
+	state = PG_ARGISNULL(0) ? create_state(context, PG_NARGS() - 4) :
+		(DictionaryState *) PG_GETARG_POINTER(0);
+	Assert(state->nattributes <= DICTIONARY_ATTRIBUTES);
+	if (PG_ARGISNULL(1))
+		PG_RETURN_POINTER(state);
+	for (int i = 0; i < state->nattributes; i++)
+		attributes[i] = PG_ARGISNULL(4 + i) ? NULL : PG_GETARG_TEXT_PP(4 + i);
+	add_version(state, PG_GETARG_TEXT_PP(1),
+				get_timestamp(fcinfo, 2, DT_NOBEGIN),
+				get_timestamp(fcinfo, 3, DT_NOEND), attributes);
+	PG_RETURN_POINTER(state);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_dictionary_combine);
+Datum
+salkpi_dictionary_combine(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = get_aggregate_context(fcinfo);
+	DictionaryState *state;
+	DictionaryState *other;
+
+	state = PG_ARGISNULL(0) ? NULL : (DictionaryState *) PG_GETARG_POINTER(0);
+	other = PG_ARGISNULL(1) ? NULL : (DictionaryState *) PG_GETARG_POINTER(1);
+	if (other != NULL)
+	{
+		if (state == NULL)
+			state = create_state(context, other->nattributes);
+		add_state(state, other);
+	}
+	if (state == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_POINTER(state);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_dictionary_serialize);
+Datum
+salkpi_dictionary_serialize(PG_FUNCTION_ARGS)
+{
+	get_aggregate_context(fcinfo);
+	PG_RETURN_BYTEA_P(pack_state((DictionaryState *) PG_GETARG_POINTER(0)));
+}
+
+PG_FUNCTION_INFO_V1(salkpi_dictionary_deserialize);
+Datum
+salkpi_dictionary_deserialize(PG_FUNCTION_ARGS)
+{
+	get_aggregate_context(fcinfo);
+	PG_RETURN_POINTER(unpack_state(PG_GETARG_BYTEA_P_COPY(0)));
+}
+
+/* Without rows a dictionary is empty rather than NULL: it knows no key. */
+PG_FUNCTION_INFO_V1(salkpi_dictionary_final);
+Datum
+salkpi_dictionary_final(PG_FUNCTION_ARGS)
+{
+	DictionaryState *state;
+
+	get_aggregate_context(fcinfo);
+	state = PG_ARGISNULL(0) ?
+		create_state(CurrentMemoryContext, DICTIONARY_ATTRIBUTES) :
+		(DictionaryState *) PG_GETARG_POINTER(0);
+	PG_RETURN_POINTER(salkpi_dictionary_build(state));
+}
