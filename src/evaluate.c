@@ -32,6 +32,7 @@
 
 #include "durations.h"
 #include "evaluate.h"
+#include "numbers.h"
 #include "salkpi.h"
 
 /* numeric.c's NUMERIC_DSCALE_MAX: products are rounded beyond it */
@@ -103,19 +104,6 @@ product(Numeric a, Numeric b)
 	if (b == NULL)
 		return a;
 	return multiply(a, b);
-}
-
-/* In base 10^18, whose digits are int64 whatever the number. */
-static Numeric
-int128_to_numeric(int128 value)
-{
-	const int64 base = INT64CONST(1000000000000000000);
-
-	if (value >= PG_INT64_MIN && value <= PG_INT64_MAX)
-		return int64_to_numeric((int64) value);
-	return apply(numeric_add,
-				 multiply(int128_to_numeric(value / base), int64_to_numeric(base)),
-				 int64_to_numeric((int64) (value % base)));
 }
 
 /*
@@ -331,7 +319,7 @@ interpolate(const struct varlena *durations, Numeric fraction)
 	salkpi_durations_at(durations, Min(rank + 1, last), &above);
 	return apply(numeric_add, int64_to_numeric(below),
 				 multiply(apply(numeric_sub, position, whole),
-						  int128_to_numeric((int128) above - below)));
+						  salkpi_int128_to_numeric((int128) above - below, 0)));
 }
 
 /* mean or quantile of a distribution, in days */
@@ -359,7 +347,7 @@ evaluate_distribution(Evaluation *evaluation, const FormulaNode *node, int offse
 	else
 	{
 		salkpi_durations_sum(durations, &sum);
-		result->numerator = int128_to_numeric(sum);
+		result->numerator = salkpi_int128_to_numeric(sum, 0);
 		result->denominator = multiply(int64_to_numeric(count), day);
 	}
 	return true;
