@@ -189,7 +189,7 @@ INSERT INTO @extschema@.kpi_fault VALUES
 	('opportunity', 'unknown status', $$status IN ('open', 'won', 'lost') IS NOT TRUE$$, '{created,closed,closing,open}'),
 	('opportunity', 'amount is not a finite number', '{infinite amount}', '{created,closed,closing,open}'),
 	('opportunity', 'probability outside 0..1', 'probability NOT BETWEEN 0 AND 1', '{}'),
-	('opportunity', 'won or lost without closed_at', $$status IN ('won', 'lost') AND closed_at IS NULL$$, '{}'),
+	('opportunity', 'won or lost without closed_at', $$status IN ('won', 'lost') AND isfinite(closed_at) IS NOT TRUE$$, '{}'),
 	('opportunity', 'open without created_at', $$status = 'open' AND created_at IS NULL$$, '{}'),
 	('opportunity', 'closed before it was created', '{before closed_at created_at}', '{}'),
 	('opportunity', 'won before first contact', $$status = 'won' AND {cycle_raw} < 0$$, '{}'),

@@ -17,7 +17,7 @@ INSERT INTO @extschema@.kpi_setting_default VALUES
 	('currency', 'EUR', '[A-Z]{3}', true, 'reporting currency (ISO 4217)'),
 	('fiscal_year_month', '1', '[1-9]|1[0-2]', true, 'first month of the fiscal year: years and quarters begin there'),
 	('week_start', 'monday', 'monday|sunday', true, 'first day of a week'),
-	('grains', 'month,quarter,year', '(day|week|month|quarter|year)(,(day|week|month|quarter|year))*', false, 'grains that a snapshot computes, separated by commas'),
+	('grains', 'month,quarter,year', '(day|week|month|quarter|year)(,(day|week|month|quarter|year))*', false, 'grains that a snapshot computes, separated by commas; the facts of any other are closed by the next one'),
 	('language', 'en', 'en|de', false, 'language of labels and descriptions'),
 	('history_years', '10', '[1-9][0-9]?', false, 'how many years back a snapshot looks for first data when no from_day is given');
 
