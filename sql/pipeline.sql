@@ -63,6 +63,11 @@ SELECT dimension, member, array_agg(t.id ORDER BY t.id) AS ids, (SELECT array_ag
   FROM (SELECT DISTINCT dimension, member FROM wanted) m, LATERAL kpi_top_opportunities(100, m.dimension, m.member) t
  GROUP BY dimension, member ORDER BY dimension COLLATE "C", member COLLATE "C";
 SELECT id FROM kpi_top_opportunities(5, 'rep+stage', 'r\+2+Offer');
+-- Created at no finite time: no age.
+SAVEPOINT ageless;
+UPDATE deals SET created_at = '-infinity' WHERE id = 1;
+SELECT id, age_days FROM kpi_top_opportunities(1);
+ROLLBACK TO ageless;
 SELECT count(*) FROM kpi_top_opportunities(0);
 
 -- ---------- from facts ----------

@@ -166,4 +166,24 @@ SELECT split_part(crm.refused($$SELECT kpi_value('turnover', '2025-03-01')$$), E
 SELECT split_part(crm.refused($$SELECT kpi_value('revenue', '2025-03-01', 'planet')$$), E'\n', 1);
 SELECT split_part(crm.refused($$SELECT kpi_value('revenue', '2025-03-01', grain => 'decade')$$), E'\n', 1);
 
+--
+-- Definitions
+--
+SELECT split_part(crm.refused($$SELECT kpi_define('revenue', 'calls', 'count', 'up', 'R')$$), E'\n', 1);
+SELECT split_part(crm.refused($$SELECT kpi_define('Rate', 'calls', 'count', 'up', 'R')$$), E'\n', 1);
+SELECT split_part(crm.refused($$SELECT kpi_define('rate', 'calls / nothing', 'count', 'up', 'R')$$), E'\n', 1);
+SELECT split_part(crm.refused($$SELECT kpi_define('rate', 'calls', 'count', 'up', 'R', n => 'nothing')$$), E'\n', 1);
+SELECT split_part(crm.refused($$SELECT kpi_define('rate', '2 * sales_cycle', 'days', 'up', 'R')$$), E'\n', 1);
+SELECT split_part(crm.refused($$SELECT kpi_define('rate', 'mean(calls)', 'days', 'up', 'R')$$), E'\n', 1);
+SELECT split_part(crm.refused($$SELECT kpi_define('rate', 'rate + calls', 'count', 'up', 'R')$$), E'\n', 1);
+SELECT split_part(crm.refused($$SELECT kpi_define('reps', 'revenue_per_rep', 'count', 'up', 'R')$$), E'\n', 1);
+SELECT split_part(crm.refused($$SELECT kpi_select('all', 'revenue')$$), E'\n', 1);
+SELECT split_part(crm.refused($$SELECT kpi_select('mine', 'turnover')$$), E'\n', 1);
+-- What another KPI is made of, or counts its rows with, cannot go.
+SELECT 'expanded: ' || kpi_define('net', 'revenue - direct_cost', 'money', 'up', 'Net'), 'expanded: ' || kpi_define('twice', '2 * net', 'money', 'up', 'Twice'),
+	'expanded: ' || kpi_define('counted', 'revenue', 'money', 'up', 'Counted', n => 'twice');
+SELECT split_part(crm.refused($$SELECT kpi_undefine('net')$$), E'\n', 1);
+SELECT split_part(crm.refused($$SELECT kpi_undefine('twice')$$), E'\n', 1);
+SELECT kpi_undefine('counted') AS counted, kpi_undefine('twice') AS twice, kpi_undefine('net') AS net, kpi_undefine('net') AS again;
+
 ROLLBACK;

@@ -357,6 +357,26 @@ SELECT 'each moment has one version' AS rule_11, NOT EXISTS (
 	WHERE a.recorded_at < b.recorded_at AND coalesce(a.superseded_at > b.recorded_at, true)) AS holds;
 ROLLBACK TO rule;
 
+-- The first data are deleted: their periods are computed anew too, and a month
+-- has no more than its quarter.  Then quarters and years are given up: none is
+-- left that says what no snapshot mends any more.
+SAVEPOINT rule;
+SELECT crm.bind('sale');
+INSERT INTO crm.sale (sale_id, sold_at, amount) VALUES (1, '2025-01-10', 1), (2, '2025-03-10', 2);
+SELECT outcome FROM kpi_snapshot(as_of => '2025-05-01 08:00+02');
+DELETE FROM crm.sale WHERE sale_id = 1;
+SELECT outcome FROM kpi_snapshot(as_of => '2025-05-01 09:00+02');
+SELECT 'deleted first data are gone' AS rule_11, kpi_value('revenue', '2025-01-01') = 0 AND kpi_value('revenue', '2025-01-01', grain => 'quarter') = 2
+	AND kpi_value('revenue', '2025-01-01', as_of => '2025-05-01 08:30+02') = 1 AS holds;
+SELECT 'and nothing more to write' AS rule_11, changed = 0 AND facts > 0 AS holds FROM kpi_snapshot(as_of => '2025-05-01 10:00+02');
+SELECT kpi_set('grains', 'month');
+UPDATE crm.sale SET amount = 4;
+SELECT outcome FROM kpi_snapshot('2025-03-01', '2025-03-31', as_of => '2025-05-01 11:00+02');
+SELECT 'grains given up have no current facts' AS rule_11, array_agg(DISTINCT grain) <@ '{month,month_cut}' AND count(*) > 0 AND kpi_value('revenue', '2025-03-01') = 4
+	AND kpi_value('revenue', '2025-01-01') = 0 AND kpi_value('revenue', '2025-03-01', grain => 'year', as_of => '2025-05-01 10:00+02') = 2 AS holds
+FROM kpi_fact WHERE superseded_at IS NULL;
+ROLLBACK TO rule;
+
 --
 -- Rule 12: bad rows are reported with their keys, and left out of what they
 -- would spoil.
@@ -430,6 +450,31 @@ INSERT INTO crm.opportunity (id, status, created_at, closed_at) VALUES (1, 'won'
 SELECT outcome FROM kpi_snapshot('2025-03-01', '2025-03-31', '2025-05-20 12:00+02');
 SELECT 'days beside instants' AS rule_12, crm.fact('conversions', '2025-03-01') = '1' AND crm.fact('sales_cycle', '2025-03-01') = '1:{0}'
 	AND (SELECT array_agg(source || ' ' || keys::text) = '{"lead {2}"}' FROM kpi_problem) AS holds;
+ROLLBACK TO rule;
+
+-- An instant at infinity is no duration, and a blank id or currency none.
+SAVEPOINT rule;
+SELECT crm.bind('sale', 'opportunity', 'rep', 'quote');
+INSERT INTO crm.rep (id, active_from, active_to) VALUES (1, '-infinity', 'infinity'), (2, 'infinity', NULL), (3, NULL, '-infinity'), (4, '2025-03-31', NULL), (5, '2025-04-02', NULL), (6, NULL, '2025-03-02');
+INSERT INTO crm.opportunity (id, status, created_at, closed_at, first_contact_at) VALUES
+	(1, 'won', '2025-03-10', 'infinity', NULL), (2, 'won', '2025-03-10', '-infinity', NULL), (3, 'won', '-infinity', '2025-03-10', NULL), (4, 'won', '2025-03-01', '2025-03-11', '2025-03-01');
+SELECT outcome FROM kpi_snapshot('2025-03-01', '2025-03-31', '2025-05-20 12:00+02');
+SELECT 'instants at infinity' AS rule_12, crm.fact('won_deals', '2025-03-01') = '2' AND crm.fact('sales_cycle', '2025-03-01') = '1:{864000000000}'
+	AND (SELECT keys = '{1,2}' FROM kpi_problem WHERE reason = 'won or lost without closed_at') AS holds;
+SELECT 'reps 1, 4 and 6: 31 days and 1 and 1' AS rule_12, crm.fact('rep_days', '2025-03-01') = '33' AS holds;
+CREATE TABLE crm.texts (sale_id text, sold_at date, amount numeric, currency text);
+CREATE TABLE crm.text_quotes (id text, sent_at date, opportunity_id text);
+CREATE TABLE crm.text_deals (id text, status text, created_at date, amount numeric, currency text);
+INSERT INTO crm.texts VALUES ('', '2025-03-10', 1, NULL), ('a', '2025-03-10', 2, ''), ('b', '2025-03-10', 4, NULL), ('c', '2025-03-10', 8, 'XTS');
+INSERT INTO crm.text_quotes VALUES ('a', '2025-03-10', ''), ('b', '2025-03-10', 'a');
+INSERT INTO crm.text_deals VALUES ('a', 'open', '2025-03-10', 1, ''), ('b', 'open', '2025-03-10', 2, 'XTS'), ('', 'open', '2025-03-10', 4, NULL);
+SELECT count(*) AS bound FROM unnest('{sale,quote,opportunity}'::text[], '{crm.texts,crm.text_quotes,crm.text_deals}'::regclass[]) b(source, relation)
+WHERE EXISTS (SELECT FROM kpi_bind(b.source, b.relation));
+SELECT outcome FROM kpi_snapshot('2025-03-01', '2025-05-20', '2025-05-20 13:00+02');
+SELECT 'blank ids and currencies' AS rule_12, crm.fact('revenue', '2025-03-01') = '6' AND crm.fact('purchases', '2025-03-01') = '2' AND crm.fact('deals_quoted', '2025-03-01') = '1'
+	AND crm.fact('opportunities_value', '2025-03-01')::numeric = 1 AND crm.fact('pipeline_value', '2025-05-01')::numeric = 1
+	AND (SELECT array_agg(source || ' ' || reason || ' ' || bad_rows ORDER BY source, reason)
+		= '{opportunity no exchange rate 1,opportunity no id 1,sale no exchange rate 1,sale no sale_id 1}' FROM kpi_problem WHERE source IN ('sale', 'opportunity', 'quote')) AS holds;
 ROLLBACK TO rule;
 
 ROLLBACK;

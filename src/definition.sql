@@ -227,7 +227,8 @@ BEGIN
 	DELETE FROM @extschema@.kpi_definition_own o WHERE o.kpi = kpi_undefine.kpi;
 	gone := FOUND;
 	SELECT d.kpi INTO used_by
-	  FROM @extschema@.kpi_definition d, LATERAL @extschema@.kpi_formula_names(d.formula) f
+	  FROM @extschema@.kpi_definition d, LATERAL (SELECT * FROM @extschema@.kpi_formula_names(d.formula)
+												  UNION SELECT * FROM @extschema@.kpi_formula_names(d.n)) f
 	 WHERE f.name = kpi_undefine.kpi AND d.kpi <> kpi_undefine.kpi
 	   AND NOT EXISTS (SELECT FROM @extschema@.kpi_definition x WHERE x.kpi = kpi_undefine.kpi)
 	 ORDER BY 1 LIMIT 1;

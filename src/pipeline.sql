@@ -187,7 +187,7 @@ BEGIN
 			  FROM opened o ORDER BY o.reported DESC NULLS LAST, o.id COLLATE "C" LIMIT $3
 		)
 		SELECT t.rank, t.id, t.name, coalesce(a.name, t.account_id), coalesce(r.name, t.rep_id), t.stage, t.reported, p.probability,
-			   trim_scale(t.reported * p.probability), d.expected_close, (d.today - d.created_on)::integer, d.expected_close < d.today
+			   trim_scale(t.reported * p.probability), d.expected_close, CASE WHEN isfinite(d.created_on) THEN (d.today - d.created_on)::integer END, d.expected_close < d.today
 		  FROM top t
 		  LEFT JOIN @extschema@.kpi_names('account', ARRAY(SELECT account_id FROM top)) a ON a.id = t.account_id
 		  LEFT JOIN @extschema@.kpi_names('rep', ARRAY(SELECT rep_id FROM top)) r ON r.id = t.rep_id
@@ -207,4 +207,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_top_opportunities(integer, text, text) IS
-'the n most valuable opportunities open now, read from the source, for a member of a dimension: amount in the reporting currency (NULL, and last, without amount or rate), probability (its own, else the stage''s; NULL outside 0..1), weighted, expected close, age in days since created, and whether the expected close has passed (NULL when unknown). An error when the source is not bound';
+'the n most valuable opportunities open now, read from the source, for a member of a dimension: amount in the reporting currency (NULL, and last, without amount or rate), probability (its own, else the stage''s; NULL outside 0..1), weighted, expected close, age in days since created (NULL when unknown or infinite), and whether the expected close has passed (NULL when unknown). An error when the source is not bound';

@@ -17,7 +17,7 @@ INSERT INTO @extschema@.kpi_setting_default VALUES
 	('currency', 'EUR', '[A-Z]{3}', true, 'reporting currency (ISO 4217)'),
 	('fiscal_year_month', '1', '[1-9]|1[0-2]', true, 'first month of the fiscal year: years and quarters begin there'),
 	('week_start', 'monday', 'monday|sunday', true, 'first day of a week'),
-	('grains', 'month,quarter,year', '(day|week|month|quarter|year)(,(day|week|month|quarter|year))*', false, 'grains that a snapshot computes, separated by commas'),
+	('grains', 'month,quarter,year', '(day|week|month|quarter|year)(,(day|week|month|quarter|year))*', false, 'grains that a snapshot computes, separated by commas; the facts of any other are closed by the next one'),
 	('language', 'en', 'en|de', false, 'language of labels and descriptions'),
 	('customer_active_days', '365', '[1-9][0-9]{0,3}', true, 'without subscriptions, how many days after a purchase an account still is a customer'),
 	('history_years', '10', '[1-9][0-9]?', false, 'how many years back a snapshot looks for first data when no from_day is given');
@@ -105,7 +105,10 @@ BEGIN
 				USING ERRCODE = 'object_not_in_prerequisite_state',
 					  HINT = format('SELECT kpi_set(%L, %L, rebuild => true) closes them; the next kpi_snapshot() makes all periods anew.', name, value);
 		END IF;
-		UPDATE @extschema@.kpi_fact SET superseded_at = clock_timestamp() WHERE superseded_at IS NULL;
+		/* Right after the last snapshot, so that no later one overlaps them whatever its as_of. */
+		UPDATE @extschema@.kpi_fact
+		   SET superseded_at = (SELECT max(r.as_of) FROM @extschema@.kpi_run r WHERE r.outcome = 'done') + interval '1 microsecond'
+		 WHERE superseded_at IS NULL;
 	END IF;
 
 	INSERT INTO @extschema@.kpi_setting_value AS v VALUES (name, value)

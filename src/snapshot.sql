@@ -66,6 +66,7 @@ BEGIN
 					 WHEN u.kind = 'number' THEN format('r.%1$I::numeric AS %1$I', u.column_name)
 					 WHEN u.kind = 'integer' THEN format('r.%1$I::bigint AS %1$I', u.column_name)
 					 WHEN u.kind = 'boolean' THEN format('r.%1$I AS %1$I', u.column_name)
+					 WHEN u.kind = 'id' OR u.column_name = 'currency' THEN format('nullif(r.%1$I::text, '''') AS %1$I', u.column_name)
 					 ELSE format('r.%1$I::text AS %1$I', u.column_name) END, ', ' ORDER BY c."position", u.column_name), relation)
 		  FROM (SELECT * FROM @extschema@.kpi_source_column c WHERE c.source = kpi_source_select.source) c
 		  FULL JOIN (SELECT * FROM @extschema@.kpi_usable_columns() u WHERE u.source = kpi_source_select.source) u
@@ -73,7 +74,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_select(text) IS
-'the text of a query that reads a bound source with every column of its contract: ids as text, instants as timestamptz (a date as its local midnight, and as it is under name_day), numbers as numeric, missing columns as NULL';
+'the text of a query that reads a bound source with every column of its contract: ids as text (a blank one, or a blank currency, as NULL), instants as timestamptz (a date as its local midnight, and as it is under name_day), numbers as numeric, missing columns as NULL';
 
 /*
  * The text attributes that a dictionary of account, rep or opportunity holds:
@@ -168,13 +169,14 @@ COMMENT ON FUNCTION @extschema@.kpi_rate(@extschema@.kpi_dictionary, text, times
 CREATE FUNCTION @extschema@.kpi_elapsed(earlier text, earlier_column text, later text, later_column text, columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT CASE WHEN earlier_column || ':date' = ANY (columns) OR later_column || ':date' = ANY (columns)
-		THEN format('((%3$s AT TIME ZONE %1$L)::date - (%2$s AT TIME ZONE %1$L)::date) * 86400000000',
-					@extschema@.kpi_setting('time_zone'), earlier, later)
-		ELSE format('(extract(epoch FROM %2$s - %1$s) * 1000000)::bigint', earlier, later) END;
+	SELECT format('CASE WHEN isfinite(%s) AND isfinite(%s) THEN %s END', earlier, later,
+		CASE WHEN earlier_column || ':date' = ANY (columns) OR later_column || ':date' = ANY (columns)
+			THEN format('((%3$s AT TIME ZONE %1$L)::date - (%2$s AT TIME ZONE %1$L)::date) * 86400000000',
+						@extschema@.kpi_setting('time_zone'), earlier, later)
+			ELSE format('(extract(epoch FROM %2$s - %1$s) * 1000000)::bigint', earlier, later) END);
 END;
 COMMENT ON FUNCTION @extschema@.kpi_elapsed(text, text, text, text, text[]) IS
-'SQL text for the microseconds from one instant to another (each with the source column it comes from): whole days of the reporting zone when either column is a date';
+'SQL text for the microseconds from one instant to another (each with the source column it comes from): whole days of the reporting zone when either column is a date; NULL when either lies at infinity';
 
 /* A date is the whole day: something else on that day is neither before nor after it. */
 CREATE FUNCTION @extschema@.kpi_before(earlier text, earlier_column text, later text, later_column text, columns text[]) RETURNS text
@@ -291,7 +293,7 @@ DECLARE
 						  LEFT JOIN unnest(@extschema@.kpi_dictionary_attributes(source, columns)) WITH ORDINALITY a(name, n) USING (n));
 BEGIN
 	RETURN CASE source
-		WHEN 'exchange_rate' THEN ARRAY[$q$@extschema@.kpi_dictionary(currency, valid_on, NULL, rate::text, NULL)
+		WHEN 'exchange_rate' THEN ARRAY[$q$@extschema@.kpi_dictionary(currency, date_trunc('day', valid_on), NULL, rate::text, NULL)
 			FILTER (WHERE rate > 0 AND rate < 'Infinity' AND valid_on IS NOT NULL)$q$]
 		WHEN 'stage' THEN ARRAY[$q$@extschema@.kpi_dictionary(name, NULL, NULL,
 			CASE WHEN probability BETWEEN 0 AND 1 THEN probability::text END,
@@ -897,7 +899,8 @@ COMMENT ON FUNCTION @extschema@.kpi_cells_query(integer, text, text, text[]) IS
 
 /*
  * SQL text that writes the facts: new versions of what changed, after closing
- * the versions they replace (and those of members that no longer have any).
+ * the versions they replace (and those of members that no longer have any, and
+ * of grains no longer computed).
  */
 CREATE FUNCTION @extschema@.kpi_write_query(cells text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -925,7 +928,8 @@ WITH raw AS (
 	 WHERE f.superseded_at IS NULL
 	   AND f.dimension IN (SELECT dimension FROM blank)
 	   AND ((f.grain, f.period) IN (SELECT grain, period FROM p)
-			OR f.grain IN (SELECT grain || '_cut' FROM p WHERE NOT is_complete))
+			OR f.grain IN (SELECT grain || '_cut' FROM p WHERE NOT is_complete)
+			OR split_part(f.grain, '_', 1) <> ALL (string_to_array(@extschema@.kpi_setting('grains'), ',')))
 ), delta AS MATERIALIZED (
 	SELECT o.grain AS old_grain, o.period AS old_period, o.dimension AS old_dimension, o.member AS old_member, o.recorded_at AS old_recorded_at, n.*
 	  FROM new n FULL JOIN old o USING (grain, period, dimension, member)
@@ -1007,9 +1011,13 @@ BEGIN
 	SELECT array_agg(r) INTO readings
 	  FROM @extschema@.kpi_read_sources(sources, NULL, NULL, bounds, days, instants, as_of, plan_bounds, plan_days) r;
 
-	/* Without a from_day the facts begin with the first period that has data. */
+	/* Without a from_day the facts begin with the first period that has data, or had when last computed. */
 	IF from_day IS NULL THEN
-		SELECT greatest(first_day, coalesce(least(days[min(@extschema@.kpi_first_atom(r.cube))], @extschema@.kpi_day(min(r.first_at))), today))
+		SELECT least(greatest(first_day, coalesce(least(days[min(@extschema@.kpi_first_atom(r.cube))], @extschema@.kpi_day(min(r.first_at))), today)), (
+				SELECT max(greatest(first_day, o.oldest)) FILTER (WHERE o.oldest IS NOT NULL)
+				  FROM unnest(string_to_array(@extschema@.kpi_setting('grains'), ',')) k(grain),
+					   LATERAL (SELECT min(f.period) AS oldest FROM @extschema@.kpi_fact f
+								 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = k.grain) o))
 		  INTO first_day
 		  FROM unnest(readings) r JOIN @extschema@.kpi_part p USING (source, part)
 		 WHERE p.kind IN ('flow', 'ledger');
@@ -1118,7 +1126,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_snapshot(date, date, timestamptz) IS
-'reads all bound sources once and records the facts that changed, for the periods that overlap from_day to to_day (NULL: from the first data, to the running period). as_of: the instant taken as now. Returns one row; outcome "skipped" when another snapshot is running. Raises, leaving all as it was, when a source cannot be read';
+'reads all bound sources once and records the facts that changed, for the periods that overlap from_day to to_day (NULL: from the first data or the first facts, to the running period). as_of: the instant taken as now. Returns one row; outcome "skipped" when another snapshot is running. Raises, leaving all as it was, when a source cannot be read';
 
 /*
  * What a scheduler calls.  The run is visible as "running" while it works, and
