@@ -36,7 +36,7 @@ INSERT INTO @extschema@.kpi_part VALUES
 	('quote', 'open', 'stock', 'sent_at', 'decided_at', $$sent_at IS NOT NULL AND status IS DISTINCT FROM 'draft'$$),
 	('activity', 'held', 'flow', 'happened_at', NULL, DEFAULT),
 	('activity', 'booked', 'flow', 'booked_at', NULL, DEFAULT),
-	('cost', 'spent', 'spread', 'period_from', $$coalesce(period_to, period_from + interval '1 day')$$, DEFAULT),
+	('cost', 'spent', 'spread', 'period_from', $$(coalesce(period_to - interval '1 microsecond', period_from) + interval '1 day')$$, DEFAULT),
 	('subscription', 'recurring', 'ledger', 'valid_from', 'valid_to', $$coalesce(status, 'active') IN ('active', 'past_due', 'cancelled')$$),
 	('sale', 'customers', 'ledger', 'sold_at', $$sold_at + {active_days}$$, 'amount > 0');
 

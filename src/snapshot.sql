@@ -384,6 +384,16 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.kpi_empty_ledger(timestamptz[], text) IS 'the ledger of no rows; arguments as of kpi_ledger';
 
+CREATE FUNCTION @extschema@.kpi_spoilt(source text, part text, columns text[]) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT string_agg('(' || @extschema@.kpi_fill_in(f.condition, f.source, 'NULL::timestamptz', columns) || ')', ' OR ' ORDER BY f.reason)
+	  FROM @extschema@.kpi_fault f
+	 WHERE f.source = kpi_spoilt.source AND kpi_spoilt.part = ANY (f.spoils);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_spoilt(text, text, text[]) IS
+'SQL text of the condition under which a row of the source is left out of the part; NULL when there is none';
+
 /* The parts that are read: pipeline stocks come from the history where there is one, customers from subscriptions. */
 CREATE FUNCTION @extschema@.kpi_parts_to_read(source text, wanted text[]) RETURNS text[]
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -401,8 +411,9 @@ COMMENT ON FUNCTION @extschema@.kpi_parts_to_read(text, text[]) IS
 'the parts of a source that a snapshot reads, of those wanted (NULL: all)';
 
 /*
- * A stock is the team's and the region's of each boundary, so a row during
- * which its rep or account changed is read in pieces.
+ * A stock, and what is paid at a boundary, is the team's and the region's of
+ * each boundary, so a row during which its rep or account changed is read in
+ * pieces.
  */
 CREATE FUNCTION @extschema@.kpi_pieces(starts timestamptz, ends timestamptz, changes timestamptz[])
 	RETURNS TABLE (piece_from timestamptz, piece_to timestamptz, is_first boolean)
@@ -429,6 +440,7 @@ BEGIN ATOMIC
 	  FROM (SELECT greatest(1, width_bucket(coalesce(from_day, '-infinity'), days)) AS first,
 				   least(cardinality(days) - 1, width_bucket(coalesce(to_day, 'infinity') - 1, days)) AS last) b,
 		   LATERAL generate_series(b.first, b.last) i
+	 WHERE (to_day <= from_day) IS NOT TRUE
 	UNION ALL
 	SELECT days[1], days[1], true, days[1], days[1]
 	 WHERE coalesce(from_day >= days[cardinality(days)], false) OR coalesce(to_day <= days[1], false) OR to_day <= from_day;
@@ -448,7 +460,7 @@ BEGIN ATOMIC
 					  FROM (VALUES ('account', 6), ('rep', 7)) v(holder, parameter)
 					 WHERE v.holder || '.valid_from' = ANY (columns)) h
 	 WHERE p.source = kpi_pieces_expression.source AND p.part = ANY (@extschema@.kpi_parts_to_read(source, wanted_parts))
-	   AND p.kind = 'stock' AND p.starts <> 'NULL' AND h.key IS NOT NULL
+	   AND (p.kind = 'stock' OR p.source = 'subscription') AND p.starts <> 'NULL' AND h.key IS NOT NULL
 	 GROUP BY p.source, p.part, p.starts, p.ends
 	UNION ALL
 	SELECT format('@extschema@.kpi_day_pieces((%s AT TIME ZONE %L)::date, (%s AT TIME ZONE %2$L)::date, $2)',
@@ -457,7 +469,7 @@ BEGIN ATOMIC
 	 WHERE p.source = kpi_pieces_expression.source AND p.kind = 'spread';
 END;
 COMMENT ON FUNCTION @extschema@.kpi_pieces_expression(text, text[], text[]) IS
-'SQL text of the pieces in which the rows of a stock or a spread are read; NULL when a source has neither, or a stock, but neither reps nor accounts with a history';
+'SQL text of the pieces in which the rows of a stock, of subscriptions or of a spread are read; NULL when a source has none of them, or no spread and neither reps nor accounts with a history';
 
 /* The base dimensions that rows of a part are put into; their order numbers the keys. */
 CREATE FUNCTION @extschema@.kpi_part_bases(part text, members jsonb, wanted text[]) RETURNS text[]
@@ -491,7 +503,8 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_shape(text, jsonb, text[], text) IS
 'the dimensions of a part as in the shape of a cube or ledger; further_key: one that every dimension has besides';
 
-CREATE FUNCTION @extschema@.kpi_ledger_expression(source text, part text, columns text[], members jsonb, wanted text[], spoilt text) RETURNS text
+CREATE FUNCTION @extschema@.kpi_ledger_expression(source text, part text, columns text[], members jsonb, wanted text[], spoilt text,
+												  in_pieces boolean) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -500,20 +513,22 @@ DECLARE
 	bases text[] := @extschema@.kpi_part_bases(part, members, wanted);
 	shape text := @extschema@.kpi_shape(part, members, wanted, NULL);
 	unknown_rate text := @extschema@.kpi_unknown_rate(source, part, columns);
+	at text;
 BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_ledger_expression.source AND k.part = kpi_ledger_expression.part;
+	at := CASE WHEN in_pieces THEN 'piece_from' ELSE p.starts END;
 	RETURN format(E'coalesce(@extschema@.kpi_ledger($3, %1$L, %2$s, %3$s, %4$s, %5$s, %6$s)\n  FILTER (WHERE (%7$s)%8$s%9$s), @extschema@.kpi_empty_ledger($3, %1$L))',
 		shape,
 		coalesce(@extschema@.kpi_member_expression(source, 'account', p.starts, columns), 'NULL::text'),
-		p.starts, @extschema@.kpi_fill_in(p.ends, source, p.starts, columns),
+		at, CASE WHEN in_pieces THEN 'piece_to' ELSE @extschema@.kpi_fill_in(p.ends, source, p.starts, columns) END,
 		CASE source WHEN 'subscription' THEN @extschema@.kpi_fill_in('{monthly}', source, p.starts, columns) ELSE '1' END,
-		(SELECT string_agg(coalesce(replace(members ->> bases[n], '{at}', p.starts), 'NULL::text'), ', ' ORDER BY n) FROM generate_series(1, 10) n),
+		(SELECT string_agg(coalesce(replace(members ->> bases[n], '{at}', at), 'NULL::text'), ', ' ORDER BY n) FROM generate_series(1, 10) n),
 		p.condition,
 		coalesce(' AND (' || spoilt || ') IS NOT TRUE', ''),
 		coalesce(' AND (' || unknown_rate || ') IS NOT TRUE', ''));
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_ledger_expression(text, text, text[], jsonb, text[], text) IS
+COMMENT ON FUNCTION @extschema@.kpi_ledger_expression(text, text, text[], jsonb, text[], text, boolean) IS
 'SQL text of the aggregate that fills the ledger of a part; arguments as of kpi_cube_expression';
 
 CREATE FUNCTION @extschema@.kpi_cube_expression(source text, part text, columns text[], members jsonb, wanted text[], spoilt text,
@@ -614,11 +629,13 @@ CREATE FUNCTION @extschema@.kpi_unknown_rate(source text, part text, columns tex
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT format(CASE p.source WHEN 'subscription'
-					THEN '%1$s <> %2$L AND (%4$s) AND @extschema@.kpi_lookup((SELECT $15), account_id || '' '' || currency, 1, valid_from) IS NULL'
+					THEN '%1$s <> %2$L AND (%4$s) AND (%6$s) IS NOT TRUE AND amount > 0 AND (valid_to <= valid_from) IS NOT TRUE'
+						' AND @extschema@.kpi_lookup((SELECT $15), account_id || '' '' || currency, 1, valid_from) IS NULL'
 					ELSE '%1$s <> %2$L AND (%4$s) AND %5$s IS NOT NULL AND @extschema@.kpi_rate((SELECT $5), %1$s, %3$s) IS NULL' END,
 				  @extschema@.kpi_part_currency(source, part, columns), @extschema@.kpi_setting('currency'), i.instant,
 				  @extschema@.kpi_fill_in(p.condition, p.source, i.instant, columns),
-				  CASE p.kind WHEN 'plan' THEN p.starts ELSE i.instant END)
+				  CASE p.kind WHEN 'plan' THEN p.starts ELSE i.instant END,
+				  @extschema@.kpi_spoilt(p.source, p.part, columns))
 	  FROM @extschema@.kpi_part p, LATERAL (
 			SELECT CASE WHEN p.kind = 'stock' AND p.starts <> 'NULL'
 				THEN format('(SELECT min(t) FROM unnest($3) t WHERE t > (%s) AND (t <= (%s)) IS NOT FALSE)',
@@ -650,12 +667,10 @@ BEGIN
 	FOR part IN SELECT p.* FROM @extschema@.kpi_part p
 				 WHERE p.source = kpi_source_query.source AND p.part = ANY (@extschema@.kpi_parts_to_read(kpi_source_query.source, wanted_parts)) ORDER BY p.part
 	LOOP
-		spoilt := (SELECT string_agg('(' || @extschema@.kpi_fill_in(f.condition, f.source, 'NULL::timestamptz', columns) || ')', ' OR ' ORDER BY f.reason)
-					 FROM @extschema@.kpi_fault f
-					WHERE f.source = part.source AND part.part = ANY (f.spoils));
+		spoilt := @extschema@.kpi_spoilt(source, part.part, columns);
 		IF part.kind = 'ledger' THEN
 			cubes := cubes || 'NULL'::text;
-			ledgers := ledgers || @extschema@.kpi_ledger_expression(source, part.part, columns, members, wanted_dimensions, spoilt);
+			ledgers := ledgers || @extschema@.kpi_ledger_expression(source, part.part, columns, members, wanted_dimensions, spoilt, pieces IS NOT NULL);
 		ELSE
 			cubes := cubes || @extschema@.kpi_cube_expression(source, part.part, columns, members, wanted_dimensions, spoilt, pieces IS NOT NULL);
 			ledgers := ledgers || 'NULL'::text;
@@ -696,9 +711,10 @@ SELECT @extschema@.kpi_dictionary(account_id || ' ' || currency, run_from, NULL,
 									PARTITION BY account_id, currency ORDER BY valid_from, valid_to ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 								  ) IS NOT TRUE AS is_gap
 						  FROM (%s) s
-						 WHERE currency <> %L AND %s AND amount > 0 AND (valid_to <= valid_from) IS NOT TRUE) i) r
+						 WHERE currency <> %L AND %s AND (%s) IS NOT TRUE AND amount > 0 AND (valid_to <= valid_from) IS NOT TRUE) i) r
 		 GROUP BY account_id, currency, run) f$q$,
-				  @extschema@.kpi_source_select('subscription'), @extschema@.kpi_setting('currency'), p.condition)
+				  @extschema@.kpi_source_select('subscription'), @extschema@.kpi_setting('currency'), p.condition,
+				  @extschema@.kpi_spoilt(p.source, p.part, columns))
 	  FROM @extschema@.kpi_part p
 	 WHERE p.source = 'subscription' AND p.part = 'recurring';
 END;
@@ -1013,14 +1029,14 @@ BEGIN
 
 	/* Without a from_day the facts begin with the first period that has data, or had when last computed. */
 	IF from_day IS NULL THEN
-		SELECT least(greatest(first_day, coalesce(least(days[min(@extschema@.kpi_first_atom(r.cube))], @extschema@.kpi_day(min(r.first_at))), today)), (
+		SELECT least(greatest(first_day, least(days[min(@extschema@.kpi_first_atom(r.cube))], @extschema@.kpi_day(min(r.first_at)), today)), (
 				SELECT max(greatest(first_day, o.oldest)) FILTER (WHERE o.oldest IS NOT NULL)
 				  FROM unnest(string_to_array(@extschema@.kpi_setting('grains'), ',')) k(grain),
 					   LATERAL (SELECT min(f.period) AS oldest FROM @extschema@.kpi_fact f
 								 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = k.grain) o))
 		  INTO first_day
 		  FROM unnest(readings) r JOIN @extschema@.kpi_part p USING (source, part)
-		 WHERE p.kind IN ('flow', 'ledger');
+		 WHERE p.kind IN ('flow', 'ledger') OR p.source = 'cost';
 	END IF;
 
 	SELECT array_agg(p.grain) AS grains, array_agg(p.period) AS starts, array_agg(p.period_end) AS ends,
