@@ -17,7 +17,7 @@ SQL = $(addprefix src/, salkpi.sql durations.sql dictionary.sql smallest.sql cub
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(DATA_built)
 
-REGRESS = setup durations dictionary smallest cube ledger formula target snapshot rules refuse reading pipeline odoo
+REGRESS = setup durations dictionary smallest cube ledger formula target snapshot rules refuse reading pipeline recurring odoo
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
