@@ -9,15 +9,37 @@ SELECT pg_temp.same(m.measure || ': every period and member', format($q$
 		AND %1$I <> 0$q$, m.measure), format($q$
 	SELECT grain, period, dimension, member, trim_scale(value) FROM want WHERE measure = %L$q$, m.measure))
 FROM kpi_measure AS m
-WHERE m.measure <> 'sales_cycle' AND m.source <> 'opportunity_history'
+WHERE m.slot <> 'duration' AND m.source <> 'opportunity_history' AND NOT (m.source = 'sale' AND m.slot = 'ledger')
 ORDER BY m."position";
+
+SELECT pg_temp.same('lead_response_time: every month', $q$
+	SELECT kpi_day("time"), value FROM kpi_series('lead_response_time', NULL, NULL) WHERE value IS NOT NULL$q$, $q$
+	SELECT date_trunc('month', pg_temp.day(created_at)::timestamp)::date,
+		round(percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM first_answer_at - created_at))::numeric / 86400, 16)
+	FROM crm.lead, (SELECT as_of FROM kpi_run WHERE outcome = 'done' ORDER BY run DESC LIMIT 1) r
+	WHERE first_answer_at >= created_at AND first_answer_at < as_of AND created_at < as_of
+	GROUP BY 1$q$);
 
 SELECT pg_temp.same('sales_cycle: the durations themselves', $q$
 	SELECT grain, period, dimension, member, sales_cycle::text FROM kpi_fact
-	WHERE superseded_at IS NULL AND grain IN ('month', 'quarter', 'year') AND kpi_count(sales_cycle) > 0$q$, $q$
+	WHERE superseded_at IS NULL AND grain IN ('month', 'quarter', 'year') AND dimension <> 'lost_reason' AND kpi_count(sales_cycle) > 0$q$, $q$
 	SELECT grain, period, dimension, member, '1:{' || string_agg(took || CASE WHEN n > 1 THEN '*' || n ELSE '' END, ',' ORDER BY took) || '}'
 	FROM (SELECT grain, period, dimension, member, took, count(*) AS n FROM cycle GROUP BY 1, 2, 3, 4, 5) AS d
 	GROUP BY 1, 2, 3, 4$q$);
+
+SELECT pg_temp.same('lead_responses: the durations themselves', $q$
+	SELECT grain, period, dimension, member, lead_responses::text FROM kpi_fact
+	WHERE superseded_at IS NULL AND grain IN ('month', 'quarter', 'year') AND kpi_count(lead_responses) > 0$q$, $q$
+	SELECT grain, period, dimension, member, '1:{' || string_agg(took || CASE WHEN n > 1 THEN '*' || n ELSE '' END, ',' ORDER BY took) || '}'
+	FROM (SELECT grain, period, dimension, member, took, count(*) AS n FROM response GROUP BY 1, 2, 3, 4, 5) AS d
+	GROUP BY 1, 2, 3, 4$q$);
+SELECT pg_temp.same('recurring revenue and costs: known in these dimensions and no other', $q$
+	SELECT DISTINCT f.dimension, k.key FROM kpi_fact AS f, jsonb_each(to_jsonb(f)) AS k
+	WHERE f.superseded_at IS NULL AND k.value <> 'null'
+		AND k.key IN (SELECT measure FROM kpi_measure WHERE source IN ('subscription', 'cost'))$q$, $q$
+	SELECT d, measure FROM kpi_measure, unnest(CASE source WHEN 'cost' THEN '{total,channel,campaign}'::text[]
+		ELSE '{total,rep,team,region,channel,campaign,segment,plan}' END) AS d
+	WHERE source IN ('subscription', 'cost')$q$);
 
 SELECT pg_temp.same('where a measure is known it is 0 for the blank member, at least', $q$
 	SELECT DISTINCT k.key FROM kpi_fact AS f, jsonb_each(to_jsonb(f)) AS k
@@ -25,19 +47,20 @@ SELECT pg_temp.same('where a measure is known it is 0 for the blank member, at l
 		AND k.value = 'null'$q$, 'SELECT NULL::text WHERE false');
 
 /* ratio KPI NUMERATORS DENOMINATORS: a ratio of sums of measures, of every grain and dimension */
-CREATE FUNCTION pg_temp.ratio_of(kpi text, percent boolean, numerators text[], denominators text[]) RETURNS SETOF text LANGUAGE sql AS $$
+CREATE FUNCTION pg_temp.ratio_of(kpi text, percent boolean, numerators text[], denominators text[],
+	dimensions text[] DEFAULT '{total,rep,team,region,product,channel,campaign,segment}') RETURNS SETOF text LANGUAGE sql AS $$
 	SELECT pg_temp.same(kpi || ': every period and member', format($q$
 		SELECT g AS grain, d AS dimension, kpi_day(s."time"), s.member, s.value
-		FROM unnest('{month,quarter,year}'::text[]) AS g, unnest('{total,rep,team,region,product,channel,campaign,segment}'::text[]) AS d,
+		FROM unnest('{month,quarter,year}'::text[]) AS g, unnest(%L::text[]) AS d,
 			LATERAL kpi_series(%L, NULL, NULL, g, d) AS s
-		WHERE s.value IS NOT NULL$q$, kpi), format($q$
+		WHERE s.value IS NOT NULL$q$, dimensions, kpi), format($q$
 		SELECT grain, dimension, period, member,
 			pg_temp.ratio(%s * coalesce(sum(value) FILTER (WHERE measure = ANY (%L)), 0), sum(value) FILTER (WHERE measure = ANY (%3$L)))
 		FROM want
-		WHERE measure = ANY (%2$L) OR measure = ANY (%3$L)
+		WHERE (measure = ANY (%2$L) OR measure = ANY (%3$L)) AND dimension = ANY (%4$L)
 		GROUP BY 1, 2, 3, 4
 		HAVING sum(value) FILTER (WHERE measure = ANY (%3$L)) <> 0$q$,
-		CASE WHEN percent THEN 100 ELSE 1 END, numerators, denominators))
+		CASE WHEN percent THEN 100 ELSE 1 END, numerators, denominators, dimensions))
 $$;
 SELECT pg_temp.ratio_of('average_purchase_value', false, '{revenue}', '{purchases}');
 SELECT pg_temp.ratio_of('revenue_per_buying_customer', false, '{revenue}', '{buying_customers}');
@@ -52,6 +75,18 @@ SELECT pg_temp.ratio_of('quote_to_close_ratio', true, '{won_deals}', '{quotes_se
 SELECT pg_temp.ratio_of('quote_to_close_ratio_cohort', true, '{deals_quoted_won}', '{deals_quoted}');
 SELECT pg_temp.ratio_of('show_rate', true, '{demos,onboardings}', '{demos,onboardings,no_shows}');
 SELECT pg_temp.ratio_of('reply_rate', true, '{contacts_replied}', '{contacts_messaged}');
+SELECT pg_temp.ratio_of('customer_acquisition_cost', false, '{sales_and_marketing_cost}', '{new_customers}', '{total,channel,campaign}');
+SELECT pg_temp.ratio_of('cost_per_lead', false, '{campaign_cost}', '{leads}', '{total,channel,campaign}');
+SELECT pg_temp.ratio_of(k, percent, numerators, denominators, '{total,rep,team,region,channel,campaign,segment,plan}')
+FROM (VALUES
+	('revenue_per_account', false, '{mrr}'::text[], '{customers}'::text[]),
+	('customer_retention_rate', true, '{customers_kept}', '{customers_opening}'),
+	('customer_churn_rate', true, '{customers_churned}', '{customers_opening}'),
+	('net_revenue_retention', true, '{* kept of the opening}', '{mrr_opening}'),
+	('gross_revenue_retention', true, '{mrr_retained}', '{mrr_opening}'),
+	('revenue_churn_rate', true, '{* lost}', '{mrr_opening}'),
+	('net_revenue_churn_rate', true, '{* lost in all}', '{mrr_opening}'),
+	('quick_ratio', false, '{* gained}', '{* lost}')) AS v(k, percent, numerators, denominators);
 
 /* One measure of want, as a table. */
 CREATE FUNCTION pg_temp.wanted(measure text) RETURNS TABLE (grain text, period date, dimension text, member text, value numeric) LANGUAGE sql AS
@@ -66,6 +101,32 @@ SELECT pg_temp.same('profit_margin: revenue and cost of the lines whose cost is 
 	SELECT r.grain, r.period, r.dimension, r.member, pg_temp.ratio(100 * (r.value - coalesce(c.value, 0)), r.value)
 	FROM pg_temp.wanted('revenue_with_cost') AS r LEFT JOIN pg_temp.wanted('direct_cost') AS c USING (grain, period, dimension, member)
 	WHERE r.value > 0 AND r.dimension <> 'campaign'$q$);
+
+SELECT pg_temp.same('return_on_sales: after all costs', $q$
+	SELECT grain, period, dimension, member, value FROM pg_temp.series('return_on_sales', '{total,channel}') WHERE value IS NOT NULL$q$, $q$
+	SELECT r.grain, r.period, r.dimension, r.member, pg_temp.ratio(100 * (r.value - coalesce(c.value, 0) - coalesce(t.value, 0)), r.value)
+	FROM pg_temp.wanted('revenue') AS r LEFT JOIN pg_temp.wanted('direct_cost') AS c USING (grain, period, dimension, member)
+		LEFT JOIN pg_temp.wanted('total_cost') AS t USING (grain, period, dimension, member)
+	WHERE r.value > 0 AND r.dimension IN ('total', 'channel')$q$);
+SELECT pg_temp.same(k || ': every period and member', format($q$
+	SELECT grain, period, dimension, member, trim_scale(value) FROM pg_temp.series(%L, '{total,rep,team,region,channel,campaign,segment,plan}') WHERE value > 0$q$, k), format($q$
+	SELECT grain, period, dimension, member, trim_scale(%s * value) FROM pg_temp.wanted('mrr')$q$, times))
+FROM (VALUES ('mrr', 1), ('arr', 12)) AS v(k, times);
+SELECT pg_temp.same('kpi_mrr_movements: every month, of all and by plan', $q$
+	SELECT d, kpi_day("time"), member, trim_scale(opening), trim_scale(new), trim_scale(reactivation), trim_scale(expansion), trim_scale(contraction), trim_scale(churned),
+		trim_scale(closing), customers_opening, customers_new, customers_reactivated, customers_churned, customers_closing
+	FROM unnest('{total,plan}'::text[]) AS d, LATERAL kpi_mrr_movements(NULL, NULL, 'month', d)
+	WHERE opening <> 0 OR closing <> 0$q$, $q$
+	SELECT dimension, period, member, trim_scale(sum(opening)), trim_scale(sum(CASE WHEN NOT was_one THEN closing ELSE 0 END)),
+		trim_scale(sum(CASE WHEN was_one AND opening = 0 THEN closing ELSE 0 END)),
+		trim_scale(sum(CASE WHEN opening > 0 THEN greatest(closing - opening, 0) ELSE 0 END)),
+		trim_scale(sum(CASE WHEN closing > 0 THEN greatest(opening - closing, 0) ELSE 0 END)), trim_scale(sum(CASE WHEN closing = 0 THEN opening ELSE 0 END)),
+		trim_scale(sum(closing)), count(*) FILTER (WHERE opening > 0), count(*) FILTER (WHERE closing > 0 AND NOT was_one),
+		count(*) FILTER (WHERE closing > 0 AND was_one AND opening = 0), count(*) FILTER (WHERE opening > 0 AND closing = 0), count(*) FILTER (WHERE closing > 0)
+	FROM account
+	WHERE grain = 'month' AND dimension IN ('total', 'plan')
+	GROUP BY 1, 2, 3
+	HAVING sum(opening) <> 0 OR sum(closing) <> 0$q$);
 
 /* The running period counts the days that have begun. */
 SELECT pg_temp.same(k || ': reps by the days they were there', format($q$
@@ -97,6 +158,11 @@ SELECT pg_temp.same(k || ': every period and member', format($q$
 		pg_temp.ratio(took[1 + floor(place)::integer] + (place - floor(place)) * (took[1 + ceil(place)::integer] - took[1 + floor(place)::integer]), 86400000000)
 	FROM (SELECT grain, period, dimension, member, array_agg(took ORDER BY took) AS took, %s * (count(*) - 1) AS place FROM cycle GROUP BY 1, 2, 3, 4) AS c$q$, p))
 FROM (VALUES ('sales_cycle_median', 0.5), ('sales_cycle_p90', 0.9)) AS v(k, p);
+
+SELECT pg_temp.same('lead_response_time: every period and member', $q$
+	SELECT grain, period, dimension, member, value FROM pg_temp.series('lead_response_time', '{total,rep,team,region,channel,campaign,segment}') WHERE value IS NOT NULL$q$, $q$
+	SELECT grain, period, dimension, member, pg_temp.ratio((took[(n + 1) / 2] + took[n / 2 + 1]) / 2.0, 86400000000)
+	FROM (SELECT grain, period, dimension, member, array_agg(took ORDER BY took) AS took, count(*)::integer AS n FROM response GROUP BY 1, 2, 3, 4) AS r$q$);
 
 /* Growth: a month that nobody sold in counts as 0; the running period is compared with as many whole days of the one before. */
 CREATE TEMP TABLE step AS
@@ -202,6 +268,7 @@ SELECT pg_temp.same('kpi_problem: what is wrong in the CRM', $q$
 	SELECT source, reason, bad_rows FROM kpi_problem$q$, format($q$
 	SELECT * FROM (
 		SELECT 'sale', 'no exchange rate', count(*) FROM crm.order_line JOIN crm.sales_order USING (order_no) WHERE currency = 'SEK'
+		UNION ALL SELECT 'subscription', 'no exchange rate', count(*) FROM crm.contract_price WHERE currency = 'SEK' AND state = 'aktiv'
 		UNION ALL SELECT 'sale', 'amount is not a finite number', count(*) FROM crm.order_line WHERE net_amount = 'NaN'
 		UNION ALL SELECT 'opportunity', 'unknown status', count(*) FROM crm.deal WHERE state = 'ruht'
 		UNION ALL SELECT 'opportunity', 'closed before it was created', count(*) FROM crm.deal WHERE closed_at < created_at

@@ -180,7 +180,7 @@ GROUP BY 1, 2, 3, 4, 5;
 CREATE TEMP TABLE period AS
 SELECT g AS grain, s::date AS period, (s + step)::date AS period_end, least(pg_temp.midnight((s + step)::date), :'as_of') AS boundary
 FROM (VALUES ('month', interval '1 month'), ('quarter', '3 months'), ('year', '1 year')) AS v(g, step),
-	LATERAL generate_series(date_trunc(g, (SELECT min(day) FROM event)::timestamp), pg_temp.day(:'as_of')::timestamp, step) AS s
+	LATERAL generate_series(date_trunc(g, least((SELECT min(day) FROM event), (SELECT pg_temp.day(min(since)) FROM crm.contract_price WHERE state = 'aktiv'))::timestamp), pg_temp.day(:'as_of')::timestamp, step) AS s
 WHERE pg_temp.midnight(s::date) < :'as_of';
 
 CREATE TEMP TABLE was_open AS
@@ -246,6 +246,166 @@ FROM crm.deal AS d
 		AS v(dimension, member)
 	CROSS JOIN unnest('{month,quarter,year}'::text[]) AS g
 WHERE d.state = 'gewonnen' AND d.closed_at >= coalesce(d.first_contact_at, l.created_at, d.created_at);
+
+/*
+ * What recurs: each active stretch of a contract by the month, in euros at the
+ * rate of the day on which its customer's uninterrupted run in that currency
+ * began.  A boundary counts what began before it and ends at it or later.
+ */
+CREATE TEMP TABLE stretch AS
+WITH active AS
+(
+	SELECT c.*, (since <= max(coalesce(until, 'infinity')) OVER (PARTITION BY customer_no, currency ORDER BY since, until
+		ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) IS NOT TRUE AS begins
+	FROM crm.contract_price AS c
+	WHERE state = 'aktiv' AND amount > 0
+), run AS
+(
+	SELECT *, count(*) FILTER (WHERE begins) OVER (PARTITION BY customer_no, currency ORDER BY since, until) AS n FROM active
+), dated AS
+(
+	SELECT *, pg_temp.day(min(since) OVER (PARTITION BY customer_no, currency, n)) AS begun FROM run
+)
+SELECT customer_no, plan, rep_no::text AS rep, since, until,
+	round(amount / CASE billed WHEN 'jährlich' THEN 12 ELSE 1 END, 12) * pg_temp.euro(1, currency, begun) AS monthly
+FROM dated;
+DELETE FROM stretch WHERE monthly IS NULL;
+
+CREATE TEMP TABLE movement AS
+SELECT p.grain, p.period, v.dimension, coalesce(v.member, '(none)') AS member, s.customer_no,
+	coalesce(sum(monthly) FILTER (WHERE since < p.opens AND (until >= p.opens OR until IS NULL)), 0) AS opening,
+	coalesce(sum(monthly) FILTER (WHERE since < p.closes AND (until >= p.closes OR until IS NULL)), 0) AS closing,
+	min(since) < p.opens AS before, min(since) >= p.opens AND min(since) < p.closes AS first
+FROM (SELECT grain, period, pg_temp.midnight(period) AS opens, boundary AS closes FROM period) AS p
+	CROSS JOIN stretch AS s
+	JOIN party AS c USING (customer_no)
+	CROSS JOIN LATERAL (VALUES ('total', ''), ('plan', s.plan), ('rep', s.rep), ('region', c.region), ('segment', c.segment), ('channel', c.channel), ('campaign', c.campaign))
+		AS v(dimension, member)
+GROUP BY p.grain, p.period, p.opens, p.closes, v.dimension, coalesce(v.member, '(none)'), s.customer_no;
+
+INSERT INTO want
+SELECT grain, period, dimension, member, m.measure, sum(m.value)
+FROM movement
+	CROSS JOIN LATERAL (VALUES
+		('mrr_opening', opening), ('mrr', closing), ('mrr_retained', least(opening, closing)),
+		('mrr_new', CASE WHEN opening = 0 AND NOT before THEN closing END), ('mrr_reactivated', CASE WHEN opening = 0 AND before THEN closing END),
+		('mrr_expansion', CASE WHEN opening > 0 AND closing > opening THEN closing - opening END),
+		('mrr_contraction', CASE WHEN closing > 0 AND closing < opening THEN opening - closing END),
+		('mrr_churned', CASE WHEN closing = 0 THEN opening END),
+		('customers_opening', (opening > 0)::integer), ('customers', (closing > 0)::integer), ('customers_kept', (opening > 0 AND closing > 0)::integer),
+		('customers_won', (opening = 0 AND closing > 0 AND NOT before)::integer), ('customers_reactivated', (opening = 0 AND closing > 0 AND before)::integer),
+		('customers_churned', (opening > 0 AND closing = 0)::integer), ('new_customers', first::integer)) AS m(measure, value)
+GROUP BY 1, 2, 3, 4, 5;
+
+/* Costs, divided among their days: each part is the difference of what has come up to its ends. */
+INSERT INTO want
+SELECT p.grain, p.period, v.dimension, coalesce(v.member, '(none)'), m.measure,
+	sum(round(s.amount * (p.till - s.first_day) / s.days, 12) - round(s.amount * (p.from_day - s.first_day) / s.days, 12))
+FROM (SELECT *, last_day + 1 - first_day AS days, pg_temp.euro(spending.amount, currency, first_day) AS euros FROM crm.spending) AS x
+	CROSS JOIN LATERAL (SELECT x.first_day, x.last_day, x.days, x.department, x.channel, x.campaign, x.euros AS amount) AS s
+	CROSS JOIN LATERAL (SELECT grain, period, greatest(period, s.first_day) AS from_day,
+			least(period_end, s.last_day + 1, pg_temp.day(:'as_of') + 1) AS till FROM period) AS p
+	CROSS JOIN LATERAL (VALUES ('total', ''), ('channel', s.channel), ('campaign', s.campaign)) AS v(dimension, member)
+	CROSS JOIN LATERAL (VALUES ('total_cost', true), ('sales_and_marketing_cost', s.department IN ('Vertrieb', 'Marketing')),
+		('campaign_cost', s.department = 'Marketing' AND coalesce(s.campaign, s.channel) IS NOT NULL)) AS m(measure, counts)
+WHERE p.from_day < p.till AND m.counts AND s.amount IS NOT NULL
+GROUP BY 1, 2, 3, 4, 5;
+
+/* The same for the first answer to a lead, of those created in the period. */
+CREATE TEMP TABLE response AS
+SELECT g AS grain, date_trunc(g, pg_temp.day(l.created_at)::timestamp)::date AS period, v.dimension, coalesce(v.member, '(none)') AS member,
+	(1000000 * extract(epoch FROM l.first_answer_at - l.created_at))::bigint AS took
+FROM crm.lead AS l
+	LEFT JOIN crm.federal_state AS s USING (state)
+	LEFT JOIN party AS p USING (customer_no)
+	CROSS JOIN LATERAL (VALUES ('total', ''), ('rep', l.rep_no::text), ('team', pg_temp.team(l.rep_no, pg_temp.day(l.created_at))),
+		('region', coalesce(s.sales_region, p.region)), ('channel', coalesce(l.channel, p.channel)), ('campaign', coalesce(l.campaign, p.campaign)),
+		('segment', p.segment)) AS v(dimension, member)
+	CROSS JOIN unnest('{month,quarter,year}'::text[]) AS g
+WHERE l.first_answer_at >= l.created_at AND l.first_answer_at < :'as_of';
+
+/* What was closed, by the reason of losing; of a deal won there is none. */
+INSERT INTO want
+SELECT g, date_trunc(g, pg_temp.day(d.closed_at)::timestamp)::date, 'lost_reason', coalesce(nullif(d.lost_because, ''), '(none)'), m.measure, sum(m.value)
+FROM crm.deal AS d
+	CROSS JOIN LATERAL (SELECT coalesce(pg_temp.euro(d.amount, d.currency, pg_temp.day(d.closed_at)), 0)) AS e(amount)
+	CROSS JOIN LATERAL (VALUES ('won_deals', d.state = 'gewonnen', 1), ('won_value', d.state = 'gewonnen', e.amount),
+		('lost_deals', d.state = 'verloren', 1), ('lost_value', d.state = 'verloren', e.amount)) AS m(measure, counts, value)
+	CROSS JOIN unnest('{month,quarter,year}'::text[]) AS g
+WHERE m.counts AND d.closed_at < :'as_of'
+GROUP BY 1, 2, 3, 4, 5;
+INSERT INTO cycle
+SELECT c.grain, c.period, 'lost_reason', '(none)', c.took FROM cycle AS c WHERE c.dimension = 'total';
+
+/*
+ * Contracts: a month of what is paid, in euros of the first day of the
+ * customer's uninterrupted run in that currency.  A run goes on for as long as
+ * the next paid price begins no later than those before it end.
+ */
+CREATE TEMP TABLE paid AS
+SELECT c.*, pg_temp.euro(c.monthly, c.currency, pg_temp.day(min(c.since) OVER (PARTITION BY c.customer_no, c.currency, c.run))) AS mrr
+FROM (SELECT p.*, sum(CASE WHEN p.since <= p.until_before THEN 0 ELSE 1 END) OVER (PARTITION BY p.customer_no, p.currency ORDER BY p.since, p.contract_no) AS run
+	FROM (SELECT *, round(CASE billed WHEN 'jährlich' THEN amount / 12.0 WHEN 'monatlich' THEN amount END, 12) AS monthly,
+			max(coalesce(until, 'infinity')) OVER (PARTITION BY customer_no, currency ORDER BY since, contract_no
+				ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS until_before
+		FROM crm.contract_price
+		WHERE state = 'aktiv' AND amount > 0 AND (until > since OR until IS NULL)) AS p) AS c;
+
+CREATE TEMP TABLE paid_member AS
+SELECT c.customer_no, c.since, c.until, c.mrr, v.dimension, coalesce(v.member, '(none)') AS member
+FROM paid AS c JOIN party AS p USING (customer_no)
+	CROSS JOIN LATERAL (VALUES ('total', ''), ('rep', c.rep_no::text), ('team', pg_temp.team(c.rep_no, pg_temp.day(c.since))), ('region', p.region),
+		('channel', p.channel), ('campaign', p.campaign), ('segment', p.segment), ('plan', c.plan)) AS v(dimension, member);
+ANALYZE paid_member;
+
+/* Each customer's at the start and at the end, in each member.  What is active at a boundary began before it. */
+CREATE TEMP TABLE account AS
+SELECT t.grain, t.period, c.dimension, c.member, c.customer_no,
+	coalesce(sum(c.mrr) FILTER (WHERE c.since < s.start AND (c.until >= s.start OR c.until IS NULL)), 0) AS opening,
+	coalesce(sum(c.mrr) FILTER (WHERE c.until >= t.boundary OR c.until IS NULL), 0) AS closing,
+	bool_or(c.since < s.start) AS was_one, min(c.since) AS first
+FROM period AS t CROSS JOIN LATERAL (SELECT pg_temp.midnight(t.period)) AS s(start)
+	JOIN paid_member AS c ON c.since < t.boundary
+GROUP BY 1, 2, 3, 4, 5;
+
+INSERT INTO want
+SELECT a.grain, a.period, a.dimension, a.member, m.measure, sum(m.value)
+FROM account AS a CROSS JOIN LATERAL (VALUES
+	('mrr_opening', true, a.opening), ('mrr', true, a.closing),
+	('mrr_new', NOT a.was_one, a.closing), ('mrr_reactivated', a.was_one AND a.opening = 0, a.closing),
+	('mrr_expansion', a.opening > 0 AND a.closing > a.opening, a.closing - a.opening),
+	('mrr_contraction', a.closing > 0 AND a.closing < a.opening, a.opening - a.closing),
+	('mrr_churned', a.closing = 0, a.opening), ('mrr_retained', true, least(a.opening, a.closing)),
+	('customers_opening', a.opening > 0, 1), ('customers', a.closing > 0, 1),
+	('customers_won', a.closing > 0 AND NOT a.was_one, 1), ('customers_reactivated', a.closing > 0 AND a.opening = 0 AND a.was_one, 1),
+	('customers_churned', a.opening > 0 AND a.closing = 0, 1), ('customers_kept', a.opening > 0 AND a.closing > 0, 1),
+	('new_customers', NOT a.was_one, 1),
+	/* no measures, but what the rates are made of */
+	('* kept of the opening', a.opening > 0, a.closing), ('* lost', true, greatest(a.opening - a.closing, 0)),
+	('* gained', true, greatest(a.closing - a.opening, 0)), ('* lost in all', a.opening > 0, a.opening - a.closing)) AS m(measure, counts, value)
+WHERE m.counts
+GROUP BY 1, 2, 3, 4, 5;
+
+/*
+ * Costs: a day's is what the sum up to it, rounded, exceeds the sum up to the
+ * day before, in euros of the first day; of the running period the days that
+ * have begun.
+ */
+CREATE TEMP TABLE spent AS
+SELECT s.spending_no, s.department, s.channel, s.campaign, day::date, round(s.euro * (n + 1) / s.days, 12) - round(s.euro * n / s.days, 12) AS value
+FROM (SELECT *, round(pg_temp.euro(amount, currency, first_day), 30) AS euro, last_day + 1 - first_day AS days FROM crm.spending) AS s
+	CROSS JOIN LATERAL generate_series(0, s.days - 1) AS n
+	CROSS JOIN LATERAL (SELECT s.first_day + n) AS d(day)
+WHERE day <= pg_temp.day(:'as_of');
+INSERT INTO want
+SELECT g, date_trunc(g, s.day::timestamp)::date, v.dimension, coalesce(nullif(v.member, ''), CASE v.dimension WHEN 'total' THEN '' ELSE '(none)' END), m.measure, sum(s.value)
+FROM spent AS s
+	CROSS JOIN LATERAL (VALUES ('total', ''), ('channel', s.channel), ('campaign', s.campaign)) AS v(dimension, member)
+	CROSS JOIN LATERAL (VALUES ('total_cost', true), ('sales_and_marketing_cost', s.department IN ('Vertrieb', 'Marketing')),
+		('campaign_cost', s.department = 'Marketing' AND (s.channel <> '' OR s.campaign <> ''))) AS m(measure, counts)
+	CROSS JOIN unnest('{month,quarter,year}'::text[]) AS g
+WHERE m.counts
+GROUP BY 1, 2, 3, 4, 5;
 
 /* A plan for a period that has not begun is no fact yet. */
 DELETE FROM want WHERE (grain, period) NOT IN (SELECT grain, period FROM period);
