@@ -416,7 +416,7 @@ SELECT c.currency, day::date,
 	round((c.middle + c.swing * sin(extract(epoch FROM day) / 86400 / c.days)
 		   + c.swing * 0.3 * pg_temp.bell(extract(epoch FROM day)::bigint, c.salt))::numeric, 4)
 FROM (VALUES ('CHF', 1.045, 0.025, 97, 1), ('USD', 0.915, 0.035, 123, 2)) AS c(currency, middle, swing, days, salt)
-	CROSS JOIN generate_series(date_trunc('week', date :'start' - 380), date :'today' - 1, interval '7 days') AS day;
+	CROSS JOIN generate_series(date_trunc('week', date :'start' - interval '19 months'), date :'today' - 1, interval '7 days') AS day;
 
 /*
  * ------------------------------------------------------- leads and customers

@@ -12,17 +12,9 @@ FROM kpi_measure AS m
 WHERE m.slot <> 'duration' AND m.source <> 'opportunity_history' AND NOT (m.source = 'sale' AND m.slot = 'ledger')
 ORDER BY m."position";
 
-SELECT pg_temp.same('lead_response_time: every month', $q$
-	SELECT kpi_day("time"), value FROM kpi_series('lead_response_time', NULL, NULL) WHERE value IS NOT NULL$q$, $q$
-	SELECT date_trunc('month', pg_temp.day(created_at)::timestamp)::date,
-		round(percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM first_answer_at - created_at))::numeric / 86400, 16)
-	FROM crm.lead, (SELECT as_of FROM kpi_run WHERE outcome = 'done' ORDER BY run DESC LIMIT 1) r
-	WHERE first_answer_at >= created_at AND first_answer_at < as_of AND created_at < as_of
-	GROUP BY 1$q$);
-
 SELECT pg_temp.same('sales_cycle: the durations themselves', $q$
 	SELECT grain, period, dimension, member, sales_cycle::text FROM kpi_fact
-	WHERE superseded_at IS NULL AND grain IN ('month', 'quarter', 'year') AND dimension <> 'lost_reason' AND kpi_count(sales_cycle) > 0$q$, $q$
+	WHERE superseded_at IS NULL AND grain IN ('month', 'quarter', 'year') AND kpi_count(sales_cycle) > 0$q$, $q$
 	SELECT grain, period, dimension, member, '1:{' || string_agg(took || CASE WHEN n > 1 THEN '*' || n ELSE '' END, ',' ORDER BY took) || '}'
 	FROM (SELECT grain, period, dimension, member, took, count(*) AS n FROM cycle GROUP BY 1, 2, 3, 4, 5) AS d
 	GROUP BY 1, 2, 3, 4$q$);
@@ -149,11 +141,11 @@ SELECT pg_temp.same('demo_and_onboarding_calls: every period and member', $q$
 	SELECT grain, period, dimension, member, sum(value) FROM want WHERE measure IN ('demos', 'onboardings') GROUP BY 1, 2, 3, 4$q$);
 
 SELECT pg_temp.same('sales_cycle_length: every period and member', $q$
-	SELECT grain, period, dimension, member, value FROM pg_temp.series('sales_cycle_length', '{total,rep,team,region,product,channel,campaign,segment}') WHERE value IS NOT NULL$q$,
+	SELECT grain, period, dimension, member, value FROM pg_temp.series('sales_cycle_length', '{total,rep,team,region,product,channel,campaign,segment,lost_reason}') WHERE value IS NOT NULL$q$,
 	$q$SELECT grain, period, dimension, member, pg_temp.ratio(sum(took), count(*) * 86400000000) FROM cycle GROUP BY 1, 2, 3, 4$q$);
 /* percentile_cont without floating point: a straight line between the two durations around the place */
 SELECT pg_temp.same(k || ': every period and member', format($q$
-	SELECT grain, period, dimension, member, value FROM pg_temp.series(%L, '{total,rep,team,region,product,channel,campaign,segment}') WHERE value IS NOT NULL$q$, k), format($q$
+	SELECT grain, period, dimension, member, value FROM pg_temp.series(%L, '{total,rep,team,region,product,channel,campaign,segment,lost_reason}') WHERE value IS NOT NULL$q$, k), format($q$
 	SELECT grain, period, dimension, member,
 		pg_temp.ratio(took[1 + floor(place)::integer] + (place - floor(place)) * (took[1 + ceil(place)::integer] - took[1 + floor(place)::integer]), 86400000000)
 	FROM (SELECT grain, period, dimension, member, array_agg(took ORDER BY took) AS took, %s * (count(*) - 1) AS place FROM cycle GROUP BY 1, 2, 3, 4) AS c$q$, p))
@@ -268,7 +260,6 @@ SELECT pg_temp.same('kpi_problem: what is wrong in the CRM', $q$
 	SELECT source, reason, bad_rows FROM kpi_problem$q$, format($q$
 	SELECT * FROM (
 		SELECT 'sale', 'no exchange rate', count(*) FROM crm.order_line JOIN crm.sales_order USING (order_no) WHERE currency = 'SEK'
-		UNION ALL SELECT 'subscription', 'no exchange rate', count(*) FROM crm.contract_price WHERE currency = 'SEK' AND state = 'aktiv'
 		UNION ALL SELECT 'sale', 'amount is not a finite number', count(*) FROM crm.order_line WHERE net_amount = 'NaN'
 		UNION ALL SELECT 'opportunity', 'unknown status', count(*) FROM crm.deal WHERE state = 'ruht'
 		UNION ALL SELECT 'opportunity', 'closed before it was created', count(*) FROM crm.deal WHERE closed_at < created_at

@@ -247,70 +247,6 @@ FROM crm.deal AS d
 	CROSS JOIN unnest('{month,quarter,year}'::text[]) AS g
 WHERE d.state = 'gewonnen' AND d.closed_at >= coalesce(d.first_contact_at, l.created_at, d.created_at);
 
-/*
- * What recurs: each active stretch of a contract by the month, in euros at the
- * rate of the day on which its customer's uninterrupted run in that currency
- * began.  A boundary counts what began before it and ends at it or later.
- */
-CREATE TEMP TABLE stretch AS
-WITH active AS
-(
-	SELECT c.*, (since <= max(coalesce(until, 'infinity')) OVER (PARTITION BY customer_no, currency ORDER BY since, until
-		ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) IS NOT TRUE AS begins
-	FROM crm.contract_price AS c
-	WHERE state = 'aktiv' AND amount > 0
-), run AS
-(
-	SELECT *, count(*) FILTER (WHERE begins) OVER (PARTITION BY customer_no, currency ORDER BY since, until) AS n FROM active
-), dated AS
-(
-	SELECT *, pg_temp.day(min(since) OVER (PARTITION BY customer_no, currency, n)) AS begun FROM run
-)
-SELECT customer_no, plan, rep_no::text AS rep, since, until,
-	round(amount / CASE billed WHEN 'jährlich' THEN 12 ELSE 1 END, 12) * pg_temp.euro(1, currency, begun) AS monthly
-FROM dated;
-DELETE FROM stretch WHERE monthly IS NULL;
-
-CREATE TEMP TABLE movement AS
-SELECT p.grain, p.period, v.dimension, coalesce(v.member, '(none)') AS member, s.customer_no,
-	coalesce(sum(monthly) FILTER (WHERE since < p.opens AND (until >= p.opens OR until IS NULL)), 0) AS opening,
-	coalesce(sum(monthly) FILTER (WHERE since < p.closes AND (until >= p.closes OR until IS NULL)), 0) AS closing,
-	min(since) < p.opens AS before, min(since) >= p.opens AND min(since) < p.closes AS first
-FROM (SELECT grain, period, pg_temp.midnight(period) AS opens, boundary AS closes FROM period) AS p
-	CROSS JOIN stretch AS s
-	JOIN party AS c USING (customer_no)
-	CROSS JOIN LATERAL (VALUES ('total', ''), ('plan', s.plan), ('rep', s.rep), ('region', c.region), ('segment', c.segment), ('channel', c.channel), ('campaign', c.campaign))
-		AS v(dimension, member)
-GROUP BY p.grain, p.period, p.opens, p.closes, v.dimension, coalesce(v.member, '(none)'), s.customer_no;
-
-INSERT INTO want
-SELECT grain, period, dimension, member, m.measure, sum(m.value)
-FROM movement
-	CROSS JOIN LATERAL (VALUES
-		('mrr_opening', opening), ('mrr', closing), ('mrr_retained', least(opening, closing)),
-		('mrr_new', CASE WHEN opening = 0 AND NOT before THEN closing END), ('mrr_reactivated', CASE WHEN opening = 0 AND before THEN closing END),
-		('mrr_expansion', CASE WHEN opening > 0 AND closing > opening THEN closing - opening END),
-		('mrr_contraction', CASE WHEN closing > 0 AND closing < opening THEN opening - closing END),
-		('mrr_churned', CASE WHEN closing = 0 THEN opening END),
-		('customers_opening', (opening > 0)::integer), ('customers', (closing > 0)::integer), ('customers_kept', (opening > 0 AND closing > 0)::integer),
-		('customers_won', (opening = 0 AND closing > 0 AND NOT before)::integer), ('customers_reactivated', (opening = 0 AND closing > 0 AND before)::integer),
-		('customers_churned', (opening > 0 AND closing = 0)::integer), ('new_customers', first::integer)) AS m(measure, value)
-GROUP BY 1, 2, 3, 4, 5;
-
-/* Costs, divided among their days: each part is the difference of what has come up to its ends. */
-INSERT INTO want
-SELECT p.grain, p.period, v.dimension, coalesce(v.member, '(none)'), m.measure,
-	sum(round(s.amount * (p.till - s.first_day) / s.days, 12) - round(s.amount * (p.from_day - s.first_day) / s.days, 12))
-FROM (SELECT *, last_day + 1 - first_day AS days, pg_temp.euro(spending.amount, currency, first_day) AS euros FROM crm.spending) AS x
-	CROSS JOIN LATERAL (SELECT x.first_day, x.last_day, x.days, x.department, x.channel, x.campaign, x.euros AS amount) AS s
-	CROSS JOIN LATERAL (SELECT grain, period, greatest(period, s.first_day) AS from_day,
-			least(period_end, s.last_day + 1, pg_temp.day(:'as_of') + 1) AS till FROM period) AS p
-	CROSS JOIN LATERAL (VALUES ('total', ''), ('channel', s.channel), ('campaign', s.campaign)) AS v(dimension, member)
-	CROSS JOIN LATERAL (VALUES ('total_cost', true), ('sales_and_marketing_cost', s.department IN ('Vertrieb', 'Marketing')),
-		('campaign_cost', s.department = 'Marketing' AND coalesce(s.campaign, s.channel) IS NOT NULL)) AS m(measure, counts)
-WHERE p.from_day < p.till AND m.counts AND s.amount IS NOT NULL
-GROUP BY 1, 2, 3, 4, 5;
-
 /* The same for the first answer to a lead, of those created in the period. */
 CREATE TEMP TABLE response AS
 SELECT g AS grain, date_trunc(g, pg_temp.day(l.created_at)::timestamp)::date AS period, v.dimension, coalesce(v.member, '(none)') AS member,
@@ -351,11 +287,21 @@ FROM (SELECT p.*, sum(CASE WHEN p.since <= p.until_before THEN 0 ELSE 1 END) OVE
 		FROM crm.contract_price
 		WHERE state = 'aktiv' AND amount > 0 AND (until > since OR until IS NULL)) AS p) AS c;
 
+DELETE FROM paid WHERE mrr IS NULL;
+
+/* The team is the rep's at each time: a contract is cut where its rep changed teams. */
 CREATE TEMP TABLE paid_member AS
-SELECT c.customer_no, c.since, c.until, c.mrr, v.dimension, coalesce(v.member, '(none)') AS member
+SELECT c.customer_no, greatest(c.since, t.since) AS since, least(c.until, t.until) AS until, c.mrr, 'team' AS dimension,
+	pg_temp.team(c.rep_no, pg_temp.day(greatest(c.since, t.since))) AS member
+FROM paid AS c
+	CROSS JOIN LATERAL (SELECT lag(x.at) OVER (ORDER BY x.at) AS since, x.at AS until
+		FROM (SELECT pg_temp.midnight(m.since) AS at FROM crm.team_member AS m WHERE m.rep_no = c.rep_no UNION ALL SELECT NULL) AS x) AS t
+WHERE (t.since < c.until) IS NOT FALSE AND (t.until > c.since) IS NOT FALSE
+UNION ALL
+SELECT c.customer_no, c.since, c.until, c.mrr, v.dimension, coalesce(v.member, '(none)')
 FROM paid AS c JOIN party AS p USING (customer_no)
-	CROSS JOIN LATERAL (VALUES ('total', ''), ('rep', c.rep_no::text), ('team', pg_temp.team(c.rep_no, pg_temp.day(c.since))), ('region', p.region),
-		('channel', p.channel), ('campaign', p.campaign), ('segment', p.segment), ('plan', c.plan)) AS v(dimension, member);
+	CROSS JOIN LATERAL (VALUES ('total', ''), ('rep', c.rep_no::text), ('region', p.region), ('channel', p.channel),
+		('campaign', p.campaign), ('segment', p.segment), ('plan', c.plan)) AS v(dimension, member);
 ANALYZE paid_member;
 
 /* Each customer's at the start and at the end, in each member.  What is active at a boundary began before it. */
