@@ -22,7 +22,7 @@ COMMENT ON TABLE @extschema@.kpi_part IS
 'how rows of a source become numbers: starts is the instant of a flow or the start of a stock''s interval, ends the first instant that no longer belongs to it';
 
 INSERT INTO @extschema@.kpi_part VALUES
-	('rep', 'roster', 'spread', 'greatest(active_from, valid_from)', 'least(active_to, valid_to)', DEFAULT),
+	('rep', 'roster', 'spread', 'greatest(starts, covered_until)', 'greatest(ends, covered_until)', DEFAULT),
 	('sale', 'sold', 'flow', 'sold_at', NULL, DEFAULT),
 	('opportunity', 'created', 'flow', 'created_at', NULL, DEFAULT),
 	('opportunity', 'closed', 'flow', 'closed_at', NULL, $$status IN ('won', 'lost')$$),
@@ -116,7 +116,7 @@ INSERT INTO @extschema@.kpi_measure (source, part, measure, slot, expression, ne
 	 'leads created in the period', 'im Zeitraum angelegte Leads'),
 	('lead', 'created', 'leads_qualified', 'count', 'qualified_at < {now}', '{qualified_at}', 'count', 'Leads qualified', 'Qualifizierte Leads',
 	 'of the leads created in the period, those that became an opportunity since', 'im Zeitraum angelegte Leads, die seither zur Verkaufschance wurden'),
-	('lead', 'created', 'leads_converted', 'count', '{converted_at} < {now}', '{converted_at|opportunity.lead_id}', 'count', 'Leads converted', 'Gewonnene Leads',
+	('lead', 'created', 'leads_converted', 'count', '{converted_at} < {now} AND {converted_too_early} IS NOT TRUE', '{converted_at|opportunity.lead_id}', 'count', 'Leads converted', 'Gewonnene Leads',
 	 'of the leads created in the period, those that became a customer since', 'im Zeitraum angelegte Leads, die seither Kunde wurden'),
 	('lead', 'created', 'lead_responses', 'duration', '{response}', '{first_response_at}', 'days', 'Lead responses', 'Reaktionen auf Leads',
 	 'creation to first answer, of the leads created in the period: a distribution', 'Anlage bis erste Antwort der im Zeitraum angelegten Leads: eine Verteilung'),
@@ -235,6 +235,7 @@ INSERT INTO @extschema@.kpi_fault VALUES
 	('account', 'ends before it starts', 'valid_to < valid_from', '{}'),
 	('rep', 'no id', 'id IS NULL', '{roster}'),
 	('rep', 'ends before it starts', 'active_to < active_from OR valid_to < valid_from', '{roster}'),
+	('rep', 'overlaps another row of the rep', 'starts < covered_until AND starts < ends', '{}'),
 	('stage', 'probability outside 0..1', 'probability NOT BETWEEN 0 AND 1', '{}'),
 	('stage', 'both won and lost', 'is_won AND is_lost', '{}'),
 	('sale', 'no sale_id', 'sale_id IS NULL', '{sold,customers}'),
@@ -247,7 +248,7 @@ INSERT INTO @extschema@.kpi_fault VALUES
 	('opportunity', 'amount is not a finite number', '{infinite amount}', '{created,closed,closing,open}'),
 	('opportunity', 'probability outside 0..1', 'probability NOT BETWEEN 0 AND 1', '{}'),
 	('opportunity', 'won or lost without closed_at', $$status IN ('won', 'lost') AND isfinite(closed_at) IS NOT TRUE$$, '{}'),
-	('opportunity', 'open without created_at', $$status = 'open' AND created_at IS NULL$$, '{}'),
+	('opportunity', 'open without created_at', $$status = 'open' AND isfinite(created_at) IS NOT TRUE$$, '{}'),
 	('opportunity', 'closed before it was created', '{before closed_at created_at}', '{}'),
 	('opportunity', 'won before first contact', $$status = 'won' AND {cycle_raw} < 0$$, '{}'),
 	('opportunity_history', 'no opportunity_id', 'opportunity_id IS NULL', '{open}'),

@@ -76,6 +76,17 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_select(text) IS
 'the text of a query that reads a bound source with every column of its contract: ids as text (a blank one, or a blank currency, as NULL), instants as timestamptz (a date as its local midnight, and as it is under name_day), numbers as numeric, missing columns as NULL';
 
+/* A rep is one person, however many rows say so of a day. */
+CREATE FUNCTION @extschema@.kpi_roster_select() RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format($q$SELECT *, max(ends) OVER (PARTITION BY id ORDER BY starts, ends ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered_until
+ FROM (SELECT *, greatest('-infinity', active_from, valid_from) AS starts, least('infinity', active_to, valid_to) AS ends FROM (%s) r) r$q$,
+				  @extschema@.kpi_source_select('rep'));
+END;
+COMMENT ON FUNCTION @extschema@.kpi_roster_select() IS
+'the text of a query that reads reps as kpi_source_select does, with the time each row puts its rep on the roster (from starts to ends), and covered_until: how far the earlier rows of the same rep reach';
+
 /*
  * The text attributes that a dictionary of account, rep or opportunity holds:
  * the base dimensions that have a column there.  A rep's region is not one: it
@@ -277,6 +288,8 @@ BEGIN ATOMIC
 		WHEN 'sale' THEN CASE WHEN 'sale.line_id' = ANY (columns) THEN 'coalesce(line_id, sale_id)' ELSE 'sale_id' END
 		WHEN 'opportunity_history' THEN 'opportunity_id'
 		WHEN 'activity' THEN CASE WHEN 'activity.id' = ANY (columns) THEN 'id' ELSE 'happened_at::text' END
+		WHEN 'subscription' THEN 'coalesce(id, account_id)'
+		WHEN 'cost' THEN 'coalesce(id, category)'
 		ELSE 'id' END;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_source_key(text, text[]) IS
@@ -693,7 +706,7 @@ BEGIN
 		coalesce(dictionaries[1], 'NULL'), coalesce(dictionaries[2], 'NULL'), coalesce(dictionaries[3], 'NULL'),
 		coalesce(' FILTER (WHERE ' || once || ')', ''),
 		CASE source WHEN 'subscription' THEN 'min(valid_from)' ELSE 'NULL::timestamptz' END,
-		@extschema@.kpi_source_select(source),
+		CASE source WHEN 'rep' THEN @extschema@.kpi_roster_select() ELSE @extschema@.kpi_source_select(source) END,
 		coalesce(', ' || pieces || ' p', ''));
 END;
 $$;
@@ -872,7 +885,9 @@ COMMENT ON FUNCTION @extschema@.kpi_has_columns(text, text[], text[]) IS
 /*
  * SQL text that turns the cube number n into rows of (period number,
  * dimension, member, measures).  A stock of money comes by currency, the last
- * part of each member, and is converted at the rate of its instant.
+ * part of each member, and is converted at the rate of its instant.  A stock
+ * of which only the present can be read keeps what was recorded at the very
+ * end of a period.
  */
 CREATE FUNCTION @extschema@.kpi_cells_query(n integer, source text, part text, columns text[]) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -901,13 +916,21 @@ BEGIN
 		RETURN format('SELECT c.period, c.dimension, @extschema@.kpi_member(c.members) AS member, %s FROM @extschema@.kpi_movements(($17)[%s], $18, $4) c',
 					  measures, n);
 	END IF;
-	RETURN format('SELECT c.period, c.dimension, @extschema@.kpi_member(%s) AS member, %s FROM @extschema@.kpi_cells(($1)[%s], %s) c%s',
+	RETURN format('SELECT c.period, c.dimension, @extschema@.kpi_member(%s) AS member, %s FROM @extschema@.kpi_cells(($1)[%s], %s) c%s%s',
 		CASE WHEN by_currency THEN 'c.members[:cardinality(c.members) - 1]' ELSE 'c.members' END,
 		measures, n,
 		CASE WHEN p.kind = 'plan' THEN '$15, $16' WHEN p.kind <> 'stock' THEN '$2, $3' WHEN p.starts = 'NULL' THEN '$5, $5' ELSE '$4, $4' END,
 		CASE WHEN by_currency THEN
 			', LATERAL (SELECT CASE c.members[cardinality(c.members)] WHEN ''(none)'' THEN 1'
-			' ELSE @extschema@.kpi_rate($6, c.members[cardinality(c.members)], ($7)[c.period]) END AS rate) x WHERE x.rate IS NOT NULL' ELSE '' END);
+			' ELSE @extschema@.kpi_rate($6, c.members[cardinality(c.members)], ($7)[c.period]) END AS rate) x WHERE x.rate IS NOT NULL' ELSE '' END,
+		CASE WHEN p.starts = 'NULL' THEN (
+			SELECT format(E'\n\tUNION ALL\n\tSELECT p.n, f.dimension, f.member, %s FROM @extschema@.kpi_fact f'
+						  ' JOIN unnest($8::text[], $9::date[]) WITH ORDINALITY p(grain, period, n) USING (grain, period)'
+						  ' WHERE f.superseded_at IS NULL AND f.is_complete AND f.dimension IN (SELECT d.dimension FROM @extschema@.kpi_dimension d)',
+						  string_agg(CASE WHEN s.measure IS NULL OR NOT @extschema@.kpi_has_columns(source, s.needs, columns)
+										  THEN format('NULL::%s', m.type) ELSE format('f.%I', m.measure) END, ', ' ORDER BY m.n))
+			  FROM (SELECT f.*, row_number() OVER () AS n FROM @extschema@.kpi_fact_measures() f) m
+			  LEFT JOIN @extschema@.kpi_slots(source, part) s USING (measure)) ELSE '' END);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_cells_query(integer, text, text, text[]) IS

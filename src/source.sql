@@ -207,7 +207,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_unbind(text) IS
-'forgets what the source was bound to. Its facts stay until a snapshot computes their periods anew, and as earlier versions after that. False when nothing was bound';
+'forgets what the source was bound to. Its facts stay until a snapshot computes their periods anew, and as earlier versions after that. (Without opportunity_history the pipeline that was recorded at the end of a period stays as it was: it cannot be read again.) False when nothing was bound';
 
 CREATE FUNCTION @extschema@.kpi_skeleton(source text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE

@@ -96,7 +96,7 @@ FROM crm.lead AS l
 	LEFT JOIN (SELECT lead_no, min(closed_at) AS won_at FROM crm.deal WHERE state = 'gewonnen' GROUP BY lead_no) AS w USING (lead_no)
 	CROSS JOIN LATERAL (VALUES
 		('leads', true, pg_temp.day(l.created_at)), ('leads_qualified', l.became_deal_at IS NOT NULL, pg_temp.day(l.created_at)),
-		('leads_converted', w.won_at IS NOT NULL, pg_temp.day(l.created_at)), ('conversions', w.won_at >= l.created_at, pg_temp.day(w.won_at)))
+		('leads_converted', w.won_at >= l.created_at, pg_temp.day(l.created_at)), ('conversions', w.won_at >= l.created_at, pg_temp.day(w.won_at)))
 		AS m(measure, counts, day)
 WHERE m.counts;
 
