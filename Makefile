@@ -5,19 +5,19 @@ MODULE_big = salkpi
 OBJS = $(addprefix src/, salkpi.o numbers.o segment.o flat.o states.o \
 	cube.o cube_io.o cells.o \
 	ledger.o ledger_fold.o ledger_io.o movements.o \
-	durations.o durations_state.o durations_io.o \
+	durations.o durations_state.o durations_io.o sales_cycle.o \
 	dictionary.o dictionary_state.o dictionary_build.o smallest.o \
 	formula.o formula_tree.o formula_sql.o evaluate.o filled.o)
 
 # The install script is these pieces in this order: each uses only those before it.
-SQL = $(addprefix src/, salkpi.sql durations.sql dictionary.sql smallest.sql cube.sql ledger.sql \
+SQL = $(addprefix src/, salkpi.sql durations.sql sales_cycle.sql dictionary.sql smallest.sql cube.sql ledger.sql \
 	setting.sql calendar.sql source.sql dimension.sql measure.sql fact.sql formula.sql \
 	definition.sql target.sql snapshot.sql reading.sql pipeline.sql recurring.sql crm.sql odoo.sql)
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(DATA_built)
 
-REGRESS = setup durations dictionary smallest cube ledger formula target snapshot rules refuse reading pipeline recurring odoo
+REGRESS = setup durations sales_cycle dictionary smallest cube ledger formula target snapshot rules refuse reading pipeline recurring odoo
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare

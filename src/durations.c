@@ -288,21 +288,27 @@ rounded_days(Datum microseconds, Datum n)
 
 /* Quotient and remainder fit in 64 bits, where the sum may not. */
 Numeric
+salkpi_days_mean(int128 sum, int64 count)
+{
+	Datum		n = int64_datum(count);
+	Datum		whole = DirectFunctionCall2(numeric_mul, n,
+											int64_datum((int64) (sum / count)));
+
+	return rounded_days(DirectFunctionCall2(numeric_add, whole,
+											int64_datum((int64) (sum % count))),
+						n);
+}
+
+Numeric
 salkpi_durations_mean(const struct varlena *d)
 {
 	int64		count = salkpi_durations_count(d);
-	Datum		n = int64_datum(count);
-	Datum		whole;
 	int128		sum;
 
 	if (count == 0)
 		return NULL;
 	salkpi_durations_sum(d, &sum);
-	whole = DirectFunctionCall2(numeric_mul, n,
-								int64_datum((int64) (sum / count)));
-	return rounded_days(DirectFunctionCall2(numeric_add, whole,
-											int64_datum((int64) (sum % count))),
-						n);
+	return salkpi_days_mean(sum, count);
 }
 
 /*
@@ -412,14 +418,35 @@ salkpi_kpi_mean(PG_FUNCTION_ARGS)
 	PG_RETURN_NUMERIC(mean);
 }
 
-PG_FUNCTION_INFO_V1(salkpi_kpi_quantile);
-Datum
-salkpi_kpi_quantile(PG_FUNCTION_ARGS)
+/* kpi_quantile, and those of fixed shares of the durations. */
+static Datum
+return_quantile(FunctionCallInfo fcinfo, Numeric p)
 {
 	Numeric		quantile = salkpi_durations_quantile(get_durations(fcinfo, 0),
-													 PG_GETARG_NUMERIC(1));
+													 p);
 
 	if (quantile == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_NUMERIC(quantile);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_kpi_quantile);
+Datum
+salkpi_kpi_quantile(PG_FUNCTION_ARGS)
+{
+	return return_quantile(fcinfo, PG_GETARG_NUMERIC(1));
+}
+
+PG_FUNCTION_INFO_V1(salkpi_kpi_median);
+Datum
+salkpi_kpi_median(PG_FUNCTION_ARGS)
+{
+	return return_quantile(fcinfo, int64_div_fast_to_numeric(5, 1));
+}
+
+PG_FUNCTION_INFO_V1(salkpi_kpi_p90);
+Datum
+salkpi_kpi_p90(PG_FUNCTION_ARGS)
+{
+	return return_quantile(fcinfo, int64_div_fast_to_numeric(9, 1));
 }

@@ -13,7 +13,9 @@
 #ifndef SALKPI_DURATIONS_H
 #define SALKPI_DURATIONS_H
 
+#include "utils/date.h"
 #include "utils/numeric.h"
+#include "utils/timestamp.h"
 
 /* Accepts every form a datum may have; the result is canonical. */
 extern struct varlena *salkpi_durations_get(Datum datum);
@@ -31,6 +33,13 @@ extern void salkpi_durations_at(const struct varlena *d, int64 rank,
 /* Days, rounded once to 16 decimals, half away from zero; NULL if empty. */
 extern Numeric salkpi_durations_mean(const struct varlena *d);
 extern Numeric salkpi_durations_quantile(const struct varlena *d, Numeric p);
+
+/* The mean of n > 0 durations of that sum; rounded as above. */
+extern Numeric salkpi_days_mean(int128 sum, int64 n);
+
+/* Errors: a negative duration, an infinite or too large one. */
+extern int64 salkpi_duration_of_days(DateADT opened, DateADT closed);
+extern int64 salkpi_duration_of_instants(Timestamp opened, Timestamp closed);
 
 /* Sorts values in place.  The result is in CurrentMemoryContext. */
 extern struct varlena *salkpi_durations_build(int64 *values, Size n);

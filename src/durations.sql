@@ -97,6 +97,34 @@ CREATE FUNCTION @extschema@.kpi_durations_add(@extschema@.kpi_durations, bigint)
 AS 'MODULE_PATHNAME', 'salkpi_durations_add'
 LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
 
+CREATE FUNCTION @extschema@.kpi_durations_remove(@extschema@.kpi_durations, bigint) RETURNS @extschema@.kpi_durations
+AS 'MODULE_PATHNAME', 'salkpi_durations_remove'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_durations_add(@extschema@.kpi_durations, date, date) RETURNS @extschema@.kpi_durations
+AS 'MODULE_PATHNAME', 'salkpi_durations_add_days'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_durations_remove(@extschema@.kpi_durations, date, date) RETURNS @extschema@.kpi_durations
+AS 'MODULE_PATHNAME', 'salkpi_durations_remove_days'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_durations_add(@extschema@.kpi_durations, timestamp, timestamp) RETURNS @extschema@.kpi_durations
+AS 'MODULE_PATHNAME', 'salkpi_durations_add_instants'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_durations_remove(@extschema@.kpi_durations, timestamp, timestamp) RETURNS @extschema@.kpi_durations
+AS 'MODULE_PATHNAME', 'salkpi_durations_remove_instants'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_durations_add(@extschema@.kpi_durations, timestamptz, timestamptz) RETURNS @extschema@.kpi_durations
+AS 'MODULE_PATHNAME', 'salkpi_durations_add_instants'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_durations_remove(@extschema@.kpi_durations, timestamptz, timestamptz) RETURNS @extschema@.kpi_durations
+AS 'MODULE_PATHNAME', 'salkpi_durations_remove_instants'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+
 CREATE FUNCTION @extschema@.kpi_durations_combine(@extschema@.kpi_durations, @extschema@.kpi_durations) RETURNS @extschema@.kpi_durations
 AS 'MODULE_PATHNAME', 'salkpi_durations_combine'
 LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
@@ -105,12 +133,63 @@ CREATE FUNCTION @extschema@.kpi_durations_final(@extschema@.kpi_durations) RETUR
 AS 'MODULE_PATHNAME', 'salkpi_durations_final'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
+CREATE FUNCTION @extschema@.kpi_durations_final_moving(@extschema@.kpi_durations) RETURNS @extschema@.kpi_durations
+AS 'MODULE_PATHNAME', 'salkpi_durations_final_moving'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
 CREATE AGGREGATE @extschema@.kpi_durations(duration bigint) (
 	SFUNC = @extschema@.kpi_durations_add,
 	STYPE = @extschema@.kpi_durations,
 	SSPACE = 1024,
 	FINALFUNC = @extschema@.kpi_durations_final,
 	COMBINEFUNC = @extschema@.kpi_durations_combine,
+	MSFUNC = @extschema@.kpi_durations_add,
+	MINVFUNC = @extschema@.kpi_durations_remove,
+	MSTYPE = @extschema@.kpi_durations,
+	MSSPACE = 1024,
+	MFINALFUNC = @extschema@.kpi_durations_final_moving,
+	PARALLEL = SAFE
+);
+
+CREATE AGGREGATE @extschema@.kpi_durations(opened date, closed date) (
+	SFUNC = @extschema@.kpi_durations_add,
+	STYPE = @extschema@.kpi_durations,
+	SSPACE = 1024,
+	FINALFUNC = @extschema@.kpi_durations_final,
+	COMBINEFUNC = @extschema@.kpi_durations_combine,
+	MSFUNC = @extschema@.kpi_durations_add,
+	MINVFUNC = @extschema@.kpi_durations_remove,
+	MSTYPE = @extschema@.kpi_durations,
+	MSSPACE = 1024,
+	MFINALFUNC = @extschema@.kpi_durations_final_moving,
+	PARALLEL = SAFE
+);
+
+CREATE AGGREGATE @extschema@.kpi_durations(opened timestamp, closed timestamp) (
+	SFUNC = @extschema@.kpi_durations_add,
+	STYPE = @extschema@.kpi_durations,
+	SSPACE = 1024,
+	FINALFUNC = @extschema@.kpi_durations_final,
+	COMBINEFUNC = @extschema@.kpi_durations_combine,
+	MSFUNC = @extschema@.kpi_durations_add,
+	MINVFUNC = @extschema@.kpi_durations_remove,
+	MSTYPE = @extschema@.kpi_durations,
+	MSSPACE = 1024,
+	MFINALFUNC = @extschema@.kpi_durations_final_moving,
+	PARALLEL = SAFE
+);
+
+CREATE AGGREGATE @extschema@.kpi_durations(opened timestamptz, closed timestamptz) (
+	SFUNC = @extschema@.kpi_durations_add,
+	STYPE = @extschema@.kpi_durations,
+	SSPACE = 1024,
+	FINALFUNC = @extschema@.kpi_durations_final,
+	COMBINEFUNC = @extschema@.kpi_durations_combine,
+	MSFUNC = @extschema@.kpi_durations_add,
+	MINVFUNC = @extschema@.kpi_durations_remove,
+	MSTYPE = @extschema@.kpi_durations,
+	MSSPACE = 1024,
+	MFINALFUNC = @extschema@.kpi_durations_final_moving,
 	PARALLEL = SAFE
 );
 
@@ -124,10 +203,24 @@ CREATE AGGREGATE @extschema@.kpi_rollup(durations @extschema@.kpi_durations) (
 );
 
 COMMENT ON FUNCTION @extschema@.kpi_durations_add(@extschema@.kpi_durations, bigint) IS 'transition function of kpi_durations(bigint); an error outside of an aggregate';
+COMMENT ON FUNCTION @extschema@.kpi_durations_remove(@extschema@.kpi_durations, bigint) IS 'inverse transition function of kpi_durations(bigint); an error outside of an aggregate';
+COMMENT ON FUNCTION @extschema@.kpi_durations_add(@extschema@.kpi_durations, date, date) IS 'transition function of kpi_durations(date, date); an error outside of an aggregate';
+COMMENT ON FUNCTION @extschema@.kpi_durations_remove(@extschema@.kpi_durations, date, date) IS 'inverse transition function of kpi_durations(date, date); an error outside of an aggregate';
+COMMENT ON FUNCTION @extschema@.kpi_durations_add(@extschema@.kpi_durations, timestamp, timestamp) IS 'transition function of kpi_durations(timestamp, timestamp); an error outside of an aggregate';
+COMMENT ON FUNCTION @extschema@.kpi_durations_remove(@extschema@.kpi_durations, timestamp, timestamp) IS 'inverse transition function of kpi_durations(timestamp, timestamp); an error outside of an aggregate';
+COMMENT ON FUNCTION @extschema@.kpi_durations_add(@extschema@.kpi_durations, timestamptz, timestamptz) IS 'transition function of kpi_durations(timestamptz, timestamptz); an error outside of an aggregate';
+COMMENT ON FUNCTION @extschema@.kpi_durations_remove(@extschema@.kpi_durations, timestamptz, timestamptz) IS 'inverse transition function of kpi_durations(timestamptz, timestamptz); an error outside of an aggregate';
 COMMENT ON FUNCTION @extschema@.kpi_durations_combine(@extschema@.kpi_durations, @extschema@.kpi_durations) IS 'combine function of kpi_durations(bigint) and kpi_rollup(kpi_durations); an error outside of an aggregate';
 COMMENT ON FUNCTION @extschema@.kpi_durations_final(@extschema@.kpi_durations) IS 'final function of kpi_durations(bigint) and kpi_rollup(kpi_durations): the canonical form of a state';
+COMMENT ON FUNCTION @extschema@.kpi_durations_final_moving(@extschema@.kpi_durations) IS 'final function of kpi_durations over a moving window frame: as kpi_durations_final, NULL if nothing is left';
 COMMENT ON AGGREGATE @extschema@.kpi_durations(bigint) IS
 'the multiset of the given durations in microseconds. NULL is left out; without a duration the result is NULL';
+COMMENT ON AGGREGATE @extschema@.kpi_durations(date, date) IS
+'the multiset of the durations from opened to closed: whole days. One of them NULL: the row is left out; without a duration the result is NULL. A negative duration is an error (22023), an infinite one too (22008)';
+COMMENT ON AGGREGATE @extschema@.kpi_durations(timestamp, timestamp) IS
+'the multiset of the durations from opened to closed: the time elapsed. One of them NULL: the row is left out; without a duration the result is NULL. A negative duration is an error (22023), an infinite one too (22008)';
+COMMENT ON AGGREGATE @extschema@.kpi_durations(timestamptz, timestamptz) IS
+'the multiset of the durations from opened to closed: the time elapsed. One of them NULL: the row is left out; without a duration the result is NULL. A negative duration is an error (22023), an infinite one too (22008)';
 COMMENT ON AGGREGATE @extschema@.kpi_rollup(@extschema@.kpi_durations) IS
 'the durations of all the given multisets together: what kpi_durations over the rows behind them gives. NULL is left out; without a multiset the result is NULL';
 
@@ -145,9 +238,21 @@ CREATE FUNCTION @extschema@.kpi_quantile(durations @extschema@.kpi_durations, p 
 AS 'MODULE_PATHNAME', 'salkpi_kpi_quantile'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
+CREATE FUNCTION @extschema@.kpi_median(durations @extschema@.kpi_durations) RETURNS numeric
+AS 'MODULE_PATHNAME', 'salkpi_kpi_median'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_p90(durations @extschema@.kpi_durations) RETURNS numeric
+AS 'MODULE_PATHNAME', 'salkpi_kpi_p90'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
 COMMENT ON FUNCTION @extschema@.kpi_count(@extschema@.kpi_durations) IS
 'how many durations the multiset holds. NULL for NULL';
 COMMENT ON FUNCTION @extschema@.kpi_mean(@extschema@.kpi_durations) IS
 'mean duration in days, rounded once to 16 decimals, half away from zero. NULL for NULL and for the empty multiset';
 COMMENT ON FUNCTION @extschema@.kpi_quantile(@extschema@.kpi_durations, numeric) IS
 'duration in days below which the share p (0 to 1, else an error) of the durations lies, as percentile_cont defines it, rounded once to 16 decimals, half away from zero. NULL for NULL and for the empty multiset';
+COMMENT ON FUNCTION @extschema@.kpi_median(@extschema@.kpi_durations) IS
+'median duration in days: kpi_quantile with p = 0.5. NULL for NULL and for the empty multiset';
+COMMENT ON FUNCTION @extschema@.kpi_p90(@extschema@.kpi_durations) IS
+'90th percentile of the durations in days: kpi_quantile with p = 0.9. NULL for NULL and for the empty multiset';

@@ -11,6 +11,10 @@
  * days need no more room than there are different ones.  A grown state is
  * returned as a fresh chunk, never repalloc'd: the executor copies it to the
  * aggregate's context and frees the old one.
+ *
+ * A window frame that moves takes durations out again, which is a tally with a
+ * count of -1: folding cancels it.  Each of them was added before, so that no
+ * folded count is below zero.
  */
 #include "postgres.h"
 
@@ -52,23 +56,34 @@ create_open(Size n)
 	return state;
 }
 
-/* Sorts the tallies and makes those of the same duration one, in place. */
+/*
+ * Sorts the tallies and makes those of the same duration one, in place; what
+ * was taken out is gone.
+ */
 static void
 fold(OpenDurations *state)
 {
 	Tally	   *tallies = state->tallies;
 	int64		n = 0;
+	int64		i = 0;
 
 	sort_tallies(tallies, state->used);
-	for (int64 i = 0; i < state->used; i++)
+	while (i < state->used)
 	{
-		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
-			CHECK_FOR_INTERRUPTS();
-		if (n == 0 || tallies[n - 1].value != tallies[i].value)
-			tallies[n++] = tallies[i];
-		else if (pg_add_s64_overflow(tallies[n - 1].count, tallies[i].count,
-									 &tallies[n - 1].count))
-			salkpi_durations_too_many();
+		Tally		tally = tallies[i];
+
+		while (++i < state->used && tallies[i].value == tally.value)
+		{
+			if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
+				CHECK_FOR_INTERRUPTS();
+			if (pg_add_s64_overflow(tally.count, tallies[i].count,
+									&tally.count))
+				salkpi_durations_too_many();
+		}
+		if (tally.count < 0)
+			elog(ERROR, "kpi_durations state lacks a duration to be removed");
+		if (tally.count > 0)
+			tallies[n++] = tally;
 	}
 	memset(&tallies[n], 0, (state->used - n) * sizeof(Tally));
 	state->used = n;
@@ -176,23 +191,154 @@ get_state(FunctionCallInfo fcinfo)
 	return add_durations(create_open(1), v);
 }
 
+/* The state of a row that changes nothing. */
+static Datum
+same_state(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+}
+
+/* Adds a duration count times: 1, or -1 to take it out again. */
+static Datum
+change_state(FunctionCallInfo fcinfo, int64 duration, int count)
+{
+	OpenDurations *state = make_room(get_state(fcinfo), 1);
+
+	state->tallies[state->used].value = duration;
+	state->tallies[state->used++].count = count;
+	PG_RETURN_POINTER(state);
+}
+
+/* Does the row lack one of the two ends of its duration? */
+static inline bool
+lacks_end(FunctionCallInfo fcinfo)
+{
+	return PG_ARGISNULL(1) || PG_ARGISNULL(2);
+}
+
+static void
+report_out_of_range(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+			 errmsg("duration is out of range")));
+}
+
+/* What no cycle has: an infinite end, or an end before the beginning. */
+static void
+refuse_ends(bool is_infinite)
+{
+	if (is_infinite)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("duration is infinite"),
+				 errhint("Leave such rows out with FILTER (WHERE isfinite(...)).")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("duration is negative"),
+			 errdetail("It ends before it begins."),
+			 errhint("Leave such rows out with FILTER (WHERE ... >= ...).")));
+}
+
+/* Microseconds of the whole days from one date to another. */
+int64
+salkpi_duration_of_days(DateADT opened, DateADT closed)
+{
+	int64		duration;
+
+	if (DATE_NOT_FINITE(opened) || DATE_NOT_FINITE(closed) || closed < opened)
+		refuse_ends(DATE_NOT_FINITE(opened) || DATE_NOT_FINITE(closed));
+	if (pg_mul_s64_overflow((int64) closed - opened, USECS_PER_DAY, &duration))
+		report_out_of_range();
+	return duration;
+}
+
+/* Microseconds from one timestamp to another, with time zone or without. */
+int64
+salkpi_duration_of_instants(Timestamp opened, Timestamp closed)
+{
+	int64		duration;
+
+	if (TIMESTAMP_NOT_FINITE(opened) || TIMESTAMP_NOT_FINITE(closed) ||
+		closed < opened)
+		refuse_ends(TIMESTAMP_NOT_FINITE(opened) ||
+					TIMESTAMP_NOT_FINITE(closed));
+	if (pg_sub_s64_overflow(closed, opened, &duration))
+		report_out_of_range();
+	return duration;
+}
+
+/* The arguments behind the state: two days, or two instants. */
+static inline int64
+get_days(FunctionCallInfo fcinfo)
+{
+	return salkpi_duration_of_days(PG_GETARG_DATEADT(1), PG_GETARG_DATEADT(2));
+}
+
+static inline int64
+get_instants(FunctionCallInfo fcinfo)
+{
+	return salkpi_duration_of_instants(PG_GETARG_TIMESTAMP(1),
+									   PG_GETARG_TIMESTAMP(2));
+}
+
 /* Transition of kpi_durations(bigint): adds one duration; NULL adds none. */
 PG_FUNCTION_INFO_V1(salkpi_durations_add);
 Datum
 salkpi_durations_add(PG_FUNCTION_ARGS)
 {
-	OpenDurations *state;
-
 	if (PG_ARGISNULL(1))
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	}
-	state = make_room(get_state(fcinfo), 1);
-	state->tallies[state->used].value = PG_GETARG_INT64(1);
-	state->tallies[state->used++].count = 1;
-	PG_RETURN_POINTER(state);
+		return same_state(fcinfo);
+	return change_state(fcinfo, PG_GETARG_INT64(1), 1);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_durations_remove);
+Datum
+salkpi_durations_remove(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(1))
+		return same_state(fcinfo);
+	return change_state(fcinfo, PG_GETARG_INT64(1), -1);
+}
+
+/* The same of kpi_durations(date, date). */
+PG_FUNCTION_INFO_V1(salkpi_durations_add_days);
+Datum
+salkpi_durations_add_days(PG_FUNCTION_ARGS)
+{
+	if (lacks_end(fcinfo))
+		return same_state(fcinfo);
+	return change_state(fcinfo, get_days(fcinfo), 1);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_durations_remove_days);
+Datum
+salkpi_durations_remove_days(PG_FUNCTION_ARGS)
+{
+	if (lacks_end(fcinfo))
+		return same_state(fcinfo);
+	return change_state(fcinfo, get_days(fcinfo), -1);
+}
+
+/* The same of both kinds of timestamps. */
+PG_FUNCTION_INFO_V1(salkpi_durations_add_instants);
+Datum
+salkpi_durations_add_instants(PG_FUNCTION_ARGS)
+{
+	if (lacks_end(fcinfo))
+		return same_state(fcinfo);
+	return change_state(fcinfo, get_instants(fcinfo), 1);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_durations_remove_instants);
+Datum
+salkpi_durations_remove_instants(PG_FUNCTION_ARGS)
+{
+	if (lacks_end(fcinfo))
+		return same_state(fcinfo);
+	return change_state(fcinfo, get_instants(fcinfo), -1);
 }
 
 /* Combine function, and the transition of kpi_rollup. */
@@ -203,11 +349,7 @@ salkpi_durations_combine(PG_FUNCTION_ARGS)
 	struct varlena *v;
 
 	if (PG_ARGISNULL(1))
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	}
+		return same_state(fcinfo);
 	v = PG_DETOAST_DATUM(PG_GETARG_DATUM(1));
 	salkpi_durations_check(v);
 	PG_RETURN_POINTER(add_durations(get_state(fcinfo), v));
@@ -218,4 +360,16 @@ Datum
 salkpi_durations_final(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_POINTER(salkpi_durations_get(PG_GETARG_DATUM(0)));
+}
+
+/* The same for a window, where taking out all durations leaves no NULL. */
+PG_FUNCTION_INFO_V1(salkpi_durations_final_moving);
+Datum
+salkpi_durations_final_moving(PG_FUNCTION_ARGS)
+{
+	struct varlena *d = salkpi_durations_get(PG_GETARG_DATUM(0));
+
+	if (salkpi_durations_count(d) == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_POINTER(d);
 }
