@@ -12,7 +12,7 @@ OBJS = $(addprefix src/, salkpi.o numbers.o segment.o flat.o states.o \
 # The install script is these pieces in this order: each uses only those before it.
 SQL = $(addprefix src/, salkpi.sql durations.sql sales_cycle.sql dictionary.sql smallest.sql cube.sql ledger.sql \
 	setting.sql calendar.sql source.sql dimension.sql measure.sql fact.sql formula.sql \
-	definition.sql target.sql snapshot.sql reading.sql pipeline.sql recurring.sql crm.sql odoo.sql)
+	definition.sql target.sql snapshot.sql reading.sql pipeline.sql recurring.sql crm.sql odoo.sql schedule.sql)
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(DATA_built)
