@@ -186,16 +186,21 @@ BEGIN
 			UNION SELECT * FROM @extschema@.kpi_formula_names(kpi_define.n)) f
 	  LEFT JOIN @extschema@.kpi_definition d ON d.kpi = f.name
 	  LEFT JOIN (SELECT DISTINCT measure, slot FROM @extschema@.kpi_measure) m ON m.measure = f.name
+	  LEFT JOIN @extschema@.kpi_setting_default s ON s.setting = f.name AND s.is_number
 	 WHERE CASE f.used_as WHEN 'state' THEN m.slot IS DISTINCT FROM 'duration'
+						  WHEN 'setting' THEN s.setting IS NULL
 						  WHEN 'value' THEN d.kpi IS NULL AND f.name <> kpi_define.kpi OR m.slot = 'duration'
 						  ELSE d.kpi IS NULL AND f.name <> kpi_define.kpi END
 	 ORDER BY f.name LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'formula of KPI "%" uses "%", which is not %', kpi, unknown.name,
-				CASE unknown.used_as WHEN 'state' THEN 'a distribution'
+				CASE unknown.used_as WHEN 'state' THEN 'a distribution' WHEN 'setting' THEN 'a setting that is a number'
 									 ELSE CASE unknown.slot WHEN 'duration' THEN 'a number but a distribution' ELSE 'a measure or a KPI' END END
 			USING ERRCODE = 'undefined_column',
-				  HINT = 'SELECT kpi, label_en FROM kpi_definition lists what a formula can use; distributions go into mean() and quantile().';
+				  HINT = CASE unknown.used_as WHEN 'setting'
+						 THEN 'Settings that are numbers are ' || (SELECT string_agg(s.setting, ', ' ORDER BY s.setting)
+																	FROM @extschema@.kpi_setting_default s WHERE s.is_number) || '.'
+						 ELSE 'SELECT kpi, label_en FROM kpi_definition lists what a formula can use; distributions go into mean() and quantile().' END;
 	END IF;
 
 	INSERT INTO @extschema@.kpi_definition_own AS o
@@ -229,7 +234,7 @@ BEGIN
 	SELECT d.kpi INTO used_by
 	  FROM @extschema@.kpi_definition d, LATERAL (SELECT * FROM @extschema@.kpi_formula_names(d.formula)
 												  UNION SELECT * FROM @extschema@.kpi_formula_names(d.n)) f
-	 WHERE f.name = kpi_undefine.kpi AND d.kpi <> kpi_undefine.kpi
+	 WHERE f.name = kpi_undefine.kpi AND f.used_as <> 'setting' AND d.kpi <> kpi_undefine.kpi
 	   AND NOT EXISTS (SELECT FROM @extschema@.kpi_definition x WHERE x.kpi = kpi_undefine.kpi)
 	 ORDER BY 1 LIMIT 1;
 	IF FOUND THEN

@@ -15,7 +15,12 @@
  *
  * NULL spreads to everything made from it, least and greatest included: the
  * least of a known and an unknown number is not known.  The reason given is
- * that of the operand that comes first.
+ * that of the operand that comes first.  Only coalesce takes an unknown
+ * operand for an answer; when none is known, a reason that says more than that
+ * a measure is not available comes first.
+ *
+ * The operand of sum_months is evaluated with the months in place of the
+ * periods, so that whatever it says of periods it says of months.
  *
  * Sums, differences and products of numeric are exact as long as the scales
  * of the factors add up to no more than 16383 decimals, numeric's own limit;
@@ -28,6 +33,8 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
 
 #include "durations.h"
@@ -45,6 +52,7 @@
 #define NOT_AVAILABLE "not available"
 #define ZERO_DENOMINATOR "zero denominator"
 #define NO_TARGET "no target"
+#define NOT_SET "not set"
 
 static bool evaluate(Evaluation *evaluation, const FormulaNode *node, int offset,
 					 Rational *result);
@@ -201,6 +209,7 @@ static bool
 unknown(Evaluation *evaluation, const char *reason)
 {
 	evaluation->reason = reason;
+	evaluation->zero = NULL;
 	return false;
 }
 
@@ -214,28 +223,36 @@ divided_by_zero(Evaluation *evaluation, const FormulaNode *node,
 {
 	result->numerator = numerator;
 	result->denominator = int64_to_numeric(0);
+	(void) unknown(evaluation, ZERO_DENOMINATOR);
 	evaluation->zero = node;
-	return unknown(evaluation, ZERO_DENOMINATOR);
+	return false;
 }
 
 static bool
 is_computed(const Evaluation *evaluation, int offset)
 {
-	return offset < evaluation->nfacts && evaluation->facts[offset] != NULL;
+	return offset < evaluation->facts.count && evaluation->facts.rows[offset] != NULL;
+}
+
+static Datum
+column_of_row(const Evaluation *evaluation, HeapTupleHeader row, int column, bool *isnull)
+{
+	HeapTupleData tuple = {0};
+
+	tuple.t_data = row;
+	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+	return heap_getattr(&tuple, column, evaluation->tupdesc, isnull);
 }
 
 /* Sets *value to a column of the row that many periods ago. */
 static bool
 read_column(Evaluation *evaluation, int column, int offset, Datum *value)
 {
-	HeapTupleData tuple = {0};
 	bool		isnull;
 
 	if (!is_computed(evaluation, offset))
 		return unknown(evaluation, NOT_COMPUTED);
-	tuple.t_data = evaluation->facts[offset];
-	tuple.t_len = HeapTupleHeaderGetDatumLength(tuple.t_data);
-	*value = heap_getattr(&tuple, column, evaluation->tupdesc, &isnull);
+	*value = column_of_row(evaluation, evaluation->facts.rows[offset], column, &isnull);
 	if (isnull)
 		return unknown(evaluation, NOT_AVAILABLE);
 	return true;
@@ -282,24 +299,41 @@ evaluate_measure(Evaluation *evaluation, const FormulaNode *node, int offset,
 	return true;
 }
 
-/* The targets given are those of the current period. */
+/* Finds a value that was handed in under a name; what: for messages. */
 static bool
-evaluate_target(Evaluation *evaluation, const char *name, int offset, Rational *result)
+find_given(const Elements *names, const Elements *values, const char *name,
+		   const char *what, Rational *result)
 {
-	const Elements *names = &evaluation->target_names;
-	const Elements *values = &evaluation->target_values;
-
-	for (int i = 0; i < names->count && offset == 0; i++)
+	for (int i = 0; i < names->count; i++)
 	{
 		if (names->nulls[i] || values->nulls[i] ||
 			strcmp(TextDatumGetCString(names->values[i]), name) != 0)
 			continue;
-		result->numerator = check_finite(DatumGetNumeric(values->values[i]),
-										 "target of KPI", name);
+		result->numerator = check_finite(DatumGetNumeric(values->values[i]), what, name);
 		result->denominator = NULL;
 		return true;
 	}
+	return false;
+}
+
+/* The targets given are those of the current period. */
+static bool
+evaluate_target(Evaluation *evaluation, const char *name, int offset, Rational *result)
+{
+	if (offset == 0 && !evaluation->in_months &&
+		find_given(&evaluation->target_names, &evaluation->target_values, name,
+				   "target of KPI", result))
+		return true;
 	return unknown(evaluation, NO_TARGET);
+}
+
+static bool
+evaluate_setting(Evaluation *evaluation, const char *name, Rational *result)
+{
+	if (find_given(&evaluation->setting_names, &evaluation->setting_values, name,
+				   "setting", result))
+		return true;
+	return unknown(evaluation, NOT_SET);
 }
 
 /* In microseconds: the value at position fraction * (count - 1), from 0. */
@@ -423,6 +457,28 @@ evaluate_extreme(Evaluation *evaluation, const FormulaNode *node, int offset,
 	return true;
 }
 
+/* The first operand that is known. */
+static bool
+evaluate_coalesce(Evaluation *evaluation, const FormulaNode *node, int offset,
+				  Rational *result)
+{
+	const char *reason = NULL;
+	ListCell   *lc;
+
+	foreach(lc, node->args)
+	{
+		if (evaluate(evaluation, lfirst(lc), offset, result))
+		{
+			if (node->is_ratio && result->denominator == NULL)
+				result->denominator = int64_to_numeric(1);
+			return true;
+		}
+		if (reason == NULL || strcmp(reason, NOT_AVAILABLE) == 0)
+			reason = evaluation->reason;
+	}
+	return unknown(evaluation, reason);
+}
+
 /* sum_last and mean_last, over the periods offset, offset + 1, ... ago */
 static bool
 evaluate_last(Evaluation *evaluation, const FormulaNode *node, int offset,
@@ -445,6 +501,78 @@ evaluate_last(Evaluation *evaluation, const FormulaNode *node, int offset,
 	return true;
 }
 
+/* Months from the year 0 on to the one that has this day. */
+static int
+month_of_day(DateADT day)
+{
+	int			year;
+	int			month;
+	int			mday;
+
+	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
+	return year * SALKPI_MONTHS_PER_YEAR + month;
+}
+
+/* The day that many days after the one with which a row's period begins. */
+static DateADT
+day_of_row(const Evaluation *evaluation, HeapTupleHeader row, int days)
+{
+	bool		isnull;
+
+	return DatumGetDateADT(column_of_row(evaluation, row, evaluation->columns.period,
+										 &isnull)) + days;
+}
+
+/*
+ * Where in the months the last complete one is that ended with or before a
+ * period: with one that is complete, else at the end of the days begun so far.
+ * All months but the running one are complete.  Past the end of the array if
+ * it lies outside or nothing is known of the months.
+ */
+static int
+last_complete_month(const Evaluation *evaluation, HeapTupleHeader row)
+{
+	const FactRows *months = &evaluation->months;
+	bool		isnull;
+	int			days = DatumGetInt32(column_of_row(evaluation, row,
+												   evaluation->columns.days, &isnull));
+	int			wanted = month_of_day(day_of_row(evaluation, row, days)) - 1;
+	int			i = 0;
+
+	while (i < months->count && months->rows[i] == NULL)
+		i++;
+	if (i == months->count)
+		return months->count;
+	i += month_of_day(day_of_row(evaluation, months->rows[i], 0)) - wanted;
+	if (i < 0)
+		return months->count;
+	if (i < months->count && months->rows[i] != NULL &&
+		!DatumGetBool(column_of_row(evaluation, months->rows[i],
+									evaluation->columns.is_complete, &isnull)))
+		i++;
+	return i;
+}
+
+static bool
+evaluate_months(Evaluation *evaluation, const FormulaNode *node, int offset,
+				Rational *result)
+{
+	FactRows	facts = evaluation->facts;
+	bool		in_months = evaluation->in_months;
+	bool		is_known;
+	int			last;
+
+	if (!is_computed(evaluation, offset))
+		return unknown(evaluation, NOT_COMPUTED);
+	last = last_complete_month(evaluation, facts.rows[offset]);
+	evaluation->facts = evaluation->months;
+	evaluation->in_months = true;
+	is_known = evaluate_last(evaluation, node, last, result);
+	evaluation->facts = facts;
+	evaluation->in_months = in_months;
+	return is_known;
+}
+
 /*
  * The value of a formula that many periods before the current one, in the
  * current memory context.  False if it is NULL; evaluation->reason says why.
@@ -464,6 +592,8 @@ evaluate(Evaluation *evaluation, const FormulaNode *node, int offset, Rational *
 			return evaluate_measure(evaluation, node, offset, result);
 		case FORMULA_TARGET:
 			return evaluate_target(evaluation, node->name, offset, result);
+		case FORMULA_SETTING:
+			return evaluate_setting(evaluation, node->name, result);
 		case FORMULA_MEAN:
 		case FORMULA_QUANTILE:
 			return evaluate_distribution(evaluation, node, offset, result);
@@ -475,14 +605,18 @@ evaluate(Evaluation *evaluation, const FormulaNode *node, int offset, Rational *
 		case FORMULA_LEAST:
 		case FORMULA_GREATEST:
 			return evaluate_extreme(evaluation, node, offset, result);
+		case FORMULA_COALESCE:
+			return evaluate_coalesce(evaluation, node, offset, result);
 		case FORMULA_PRIOR:
 			return evaluate(evaluation, linitial(node->args), offset + 1, result);
 		case FORMULA_YEAR_AGO:
 			return evaluate(evaluation, linitial(node->args),
-							offset + evaluation->periods_per_year, result);
+							offset + evaluation->facts.per_year, result);
 		case FORMULA_SUM_LAST:
 		case FORMULA_MEAN_LAST:
 			return evaluate_last(evaluation, node, offset, result);
+		case FORMULA_SUM_MONTHS:
+			return evaluate_months(evaluation, node, offset, result);
 		default:
 			return evaluate_binary(evaluation, node, offset, result);
 	}

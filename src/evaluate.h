@@ -16,6 +16,22 @@ typedef struct Rational
 	Numeric		denominator;	/* > 0, or NULL: the value is plain */
 } Rational;
 
+/* Rows of kpi_fact, the newest first; NULL: not computed. */
+typedef struct FactRows
+{
+	HeapTupleHeader *rows;
+	int			count;
+	int			per_year;		/* how many of them make up a year */
+} FactRows;
+
+/* Columns of kpi_fact that tell what a row is about: attribute numbers. */
+typedef struct FactColumns
+{
+	int			period;
+	int			days;
+	int			is_complete;
+} FactColumns;
+
 /* An array argument taken apart. */
 typedef struct Elements
 {
@@ -27,12 +43,15 @@ typedef struct Elements
 typedef struct Evaluation
 {
 	TupleDesc	tupdesc;		/* of kpi_fact */
-	HeapTupleHeader *facts;		/* by periods before the current one; NULL:
-								 * not computed */
-	int			nfacts;
-	int			periods_per_year;
+	FactColumns columns;
+	FactRows	facts;			/* by periods before the current one; within
+								 * sum_months the months */
+	FactRows	months;
+	bool		in_months;		/* is the operand of sum_months evaluated? */
 	Elements	target_names;
 	Elements	target_values;
+	Elements	setting_names;
+	Elements	setting_values;
 	const char *reason;			/* why the last value was NULL */
 	const FormulaNode *zero;	/* what divided by zero, if its result is kept */
 } Evaluation;

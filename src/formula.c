@@ -14,8 +14,8 @@
  * exactly (see evaluate.c).  A recursive descent parser is enough for it.
  *
  * A name is a measure or a KPI; names are lower case, so that nothing has to
- * be folded or quoted.  The argument of target() names a KPI and that of
- * mean() and quantile() a distribution.
+ * be folded or quoted.  The argument of target() names a KPI, that of setting()
+ * a setting, and that of mean() and quantile() a distribution.
  *
  * All memory is allocated in the caller's context and not freed here.
  */
@@ -51,7 +51,7 @@ typedef struct Parser
 
 /*
  * What an argument may be, by one letter each: v an expression, n a number
- * of periods, p a fraction, s a distribution, k a KPI.
+ * of periods, p a fraction, s the name of something that is no value.
  */
 typedef struct FormulaFunction
 {
@@ -63,6 +63,7 @@ typedef struct FormulaFunction
 } FormulaFunction;
 
 static const FormulaFunction functions[] = {
+	{"coalesce", FORMULA_COALESCE, "vv", true, "coalesce(x, y, ...)"},
 	{"days", FORMULA_DAYS, "", false, "days()"},
 	{"greatest", FORMULA_GREATEST, "vv", true, "greatest(x, y, ...)"},
 	{"least", FORMULA_LEAST, "vv", true, "least(x, y, ...)"},
@@ -71,8 +72,10 @@ static const FormulaFunction functions[] = {
 	{"nullif", FORMULA_NULLIF, "vv", false, "nullif(x, y)"},
 	{"prior", FORMULA_PRIOR, "v", false, "prior(x)"},
 	{"quantile", FORMULA_QUANTILE, "sp", false, "quantile(distribution, fraction)"},
+	{"setting", FORMULA_SETTING, "s", false, "setting(name)"},
 	{"sum_last", FORMULA_SUM_LAST, "vn", false, "sum_last(x, n)"},
-	{"target", FORMULA_TARGET, "k", false, "target(kpi)"},
+	{"sum_months", FORMULA_SUM_MONTHS, "vn", false, "sum_months(x, n)"},
+	{"target", FORMULA_TARGET, "s", false, "target(kpi)"},
 	{"year_ago", FORMULA_YEAR_AGO, "v", false, "year_ago(x)"},
 };
 
@@ -281,6 +284,8 @@ salkpi_formula_make(FormulaKind kind)
 
 	node->kind = kind;
 	node->depth = 1;
+	node->is_ratio = kind == FORMULA_DIVIDE || kind == FORMULA_MEAN ||
+		kind == FORMULA_QUANTILE || kind == FORMULA_MEAN_LAST;
 	return node;
 }
 
@@ -288,6 +293,9 @@ salkpi_formula_make(FormulaKind kind)
 void
 salkpi_formula_add_operand(FormulaNode *node, FormulaNode *operand)
 {
+	/* nullif compares with its second operand and returns the first */
+	if (node->kind != FORMULA_NULLIF || node->args == NIL)
+		node->is_ratio |= operand->is_ratio;
 	node->args = lappend(node->args, operand);
 	node->depth = Max(node->depth, operand->depth + 1);
 	check_depth(node->depth);
@@ -410,7 +418,6 @@ parse_argument(Parser *parser, FormulaNode *node, char letter)
 			node->number = take_fraction(parser);
 			break;
 		case 's':
-		case 'k':
 			node->name = take_name(parser);
 			break;
 		default:
@@ -463,7 +470,7 @@ parse_name_or_call(Parser *parser)
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
 				 errmsg("formula function \"%.*s\" does not exist", at.length, at.start),
 				 error_position(&at),
-				 errhint("Formulas know days, greatest, least, mean, mean_last, nullif, prior, quantile, sum_last, target and year_ago.")));
+				 errhint("Formulas know coalesce, days, greatest, least, mean, mean_last, nullif, prior, quantile, setting, sum_last, sum_months, target and year_ago.")));
 	advance(parser);
 	enter(parser);
 	node = parse_arguments(parser, function);

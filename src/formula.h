@@ -14,8 +14,10 @@
 /* ... this many levels, so that recursion over it is shallow ... */
 #define SALKPI_FORMULA_MAX_DEPTH 500
 
-/* ... and no sum_last or mean_last over more than this many periods. */
+/* ... and no sum_last, mean_last or sum_months over more than this many periods. */
 #define SALKPI_FORMULA_MAX_PERIODS 1000
+
+#define SALKPI_MONTHS_PER_YEAR 12
 
 typedef enum FormulaKind
 {
@@ -24,6 +26,7 @@ typedef enum FormulaKind
 	FORMULA_NAME,				/* a measure or a KPI */
 	FORMULA_DAYS,				/* days() */
 	FORMULA_TARGET,				/* target(kpi) */
+	FORMULA_SETTING,			/* setting(name) */
 	FORMULA_MEAN,				/* mean(state) */
 	FORMULA_QUANTILE,			/* quantile(state, fraction) */
 
@@ -38,10 +41,12 @@ typedef enum FormulaKind
 	FORMULA_LEAST,
 	FORMULA_GREATEST,
 	FORMULA_NULLIF,
+	FORMULA_COALESCE,
 	FORMULA_PRIOR,
 	FORMULA_YEAR_AGO,
 	FORMULA_SUM_LAST,
-	FORMULA_MEAN_LAST
+	FORMULA_MEAN_LAST,
+	FORMULA_SUM_MONTHS
 } FormulaKind;
 
 /* Subtrees are never changed once made, and may have several parents. */
@@ -49,9 +54,11 @@ typedef struct FormulaNode
 {
 	FormulaKind kind;
 	int			depth;			/* levels of this subtree, a leaf has 1 */
-	char	   *name;			/* NAME; the argument of TARGET, MEAN, QUANTILE */
+	bool		is_ratio;		/* can its value have a denominator? */
+	char	   *name;			/* NAME; the argument of TARGET, SETTING, MEAN,
+								 * QUANTILE */
 	Numeric		number;			/* NUMBER; the fraction of QUANTILE */
-	int			periods;		/* SUM_LAST, MEAN_LAST: how many */
+	int			periods;		/* SUM_LAST, MEAN_LAST, SUM_MONTHS: how many */
 	List	   *args;			/* FormulaNode of the operands, in order */
 	int			column;			/* leaves that read a row: its attribute
 								 * number, set by formula_sql.c */
@@ -61,7 +68,7 @@ typedef struct FormulaNode
 typedef struct FormulaName
 {
 	const char *name;
-	const char *used_as;		/* value, state or target */
+	const char *used_as;		/* value, state, target or setting */
 } FormulaName;
 
 /* A KPI that salkpi_formula_expand puts in the place of its name. */
@@ -84,6 +91,7 @@ extern char *salkpi_formula_deparse(const FormulaNode *node);
 extern FormulaNode *salkpi_formula_expand(FormulaNode *node,
 										  FormulaKpi *kpis, int nkpis);
 extern int	salkpi_formula_reach(const FormulaNode *node, int periods_per_year);
+extern int	salkpi_formula_months(const FormulaNode *node);
 extern List *salkpi_formula_names(const FormulaNode *node);
 
 #endif							/* SALKPI_FORMULA_H */

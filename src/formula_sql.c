@@ -34,14 +34,16 @@ typedef struct FormulaCache
 	FormulaNode *tree;
 	Oid			fact_type;		/* kpi_fact */
 	Oid			state_type;		/* kpi_durations */
-	uint64		fact_version;	/* of the row type that the tree's columns
-								 * were looked up in */
+	uint64		fact_version;	/* of the row type that the columns here and
+								 * of the tree were looked up in */
+	FactColumns columns;
 	TupleDesc	result;
 } FormulaCache;
 
 PG_FUNCTION_INFO_V1(salkpi_kpi_formula_names);
 PG_FUNCTION_INFO_V1(salkpi_kpi_formula_expand);
 PG_FUNCTION_INFO_V1(salkpi_kpi_formula_reach);
+PG_FUNCTION_INFO_V1(salkpi_kpi_formula_months);
 PG_FUNCTION_INFO_V1(salkpi_kpi_evaluate);
 
 /* ---------- columns ---------- */
@@ -94,6 +96,20 @@ find_measure(TupleDesc tupdesc, const char *name, Oid state_type, bool want_stat
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("measure \"%s\" is a number, expected a distribution", name)));
 	return attribute->attnum;
+}
+
+static FactColumns
+find_columns(TupleDesc tupdesc)
+{
+	Form_pg_attribute period = find_attribute(tupdesc, "period");
+	Form_pg_attribute days = find_attribute(tupdesc, "days");
+	Form_pg_attribute is_complete = find_attribute(tupdesc, "is_complete");
+
+	if (period == NULL || period->atttypid != DATEOID ||
+		days == NULL || days->atttypid != INT4OID ||
+		is_complete == NULL || is_complete->atttypid != BOOLOID)
+		elog(ERROR, "kpi_fact lacks period, days or is_complete");
+	return (FactColumns) {period->attnum, days->attnum, is_complete->attnum};
 }
 
 /* Looks up the column of every leaf, also of those never reached. */
@@ -200,6 +216,7 @@ get_cache(FunctionCallInfo fcinfo, const text *formula, TupleDesc *tupdesc)
 	{
 		cache->fact_version = INVALID_TUPLEDESC_IDENTIFIER;
 		resolve_columns(cache->tree, *tupdesc, cache->state_type);
+		cache->columns = find_columns(*tupdesc);
 		cache->fact_version = version;
 	}
 	return cache;
@@ -236,18 +253,31 @@ check_same_length(const Elements *a, const Elements *b, const char *names)
 				 errdetail("They have %d and %d.", a->count, b->count)));
 }
 
-static void
-read_facts(Evaluation *evaluation, ArrayType *array)
+static FactRows
+read_facts(ArrayType *array, const char *name, int per_year)
 {
-	Elements	rows = array_elements(array, "facts");
+	Elements	elements = array_elements(array, name);
+	FactRows	facts = {.count = elements.count,.per_year = per_year};
 
-	evaluation->nfacts = rows.count;
-	evaluation->facts = palloc0(sizeof(HeapTupleHeader) * rows.count);
-	for (int i = 0; i < rows.count; i++)
+	facts.rows = palloc0(sizeof(HeapTupleHeader) * elements.count);
+	for (int i = 0; i < elements.count; i++)
 	{
-		if (!rows.nulls[i])
-			evaluation->facts[i] = DatumGetHeapTupleHeader(rows.values[i]);
+		if (!elements.nulls[i])
+			facts.rows[i] = DatumGetHeapTupleHeader(elements.values[i]);
 	}
+	return facts;
+}
+
+/* Names in one argument and a value for each in the next; NULL: none. */
+static void
+read_given(FunctionCallInfo fcinfo, int argument, const char *names_name,
+		   const char *values_name, Elements *names, Elements *values)
+{
+	if (!PG_ARGISNULL(argument))
+		*names = array_elements(PG_GETARG_ARRAYTYPE_P(argument), names_name);
+	if (!PG_ARGISNULL(argument + 1))
+		*values = array_elements(PG_GETARG_ARRAYTYPE_P(argument + 1), values_name);
+	check_same_length(names, values, psprintf("%s and %s", names_name, values_name));
 }
 
 static int
@@ -358,11 +388,20 @@ salkpi_kpi_formula_reach(PG_FUNCTION_ARGS)
 }
 
 Datum
+salkpi_kpi_formula_months(PG_FUNCTION_ARGS)
+{
+	FormulaNode *tree = salkpi_formula_parse(text_to_cstring(PG_GETARG_TEXT_PP(0)), NULL);
+
+	PG_RETURN_INT32(salkpi_formula_months(tree));
+}
+
+Datum
 salkpi_kpi_evaluate(PG_FUNCTION_ARGS)
 {
 	Evaluation	evaluation = {0};
 	FormulaCache *cache;
 	Rational	result;
+	int			periods_per_year;
 	bool		is_known;
 	bool		has_fraction;
 
@@ -370,16 +409,18 @@ salkpi_kpi_evaluate(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("formula and periods_per_year must not be NULL")));
-	evaluation.periods_per_year = check_periods_per_year(PG_GETARG_INT32(2));
+	periods_per_year = check_periods_per_year(PG_GETARG_INT32(2));
 	if (!PG_ARGISNULL(1))
-		read_facts(&evaluation, PG_GETARG_ARRAYTYPE_P(1));
-	if (!PG_ARGISNULL(3))
-		evaluation.target_names = array_elements(PG_GETARG_ARRAYTYPE_P(3), "target_names");
-	if (!PG_ARGISNULL(4))
-		evaluation.target_values = array_elements(PG_GETARG_ARRAYTYPE_P(4), "target_values");
-	check_same_length(&evaluation.target_names, &evaluation.target_values,
-					  "target_names and target_values");
+		evaluation.facts = read_facts(PG_GETARG_ARRAYTYPE_P(1), "facts", periods_per_year);
+	read_given(fcinfo, 3, "target_names", "target_values",
+			   &evaluation.target_names, &evaluation.target_values);
+	if (!PG_ARGISNULL(5))
+		evaluation.months = read_facts(PG_GETARG_ARRAYTYPE_P(5), "months",
+									   SALKPI_MONTHS_PER_YEAR);
+	read_given(fcinfo, 6, "setting_names", "setting_values",
+			   &evaluation.setting_names, &evaluation.setting_values);
 	cache = get_cache(fcinfo, PG_GETARG_TEXT_PP(0), &evaluation.tupdesc);
+	evaluation.columns = cache->columns;
 	is_known = salkpi_formula_evaluate(&evaluation, cache->tree, &result);
 	ReleaseTupleDesc(evaluation.tupdesc);
 	has_fraction = is_known || (evaluation.zero == cache->tree &&

@@ -4,8 +4,8 @@
  *
  * Expansion puts the formula of a KPI in the place of its name.  Shifts need
  * no special care: prior(x) shifts whatever x stands for.  The argument of
- * target() names the KPI whose target is meant, and that of mean() and
- * quantile() a distribution: neither is expanded.
+ * target() names the KPI whose target is meant, that of setting() a setting,
+ * and that of mean() and quantile() a distribution: none is expanded.
  *
  * Writing back keeps the tree: a + (b + c) keeps its parentheses, because
  * the common denominator of a sum depends on the order.
@@ -107,7 +107,7 @@ deparse_call(StringInfo out, const FormulaNode *node)
 		deparse_node(out, lfirst(lc));
 		separator = ", ";
 	}
-	if (node->kind == FORMULA_SUM_LAST || node->kind == FORMULA_MEAN_LAST)
+	if (node->periods > 0)
 		appendStringInfo(out, ", %d", node->periods);
 	if (node->kind == FORMULA_QUANTILE)
 	{
@@ -282,8 +282,13 @@ salkpi_formula_expand(FormulaNode *node, FormulaKpi *kpis, int nkpis)
 
 /* ---------- what a formula reads ---------- */
 
+/*
+ * How many rows before the first of an array a formula reads.  Of sum_months
+ * the array of periods has only what tells where its months end; the months
+ * are in an array of their own, in which it reaches as far as a sum_last.
+ */
 static int
-reach_from(const FormulaNode *node, int offset, int periods_per_year)
+reach_from(const FormulaNode *node, int offset, int periods_per_year, bool in_months)
 {
 	int			reach = 0;
 	ListCell   *lc;
@@ -293,6 +298,7 @@ reach_from(const FormulaNode *node, int offset, int periods_per_year)
 	{
 		case FORMULA_NUMBER:
 		case FORMULA_TARGET:
+		case FORMULA_SETTING:
 			return 0;
 		case FORMULA_NAME:
 		case FORMULA_DAYS:
@@ -305,6 +311,10 @@ reach_from(const FormulaNode *node, int offset, int periods_per_year)
 		case FORMULA_YEAR_AGO:
 			offset += periods_per_year;
 			break;
+		case FORMULA_SUM_MONTHS:
+			if (!in_months)
+				return offset;
+			/* FALLTHROUGH */
 		case FORMULA_SUM_LAST:
 		case FORMULA_MEAN_LAST:
 			offset += node->periods - 1;
@@ -315,7 +325,8 @@ reach_from(const FormulaNode *node, int offset, int periods_per_year)
 	}
 	foreach(lc, node->args)
 	{
-		int			of_operand = reach_from(lfirst(lc), offset, periods_per_year);
+		int			of_operand = reach_from(lfirst(lc), offset, periods_per_year,
+										in_months);
 
 		reach = Max(reach, of_operand);
 	}
@@ -326,7 +337,29 @@ reach_from(const FormulaNode *node, int offset, int periods_per_year)
 int
 salkpi_formula_reach(const FormulaNode *node, int periods_per_year)
 {
-	return reach_from(node, 0, periods_per_year);
+	return reach_from(node, 0, periods_per_year, false);
+}
+
+/*
+ * The largest number of months that a formula reads, back from the last one
+ * that is complete; 0 if none.
+ */
+int
+salkpi_formula_months(const FormulaNode *node)
+{
+	int			months = 0;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (node->kind == FORMULA_SUM_MONTHS)
+		return 1 + reach_from(node, 0, SALKPI_MONTHS_PER_YEAR, true);
+	foreach(lc, node->args)
+	{
+		int			of_operand = salkpi_formula_months(lfirst(lc));
+
+		months = Max(months, of_operand);
+	}
+	return months;
 }
 
 static const char *
@@ -338,6 +371,8 @@ use_of_name(FormulaKind kind)
 			return "value";
 		case FORMULA_TARGET:
 			return "target";
+		case FORMULA_SETTING:
+			return "setting";
 		default:
 			return "state";
 	}

@@ -353,6 +353,7 @@ CREATE TYPE @extschema@.kpi_resolved AS (
 	n_formula	text,
 	counts_state boolean,
 	reach		integer,
+	months		integer,
 	unit		text,
 	better		text,
 	label		text,
@@ -361,7 +362,7 @@ CREATE TYPE @extschema@.kpi_resolved AS (
 	targets		text[]
 );
 COMMENT ON TYPE @extschema@.kpi_resolved IS
-'a KPI ready to evaluate: formulas over measures (n_formula counts the rows; counts_state: it is the mean of a distribution, whose denominator counts them), how far back they reach, the measures and targets they use';
+'a KPI ready to evaluate: formulas over measures (n_formula counts the rows; counts_state: it is the mean of a distribution, whose denominator counts them), how far back they reach in periods and how many months they need, the measures and targets they use';
 
 CREATE FUNCTION @extschema@.kpi_resolve(kpis text[], periods_per_year integer, lang text) RETURNS SETOF @extschema@.kpi_resolved
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -385,7 +386,7 @@ BEGIN
 	), used AS (
 		SELECT e.*, coalesce(u.measures, '{}') AS measures, coalesce(u.states, '{}') AS states, coalesce(u.targets, '{}') AS targets
 		  FROM expanded e
-		  CROSS JOIN LATERAL (SELECT array_agg(f.name) FILTER (WHERE f.used_as <> 'target') AS measures,
+		  CROSS JOIN LATERAL (SELECT array_agg(f.name) FILTER (WHERE f.used_as IN ('value', 'state')) AS measures,
 									 array_agg(f.name) FILTER (WHERE f.used_as = 'state') AS states,
 									 array_agg(f.name) FILTER (WHERE f.used_as = 'target') AS targets
 								FROM @extschema@.kpi_formula_names(e.formula) f) u
@@ -396,6 +397,7 @@ BEGIN
 	)
 	SELECT c.ordinal, c.kpi, c.number, c.formula, c.n_formula, c.n IS NULL AND c.n_formula IS NOT NULL,
 		   greatest(@extschema@.kpi_formula_reach(c.formula, periods_per_year), @extschema@.kpi_formula_reach(c.n_formula, periods_per_year)),
+		   greatest(@extschema@.kpi_formula_months(c.formula), @extschema@.kpi_formula_months(c.n_formula)),
 		   c.unit, c.better, c.label, c.measures, c.states <> '{}', c.targets
 	  FROM counted c
 	 ORDER BY c.ordinal;
@@ -434,6 +436,7 @@ BEGIN ATOMIC
 		WHEN 'no history' THEN 'keine Historie'
 		WHEN 'not computed yet' THEN 'noch nicht berechnet'
 		WHEN 'no target' THEN 'kein Ziel'
+		WHEN 'not set' THEN 'Einstellung fehlt'
 		WHEN 'dimension does not apply' THEN 'Dimension passt nicht'
 		WHEN 'not additive' THEN 'nicht summierbar'
 		ELSE reason END ELSE reason END;
@@ -503,11 +506,24 @@ DECLARE
 	additive text[];
 	definitions @extschema@.kpi_resolved[];
 	depth integer;
+	months integer;
+	newest_month date := @extschema@.kpi_period_start('month', (newest + step - interval '1 day')::date);
 	target_names text[];
+	setting_names text[];
+	setting_values numeric[];
 BEGIN
-	SELECT array_agg(d), max(d.reach) INTO definitions, depth FROM @extschema@.kpi_resolve(kpis, periods_per_year, lang) d;
+	SELECT array_agg(d), max(d.reach), max(d.months) INTO definitions, depth, months FROM @extschema@.kpi_resolve(kpis, periods_per_year, lang) d;
 	target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) d, unnest(d.targets) t);
+	SELECT array_agg(s.setting), array_agg(@extschema@.kpi_setting(s.setting)::numeric) INTO setting_names, setting_values
+	  FROM @extschema@.kpi_setting_default s WHERE s.is_number;
 	depth := depth + (SELECT max(b) FROM unnest(bases || cut_bases) b);
+	/* From the newest month on, which may be the running one, to those that the oldest period needs. */
+	IF months > 0 THEN
+		months := months + cardinality(@extschema@.kpi_bases('month', (newest - depth * step)::date, newest_month));
+		IF grain = 'month' THEN
+			depth := greatest(depth, months - 1);
+		END IF;
+	END IF;
 	IF is_merged THEN
 		additive := @extschema@.kpi_additive_measures(dimension);
 	END IF;
@@ -516,27 +532,30 @@ BEGIN
 	WITH base AS MATERIALIZED (
 		SELECT b.base, b.is_cut, (newest - b.base * step)::date AS period, (newest - b.base * step + step)::date AS period_end
 		  FROM (SELECT unnest(bases) AS base, false AS is_cut UNION ALL SELECT unnest(cut_bases), true) b
+	), slot AS (	-- three arrays of facts, the newest first; of cut periods none are read unless one is running
+		SELECT 'whole' AS kind, grain AS fact_grain, n, (newest - n * step)::date AS period FROM generate_series(0, depth) n
+		UNION ALL
+		SELECT 'cut', CASE WHEN is_running THEN cut_grain END, n, (newest - n * step)::date FROM generate_series(0, depth) n
+		UNION ALL
+		SELECT 'month', 'month', n, (newest_month - n * interval '1 month')::date FROM generate_series(0, months - 1) n WHERE grain <> 'month'
 	), blank AS MATERIALIZED (
-		SELECT o.n, o.period, w AS whole, c AS cut
-		  FROM (SELECT n, (newest - n * step)::date AS period FROM generate_series(0, depth) n) o
-		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, blank_member, grain, o.period, as_of) w ON true
-		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, blank_member, cut_grain, o.period, as_of) c ON is_running
+		SELECT s.*, f AS fact
+		  FROM slot s
+		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, blank_member, s.fact_grain, s.period, as_of) f ON true
 	), cell AS (
-		SELECT m.member, b.n,
-			   CASE WHEN m.member = blank_member THEN b.whole ELSE @extschema@.kpi_filled(w, b.whole) END AS whole,
-			   CASE WHEN m.member = blank_member THEN b.cut ELSE @extschema@.kpi_filled(c, b.cut) END AS cut
+		SELECT m.member, b.kind, b.n, CASE WHEN m.member = blank_member THEN b.fact ELSE @extschema@.kpi_filled(f, b.fact) END AS fact
 		  FROM unnest(members) m(member)
 		  CROSS JOIN blank b
-		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, grain, b.period, as_of) w ON m.member <> blank_member
-		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, cut_grain, b.period, as_of) c ON is_running AND m.member <> blank_member
-	), history AS MATERIALIZED (
-		SELECT c.member, array_agg(c.whole ORDER BY c.n) AS whole, array_agg(c.cut ORDER BY c.n) AS cut
-		  FROM cell c WHERE NOT is_merged GROUP BY c.member
+		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, b.fact_grain, b.period, as_of) f ON m.member <> blank_member
+	), merged AS (
+		SELECT c.member, c.kind, c.n, c.fact FROM cell c WHERE NOT is_merged
 		UNION ALL
-		SELECT '', array_agg(x.whole ORDER BY x.n), array_agg(x.cut ORDER BY x.n)
-		  FROM (SELECT c.n, @extschema@.kpi_merged_fact(c.whole, additive) AS whole, @extschema@.kpi_merged_fact(c.cut, additive) AS cut
-				  FROM cell c WHERE is_merged GROUP BY c.n) x
-		HAVING is_merged
+		SELECT '', c.kind, c.n, @extschema@.kpi_merged_fact(c.fact, additive) FROM cell c WHERE is_merged GROUP BY c.kind, c.n
+	), history AS MATERIALIZED (
+		SELECT c.member, array_agg(c.fact ORDER BY c.n) FILTER (WHERE c.kind = 'whole') AS whole,
+			   array_agg(c.fact ORDER BY c.n) FILTER (WHERE c.kind = 'cut') AS cut,
+			   array_agg(c.fact ORDER BY c.n) FILTER (WHERE c.kind = CASE grain WHEN 'month' THEN 'whole' ELSE 'month' END) AS months
+		  FROM merged c GROUP BY c.member
 	), wanted_target AS (
 		SELECT true AS is_shown, t.* FROM (SELECT array_agg(b.period) AS p, array_agg(b.period_end) AS e FROM base b
 											WHERE b.base = ANY (shown_bases) AND NOT b.is_cut) b
@@ -580,11 +599,13 @@ BEGIN
 								 CASE WHEN d.targets <> '{}' THEN ARRAY(SELECT t.value FROM target t WHERE NOT t.is_shown AND t.kpi = ANY (d.targets)
 																			AND t.member = h.member AND t.period = b.period ORDER BY t.kpi) END AS amounts) g
 	  CROSS JOIN LATERAL @extschema@.kpi_evaluate(d.formula, @extschema@.kpi_window(h.whole, h.cut, b.base, b.is_cut, d.reach, periods_per_year),
-												  periods_per_year, g.names, g.amounts) v
+												  periods_per_year, g.names, g.amounts, CASE WHEN d.months > 0 THEN h.months END,
+												  setting_names, setting_values) v
 	  LEFT JOIN LATERAL (SELECT x.*
 						   FROM (SELECT d.n_formula AS formula WHERE d.n_formula IS NOT NULL AND b.base = ANY (shown_bases) AND NOT b.is_cut OFFSET 0) f
 						  CROSS JOIN LATERAL @extschema@.kpi_evaluate(f.formula, @extschema@.kpi_window(h.whole, h.cut, b.base, b.is_cut, d.reach, periods_per_year),
-																	  periods_per_year, g.names, g.amounts) x) n ON true
+																	  periods_per_year, g.names, g.amounts, CASE WHEN d.months > 0 THEN h.months END,
+																	  setting_names, setting_values) x) n ON true
 	  LEFT JOIN target t ON t.is_shown AND t.kpi = d.kpi AND t.member = h.member AND t.period = b.period
 			AND b.base = ANY (shown_bases) AND NOT b.is_cut;
 END;

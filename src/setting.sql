@@ -4,23 +4,25 @@
  */
 CREATE TABLE @extschema@.kpi_setting_default (
 	setting		text PRIMARY KEY,
-	value		text NOT NULL,
+	value		text,
 	pattern		text NOT NULL,
+	is_number	boolean NOT NULL,
 	shapes_facts boolean NOT NULL,
 	description	text NOT NULL
 );
 COMMENT ON TABLE @extschema@.kpi_setting_default IS
-'settings with their shipped values; pattern: what a value must match; shapes_facts: facts made under another value cannot be compared';
+'settings with their shipped values (NULL: not set); pattern: what a value must match; is_number: formulas can use it; shapes_facts: facts made under another value cannot be compared';
 
 INSERT INTO @extschema@.kpi_setting_default VALUES
-	('time_zone', 'UTC', 'UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+', true, 'IANA name of the reporting time zone: days, months and years begin at its midnights'),
-	('currency', 'EUR', '[A-Z]{3}', true, 'reporting currency (ISO 4217)'),
-	('fiscal_year_month', '1', '[1-9]|1[0-2]', true, 'first month of the fiscal year: years and quarters begin there'),
-	('week_start', 'monday', 'monday|sunday', true, 'first day of a week'),
-	('grains', 'month,quarter,year', '(day|week|month|quarter|year)(,(day|week|month|quarter|year))*', false, 'grains that a snapshot computes, separated by commas; the facts of any other are closed by the next one'),
-	('language', 'en', 'en|de', false, 'language of labels and descriptions'),
-	('customer_active_days', '365', '[1-9][0-9]{0,3}', true, 'without subscriptions, how many days after a purchase an account still is a customer'),
-	('history_years', '10', '[1-9][0-9]?', false, 'how many years back a snapshot looks for first data when no from_day is given');
+	('time_zone', 'UTC', 'UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+', false, true, 'IANA name of the reporting time zone: days, months and years begin at its midnights'),
+	('currency', 'EUR', '[A-Z]{3}', false, true, 'reporting currency (ISO 4217)'),
+	('fiscal_year_month', '1', '[1-9]|1[0-2]', true, true, 'first month of the fiscal year: years and quarters begin there'),
+	('week_start', 'monday', 'monday|sunday', false, true, 'first day of a week'),
+	('grains', 'month,quarter,year', '(day|week|month|quarter|year)(,(day|week|month|quarter|year))*', false, false, 'grains that a snapshot computes, separated by commas; the facts of any other are closed by the next one'),
+	('language', 'en', 'en|de', false, false, 'language of labels and descriptions'),
+	('customer_active_days', '365', '[1-9][0-9]{0,3}', true, true, 'without subscriptions, how many days after a purchase an account still is a customer'),
+	('history_years', '10', '[1-9][0-9]?', true, false, 'how many years back a snapshot looks for first data when no from_day is given'),
+	('margin_default', NULL, '100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?', true, false, 'profit margin in percent (0 to 100) where no direct cost tells it: for lifetime values');
 
 CREATE TABLE @extschema@.kpi_setting_value (
 	setting		text PRIMARY KEY,
@@ -39,7 +41,7 @@ BEGIN ATOMIC
 	 WHERE d.setting = name;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_setting(text) IS
-'value of a setting; NULL for an unknown one';
+'value of a setting; NULL for an unknown one and for one that is not set';
 
 CREATE FUNCTION @extschema@.kpi_day(at timestamptz) RETURNS date
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
@@ -81,6 +83,10 @@ BEGIN
 											   FROM @extschema@.kpi_setting_default) || '.';
 	END IF;
 	value := coalesce(value, d.value);
+	IF value IS NULL THEN
+		DELETE FROM @extschema@.kpi_setting_value v WHERE v.setting = name;
+		RETURN NULL;
+	END IF;
 	is_possible := value ~ ('^(' || d.pattern || ')$');
 	IF name = 'time_zone' AND is_possible THEN
 		BEGIN
@@ -117,4 +123,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_set(text, text, boolean) IS
-'changes a setting (NULL: back to the shipped value) and returns it. Settings that shape facts are refused once there are some, unless rebuild: then those are closed and the next snapshot makes all periods anew';
+'changes a setting (NULL: back to the shipped value, which may be none) and returns it. Settings that shape facts are refused once there are some, unless rebuild: then those are closed and the next snapshot makes all periods anew';
