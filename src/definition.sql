@@ -43,6 +43,8 @@ INSERT INTO @extschema@.kpi_definition_shipped (number, kpi, formula, n, unit, b
 	 'amount of the open opportunities expected to close in the period', 'Betrag der offenen Chancen mit erwartetem Abschluss im Zeitraum'),
 	(4, 'weighted_closing', 'weighted_closing', 'closing_opportunities', 'money', 'up', 'Weighted pipeline closing in the period', 'Gewichtete Pipeline mit Abschluss im Zeitraum',
 	 'the same, times the probability', 'dasselbe mal Wahrscheinlichkeit'),
+	(4, 'pipeline_coverage', 'pipeline_closing / nullif(greatest(target(won_value) - won_value, 0), 0)', 'closing_opportunities', 'ratio', 'up', 'Pipeline coverage', 'Pipeline-Abdeckung',
+	 'open pipeline expected to close in the period by what is missing to the target of won_value; none when nothing is missing', 'offene Pipeline mit erwartetem Abschluss im Zeitraum durch das, was zum Ziel von won_value fehlt; leer, wenn nichts fehlt'),
 	(5, 'lead_conversion_rate', '100 * leads_converted / leads', 'leads', 'percent', 'up', 'Lead conversion rate', 'Lead-Konversionsrate',
 	 'leads created in the period that became customers, by the leads created in it', 'im Zeitraum angelegte Leads, die Kunde wurden, durch alle im Zeitraum angelegten'),
 	(5, 'lead_qualification_rate', '100 * leads_qualified / leads', 'leads', 'percent', 'up', 'Lead qualification rate', 'Lead-Qualifizierungsrate',

@@ -489,7 +489,7 @@ CREATE FUNCTION @extschema@.kpi_computed(kpis text[], grain text, dimension text
 	RETURNS TABLE (ordinal bigint, kpi text, number integer, label text, unit text, better text, formula text, measures text[],
 				   member text, base integer, is_cut boolean, period date, is_complete boolean,
 				   value numeric, numerator numeric, denominator numeric, n numeric,
-				   target numeric, attainment numeric, status text, reason text, missing text[])
+				   target numeric, attainment numeric, status text, reason text, missing text[], pace numeric)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	ROWS 50
 	SET search_path = pg_catalog, pg_temp
@@ -511,6 +511,7 @@ DECLARE
 	target_names text[];
 	setting_names text[];
 	setting_values numeric[];
+	by_working_days boolean := @extschema@.kpi_setting('target_days') = 'working';
 BEGIN
 	SELECT array_agg(d), max(d.reach), max(d.months) INTO definitions, depth, months FROM @extschema@.kpi_resolve(kpis, periods_per_year, lang) d;
 	target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) d, unnest(d.targets) t);
@@ -571,6 +572,8 @@ BEGIN
 		  FROM wanted_target t WHERE is_merged
 		 GROUP BY t.is_shown, t.kpi, t.period
 		HAVING count(t.value) = cardinality(members) AND (cardinality(members) = 1 OR @extschema@.kpi_target_rule(t.kpi) = 'add')
+	), rule AS MATERIALIZED (
+		SELECT t.kpi, @extschema@.kpi_target_rule(t.kpi) AS rule FROM (SELECT DISTINCT kpi FROM target WHERE is_shown AND is_running) t
 	)
 	SELECT d.ordinal, d.kpi, d.number, d.label, d.unit, d.better, d.formula, d.measures,
 		   h.member, b.base, b.is_cut, b.period, (h.whole[b.base + 1]).is_complete,
@@ -589,7 +592,10 @@ BEGIN
 				WHEN s.sign * v.numerator >= s.sign * t.warn_at * coalesce(v.denominator, 1) THEN 'near'
 				ELSE 'missed' END,
 		   v.reason,
-		   CASE v.reason WHEN 'not available' THEN @extschema@.kpi_missing(CASE WHEN b.is_cut THEN h.cut[b.base + 1] ELSE h.whole[b.base + 1] END) END
+		   CASE v.reason WHEN 'not available' THEN @extschema@.kpi_missing(CASE WHEN b.is_cut THEN h.cut[b.base + 1] ELSE h.whole[b.base + 1] END) END,
+		   @extschema@.kpi_quotient(100 * v.numerator, coalesce(v.denominator, 1) * CASE WHEN (h.whole[b.base + 1]).is_complete THEN t.value
+				ELSE @extschema@.kpi_target_to_date(t.value, (SELECT r.rule FROM rule r WHERE r.kpi = t.kpi), b.period, b.period_end,
+													b.period + (h.whole[b.base + 1]).days, by_working_days) END)
 	  FROM history h
 	  CROSS JOIN LATERAL (SELECT d.* FROM unnest(definitions) d WHERE h.member IS NOT NULL OFFSET 0) d
 	  CROSS JOIN LATERAL (SELECT CASE d.better WHEN 'down' THEN -1 ELSE 1 END AS sign) s
@@ -611,7 +617,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_computed(text[], text, text, text[], date, integer[], integer[], integer[], boolean, timestamptz, text) IS
-'the values of KPIs for members of a dimension in periods: bases are how many periods before newest, cut_bases those to be taken from cut periods, shown_bases those that need n and target. is_merged: the members together, as member ''''. A percentage has numerator and denominator without the factor 100, a mean of days in days';
+'the values of KPIs for members of a dimension in periods: bases are how many periods before newest, cut_bases those to be taken from cut periods, shown_bases those that need n and target. is_merged: the members together, as member ''''. A percentage has numerator and denominator without the factor 100, a mean of days in days. pace: percent of the target to date (see kpi_report)';
 
 /* ---------- readers ---------- */
 
@@ -676,7 +682,7 @@ CREATE FUNCTION @extschema@.kpi_report(period date DEFAULT NULL, grain text DEFA
 									   selection text DEFAULT 'all', as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)
 	RETURNS TABLE (number integer, kpi text, label text, value numeric, unit text, target numeric, attainment numeric, status text,
 				   previous numeric, change numeric, year_ago numeric, trend text, is_complete boolean,
-				   numerator numeric, denominator numeric, n numeric, reason text)
+				   numerator numeric, denominator numeric, n numeric, reason text, pace numeric)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
@@ -724,14 +730,15 @@ BEGIN
 		   a.previous, @extschema@.kpi_change(c.unit, c.value, a.previous), a.year_ago, a.trend, c.is_complete,
 		   c.numerator, c.denominator, c.n,
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, false, as_of, lang) END
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, false, as_of, lang) END,
+		   c.pace
 	  FROM c JOIN arranged a ON a.kpi = c.kpi
 	 WHERE c.base = 0
 	 ORDER BY c.ordinal;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_report(date, text, text, text, text, timestamptz, text) IS
-'the KPIs of a selection at a glance, for the period of a grain that contains the day (NULL: the last complete one) and a member of a dimension: value, unit, target, attainment (percent), status (met at or beyond the target in the direction of the KPI, near at or beyond warn_at, else missed; none without target or value), previous period and change (percent, of percentages in points), year_ago, trend (the last twelve periods), numerator and denominator of a ratio, n rows behind it, and the reason when the value is NULL. An unfinished period is compared with earlier ones cut after as many days. as_of: as it was known then; lang: en, de, NULL: the setting';
+'the KPIs of a selection at a glance, for the period of a grain that contains the day (NULL: the last complete one) and a member of a dimension: value, unit, target, attainment (percent), status (met at or beyond the target in the direction of the KPI, near at or beyond warn_at, else missed; none without target or value), previous period and change (percent, of percentages in points), year_ago, trend (the last twelve periods), numerator and denominator of a ratio, n rows behind it, the reason when the value is NULL, and pace (percent of what the target asks for by now: of its share of the days begun, all or the working ones; in a complete period, and of ratios and stocks, the attainment). An unfinished period is compared with earlier ones cut after as many days. as_of: as it was known then; lang: en, de, NULL: the setting';
 
 CREATE FUNCTION @extschema@.kpi_range_members(grain text, dimension text, oldest date, newest date, as_of timestamptz) RETURNS text[]
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -756,7 +763,7 @@ COMMENT ON FUNCTION @extschema@.kpi_range_members(text, text, date, date, timest
 CREATE FUNCTION @extschema@.kpi_series(kpi text, from_day date, to_day date, grain text DEFAULT 'month', dimension text DEFAULT 'total',
 									   members text[] DEFAULT NULL, as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)
 	RETURNS TABLE ("time" timestamptz, member text, label text, value numeric, target numeric, is_complete boolean,
-				   numerator numeric, denominator numeric, n numeric, reason text)
+				   numerator numeric, denominator numeric, n numeric, reason text, attainment numeric, status text, pace numeric)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
@@ -784,7 +791,8 @@ BEGIN
 	RETURN QUERY
 	SELECT c.period::timestamp AT TIME ZONE zone, c.member, l.label, c.value, c.target, c.is_complete, c.numerator, c.denominator, c.n,
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, false, as_of, lang) END
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, false, as_of, lang) END,
+		   c.attainment, c.status, c.pace
 	  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest, bases, '{}', bases, false, as_of, lang) c
 	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = c.member
 	 WHERE c.is_complete IS NOT NULL
@@ -792,12 +800,12 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_series(text, date, date, text, text, text[], timestamptz, text) IS
-'a KPI over time: one row for each computed period that overlaps the days from from_day to before to_day (NULL: no limit) and each member (NULL: every member with a fact in them); "time" is the midnight with which the period begins; target that of the whole period; reason says why a value is NULL. as_of: as it was known then';
+'a KPI over time: one row for each computed period that overlaps the days from from_day to before to_day (NULL: no limit) and each member (NULL: every member with a fact in them); "time" is the midnight with which the period begins; target that of the whole period; reason says why a value is NULL; attainment, status and pace as in kpi_report. as_of: as it was known then';
 
 CREATE FUNCTION @extschema@.kpi_merged_series(kpi text, from_day date, to_day date, grain text DEFAULT 'month', dimension text DEFAULT 'total',
 											  members text[] DEFAULT NULL, as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)
 	RETURNS TABLE ("time" timestamptz, member text, label text, value numeric, target numeric, is_complete boolean,
-				   numerator numeric, denominator numeric, n numeric, exact boolean, reason text)
+				   numerator numeric, denominator numeric, n numeric, exact boolean, reason text, attainment numeric, status text, pace numeric)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
@@ -835,9 +843,9 @@ BEGIN
 
 	RETURN QUERY
 	SELECT s."time", all_members, all_labels, s.value, s.target, s.is_complete, s.numerator, s.denominator, s.n,
-		   s.reason IS DISTINCT FROM not_additive, s.reason
+		   s.reason IS DISTINCT FROM not_additive, s.reason, s.attainment, s.status, s.pace
 	  FROM (SELECT c.period::timestamp AT TIME ZONE zone AS "time", c.value, c.target, c.is_complete, c.numerator, c.denominator, c.n,
-				   CASE WHEN c.reason IS NOT NULL
+				   c.attainment, c.status, c.pace, CASE WHEN c.reason IS NOT NULL
 						THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, is_merged, as_of, lang) END AS reason
 			  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest, bases, '{}', bases, is_merged, as_of, lang) c
 			 WHERE c.is_complete IS NOT NULL) s
@@ -850,7 +858,7 @@ COMMENT ON FUNCTION @extschema@.kpi_merged_series(text, date, date, text, text, 
 CREATE FUNCTION @extschema@.kpi_ranking(kpi text, period date DEFAULT NULL, dimension text DEFAULT 'rep', grain text DEFAULT 'month',
 										as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)
 	RETURNS TABLE (rank bigint, member text, label text, value numeric, share numeric, target numeric, attainment numeric, status text,
-				   change numeric, reason text)
+				   change numeric, reason text, pace numeric)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
@@ -896,7 +904,8 @@ BEGIN
 		   c.member, l.label, c.value, @extschema@.kpi_quotient(100 * c.value, total), c.target, c.attainment, c.status,
 		   @extschema@.kpi_change(c.unit, c.value, p.value),
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, false, as_of, lang) END
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, false, as_of, lang) END,
+		   c.pace
 	  FROM c
 	  LEFT JOIN c p ON p.base = 1 AND p.member = c.member
 	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = c.member
@@ -905,7 +914,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_ranking(text, date, text, text, timestamptz, text) IS
-'the members of a dimension by their value of a KPI, best first in its direction, NULL last, equal ones with the same rank: value, share (percent of the total, only of sums that add up over the members), target, attainment, status and change as in kpi_report. Listed are the members with a fact in the period, so reps on the roster too, and the unknown one only if the KPI''s measures have something in it';
+'the members of a dimension by their value of a KPI, best first in its direction, NULL last, equal ones with the same rank: value, share (percent of the total, only of sums that add up over the members), target, attainment, status, change and pace as in kpi_report. Listed are the members with a fact in the period, so reps on the roster too, and the unknown one only if the KPI''s measures have something in it';
 
 CREATE FUNCTION @extschema@.kpi_sales_by_region(period date DEFAULT NULL, grain text DEFAULT 'month', dimension text DEFAULT 'region',
 												 as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)

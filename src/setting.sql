@@ -22,6 +22,8 @@ INSERT INTO @extschema@.kpi_setting_default VALUES
 	('language', 'en', 'en|de', false, false, 'language of labels and descriptions'),
 	('customer_active_days', '365', '[1-9][0-9]{0,3}', true, true, 'without subscriptions, how many days after a purchase an account still is a customer'),
 	('history_years', '10', '[1-9][0-9]?', true, false, 'how many years back a snapshot looks for first data when no from_day is given'),
+	('working_days', '1,2,3,4,5', '[1-7](,[1-7])*', false, false, 'days of the week that are worked, separated by commas: 1 is Monday; holidays are in kpi_holiday'),
+	('target_days', 'calendar', 'calendar|working', false, false, 'days over which targets are spread and running periods paced'),
 	('margin_default', NULL, '100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?', true, false, 'profit margin in percent (0 to 100) where no direct cost tells it: for lifetime values');
 
 CREATE TABLE @extschema@.kpi_setting_value (
@@ -119,6 +121,9 @@ BEGIN
 
 	INSERT INTO @extschema@.kpi_setting_value AS v VALUES (name, value)
 	ON CONFLICT ON CONSTRAINT kpi_setting_value_pkey DO UPDATE SET value = excluded.value;
+	IF name = 'currency' THEN	-- rates are for one unit of the reporting currency
+		UPDATE @extschema@.kpi_target t SET rate = NULL WHERE t.currency IS NOT NULL;
+	END IF;
 	RETURN value;
 END;
 $$;

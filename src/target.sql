@@ -17,6 +17,7 @@ CREATE TABLE @extschema@.kpi_target (
 	value		numeric NOT NULL CHECK (value > '-Infinity' AND value < 'Infinity'),
 	currency	text,
 	warn_at		numeric CHECK (warn_at > '-Infinity' AND warn_at < 'Infinity'),
+	rate		numeric CHECK (rate > 0 AND rate < 'Infinity'),
 	CONSTRAINT kpi_target_range CHECK (to_day > from_day),
 	CONSTRAINT kpi_target_once UNIQUE (kpi, dimension, member, from_day, to_day)
 );
@@ -24,8 +25,9 @@ COMMENT ON TABLE @extschema@.kpi_target IS
 'targets: value that kpi should reach in the days from from_day to before to_day, for a member of a dimension (by default the total); warn_at: from which value on the status is "near"; to be written by users';
 COMMENT ON SEQUENCE @extschema@.kpi_target_target_seq IS 'numbers of targets';
 COMMENT ON COLUMN @extschema@.kpi_target.to_day IS 'the first day that no longer belongs';
-COMMENT ON COLUMN @extschema@.kpi_target.value IS 'in the unit of the KPI: money in the reporting currency, percent as 12.5';
-COMMENT ON COLUMN @extschema@.kpi_target.currency IS 'NULL or the reporting currency';
+COMMENT ON COLUMN @extschema@.kpi_target.value IS 'in the unit of the KPI: money in the reporting currency unless another is given, percent as 12.5';
+COMMENT ON COLUMN @extschema@.kpi_target.currency IS 'that of value and warn_at; NULL: the reporting currency';
+COMMENT ON COLUMN @extschema@.kpi_target.rate IS 'reporting currency for one unit of another currency, kept from when the target was written; NULL: that of from_day in the source exchange_rate';
 COMMENT ON COLUMN @extschema@.kpi_target.warn_at IS 'a value of the KPI, not a percentage of the target; NULL: never "near"';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_target', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_target_target_seq', '');
@@ -75,12 +77,14 @@ BEGIN
 				  HINT = 'The dimension "total" has the one member '''', every other dimension only members with a name; the unknown one is called ''(none)''.';
 	END IF;
 
-	SELECT w.currency INTO fault FROM written w
-	 WHERE w.currency <> @extschema@.kpi_setting('currency') ORDER BY w.target LIMIT 1;
+	SELECT w.kpi, w.currency, d.unit INTO fault
+	  FROM written w JOIN @extschema@.kpi_definition d USING (kpi)
+	 WHERE w.currency <> @extschema@.kpi_setting('currency') AND d.unit <> 'money' ORDER BY w.target LIMIT 1;
 	IF FOUND THEN
-		RAISE EXCEPTION 'target in currency "%", but the reporting currency is "%"', fault.currency, @extschema@.kpi_setting('currency')
-			USING ERRCODE = 'feature_not_supported',
-				  HINT = 'Convert it, and leave currency NULL.';
+		RAISE EXCEPTION 'target of KPI "%" in currency "%"', fault.kpi, fault.currency
+			USING ERRCODE = 'invalid_parameter_value',
+				  DETAIL = format('Its unit is %s.', fault.unit),
+				  HINT = 'Leave currency NULL.';
 	END IF;
 
 	/* Of two that overlap, the longer must be one and a half times as long. */
@@ -103,49 +107,86 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_target_check() IS
-'trigger: raises for targets of unknown KPIs or dimensions, in another currency than the reporting one, or overlapping another of about the same length';
+'trigger: raises for targets of unknown KPIs or dimensions, with a currency where there is no money, or overlapping another of about the same length';
 
 CREATE TRIGGER kpi_target_inserted AFTER INSERT ON @extschema@.kpi_target
 	REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.kpi_target_check();
 CREATE TRIGGER kpi_target_updated AFTER UPDATE ON @extschema@.kpi_target
 	REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.kpi_target_check();
 
-/*
- * Integer division is the only one of numeric that does not round by itself.
- * Not declared STRICT, so that it can be inlined.
- */
-CREATE FUNCTION @extschema@.kpi_quotient(numerator numeric, denominator numeric, decimals integer DEFAULT 16) RETURNS numeric
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION @extschema@.kpi_may_read(source text) RETURNS boolean
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT sign(numerator) * sign(denominator) * ('1e-' || decimals::text)::numeric
-		   * pg_catalog.div(2 * abs(numerator) * ('1e' || decimals::text)::numeric + abs(denominator), nullif(2 * abs(denominator), 0));
+	SELECT coalesce((SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')
+					   FROM pg_catalog.pg_class c WHERE c.oid = @extschema@.kpi_source_relation(source)), false);
 END;
-COMMENT ON FUNCTION @extschema@.kpi_quotient(numeric, numeric, integer) IS
-'numerator / denominator, rounded once to so many decimals, half away from zero; NULL when the denominator is 0 or an argument NULL';
+COMMENT ON FUNCTION @extschema@.kpi_may_read(text) IS
+'whether a source is bound to a relation that the caller may read; NULL: NULL';
 
-CREATE FUNCTION @extschema@.kpi_day_share(amount numeric, from_day date, to_day date, first_day date, end_day date) RETURNS numeric
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT @extschema@.kpi_quotient(amount * (end_day - from_day), to_day - from_day, 12)
-		 - @extschema@.kpi_quotient(amount * (first_day - from_day), to_day - from_day, 12);
+CREATE FUNCTION @extschema@.kpi_rate_on(currency text, day date) RETURNS numeric
+	LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	rate numeric;
+BEGIN
+	IF @extschema@.kpi_may_read('exchange_rate') THEN
+		EXECUTE format('SELECT s.rate FROM (%s) s WHERE s.currency = $1 AND s.valid_on <= $2 AND s.rate > 0 AND s.rate < ''Infinity'' ORDER BY s.valid_on DESC LIMIT 1',
+					   @extschema@.kpi_source_select('exchange_rate'))
+		   INTO rate USING currency, @extschema@.kpi_midnight(day);
+	END IF;
+	RETURN rate;
 END;
-COMMENT ON FUNCTION @extschema@.kpi_day_share(numeric, date, date, date, date) IS
-'the part of an amount for the days from_day to before to_day that falls on those from first_day to before end_day within them: the difference of the cumulative shares rounded to 12 decimals, so that parts add up to the whole';
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_rate_on(text, date) IS
+'reporting currency for one unit of a currency when a day begins, from the bound source "exchange_rate"; NULL before the first known rate, and where the source is not bound or the caller may not read it';
+
+/*
+ * A target in another currency is planned at one rate: the one given, else
+ * that of its first day, which is kept so that later rates do not move it.
+ */
+CREATE FUNCTION @extschema@.kpi_target_rate() RETURNS trigger
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT current_setting('check_function_bodies')::boolean THEN
+		RETURN NEW;
+	END IF;
+	IF coalesce(NEW.currency = @extschema@.kpi_setting('currency'), true) THEN
+		NEW.rate := NULL;
+	ELSIF NEW.rate IS NULL OR TG_OP = 'UPDATE' AND NEW.rate = OLD.rate AND (NEW.currency, NEW.from_day) IS DISTINCT FROM (OLD.currency, OLD.from_day) THEN
+		NEW.rate := @extschema@.kpi_rate_on(NEW.currency, NEW.from_day);
+		IF NEW.rate IS NULL THEN
+			RAISE EXCEPTION 'no exchange rate for target in currency "%" from %', NEW.currency, to_char(NEW.from_day, 'YYYY-MM-DD')
+				USING ERRCODE = 'invalid_parameter_value',
+					  HINT = format('Give the rate (%s for one %s), or bind a source "exchange_rate" that has one for that day or before and that you may read.',
+									@extschema@.kpi_setting('currency'), NEW.currency);
+		END IF;
+	END IF;
+	RETURN NEW;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_target_rate() IS
+'trigger: fills in the rate of a target in another currency than the reporting one; raises when none is known';
+
+CREATE TRIGGER kpi_target_rated BEFORE INSERT OR UPDATE ON @extschema@.kpi_target
+	FOR EACH ROW EXECUTE FUNCTION @extschema@.kpi_target_rate();
 
 CREATE FUNCTION @extschema@.kpi_sum_of(formula text) RETURNS text[]
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT CASE WHEN formula ~ '^[a-z_][a-z0-9_]*( [+-] [a-z_][a-z0-9_]*)*$'
-		   THEN pg_catalog.regexp_split_to_array(formula, ' [+-] ') END;
+	SELECT CASE WHEN formula ~ '^([0-9.]+ \* )?[a-z_][a-z0-9_]*( [+-] ([0-9.]+ \* )?[a-z_][a-z0-9_]*)*$'
+		   THEN pg_catalog.regexp_split_to_array(regexp_replace(formula, '[0-9.]+ \* ', '', 'g'), ' [+-] ') END;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_sum_of(text) IS
-'the names that an expanded formula adds up or subtracts when it does nothing else; NULL for any other formula';
+'the names that an expanded formula adds up or subtracts, also a number of times, when it does nothing else; NULL for any other formula';
 
 /*
  * "add": sums of flows, whose months add up to the quarter.  "hold": stocks and
  * whatever divides, which have the same target in each period.  "exact": the
  * rest, such as the distinct customers of a month, of which those of a quarter
- * are neither the sum nor the same.
+ * are neither the sum nor the same, or the movements of MRR.
  */
 CREATE FUNCTION @extschema@.kpi_target_rule(kpi text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -169,23 +210,15 @@ BEGIN
 	RETURN (SELECT CASE WHEN bool_and(m.is_additive_flow) THEN 'add' WHEN bool_and(m.is_stock) THEN 'hold' ELSE 'exact' END
 			  FROM unnest(measures) u(measure)
 			  LEFT JOIN LATERAL (
-					SELECT bool_and(p.kind = 'flow' AND m.slot IN ('count', 'sum', 'first', 'first_flagged')) AS is_additive_flow,
-						   bool_and(p.kind = 'stock') AS is_stock
+					SELECT bool_and(CASE p.kind WHEN 'ledger' THEN m.expression = 'customers_first'
+											ELSE p.kind <> 'stock' AND m.slot IN ('count', 'sum', 'first', 'first_flagged') END) AS is_additive_flow,
+						   bool_and(CASE p.kind WHEN 'ledger' THEN m.expression ~ '(opening|closing)$' ELSE p.kind = 'stock' END) AS is_stock
 					  FROM @extschema@.kpi_measure m JOIN @extschema@.kpi_part p USING (source, part)
 					 WHERE m.measure = u.measure) m ON true);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_target_rule(text) IS
-'what targets of a KPI mean for shorter and longer periods: add (flows of money and counts: they can be summed and spread), hold (ratios, stocks: unchanged in each period) or exact (distinct counts: only in their own period)';
-
-CREATE FUNCTION @extschema@.kpi_may_read(source text) RETURNS boolean
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT coalesce((SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')
-					   FROM pg_catalog.pg_class c WHERE c.oid = @extschema@.kpi_source_relation(source)), false);
-END;
-COMMENT ON FUNCTION @extschema@.kpi_may_read(text) IS
-'whether a source is bound to a relation that the caller may read; NULL: NULL';
+'what targets of a KPI mean for shorter and longer periods: add (flows of money and counts: they can be summed and spread), hold (ratios, stocks: unchanged in each period) or exact (distinct counts and movements of MRR: only in their own period)';
 
 /* The targets of a bound source, as rows of kpi_target.  One that cannot be used is left out. */
 CREATE FUNCTION @extschema@.kpi_source_targets(kpis text[], dimension text, members text[], from_day date, to_day date)
@@ -199,22 +232,24 @@ BEGIN
 		RETURN;
 	END IF;
 	RETURN QUERY EXECUTE format($query$
-		SELECT NULL::bigint, t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, NULL::text, t.warn_at
+		SELECT NULL::bigint, t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.currency, t.warn_at, r.rate
 		  FROM (SELECT s.kpi, coalesce(nullif(s.dimension, ''), 'total') AS dimension, coalesce(s.member, '') AS member,
 					   (s.from_day AT TIME ZONE z.zone)::date AS from_day, (s.to_day AT TIME ZONE z.zone)::date AS to_day,
 					   s.value, s.currency, CASE WHEN s.warn_at > '-Infinity' AND s.warn_at < 'Infinity' THEN s.warn_at END AS warn_at
 				  FROM (%s) s, (SELECT @extschema@.kpi_setting('time_zone') AS zone OFFSET 0) z
 				 WHERE s.kpi = ANY ($1)) t
-		 WHERE t.dimension = $2 AND t.member = ANY ($3)
+		  CROSS JOIN LATERAL (SELECT t.currency <> @extschema@.kpi_setting('currency') AS is_foreign) c
+		  CROSS JOIN LATERAL (SELECT CASE WHEN c.is_foreign THEN @extschema@.kpi_rate_on(t.currency, t.from_day) END AS rate) r
+		 WHERE t.dimension = $2 AND (t.member = ANY ($3) OR $3 IS NULL)
 		   AND t.from_day < $5 AND t.to_day > $4 AND t.to_day > t.from_day
 		   AND t.value > '-Infinity' AND t.value < 'Infinity'
-		   AND coalesce(t.currency = @extschema@.kpi_setting('currency'), true)
+		   AND (c.is_foreign IS NOT TRUE OR r.rate IS NOT NULL AND (SELECT d.unit FROM @extschema@.kpi_definition d WHERE d.kpi = t.kpi) = 'money')
 		$query$, @extschema@.kpi_source_select('target'))
 	USING kpis, dimension, members, from_day, to_day;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_targets(text[], text, text[], date, date) IS
-'the targets of the bound source "target" that overlap the days; none where nothing is bound or the caller may not read it, nor those in another currency than the reporting one, or that are no finite number or range';
+'the targets of the bound source "target" that overlap the days (members NULL: of any); none where nothing is bound or the caller may not read it, nor those in another currency without a rate or of a KPI that is no money, or that are no finite number or range';
 
 /*
  * What the targets of one KPI and member say about a period that none of them
@@ -223,8 +258,8 @@ COMMENT ON FUNCTION @extschema@.kpi_source_targets(text[], text, text[], date, d
  * it; else, for a period across the border of two, both shares.
  */
 CREATE FUNCTION @extschema@.kpi_derived_target(targets @extschema@.kpi_target[], period date, period_end date, rule text,
-											   OUT value numeric, OUT warn_at numeric, OUT how text)
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+											   by_working_days boolean, OUT value numeric, OUT warn_at numeric, OUT how text)
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -261,22 +296,22 @@ BEGIN
 		IF NOT piece.is_whole THEN
 			how := 'spread';
 		END IF;
-		value := value + @extschema@.kpi_day_share(piece.value, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
-		warn_at := warn_at + @extschema@.kpi_day_share(piece.warn_at, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
+		value := value + @extschema@.kpi_spread_share(by_working_days, piece.value, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
+		warn_at := warn_at + @extschema@.kpi_spread_share(by_working_days, piece.warn_at, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
 		at := least(piece.to_day, period_end);
 	END LOOP;
 
 	IF at IS NULL THEN
-		value := @extschema@.kpi_day_share(around.value, around.from_day, around.to_day, period, period_end);
-		warn_at := @extschema@.kpi_day_share(around.warn_at, around.from_day, around.to_day, period, period_end);
+		value := @extschema@.kpi_spread_share(by_working_days, around.value, around.from_day, around.to_day, period, period_end);
+		warn_at := @extschema@.kpi_spread_share(by_working_days, around.warn_at, around.from_day, around.to_day, period, period_end);
 		how := CASE WHEN around.value IS NOT NULL THEN 'spread' END;
 	END IF;
 	value := trim_scale(value);
 	warn_at := trim_scale(warn_at);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_derived_target(@extschema@.kpi_target[], date, date, text) IS
-'the target of a period that follows from targets of other ranges of days: summed or spread over days (rule add), held (rule hold); NULL when none does';
+COMMENT ON FUNCTION @extschema@.kpi_derived_target(@extschema@.kpi_target[], date, date, text, boolean) IS
+'the target of a period that follows from targets of other ranges of days: summed or spread over days, all or the working ones (rule add), held (rule hold); NULL when none does';
 
 /*
  * The targets of many KPIs, members and periods at once.  A row of kpi_target
@@ -298,6 +333,7 @@ DECLARE
 	end_day date := (SELECT max(d) FROM unnest(period_ends) d);
 	targets @extschema@.kpi_target[];
 	source_targets @extschema@.kpi_target[];
+	by_working_days boolean;
 BEGIN
 	targets := ARRAY(SELECT t FROM @extschema@.kpi_target t
 					  WHERE t.kpi = ANY (kpis) AND t.dimension = kpi_target_values.dimension AND t.member = ANY (members)
@@ -309,14 +345,15 @@ BEGIN
 		RETURN;
 	END IF;
 
+	by_working_days := @extschema@.kpi_setting('target_days') = 'working';
 	RETURN QUERY
 	WITH t AS MATERIALIZED (
-		SELECT 1 AS layer, t.* FROM unnest(targets) t
-		UNION ALL
-		SELECT 2, t.* FROM unnest(source_targets) t
+		SELECT a.layer, t.target, t.kpi, t.dimension, t.member, t.from_day, t.to_day,
+			   t.value * coalesce(t.rate, 1) AS value, t.currency, t.warn_at * coalesce(t.rate, 1) AS warn_at, t.rate
+		  FROM (SELECT 1 AS layer, targets AS list UNION ALL SELECT 2, source_targets) a CROSS JOIN LATERAL unnest(a.list) t
 	), line AS MATERIALIZED (
 		SELECT t.layer, t.kpi, t.member,
-			   array_agg(ROW(t.target, t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.currency, t.warn_at)::@extschema@.kpi_target) AS targets
+			   array_agg(ROW(t.target, t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.currency, t.warn_at, t.rate)::@extschema@.kpi_target) AS targets
 		  FROM t GROUP BY 1, 2, 3
 	), wanted AS (
 		SELECT line.*, p.period, p.period_end
@@ -336,7 +373,7 @@ BEGIN
 		SELECT w.layer, w.kpi, w.member, w.period, d.value, d.warn_at, d.how
 		  FROM inexact w
 		  JOIN (SELECT k.kpi, @extschema@.kpi_target_rule(k.kpi) AS rule FROM (SELECT DISTINCT kpi FROM inexact) k OFFSET 0) r ON r.kpi = w.kpi
-		  CROSS JOIN LATERAL @extschema@.kpi_derived_target(w.targets, w.period, w.period_end, r.rule) d
+		  CROSS JOIN LATERAL @extschema@.kpi_derived_target(w.targets, w.period, w.period_end, r.rule, by_working_days) d
 	)
 	SELECT DISTINCT ON (a.kpi, a.member, a.period) a.kpi, a.member, a.period, a.value, a.warn_at, a.how
 	  FROM (SELECT * FROM exact UNION ALL SELECT * FROM derived) a
@@ -356,3 +393,12 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.kpi_target_value(text, date, date, text, text) IS
 'the target of a KPI in the days from period to before period_end, with the value from which on it is nearly met, and how it came about (see kpi_target_values); NULL without target';
+
+CREATE FUNCTION @extschema@.kpi_target_to_date(value numeric, rule text, period date, period_end date, day date, by_working_days boolean) RETURNS numeric
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE rule WHEN 'hold' THEN value
+					 WHEN 'add' THEN @extschema@.kpi_spread_share(by_working_days, value, period, period_end, period, least(day, period_end)) END;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_target_to_date(numeric, text, date, date, date, boolean) IS
+'what a target of a whole period asks for by a day (the first that no longer counts): its share of the days, all or the working ones, where the KPI adds up over time; unchanged for ratios and stocks; NULL for distinct counts';

@@ -1,0 +1,62 @@
+/*
+ * How an amount is divided among days: all of them alike, or those that are
+ * worked.  Working days are the days of the week of the setting working_days
+ * without the holidays; targets are spread over them, and running periods paced
+ * by them, where the setting target_days says so.
+ */
+
+/*
+ * Integer division is the only one of numeric that does not round by itself.
+ * Not declared STRICT, so that it can be inlined.
+ */
+CREATE FUNCTION @extschema@.kpi_quotient(numerator numeric, denominator numeric, decimals integer DEFAULT 16) RETURNS numeric
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT sign(numerator) * sign(denominator) * ('1e-' || decimals::text)::numeric
+		   * pg_catalog.div(2 * abs(numerator) * ('1e' || decimals::text)::numeric + abs(denominator), nullif(2 * abs(denominator), 0));
+END;
+COMMENT ON FUNCTION @extschema@.kpi_quotient(numeric, numeric, integer) IS
+'numerator / denominator, rounded once to so many decimals, half away from zero; NULL when the denominator is 0 or an argument NULL';
+
+CREATE FUNCTION @extschema@.kpi_day_share(amount numeric, from_day date, to_day date, first_day date, end_day date) RETURNS numeric
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT @extschema@.kpi_quotient(amount * (end_day - from_day), to_day - from_day, 12)
+		 - @extschema@.kpi_quotient(amount * (first_day - from_day), to_day - from_day, 12);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_day_share(numeric, date, date, date, date) IS
+'the part of an amount for the days from_day to before to_day that falls on those from first_day to before end_day within them: the difference of the cumulative shares rounded to 12 decimals, so that parts add up to the whole';
+
+CREATE TABLE @extschema@.kpi_holiday (
+	day		date PRIMARY KEY CHECK (pg_catalog.isfinite(day)),
+	name	text
+);
+COMMENT ON TABLE @extschema@.kpi_holiday IS
+'days on which nobody works, besides the days of the week that are free anyway; to be written by users';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_holiday', '');
+
+/* Days are counted from the first one that PostgreSQL knows, a Monday. */
+CREATE FUNCTION @extschema@.kpi_working_days(from_day date, to_day date) RETURNS integer
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(sum((d.to_day - w.weekday + 7) / 7 - (d.from_day - w.weekday + 7) / 7
+						- (SELECT count(*)::integer FROM @extschema@.kpi_holiday h
+							WHERE h.day >= kpi_working_days.from_day AND h.day < kpi_working_days.to_day
+							  AND extract(isodow FROM h.day) = w.weekday)), 0)::integer
+	  FROM (SELECT DISTINCT unnest(string_to_array(@extschema@.kpi_setting('working_days'), ','))::integer) w(weekday),
+		   (SELECT kpi_working_days.from_day - date '4714-11-24 BC', kpi_working_days.to_day - date '4714-11-24 BC') d(from_day, to_day)
+	 WHERE d.to_day > d.from_day;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_working_days(date, date) IS
+'how many of the days from from_day to before to_day are worked: those of the setting working_days that are not in kpi_holiday; 0 for an empty range';
+
+CREATE FUNCTION @extschema@.kpi_spread_share(by_working_days boolean, amount numeric, from_day date, to_day date, first_day date, end_day date) RETURNS numeric
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE coalesce(w.days, 0) WHEN 0 THEN @extschema@.kpi_day_share(amount, from_day, to_day, first_day, end_day)
+		   ELSE @extschema@.kpi_quotient(amount * @extschema@.kpi_working_days(from_day, end_day), w.days, 12)
+			  - @extschema@.kpi_quotient(amount * @extschema@.kpi_working_days(from_day, first_day), w.days, 12) END
+	  FROM (SELECT CASE WHEN by_working_days THEN @extschema@.kpi_working_days(from_day, to_day) END AS days) w;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_spread_share(boolean, numeric, date, date, date, date) IS
+'as kpi_day_share, over all days or over the working days alone; over all where none of the range is worked';
