@@ -183,6 +183,11 @@ SELECT count(*), count(m.value) AS known, count(*) FILTER (WHERE m.value IS DIST
 -- purchases of both reps would count twice
 SELECT "time", value, exact, reason FROM kpi_merged_series('average_purchase_value', '2026-04-01', '2026-06-01', dimension => 'rep', members => '{r1,r2}');
 SELECT "time", value, exact, reason FROM kpi_merged_series('average_purchase_value', '2026-04-01', '2026-06-01', dimension => 'rep', members => '{r1,r1}');
+SELECT count(*) > 40 AS all, count(r.value) AS known, count(*) FILTER (WHERE r.reason = 'not additive') AS not_additive,
+	   string_agg(r.kpi, ' ' ORDER BY r.kpi) FILTER (WHERE (r.value, r.numerator, r.denominator, r.n, r.target, r.is_complete, r.reason) IS DISTINCT FROM (m.value, m.numerator, m.denominator, m.n, m.target, m.is_complete, m.reason)) AS other_than_in_series
+  FROM kpi_report('2026-04-15', dimension => 'rep', members => '{r2,r1,r2}') r
+ CROSS JOIN LATERAL kpi_merged_series(r.kpi, '2026-04-01', '2026-05-01', dimension => 'rep', members => '{r1,r2}') m;
+SELECT count(*) FROM kpi_report('2026-04-15', members => '{r1}');
 -- all members are the total
 SELECT count(*), count(*) FILTER (WHERE m.value IS DISTINCT FROM t.value) AS wrong
   FROM kpi_merged_series('average_purchase_value', NULL, NULL, dimension => 'rep') m JOIN kpi_series('average_purchase_value', NULL, NULL) t USING ("time");

@@ -679,7 +679,7 @@ COMMENT ON FUNCTION @extschema@.kpi_change(text, numeric, numeric) IS
 'the change against a previous value: of a percentage in percentage points, otherwise in percent of the previous value''s size; NULL when a value is, or the previous one 0';
 
 CREATE FUNCTION @extschema@.kpi_report(period date DEFAULT NULL, grain text DEFAULT 'month', dimension text DEFAULT 'total', member text DEFAULT '',
-									   selection text DEFAULT 'all', as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)
+									   selection text DEFAULT 'all', as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL, members text[] DEFAULT NULL)
 	RETURNS TABLE (number integer, kpi text, label text, value numeric, unit text, target numeric, attainment numeric, status text,
 				   previous numeric, change numeric, year_ago numeric, trend text, is_complete boolean,
 				   numerator numeric, denominator numeric, n numeric, reason text, pace numeric)
@@ -697,7 +697,8 @@ DECLARE
 	cut_bases integer[] := '{}';
 BEGIN
 	PERFORM @extschema@.kpi_require_dimension(dimension);
-	PERFORM @extschema@.kpi_require_member(dimension, ARRAY[member]);
+	members := ARRAY(SELECT DISTINCT unnest(coalesce(members, ARRAY[member])));
+	PERFORM @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	kpis := ARRAY(SELECT s.kpi FROM @extschema@.kpi_selection s WHERE s.selection = kpi_report.selection ORDER BY s."position", s.kpi);
 	IF kpis = '{}' THEN
@@ -718,8 +719,8 @@ BEGIN
 
 	RETURN QUERY
 	WITH c AS MATERIALIZED (
-		SELECT * FROM @extschema@.kpi_computed(kpis, grain, dimension, ARRAY[member], newest,
-											   bases, cut_bases, '{0}', false, as_of, lang)
+		SELECT * FROM @extschema@.kpi_computed(kpis, grain, dimension, members, newest,
+											   bases, cut_bases, '{0}', cardinality(members) <> 1, as_of, lang)
 	), arranged AS (
 		SELECT c.kpi, max(c.value) FILTER (WHERE c.base = 1 AND c.is_cut = is_running) AS previous,
 			   max(c.value) FILTER (WHERE c.base = year AND c.is_cut = is_running) AS year_ago,
@@ -730,15 +731,15 @@ BEGIN
 		   a.previous, @extschema@.kpi_change(c.unit, c.value, a.previous), a.year_ago, a.trend, c.is_complete,
 		   c.numerator, c.denominator, c.n,
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, false, as_of, lang) END,
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, cardinality(members) <> 1, as_of, lang) END,
 		   c.pace
 	  FROM c JOIN arranged a ON a.kpi = c.kpi
 	 WHERE c.base = 0
 	 ORDER BY c.ordinal;
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_report(date, text, text, text, text, timestamptz, text) IS
-'the KPIs of a selection at a glance, for the period of a grain that contains the day (NULL: the last complete one) and a member of a dimension: value, unit, target, attainment (percent), status (met at or beyond the target in the direction of the KPI, near at or beyond warn_at, else missed; none without target or value), previous period and change (percent, of percentages in points), year_ago, trend (the last twelve periods), numerator and denominator of a ratio, n rows behind it, the reason when the value is NULL, and pace (percent of what the target asks for by now: of its share of the days begun, all or the working ones; in a complete period, and of ratios and stocks, the attainment). An unfinished period is compared with earlier ones cut after as many days. as_of: as it was known then; lang: en, de, NULL: the setting';
+COMMENT ON FUNCTION @extschema@.kpi_report(date, text, text, text, text, timestamptz, text, text[]) IS
+'the KPIs of a selection at a glance, for the period of a grain that contains the day (NULL: the last complete one) and a member of a dimension: value, unit, target, attainment (percent), status (met at or beyond the target in the direction of the KPI, near at or beyond warn_at, else missed; none without target or value), previous period and change (percent, of percentages in points), year_ago, trend (the last twelve periods), numerator and denominator of a ratio, n rows behind it, the reason when the value is NULL, and pace (percent of what the target asks for by now: of its share of the days begun, all or the working ones; in a complete period, and of ratios and stocks, the attainment). An unfinished period is compared with earlier ones cut after as many days. as_of: as it was known then; lang: en, de, NULL: the setting; members: several members together in place of the one, exactly, NULL with the reason "not additive" where a measure does not add up over them';
 
 CREATE FUNCTION @extschema@.kpi_range_members(grain text, dimension text, oldest date, newest date, as_of timestamptz) RETURNS text[]
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
