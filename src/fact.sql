@@ -17,10 +17,12 @@ CREATE TABLE @extschema@.kpi_run (
 	problems	bigint,
 	duration	interval,
 	error		text,
-	pid			integer DEFAULT pg_catalog.pg_backend_pid()
+	pid			integer DEFAULT pg_catalog.pg_backend_pid(),
+	is_pruned	boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE @extschema@.kpi_run IS
 'each snapshot: when, for which days, what came of it; a run that is still "running" without holding the lock has crashed (see kpi_runs)';
+COMMENT ON COLUMN @extschema@.kpi_run.is_pruned IS 'kpi_prune has thinned out what it recorded';
 
 CREATE TABLE @extschema@.kpi_problem (
 	source		text NOT NULL,

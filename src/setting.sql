@@ -24,6 +24,7 @@ INSERT INTO @extschema@.kpi_setting_default VALUES
 	('history_years', '10', '[1-9][0-9]?', true, false, 'how many years back a snapshot looks for first data when no from_day is given'),
 	('working_days', '1,2,3,4,5', '[1-7](,[1-7])*', false, false, 'days of the week that are worked, separated by commas: 1 is Monday; holidays are in kpi_holiday'),
 	('target_days', 'calendar', 'calendar|working', false, false, 'days over which targets are spread and running periods paced'),
+	('history_keep', '2,92', '[1-9][0-9]{0,3},[0-9]{1,5}|all', false, false, 'how many days all snapshots are kept, and how many the last of each day, before the history is thinned to the last of each month; or all'),
 	('margin_default', NULL, '100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?', true, false, 'profit margin in percent (0 to 100) where no direct cost tells it: for lifetime values');
 
 CREATE TABLE @extschema@.kpi_setting_value (

@@ -1210,7 +1210,9 @@ BEGIN
 		 WHERE r.run OPERATOR(pg_catalog.=) this_run;
 	END;
 	COMMIT;
-	IF message IS NOT NULL THEN
+	IF message IS NULL THEN
+		PERFORM @extschema@.kpi_prune();
+	ELSE
 		RAISE EXCEPTION '%', message
 			USING ERRCODE = state,
 				  DETAIL = CASE WHEN detail OPERATOR(pg_catalog.<>) '' THEN detail ELSE 'The facts are as they were.' END,
@@ -1219,7 +1221,7 @@ BEGIN
 END;
 $$;
 COMMENT ON PROCEDURE @extschema@.kpi_refresh() IS
-'takes the default snapshot and records the outcome, also of a failure, in kpi_run, then raises the error again; for schedulers';
+'takes the default snapshot and records the outcome, also of a failure, in kpi_run, then raises the error again; after a success it thins the history (kpi_prune). For schedulers';
 
 CREATE VIEW @extschema@.kpi_runs AS
 	SELECT r.run, r.started_at, r.as_of, r.from_day, r.to_day,
