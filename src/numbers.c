@@ -189,7 +189,7 @@ salkpi_parts_to_int128(const NumericParts *parts, int scale, int128 *result)
 	return true;
 }
 
-/* value / 10^scale, exactly, with that display scale; scale is a fixed one. */
+/* value / 10^scale, exactly, with that display scale. */
 Numeric
 salkpi_int128_to_numeric(int128 value, int scale)
 {
@@ -198,7 +198,7 @@ salkpi_int128_to_numeric(int128 value, int scale)
 	uint128		rest = value < 0 ? -(uint128) value : (uint128) value;
 	int			decimals = 0;
 
-	Assert(scale >= 0 && scale <= SALKPI_MAX_SCALE);
+	Assert(scale >= 0 && scale <= SMALL_DECIMALS);
 	if (value >= PG_INT64_MIN && value <= PG_INT64_MAX)
 		return int64_div_fast_to_numeric((int64) value, scale);
 	for (*--p = '\0'; rest != 0 || decimals <= scale; rest /= 10)

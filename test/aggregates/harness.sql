@@ -29,6 +29,7 @@ DECLARE
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = rows);
 	part text;
 BEGIN
+	EXECUTE format('ALTER TABLE %s SET (parallel_workers = 2)', rows);
 	EXECUTE format('CREATE INDEX ON %s (n)', rows);
 	EXECUTE format('CREATE TABLE %s (LIKE %s) PARTITION BY HASH (g)', copy, rows);
 	FOR i IN 0..2 LOOP
@@ -75,6 +76,7 @@ FROM (VALUES
 	('parallel', 'parallel_tuple_cost', '0', '0.1'),
 	('parallel', 'min_parallel_table_scan_size', '0', '8MB'),
 	('parallel', 'parallel_leader_participation', 'off', 'on'),
+	('parallel', 'cpu_operator_cost', '1', '0.0025'),
 	('partition-wise', 'enable_partitionwise_aggregate', 'on', 'off'),
 	('partition-wise', 'enable_sort', 'off', 'on')) v(wanted, name, setting, usual)
 $$;
@@ -123,12 +125,13 @@ BEGIN
 
 	-- What was serial is, beside the formula, the measure of the rest.
 	EXECUTE format('CREATE TABLE harness.serial AS SELECT g, %s AS result FROM %s GROUP BY g', formula, rows);
+	EXECUTE format('CREATE TABLE harness.total AS SELECT %s AS result FROM %s', formula, rows);
 	ANALYZE harness.serial;
 	RETURN QUERY SELECT * FROM harness.differences('parallel, grouped', format(
 		'SELECT got, s.result AS wanted FROM (SELECT g, %s AS got FROM %s GROUP BY g) p FULL JOIN harness.serial s USING (g)',
 		aggregate, rows), 'parallel');
 	RETURN QUERY SELECT * FROM harness.differences('parallel, total', format(
-		'SELECT got, wanted FROM (SELECT %1$s AS got FROM %3$s) p, (SELECT %2$s AS wanted FROM %3$s) f', aggregate, formula, rows), 'parallel');
+		'SELECT got, t.result AS wanted FROM (SELECT %s AS got FROM %s) p, harness.total t', aggregate, rows), 'parallel');
 	RETURN QUERY SELECT * FROM harness.differences('partition-wise', format(
 		'SELECT got, s.result AS wanted FROM (SELECT g, %s AS got FROM %s GROUP BY g) p FULL JOIN harness.serial s USING (g)',
 		aggregate, partitioned), 'partition-wise');
@@ -147,7 +150,7 @@ BEGIN
 	IF state IS NOT NULL THEN
 		RETURN QUERY SELECT * FROM harness.compare_states(rows, state, finish);
 	END IF;
-	DROP TABLE harness.serial;
+	DROP TABLE harness.serial, harness.total;
 END
 $$;
 
@@ -159,7 +162,8 @@ BEGIN
 	EXECUTE format('CREATE TABLE harness.part AS SELECT g, split, h, %s AS state FROM %s GROUP BY g, split, h', state, rows);
 	EXECUTE format('CREATE TABLE harness.single AS SELECT g, %s AS state FROM %s GROUP BY g, n', state, rows);
 	EXECUTE format('CREATE TABLE harness.whole AS SELECT g, %s AS state FROM %s GROUP BY g', state, rows);
-	ANALYZE harness.part;
+	ALTER TABLE harness.single SET (parallel_workers = 2);
+	ANALYZE harness.single;
 	RETURN QUERY SELECT * FROM harness.differences('state, finished', format(
 		'SELECT %s AS got, result AS wanted FROM harness.whole FULL JOIN harness.serial USING (g)', format(finish, 'state')));
 	RETURN QUERY SELECT * FROM harness.differences('states, merged', format(
@@ -179,7 +183,7 @@ BEGIN
 		(SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = 'harness.part'::regclass AND attname = 'state')));
 	RETURN QUERY SELECT * FROM harness.differences('states, parallel',
 		'SELECT p.state::text AS got, w.state::text AS wanted
-		 FROM harness.whole w FULL JOIN (SELECT g, kpi_rollup(state) AS state FROM harness.part GROUP BY g) p USING (g)', 'parallel');
+		 FROM harness.whole w FULL JOIN (SELECT g, kpi_rollup(state) AS state FROM harness.single GROUP BY g) p USING (g)', 'parallel');
 	RETURN QUERY SELECT * FROM harness.differences('states, window', 
 		'SELECT (kpi_rollup(state) OVER (PARTITION BY g ORDER BY split, h ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING))::text AS got,
 			(SELECT kpi_rollup(f.state) FROM (SELECT state FROM unnest(ARRAY[before, p.state, after]) state) f)::text AS wanted
