@@ -12,7 +12,7 @@ WHERE d.deptype = 'e'
 	AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'salkpi')
 	AND (obj_description(d.objid, d.classid::regclass::name) IS NULL
 		OR obj_description(d.objid, d.classid::regclass::name) = ''
-		OR o.schema IS DISTINCT FROM 'kpi')
+		OR (o.schema IS DISTINCT FROM 'kpi' AND d.classid <> 'pg_cast'::regclass))
 	AND NOT (d.classid = 'pg_type'::regclass
 		AND EXISTS (
 			SELECT FROM pg_type t
