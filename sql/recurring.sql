@@ -469,13 +469,15 @@ FROM (SELECT account_id, currency, unnest(range_agg(tstzrange(valid_from, valid_
 CREATE VIEW crm.subscribed AS
 SELECT account_id::text AS customer, d.dimension, coalesce(nullif(d.member, ''), CASE d.dimension WHEN 'total' THEN '' ELSE '(none)' END) AS member,
 	lower(piece) AS since, upper(piece) AS until, monthly * rate AS amount
-FROM crm.paying p
+FROM (SELECT *, to_char(min(CASE WHEN counts THEN valid_from END) OVER (PARTITION BY account_id) AT TIME ZONE 'Europe/Berlin', 'YYYY-MM') || '-01' AS cohort
+	  FROM (SELECT *, EXISTS (SELECT FROM crm.run r WHERE r.account_id = y.account_id AND r.currency IS NOT DISTINCT FROM y.currency AND r.run @> y.valid_from AND r.rate > 0) AS counts
+			FROM crm.paying y) y) p
 JOIN crm.run r USING (account_id)
 LEFT JOIN crm.h_account a ON a.id = account_id
 LEFT JOIN crm.h_rep e ON e.id = rep_id,
 	LATERAL (SELECT tstzrange(p.valid_from, p.valid_to) * tstzrange(a.valid_from, a.valid_to) * tstzrange(e.valid_from, e.valid_to) AS piece) c,
 	LATERAL (VALUES ('total', ''), ('plan', plan), ('region', coalesce(nullif(p.region, ''), a.region)), ('channel', coalesce(p.channel, a.channel)), ('segment', a.segment),
-		('rep', rep_id::text), ('team', e.team)) d(dimension, member)
+		('rep', rep_id::text), ('team', e.team), ('cohort', cohort)) d(dimension, member)
 WHERE r.currency IS NOT DISTINCT FROM p.currency AND r.run @> p.valid_from AND r.rate IS NOT NULL AND NOT isempty(piece);
 
 SAVEPOINT histories;
@@ -487,7 +489,7 @@ SELECT crm.stand();
 CREATE TABLE crm.answer AS SELECT * FROM crm.expected;
 ANALYZE crm.answer;
 
-SELECT 'each measure occurs, for each dimension' AS property, count(DISTINCT measure) = 15 AND count(DISTINCT (measure, dimension)) = 15 * 7 AND count(*) > 5000 AS holds FROM crm.answer;
+SELECT 'each measure occurs, for each dimension' AS property, count(DISTINCT measure) = 15 AND count(DISTINCT (measure, dimension)) = 15 * 8 AND count(*) > 5000 AS holds FROM crm.answer;
 SELECT 'the same periods' AS property, NOT EXISTS ((SELECT grain, period, period_end FROM kpi_fact EXCEPT SELECT * FROM crm.period) UNION ALL (SELECT * FROM crm.period EXCEPT SELECT grain, period, period_end FROM kpi_fact)) AS holds;
 
 -- No cell too many, none missing, none different.
@@ -537,7 +539,7 @@ SELECT 'kpi_mrr_movements says the same' AS property, NOT EXISTS (
 	FROM crm.fact_now f WHERE grain = 'month' AND dimension = 'plan'
 	EXCEPT SELECT ("time" AT TIME ZONE 'Europe/Berlin')::date, member, opening, new, reactivation, expansion, contraction, churned, closing, customers_opening, customers_new, customers_reactivated, customers_churned, customers_closing
 	FROM kpi_mrr_movements('2024-04-01', '2025-09-01', dimension => 'plan')) AS holds;
-SELECT 'dimensions that subscriptions do not tell' AS property, NOT EXISTS (SELECT FROM crm.fact_now WHERE dimension NOT IN ('total', 'plan', 'region', 'channel', 'segment', 'rep', 'team')) AS holds;
+SELECT 'dimensions that subscriptions do not tell' AS property, NOT EXISTS (SELECT FROM crm.fact_now WHERE dimension NOT IN ('total', 'plan', 'region', 'channel', 'segment', 'rep', 'team', 'cohort')) AS holds;
 SELECT 'a snapshot of nothing new writes nothing' AS property, changed = 0 AS holds FROM crm.clock, kpi_snapshot('2024-04-10', '2025-07-31', as_of + interval '1 second');
 ROLLBACK TO histories;
 
@@ -558,7 +560,7 @@ INSERT INTO crm.stretch SELECT customer, dimension, CASE WHEN dimension = 'rep' 
 SELECT crm.stand();
 CREATE TABLE crm.answer AS SELECT * FROM crm.expected;
 ANALYZE crm.answer;
-SELECT 'each measure occurs, for each dimension' AS property, count(DISTINCT (measure, dimension)) = 15 * 7 AND count(*) > 5000 AS holds FROM crm.answer;
+SELECT 'each measure occurs, for each dimension' AS property, count(DISTINCT (measure, dimension)) = 15 * 8 AND count(*) > 5000 AS holds FROM crm.answer;
 SELECT measure, dimension, count(*) AS differences, min(grain || ' ' || period || ' ' || member) AS for_example
 FROM crm.found f FULL JOIN crm.answer a USING (grain, period, dimension, member, measure)
 WHERE f.value IS DISTINCT FROM a.value
@@ -575,7 +577,8 @@ CREATE FUNCTION crm.bought(days integer) RETURNS SETOF crm.stretch LANGUAGE sql
 BEGIN ATOMIC
 	SELECT account_id::text, d.dimension, coalesce(nullif(d.member, ''), CASE d.dimension WHEN 'total' THEN '' ELSE '(none)' END), sold_at,
 		crm.berlin((sold_at AT TIME ZONE 'Europe/Berlin') + days * interval '1 day'), 1
-	FROM crm.h_sale, LATERAL (VALUES ('total', ''), ('region', region), ('product', product)) d(dimension, member)
+	FROM crm.h_sale s, LATERAL (VALUES ('total', ''), ('region', region), ('product', product),
+		('cohort', (SELECT to_char(min(sold_at) AT TIME ZONE 'Europe/Berlin', 'YYYY-MM') || '-01' FROM crm.h_sale f WHERE f.account_id = s.account_id AND f.amount > 0))) d(dimension, member)
 	WHERE amount > 0 AND account_id IS NOT NULL;
 END;
 CREATE VIEW crm.customer_difference AS
@@ -589,7 +592,7 @@ SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'crm.h_sale');
 SELECT outcome FROM crm.clock, kpi_snapshot('2024-04-10', '2025-12-31', as_of);
 INSERT INTO crm.stretch SELECT * FROM crm.bought(365);
 SELECT crm.stand();
-SELECT 'each measure occurs' AS property, count(DISTINCT (measure, dimension)) = 7 * 3 AND bool_and(measure NOT LIKE 'mrr%') AS holds FROM crm.found;
+SELECT 'each measure occurs' AS property, count(DISTINCT (measure, dimension)) = 7 * 4 AND bool_and(measure NOT LIKE 'mrr%') AS holds FROM crm.found;
 SELECT 'new customers before the first period are not new in it' AS property, (SELECT sum(value) FROM crm.found WHERE measure = 'new_customers' AND grain = 'month' AND dimension = 'total')
 	< (SELECT count(DISTINCT account_id) FROM crm.clock, crm.h_sale WHERE amount > 0 AND sold_at < as_of) AS holds;
 SELECT * FROM crm.customer_difference;
@@ -602,7 +605,7 @@ SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'crm.h_sale');
 SELECT outcome FROM crm.clock, kpi_snapshot('2024-04-10', '2025-12-31', as_of);
 INSERT INTO crm.stretch SELECT * FROM crm.bought(30);
 SELECT crm.stand();
-SELECT 'each measure occurs' AS property, count(DISTINCT (measure, dimension)) = 7 * 3 AS holds FROM crm.found;
+SELECT 'each measure occurs' AS property, count(DISTINCT (measure, dimension)) = 7 * 4 AS holds FROM crm.found;
 SELECT * FROM crm.customer_difference;
 ROLLBACK TO histories;
 

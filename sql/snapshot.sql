@@ -200,6 +200,7 @@ CREATE FUNCTION crm.applies(measure text, dimension text) RETURNS boolean LANGUA
 RETURN CASE
 	WHEN measure LIKE 'mrr%' OR measure LIKE '%cost' AND measure NOT IN ('direct_cost', 'revenue_with_cost') THEN false	-- sources not bound here
 	WHEN measure = 'rep_days' THEN dimension IN ('total', 'rep', 'team')
+	WHEN dimension = 'cohort' THEN measure IN ('revenue', 'direct_cost', 'revenue_with_cost', 'sale_lines', 'purchases') OR measure LIKE '%customers%'
 	WHEN measure IN ('leads', 'lead_responses', 'leads_qualified', 'leads_converted', 'conversions')
 		THEN dimension IN ('total', 'rep', 'team', 'region', 'channel', 'campaign', 'segment')
 	WHEN measure IN ('open_opportunities', 'pipeline_value', 'weighted_pipeline', 'unweighted_opportunities', 'closing_opportunities', 'pipeline_closing', 'weighted_closing')
@@ -236,18 +237,24 @@ END;
 
 -- What happened, one line per measure and row: a value to add, or a key to count once.
 CREATE TABLE crm.event (measure text, at timestamptz, value numeric, key text, flag boolean,
-	r text, team text, reg text, prod text, cha text, cam text, segment text, stage text, kind text);
+	r text, team text, reg text, prod text, cha text, cam text, segment text, stage text, kind text, cohort text);
+
+-- An account came in the month in which it first bought.
+CREATE VIEW crm.good_sale AS
+SELECT *, coalesce(account_id, (SELECT o.account_id FROM crm.opportunity o WHERE o.id = opportunity_id))::text AS account
+FROM (SELECT *, crm.berlin(sold_at) AS at FROM crm.sale) s, LATERAL (SELECT crm.rate(currency, at) AS rate) x
+WHERE sale_id IS NOT NULL AND sold_at IS NOT NULL AND amount NOT IN ('NaN', 'Infinity', '-Infinity') AND rate IS NOT NULL;
+CREATE TABLE crm.came AS
+SELECT account, to_char(min(sold_at), 'YYYY-MM') || '-01' AS cohort FROM crm.clock, crm.good_sale WHERE amount > 0 AND account <> '' AND at < as_of GROUP BY account;
+CREATE INDEX ON crm.came (account);
 
 INSERT INTO crm.event
-SELECT m.measure, at, m.value, m.key, NULL, b.*, NULL, NULL
-FROM (SELECT *, crm.berlin(sold_at) AS at FROM crm.sale) s,
-	LATERAL (SELECT crm.rate(currency, at) AS rate) x,
+SELECT m.measure, at, m.value, m.key, NULL, b.*, NULL, NULL, (SELECT cohort FROM crm.came c WHERE c.account = s.account)
+FROM crm.good_sale s,
 	LATERAL crm.belongs(opportunity_id, rep_id::text, account_id::text, region, product, channel, campaign, at) b,
-	LATERAL (SELECT coalesce(account_id, (SELECT o.account_id FROM crm.opportunity o WHERE o.id = opportunity_id))::text AS account) a,
 	LATERAL (SELECT CASE WHEN direct_cost NOT IN ('NaN', 'Infinity', '-Infinity') THEN direct_cost END AS cost) c,
 	LATERAL (VALUES ('revenue', amount * rate, NULL), ('direct_cost', cost * rate, NULL), ('revenue_with_cost', CASE WHEN cost IS NOT NULL THEN amount * rate END, NULL),
-		('sale_lines', 1, NULL), ('purchases', NULL, CASE WHEN amount > 0 THEN sale_id END), ('buying_customers', NULL, CASE WHEN amount > 0 THEN account END)) m(measure, value, key)
-WHERE sale_id IS NOT NULL AND sold_at IS NOT NULL AND amount NOT IN ('NaN', 'Infinity', '-Infinity') AND rate IS NOT NULL;
+		('sale_lines', 1, NULL), ('purchases', NULL, CASE WHEN amount > 0 THEN sale_id END), ('buying_customers', NULL, CASE WHEN amount > 0 THEN account END)) m(measure, value, key);
 
 CREATE VIEW crm.good_deal AS
 SELECT * FROM crm.opportunity
@@ -354,7 +361,7 @@ RETURN (SELECT string_agg(replace(replace(coalesce(nullif(p, ''), '(none)'), '\'
 CREATE TABLE crm.placed AS
 SELECT e.way, e.measure, e.at, e.value, e.key, e.flag, d.dimension, coalesce(nullif(d.member, ''), CASE d.dimension WHEN 'total' THEN '' ELSE '(none)' END) AS member
 FROM (SELECT 'event' AS way, * FROM crm.event UNION ALL SELECT 'stand', * FROM crm.stand UNION ALL SELECT 'plan', * FROM crm.plan) e,
-	LATERAL (VALUES ('total', ''), ('rep', r), ('team', team), ('region', reg), ('product', prod), ('channel', cha), ('campaign', cam), ('segment', segment), ('stage', stage), ('kind', kind),
+	LATERAL (VALUES ('total', ''), ('rep', r), ('team', team), ('region', reg), ('product', prod), ('channel', cha), ('campaign', cam), ('segment', segment), ('stage', stage), ('kind', kind), ('cohort', cohort),
 		('rep+kind', crm.join(r, kind)), ('rep+stage', crm.join(r, stage)), ('team+stage', crm.join(team, stage)), ('region+stage', crm.join(reg, stage)), ('region+product', crm.join(reg, prod))) d(dimension, member)
 WHERE crm.applies(e.measure, d.dimension);
 
@@ -475,6 +482,10 @@ SELECT 'members add up to the total' AS property, NOT EXISTS (
 	JOIN (SELECT grain, period, measure, value::numeric FROM crm.cell WHERE dimension = 'total' AND measure NOT IN ('sales_cycle', 'lead_responses')) t USING (grain, period, measure)
 	WHERE m.value <> t.value) AS holds;
 
+SELECT 'a customer is of one cohort: they add up to the total' AS property, count(*) > 100 AND count(*) FILTER (WHERE m.value > 0) > 50 AND bool_and(m.value = t.value) AS holds
+FROM (SELECT grain, period, measure, sum(value::numeric) AS value FROM crm.cell WHERE dimension = 'cohort' AND measure LIKE '%customers%' AND measure <> 'buying_customers' GROUP BY 1, 2, 3) m
+JOIN (SELECT grain, period, measure, value::numeric FROM crm.cell WHERE dimension = 'total' AND measure LIKE '%customers%') t USING (grain, period, measure);
+
 SELECT 'cycles of the members together are those of the total' AS property, NOT EXISTS (
 	SELECT FROM (SELECT grain, period, dimension, kpi_rollup(sales_cycle)::text AS cycles FROM kpi_fact WHERE sales_cycle IS NOT NULL GROUP BY 1, 2, 3) m
 	JOIN (SELECT grain, period, sales_cycle::text AS cycles FROM kpi_fact WHERE dimension = 'total') t USING (grain, period)
@@ -554,7 +565,7 @@ SAVEPOINT before;
 CREATE TABLE crm.shifted AS SELECT * FROM crm.found WITH NO DATA;
 SELECT kpi_set('time_zone', 'Asia/Kolkata', rebuild => true), kpi_set('grains', 'day,week');
 SELECT outcome FROM crm.clock, kpi_snapshot('2025-05-01', '2025-08-20', as_of + interval '1 second');
-INSERT INTO crm.shifted SELECT * FROM crm.found WHERE measure <> 'rep_days';
+INSERT INTO crm.shifted SELECT * FROM crm.found WHERE measure <> 'rep_days' AND dimension <> 'cohort';	-- cohorts are months, which days do not shift
 SELECT 'a day and a week have their own facts' AS property, count(DISTINCT grain) >= 2 AS holds FROM crm.shifted;
 SELECT 'weeks begin on Monday' AS property, bool_and(extract(isodow FROM period) = 1) AND count(*) > 0 AS holds FROM kpi_fact WHERE grain = 'week' AND superseded_at IS NULL;
 SELECT 'seven days are a week' AS property, NOT EXISTS (
@@ -577,7 +588,7 @@ SELECT 'shifted by 28 days: nothing changed' AS property, NOT EXISTS (
 	(SELECT grain, period + 28, dimension, member, measure, value FROM crm.shifted
 	 EXCEPT SELECT grain, period, dimension, member, measure, value FROM crm.found)
 	UNION ALL
-	(SELECT grain, period, dimension, member, measure, value FROM crm.found WHERE grain = 'day' AND period >= '2025-05-29' AND measure <> 'rep_days'
+	(SELECT grain, period, dimension, member, measure, value FROM crm.found WHERE grain = 'day' AND period >= '2025-05-29' AND measure <> 'rep_days' AND dimension <> 'cohort'
 	 EXCEPT SELECT grain, period + 28, dimension, member, measure, value FROM crm.shifted)) AS holds;
 ROLLBACK TO before;
 

@@ -1,8 +1,10 @@
 /*
  * Dimensions are data.  A base dimension has one part, itself: the text column
  * of that name in a source, or, where the source has none, in the
- * opportunity, account or rep that the row names.  A combined dimension lists
- * several base ones; "total" has none and the one member ''.
+ * opportunity, account or rep that the row names.  One is worked out instead:
+ * "cohort" is the first day of the month in which the account first became a
+ * customer.  A combined dimension lists several base ones; "total" has none
+ * and the one member ''.
  */
 CREATE TABLE @extschema@.kpi_dimension_shipped (
 	dimension	text PRIMARY KEY,
@@ -22,6 +24,7 @@ INSERT INTO @extschema@.kpi_dimension_shipped VALUES
 	('campaign', '{campaign}', 'Campaign', 'Kampagne'),
 	('segment', '{segment}', 'Segment', 'Segment'),
 	('plan', '{plan}', 'Plan', 'Tarif'),
+	('cohort', '{cohort}', 'Cohort', 'Kohorte'),
 	('stage', '{stage}', 'Stage', 'Phase'),
 	('lost_reason', '{lost_reason}', 'Reason of losing', 'Verlustgrund'),
 	('kind', '{kind}', 'Kind of activity', 'Art der Aktivität'),

@@ -409,7 +409,8 @@ COMMENT ON FUNCTION @extschema@.kpi_resolve(text[], integer, text) IS
 /*
  * A customer belongs to one segment, the account's, so buying customers add up
  * over segments; not where the account's history is bound, since then one can
- * move within the period.
+ * move within the period.  It belongs to one cohort for good, so that how the
+ * customers of cohorts come and go adds up too.
  */
 CREATE FUNCTION @extschema@.kpi_additive_measures(dimension text) RETURNS text[]
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
@@ -417,6 +418,7 @@ BEGIN ATOMIC
 	SELECT pg_catalog.array_agg(DISTINCT m.measure)
 	  FROM @extschema@.kpi_measure m
 	 WHERE m.slot IN ('count', 'sum', 'duration')
+		OR (m.slot = 'ledger' OR m.measure = 'buying_customers') AND kpi_additive_measures.dimension = 'cohort'
 		OR m.measure = 'buying_customers' AND kpi_additive_measures.dimension = 'segment'
 		   AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
 							WHERE a.attrelid = @extschema@.kpi_source_relation('account') AND a.attname = 'valid_from' AND NOT a.attisdropped);

@@ -11,6 +11,7 @@
  *	 $5 currency: rate		 $6 account		$7 rep		$8 stage	   $9 lead: created_at
  *	 $10 opportunity: members	 $11 opportunity: state	 $12 lead: first won deal
  *	 $15 customer and currency: rate at which an uninterrupted run began
+ *	 $16 customer: month of the first purchase or payment
  * A dictionary stands in the query as (SELECT $n), which is evaluated once.
  */
 CREATE TYPE @extschema@.kpi_bad_rows AS (reason text, bad_rows bigint, keys text[]);
@@ -103,7 +104,7 @@ BEGIN
 	  INTO attributes
 	  FROM (SELECT DISTINCT unnest(parts) AS part FROM @extschema@.kpi_dimension) d
 	 WHERE source || '.' || d.part = ANY (columns)
-	   AND NOT (source = 'rep' AND d.part = 'region') AND d.part NOT IN ('stage', 'kind', 'lost_reason');
+	   AND NOT (source = 'rep' AND d.part = 'region') AND d.part NOT IN ('stage', 'kind', 'lost_reason', 'cohort');
 	IF cardinality(attributes) > 10 THEN
 		RAISE EXCEPTION 'too many dimensions come from source "%"', source
 			USING ERRCODE = 'program_limit_exceeded',
@@ -118,7 +119,8 @@ COMMENT ON FUNCTION @extschema@.kpi_dictionary_attributes(text, text[]) IS
 /*
  * The member of a base dimension to which a row belongs: the row's own column
  * first, else the opportunity's, else the account's, else the rep's, as valid
- * at the instant "at"; NULL when the bound columns cannot tell.
+ * at the instant "at"; NULL when the bound columns cannot tell.  What customers
+ * bought and pay belongs to their cohort, always the same one.
  */
 CREATE FUNCTION @extschema@.kpi_member_expression(source text, base text, at text, columns text[]) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -133,6 +135,10 @@ DECLARE
 BEGIN
 	IF source = 'rep' THEN
 		RETURN CASE WHEN base = 'rep' THEN 'id' WHEN base <> 'region' AND 'rep.' || base = ANY (columns) THEN base END;
+	END IF;
+	IF base = 'cohort' THEN
+		key := CASE WHEN source IN ('sale', 'subscription') THEN @extschema@.kpi_member_expression(source, 'account', at, columns) END;
+		RETURN '@extschema@.kpi_lookup((SELECT $16), ' || key || ', 1, NULL::timestamptz)';
 	END IF;
 	IF source || '.' || own = ANY (columns) THEN
 		chain := chain || format('nullif(%I, '''')', own);
@@ -492,11 +498,12 @@ AS $$
 DECLARE
 	bases text[] := (SELECT array_agg(DISTINCT b.base ORDER BY b.base)
 					   FROM @extschema@.kpi_part_dimensions(part, members, wanted) d, unnest(d.parts) b(base));
+	most integer := CASE part WHEN 'open' THEN 9 ELSE 10 END;	-- key 10 of a stock is its currency
 BEGIN
-	IF cardinality(bases) > 9 THEN
+	IF cardinality(bases) > most THEN
 		RAISE EXCEPTION 'too many dimensions for "%"', part
 			USING ERRCODE = 'program_limit_exceeded',
-				  DETAIL = format('There can be 9 base dimensions, not %s: %s.', cardinality(bases), array_to_string(bases, ', '));
+				  DETAIL = format('There can be %s base dimensions, not %s: %s.', most, cardinality(bases), array_to_string(bases, ', '));
 	END IF;
 	RETURN bases;
 END;
@@ -735,6 +742,34 @@ COMMENT ON FUNCTION @extschema@.kpi_run_rates_query(text[]) IS
 'SQL text that makes, for each uninterrupted run of a customer''s subscriptions in a foreign currency, the rate of its first day';
 
 /*
+ * The cohort of a customer: the month of the first row ever that makes it one,
+ * a subscription where these are bound, else a purchase.  The rows are those
+ * that the ledger of customers counts.
+ */
+CREATE FUNCTION @extschema@.kpi_cohorts_query(columns text[]) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format($q$
+SELECT @extschema@.kpi_dictionary(customer, NULL, NULL, date_trunc('month', first_at AT TIME ZONE %L)::date::text, NULL)
+  FROM (SELECT %s AS customer, min(%s) AS first_at
+		  FROM (%s) s
+		 WHERE %3$s < $4 AND CASE WHEN (%5$s)%6$s%7$s THEN %8$s END
+		 GROUP BY 1) f
+ WHERE isfinite(first_at)$q$,
+				  @extschema@.kpi_setting('time_zone'), a.account, p.starts, @extschema@.kpi_source_select(p.source), p.condition,
+				  ' AND (' || @extschema@.kpi_spoilt(p.source, p.part, columns) || ') IS NOT TRUE',
+				  ' AND (' || @extschema@.kpi_unknown_rate(p.source, p.part, columns) || ') IS NOT TRUE',
+				  CASE p.source WHEN 'subscription' THEN '(valid_to <= valid_from) IS NOT TRUE AND '
+						|| @extschema@.kpi_fill_in('{monthly}', p.source, p.starts, columns) || ' > 0' ELSE 'true' END)
+	  FROM @extschema@.kpi_source b
+	  JOIN @extschema@.kpi_part p USING (source),
+		   LATERAL (SELECT @extschema@.kpi_member_expression(p.source, 'account', p.starts, columns) AS account) a
+	 WHERE p.kind = 'ledger' AND p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL)) AND a.account IS NOT NULL;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_cohorts_query(text[]) IS
+'SQL text that makes the dictionary of customers and their cohorts, each the first day of a month; NULL when nothing bound tells who is a customer';
+
+/*
  * Reads the sources, all as of the snapshot of the calling statement: being
  * STABLE, this function and its queries see one moment, also when a writer
  * commits in between.
@@ -771,6 +806,8 @@ DECLARE
 	deal_states @extschema@.kpi_dictionary;
 	won_leads @extschema@.kpi_dictionary;
 	run_rates @extschema@.kpi_dictionary;
+	cohorts_query text;
+	cohorts @extschema@.kpi_dictionary;
 	read_rows bigint;
 	first_at timestamptz;
 	message text;
@@ -787,10 +824,19 @@ BEGIN
 					   @extschema@.kpi_source_select('lead')) INTO leads;
 	END IF;
 
+	IF EXISTS (SELECT FROM @extschema@.kpi_dimension d
+				WHERE 'cohort' = ANY (d.parts) AND (wanted_dimensions IS NULL OR d.dimension = ANY (wanted_dimensions))) THEN
+		cohorts_query := @extschema@.kpi_cohorts_query(columns);
+	END IF;
+
 	FOREACH name IN ARRAY sources LOOP
 		/* A move of the rate is never a movement: the rate at which a customer's run in a currency began holds for all of it. */
-		IF name = 'subscription' AND 'subscription.currency' = ANY (columns) THEN
+		IF run_rates IS NULL AND name IN ('subscription', 'sale') AND 'subscription.currency' = ANY (columns) THEN
 			EXECUTE @extschema@.kpi_run_rates_query(columns) INTO run_rates USING rates;
+		END IF;
+		IF cohorts IS NULL AND name IN ('subscription', 'sale') AND cohorts_query IS NOT NULL THEN
+			EXECUTE cohorts_query INTO cohorts
+			  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days, run_rates;
 		END IF;
 		n := n + 1;
 		began := clock_timestamp();
@@ -798,7 +844,7 @@ BEGIN
 		BEGIN
 			EXECUTE @extschema@.kpi_source_query(name, columns, wanted_parts, wanted_dimensions)
 			   INTO cubes, ledgers, bad, first_dictionary, second_dictionary, third_dictionary, read_rows, first_at
-			  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days, run_rates;
+			  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days, run_rates, cohorts;
 		EXCEPTION WHEN OTHERS THEN
 			GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 			RAISE EXCEPTION 'cannot read source "%" (%): %', name, @extschema@.kpi_source_relation(name), message

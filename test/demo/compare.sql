@@ -30,7 +30,7 @@ SELECT pg_temp.same('recurring revenue and costs: known in these dimensions and 
 	WHERE f.superseded_at IS NULL AND k.value <> 'null'
 		AND k.key IN (SELECT measure FROM kpi_measure WHERE source IN ('subscription', 'cost'))$q$, $q$
 	SELECT d, measure FROM kpi_measure, unnest(CASE source WHEN 'cost' THEN '{total,channel,campaign}'::text[]
-		ELSE '{total,rep,team,region,channel,campaign,segment,plan}' END) AS d
+		ELSE '{total,rep,team,region,channel,campaign,segment,plan,cohort}' END) AS d
 	WHERE source IN ('subscription', 'cost')$q$);
 
 SELECT pg_temp.same('where a measure is known it is 0 for the blank member, at least', $q$
@@ -69,7 +69,7 @@ SELECT pg_temp.ratio_of('show_rate', true, '{demos,onboardings}', '{demos,onboar
 SELECT pg_temp.ratio_of('reply_rate', true, '{contacts_replied}', '{contacts_messaged}');
 SELECT pg_temp.ratio_of('customer_acquisition_cost', false, '{sales_and_marketing_cost}', '{new_customers}', '{total,channel,campaign}');
 SELECT pg_temp.ratio_of('cost_per_lead', false, '{campaign_cost}', '{leads}', '{total,channel,campaign}');
-SELECT pg_temp.ratio_of(k, percent, numerators, denominators, '{total,rep,team,region,channel,campaign,segment,plan}')
+SELECT pg_temp.ratio_of(k, percent, numerators, denominators, '{total,rep,team,region,channel,campaign,segment,plan,cohort}')
 FROM (VALUES
 	('revenue_per_account', false, '{mrr}'::text[], '{customers}'::text[]),
 	('customer_retention_rate', true, '{customers_kept}', '{customers_opening}'),
@@ -89,7 +89,7 @@ CREATE FUNCTION pg_temp.series(kpi text, dimensions text[]) RETURNS TABLE (grain
 $$;
 
 SELECT pg_temp.same('profit_margin: revenue and cost of the lines whose cost is known', $q$
-	SELECT grain, period, dimension, member, value FROM pg_temp.series('profit_margin', '{total,rep,team,region,product,channel,segment}') WHERE value IS NOT NULL$q$, $q$
+	SELECT grain, period, dimension, member, value FROM pg_temp.series('profit_margin', '{total,rep,team,region,product,channel,segment,cohort}') WHERE value IS NOT NULL$q$, $q$
 	SELECT r.grain, r.period, r.dimension, r.member, pg_temp.ratio(100 * (r.value - coalesce(c.value, 0)), r.value)
 	FROM pg_temp.wanted('revenue_with_cost') AS r LEFT JOIN pg_temp.wanted('direct_cost') AS c USING (grain, period, dimension, member)
 	WHERE r.value > 0 AND r.dimension <> 'campaign'$q$);
@@ -101,7 +101,7 @@ SELECT pg_temp.same('return_on_sales: after all costs', $q$
 		LEFT JOIN pg_temp.wanted('total_cost') AS t USING (grain, period, dimension, member)
 	WHERE r.value > 0 AND r.dimension IN ('total', 'channel')$q$);
 SELECT pg_temp.same(k || ': every period and member', format($q$
-	SELECT grain, period, dimension, member, trim_scale(value) FROM pg_temp.series(%L, '{total,rep,team,region,channel,campaign,segment,plan}') WHERE value > 0$q$, k), format($q$
+	SELECT grain, period, dimension, member, trim_scale(value) FROM pg_temp.series(%L, '{total,rep,team,region,channel,campaign,segment,plan,cohort}') WHERE value > 0$q$, k), format($q$
 	SELECT grain, period, dimension, member, trim_scale(%s * value) FROM pg_temp.wanted('mrr')$q$, times))
 FROM (VALUES ('mrr', 1), ('arr', 12)) AS v(k, times);
 SELECT pg_temp.same('kpi_mrr_movements: every month, of all and by plan', $q$
@@ -119,6 +119,20 @@ SELECT pg_temp.same('kpi_mrr_movements: every month, of all and by plan', $q$
 	WHERE grain = 'month' AND dimension IN ('total', 'plan')
 	GROUP BY 1, 2, 3
 	HAVING sum(opening) <> 0 OR sum(closing) <> 0$q$);
+
+/* What became of the customers who came in each period. */
+SELECT pg_temp.same('kpi_cohorts: every period, by ' || g, format($q$
+	SELECT cohort, age, period, customers, retained, buyers, trim_scale(revenue), retention, buying, revenue_retention FROM kpi_cohorts(grain => %L)$q$, g), format($q$
+	SELECT cohort, (row_number() OVER own)::integer - 1, period, first_value(n) OVER own, retained, buyers, trim_scale(mrr),
+		pg_temp.ratio(100 * retained, first_value(n) OVER own), pg_temp.ratio(100 * buyers, first_value(n) OVER own), pg_temp.ratio(100 * mrr, first_value(mrr) OVER own)
+	FROM (SELECT date_trunc(%1$L, c.month::timestamp)::date AS cohort, a.period, count(*) AS n, count(*) FILTER (WHERE a.closing > 0) AS retained, sum(a.closing) AS mrr,
+			count(*) FILTER (WHERE EXISTS (SELECT FROM event AS e WHERE e.measure = 'buying_customers' AND e.key = a.customer_no::text
+				AND date_trunc(%1$L, e.day::timestamp)::date = a.period)) AS buyers
+		FROM account AS a JOIN came AS c USING (customer_no)
+		WHERE a.grain = %1$L AND a.dimension = 'total'
+		GROUP BY 1, 2) AS x
+	WINDOW own AS (PARTITION BY cohort ORDER BY period)$q$, g))
+FROM unnest('{month,quarter,year}'::text[]) AS g;
 
 /* The running period counts the days that have begun. */
 SELECT pg_temp.same(k || ': reps by the days they were there', format($q$
@@ -161,7 +175,7 @@ CREATE TEMP TABLE step AS
 SELECT * FROM (VALUES ('month', interval '1 month'), ('quarter', '3 months'), ('year', '1 year')) AS v(grain, step);
 SELECT pg_temp.same(k || ': complete periods', format($q$
 	SELECT grain, period, dimension, member, s.value
-	FROM pg_temp.series(%L, '{total,rep,team,region,product,channel,segment}') AS s JOIN period AS p USING (grain, period)
+	FROM pg_temp.series(%L, '{total,rep,team,region,product,channel,segment,cohort}') AS s JOIN period AS p USING (grain, period)
 	WHERE s.value IS NOT NULL AND pg_temp.midnight(p.period_end) <= %L$q$, k, :'as_of'), format($q$
 	SELECT b.grain, p.period, b.dimension, b.member, pg_temp.ratio(100 * (coalesce(r.value, 0) - b.value), b.value)
 	FROM pg_temp.wanted('revenue') AS b
@@ -172,7 +186,7 @@ SELECT pg_temp.same(k || ': complete periods', format($q$
 FROM (VALUES ('revenue_growth', 's.step'), ('revenue_growth_year', $i$interval '1 year'$i$)) AS v(k, back);
 SELECT pg_temp.same('revenue_growth: the running periods', format($q$
 	SELECT grain, s.period, dimension, member, s.value
-	FROM pg_temp.series('revenue_growth', '{total,rep,team,region,product,channel,segment}') AS s JOIN period AS p USING (grain, period)
+	FROM pg_temp.series('revenue_growth', '{total,rep,team,region,product,channel,segment,cohort}') AS s JOIN period AS p USING (grain, period)
 	WHERE s.value IS NOT NULL AND pg_temp.midnight(p.period_end) > %L$q$, :'as_of'), format($q$
 	SELECT p.grain, p.period, b.dimension, b.member, pg_temp.ratio(100 * (coalesce(r.value, 0) - b.value), b.value)
 	FROM period AS p

@@ -45,12 +45,21 @@ FROM crm.customer AS c LEFT JOIN crm.federal_state AS s USING (state);
 CREATE TEMP TABLE event
 (
 	measure text, how text, day date, value numeric, key text, at timestamptz, flag boolean,
-	rep text, team text, region text, product text, channel text, campaign text, segment text, has_product boolean
+	rep text, team text, region text, product text, channel text, campaign text, segment text, has_product boolean, cohort text
 );
+
+/* The month in which a customer's first contract that costs something began. */
+CREATE TEMP TABLE came AS
+SELECT customer_no, date_trunc('month', pg_temp.day(min(since))::timestamp)::date AS month
+FROM crm.contract_price
+WHERE state = 'aktiv' AND amount > 0 AND (until > since OR until IS NULL) AND pg_temp.euro(amount, currency, pg_temp.day(since)) > 0 AND since < :'as_of'
+GROUP BY customer_no;
+ALTER TABLE came ADD PRIMARY KEY (customer_no);
 
 INSERT INTO event
 SELECT m.measure, m.how, s.day, m.value, m.key, NULL, NULL,
-	s.rep_no, pg_temp.team(s.rep_no, s.day), p.region, s.name, coalesce(s.channel, p.channel), coalesce(s.campaign, p.campaign), p.segment, true
+	s.rep_no, pg_temp.team(s.rep_no, s.day), p.region, s.name, coalesce(s.channel, p.channel), coalesce(s.campaign, p.campaign), p.segment, true,
+	(SELECT c.month FROM came AS c WHERE c.customer_no = s.customer_no)
 FROM (SELECT o.order_no, o.rep_no, o.customer_no, l.net_amount, pg_temp.day(o.ordered_at) AS day, i.name, d.channel, d.campaign,
 		pg_temp.euro(l.net_amount, o.currency, pg_temp.day(o.ordered_at)) AS net,
 		pg_temp.euro(l.cost, o.currency, pg_temp.day(o.ordered_at)) AS cost
@@ -138,13 +147,14 @@ DELETE FROM event WHERE value IS NULL AND key IS NULL;
 CREATE INDEX ON event (measure);
 ANALYZE event;
 
-/* Its members by dimension; a lead has no product. */
+/* Its members by dimension; a lead has no product, and only what was bought belongs to a cohort. */
 CREATE TEMP VIEW event_member AS
 SELECT e.*, v.dimension, coalesce(v.member, '(none)') AS member
 FROM event AS e
 	CROSS JOIN LATERAL (VALUES ('total', ''), ('rep', rep), ('team', team), ('region', region), ('channel', channel), ('campaign', campaign),
-		('segment', segment), ('product', product)) AS v(dimension, member)
-WHERE v.dimension <> 'product' OR e.has_product;
+		('segment', segment), ('product', product), ('cohort', cohort)) AS v(dimension, member)
+WHERE (v.dimension <> 'product' OR e.has_product)
+	AND (v.dimension <> 'cohort' OR e.measure IN ('revenue', 'direct_cost', 'revenue_with_cost', 'sale_lines', 'purchases', 'buying_customers'));
 
 CREATE TEMP TABLE want (grain text, period date, dimension text, member text, measure text, value numeric);
 
@@ -299,9 +309,9 @@ FROM paid AS c
 WHERE (t.since < c.until) IS NOT FALSE AND (t.until > c.since) IS NOT FALSE
 UNION ALL
 SELECT c.customer_no, c.since, c.until, c.mrr, v.dimension, coalesce(v.member, '(none)')
-FROM paid AS c JOIN party AS p USING (customer_no)
+FROM paid AS c JOIN party AS p USING (customer_no) LEFT JOIN came AS k USING (customer_no)
 	CROSS JOIN LATERAL (VALUES ('total', ''), ('rep', c.rep_no::text), ('region', p.region), ('channel', p.channel),
-		('campaign', p.campaign), ('segment', p.segment), ('plan', c.plan)) AS v(dimension, member);
+		('campaign', p.campaign), ('segment', p.segment), ('plan', c.plan), ('cohort', k.month::text)) AS v(dimension, member);
 ANALYZE paid_member;
 
 /* Each customer's at the start and at the end, in each member.  What is active at a boundary began before it. */
