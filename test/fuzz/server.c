@@ -1,0 +1,303 @@
+/*
+ * server.c
+ *	  As much of a server as the input and output of a state needs.
+ *
+ * A fuzzer calls them some ten thousand times a second, without a server.  Memory
+ * is malloc'd piece by piece, so that the address sanitizer sees every byte too
+ * many, and freed after each run; an error is formatted and then ends the run.
+ * Whatever else the server has is not linked, and calling it is a crash: the
+ * input of a state has no business with it.  Of numerics there are none: what
+ * would be one ends the run like an error.
+ */
+#include "postgres.h"
+
+#include <setjmp.h>
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "server.h"
+
+#undef vsnprintf
+
+volatile sig_atomic_t InterruptPending = false;
+MemoryContext CurrentMemoryContext = NULL;
+
+/* ---------- Memory ---------- */
+
+typedef struct Piece
+{
+	struct Piece *next;
+	size_t		padding;		/* keeps what follows aligned like palloc */
+} Piece;
+
+static Piece *pieces = NULL;
+
+void *
+palloc(Size size)
+{
+	Piece	   *piece;
+
+	if (size > MaxAllocSize)
+		elog(ERROR, "invalid memory alloc request size %zu", size);
+	piece = malloc(sizeof(Piece) + size);
+	if (piece == NULL)
+		abort();
+	piece->next = pieces;
+	pieces = piece;
+	return piece + 1;
+}
+
+void *
+palloc0(Size size)
+{
+	return memset(palloc(size), 0, size);
+}
+
+char *
+pnstrdup(const char *text, Size length)
+{
+	char	   *copy = palloc(length + 1);
+
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return copy;
+}
+
+/* Freed with the rest, at the end. */
+void
+pfree(void *pointer)
+{
+}
+
+void
+free_all(void)
+{
+	while (pieces != NULL)
+	{
+		Piece	   *next = pieces->next;
+
+		free(pieces);
+		pieces = next;
+	}
+}
+
+/* ---------- Errors ---------- */
+
+jmp_buf		on_error;
+static char message[8192];
+
+static int
+format_message(const char *format, va_list args)
+{
+	vsnprintf(message, sizeof(message), format, args);
+	return 0;
+}
+
+#define MESSAGE_FUNCTION(name) \
+int \
+name(const char *format,...) \
+{ \
+	va_list		args; \
+\
+	va_start(args, format); \
+	format_message(format, args); \
+	va_end(args); \
+	return 0; \
+}
+
+MESSAGE_FUNCTION(errmsg)
+MESSAGE_FUNCTION(errmsg_internal)
+MESSAGE_FUNCTION(errdetail)
+MESSAGE_FUNCTION(errhint)
+
+bool
+errstart(int level, const char *domain)
+{
+	return true;
+}
+
+bool
+errstart_cold(int level, const char *domain)
+{
+	return true;
+}
+
+int
+errcode(int sqlstate)
+{
+	return 0;
+}
+
+void
+errfinish(const char *file, int line, const char *function)
+{
+	longjmp(on_error, 1);
+}
+
+/* A failed assertion, whose arguments differ between versions. */
+void
+ExceptionalCondition()
+{
+	abort();
+}
+
+void
+ProcessInterrupts(void)
+{
+}
+
+/* ---------- Values, strings, messages ---------- */
+
+struct varlena *
+pg_detoast_datum(struct varlena *datum)
+{
+	return datum;
+}
+
+struct varlena *
+pg_detoast_datum_packed(struct varlena *datum)
+{
+	return datum;
+}
+
+/* A function of numerics, like all that are called like this. */
+Datum
+DirectFunctionCall1Coll(PGFunction function, Oid collation, Datum a)
+{
+	longjmp(on_error, 1);
+}
+
+Datum
+DirectFunctionCall3Coll(PGFunction function, Oid collation, Datum a, Datum b, Datum c)
+{
+	longjmp(on_error, 1);
+}
+
+int
+pg_mbcliplen(const char *text, int length, int limit)
+{
+	return Min(length, limit);
+}
+
+void
+initStringInfo(StringInfo out)
+{
+	out->maxlen = 1024;
+	out->data = palloc(out->maxlen);
+	out->len = out->cursor = 0;
+	out->data[0] = '\0';
+}
+
+void
+enlargeStringInfo(StringInfo out, int needed)
+{
+	if (out->len + needed >= out->maxlen)
+	{
+		char	   *data;
+
+		out->maxlen = 2 * (out->len + needed + 1);
+		data = palloc(out->maxlen);
+		memcpy(data, out->data, out->len + 1);
+		out->data = data;
+	}
+}
+
+void
+appendBinaryStringInfo(StringInfo out,
+#if PG_VERSION_NUM >= 160000
+					   const void *data,
+#else
+					   const char *data,
+#endif
+					   int length)
+{
+	enlargeStringInfo(out, length);
+	memcpy(out->data + out->len, data, length);
+	out->len += length;
+	out->data[out->len] = '\0';
+}
+
+void
+appendStringInfoString(StringInfo out, const char *text)
+{
+	appendBinaryStringInfo(out, text, strlen(text));
+}
+
+#undef appendStringInfoChar
+void
+appendStringInfoChar(StringInfo out, char c)
+{
+	appendBinaryStringInfo(out, &c, 1);
+}
+
+void
+appendStringInfo(StringInfo out, const char *format,...)
+{
+	char		text[256];
+	va_list		args;
+
+	va_start(args, format);
+	if (vsnprintf(text, sizeof(text), format, args) >= sizeof(text))
+		abort();
+	va_end(args);
+	appendStringInfoString(out, text);
+}
+
+const char *
+pq_getmsgbytes(StringInfo in, int length)
+{
+	const char *bytes = in->data + in->cursor;
+
+	if (length < 0 || length > in->len - in->cursor)
+		elog(ERROR, "insufficient data left in message");
+	in->cursor += length;
+	return bytes;
+}
+
+unsigned int
+pq_getmsgint(StringInfo in, int length)
+{
+	const unsigned char *bytes = (const unsigned char *) pq_getmsgbytes(in, length);
+	unsigned int value = 0;
+	int			i;
+
+	for (i = 0; i < length; i++)
+		value = value << 8 | bytes[i];
+	return value;
+}
+
+int64
+pq_getmsgint64(StringInfo in)
+{
+	uint64		high = pq_getmsgint(in, 4);
+
+	return (int64) (high << 32 | pq_getmsgint(in, 4));
+}
+
+/* Without a change of encoding, and without a check of it. */
+char *
+pq_getmsgtext(StringInfo in, int length, int *bytes)
+{
+	*bytes = length;
+	return pnstrdup(pq_getmsgbytes(in, length), length);
+}
+
+void
+pq_begintypsend(StringInfo out)
+{
+	initStringInfo(out);
+	appendBinaryStringInfo(out, "\0\0\0\0", VARHDRSZ);
+}
+
+bytea *
+pq_endtypsend(StringInfo out)
+{
+	SET_VARSIZE(out->data, out->len);
+	return (bytea *) out->data;
+}
