@@ -1144,6 +1144,7 @@ BEGIN
 	   SET bad_rows = excluded.bad_rows, keys = excluded.keys, run = excluded.run;
 	GET DIAGNOSTICS problems = ROW_COUNT;
 	DELETE FROM @extschema@.kpi_problem k WHERE k.run <> kpi_take_snapshot.run;
+	PERFORM @extschema@.kpi_keep_expected(run, as_of);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_take_snapshot(bigint, date, date, timestamptz) IS

@@ -123,7 +123,7 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_may_read(text) IS
 'whether a source is bound to a relation that the caller may read; NULL: NULL';
 
-CREATE FUNCTION @extschema@.kpi_rate_on(currency text, day date) RETURNS numeric
+CREATE FUNCTION @extschema@.kpi_rate_at(currency text, at timestamptz) RETURNS numeric
 	LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -133,13 +133,13 @@ BEGIN
 	IF @extschema@.kpi_may_read('exchange_rate') THEN
 		EXECUTE format('SELECT s.rate FROM (%s) s WHERE s.currency = $1 AND s.valid_on <= $2 AND s.rate > 0 AND s.rate < ''Infinity'' ORDER BY s.valid_on DESC LIMIT 1',
 					   @extschema@.kpi_source_select('exchange_rate'))
-		   INTO rate USING currency, @extschema@.kpi_midnight(day);
+		   INTO rate USING currency, at;
 	END IF;
 	RETURN rate;
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_rate_on(text, date) IS
-'reporting currency for one unit of a currency when a day begins, from the bound source "exchange_rate"; NULL before the first known rate, and where the source is not bound or the caller may not read it';
+COMMENT ON FUNCTION @extschema@.kpi_rate_at(text, timestamptz) IS
+'reporting currency for one unit of a currency at an instant, from the bound source "exchange_rate"; NULL before the first known rate, and where the source is not bound or the caller may not read it';
 
 /*
  * A target in another currency is planned at one rate: the one given, else
@@ -156,7 +156,7 @@ BEGIN
 	IF coalesce(NEW.currency = @extschema@.kpi_setting('currency'), true) THEN
 		NEW.rate := NULL;
 	ELSIF NEW.rate IS NULL OR TG_OP = 'UPDATE' AND NEW.rate = OLD.rate AND (NEW.currency, NEW.from_day) IS DISTINCT FROM (OLD.currency, OLD.from_day) THEN
-		NEW.rate := @extschema@.kpi_rate_on(NEW.currency, NEW.from_day);
+		NEW.rate := @extschema@.kpi_rate_at(NEW.currency, @extschema@.kpi_midnight(NEW.from_day));
 		IF NEW.rate IS NULL THEN
 			RAISE EXCEPTION 'no exchange rate for target in currency "%" from %', NEW.currency, to_char(NEW.from_day, 'YYYY-MM-DD')
 				USING ERRCODE = 'invalid_parameter_value',
@@ -239,7 +239,7 @@ BEGIN
 				  FROM (%s) s, (SELECT @extschema@.kpi_setting('time_zone') AS zone OFFSET 0) z
 				 WHERE s.kpi = ANY ($1)) t
 		  CROSS JOIN LATERAL (SELECT t.currency <> @extschema@.kpi_setting('currency') AS is_foreign) c
-		  CROSS JOIN LATERAL (SELECT CASE WHEN c.is_foreign THEN @extschema@.kpi_rate_on(t.currency, t.from_day) END AS rate) r
+		  CROSS JOIN LATERAL (SELECT CASE WHEN c.is_foreign THEN @extschema@.kpi_rate_at(t.currency, @extschema@.kpi_midnight(t.from_day)) END AS rate) r
 		 WHERE t.dimension = $2 AND (t.member = ANY ($3) OR $3 IS NULL)
 		   AND t.from_day < $5 AND t.to_day > $4 AND t.to_day > t.from_day
 		   AND t.value > '-Infinity' AND t.value < 'Infinity'
