@@ -201,6 +201,14 @@ SELECT round(100 * (253.75 + 0) / (200 + 103), 12) AS attainment_wanted;
 SELECT kpi_additive_measures('segment') @> '{buying_customers}' AS by_segment, kpi_additive_measures('region') @> '{buying_customers}' AS by_region,
 	   kpi_additive_measures('rep') && '{purchases,buying_customers,deals_quoted,deals_quoted_won,contacts_messaged,contacts_replied}' AS by_rep;
 
+-- ---------- several KPIs side by side: each as it is alone ----------
+SELECT count(*) = 3 * (SELECT count(DISTINCT kpi) FROM kpi_selection WHERE selection = 'all') AS all, count(value) > 10 AS some_known, count(*) FILTER (WHERE reason IS NULL) = count(value) AS reasons,
+	   bool_and(value IS NOT DISTINCT FROM kpi_value(kpi, '2026-04-01', 'rep', member)) AS as_alone, array_agg(DISTINCT label ORDER BY label) AS labels
+  FROM kpi_compare(ARRAY(SELECT kpi FROM kpi_selection WHERE selection = 'all'), '2026-04-15', 'rep', members => '{r2,r1,r2,(none)}');
+SELECT member, label, kpi, kpi_label, value, target, status FROM kpi_compare('{revenue,win_rate}', '2026-04-15', 'rep', lang => 'de');
+SELECT count(*) FROM kpi_compare('{revenue}', '1999-01-01');
+SELECT * FROM kpi_compare('{revenue,nonsense}', '2026-04-15');
+
 -- ---------- ranking ----------
 SELECT * FROM kpi_ranking('revenue', '2026-05-31');
 SELECT * FROM kpi_ranking('revenue', '2025-03-01');

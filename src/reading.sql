@@ -919,15 +919,53 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_ranking(text, date, text, text, timestamptz, text) IS
 'the members of a dimension by their value of a KPI, best first in its direction, NULL last, equal ones with the same rank: value, share (percent of the total, only of sums that add up over the members), target, attainment, status, change and pace as in kpi_report. Listed are the members with a fact in the period, so reps on the roster too, and the unknown one only if the KPI''s measures have something in it';
 
+CREATE FUNCTION @extschema@.kpi_compare(kpis text[], period date DEFAULT NULL, dimension text DEFAULT 'rep', grain text DEFAULT 'month',
+										members text[] DEFAULT NULL, as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)
+	RETURNS TABLE (member text, label text, kpi text, kpi_label text, value numeric, unit text, target numeric, attainment numeric, status text,
+				   is_complete boolean, reason text)
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	ROWS 100
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+	newest date;
+BEGIN
+	PERFORM @extschema@.kpi_require_kpi(k) FROM unnest(kpis) k;
+	PERFORM @extschema@.kpi_periods_per_year(grain);
+	PERFORM @extschema@.kpi_require_dimension(dimension);
+	PERFORM @extschema@.kpi_require_member(dimension, members);
+	lang := @extschema@.kpi_require_language(lang);
+	newest := @extschema@.kpi_find_period(grain, dimension, period, as_of);
+	IF newest IS NULL THEN
+		RETURN;
+	END IF;
+	members := CASE WHEN members IS NULL THEN @extschema@.kpi_range_members(grain, dimension, newest, newest, as_of)
+					ELSE ARRAY(SELECT DISTINCT unnest(members)) END;
+
+	RETURN QUERY
+	SELECT c.member, l.label, c.kpi, c.label, c.value, c.unit, c.target, c.attainment, c.status, c.is_complete,
+		   CASE WHEN c.reason IS NOT NULL
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, false, as_of, lang) END
+	  FROM @extschema@.kpi_computed(kpis, grain, dimension, members, newest, '{0}', '{}', '{0}', false, as_of, lang) c
+	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = c.member
+	 ORDER BY l.label COLLATE "C", c.member COLLATE "C", c.ordinal;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_compare(text[], date, text, text, text[], timestamptz, text) IS
+'several KPIs side by side for members of a dimension (NULL: each with a fact in the period), one row for each member and KPI, in the period of the grain that contains the day (NULL: the last complete one): value, target, attainment and status as in kpi_report, and why a value is NULL. as_of: as it was known then. Raises for an unknown KPI, dimension, member or grain; no rows where nothing was computed';
+
 CREATE FUNCTION @extschema@.kpi_sales_by_region(period date DEFAULT NULL, grain text DEFAULT 'month', dimension text DEFAULT 'region',
 												 as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)
 	RETURNS TABLE (rank bigint, member text, label text, revenue numeric, share numeric, growth numeric, margin numeric, target numeric, status text)
 	LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-	SELECT r.rank, r.member, r.label, r.value, r.share, g.value, m.value, r.target, r.status
+	SELECT r.rank, r.member, r.label, r.value, r.share, c.growth, c.margin, r.target, r.status
 	  FROM @extschema@.kpi_ranking('sales_by_region', period, dimension, grain, as_of, lang) r
-	  LEFT JOIN @extschema@.kpi_ranking('revenue_growth', period, dimension, grain, as_of, lang) g USING (member)
-	  LEFT JOIN @extschema@.kpi_ranking('profit_margin', period, dimension, grain, as_of, lang) m USING (member)
+	  LEFT JOIN (SELECT k.member, max(k.value) FILTER (WHERE k.kpi = 'revenue_growth') AS growth, max(k.value) FILTER (WHERE k.kpi = 'profit_margin') AS margin
+				   FROM @extschema@.kpi_compare('{revenue_growth,profit_margin}', period, dimension, grain, NULL, as_of, lang) k
+				  GROUP BY k.member) c USING (member)
 	 ORDER BY r.rank, r.label COLLATE "C", r.member COLLATE "C";
 END;
 COMMENT ON FUNCTION @extschema@.kpi_sales_by_region(date, text, text, timestamptz, text) IS
