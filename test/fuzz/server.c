@@ -280,12 +280,12 @@ pq_getmsgint64(StringInfo in)
 	return (int64) (high << 32 | pq_getmsgint(in, 4));
 }
 
-/* Without a change of encoding, and without a check of it. */
+/* As it is, and without the zero that would hide who reads on. */
 char *
 pq_getmsgtext(StringInfo in, int length, int *bytes)
 {
 	*bytes = length;
-	return pnstrdup(pq_getmsgbytes(in, length), length);
+	return (char *) pq_getmsgbytes(in, length);
 }
 
 void
