@@ -148,7 +148,11 @@ JOIN (
 			kpi_sales_cycle(opened_on, won_on) AS mean_days, kpi_durations(opened, won) AS d
 			FROM deal b WHERE b.n BETWEEN a.n - 5 AND a.n - 2) v) r USING (n);
 SELECT n, kpi_durations(d) OVER (ORDER BY n ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS durations
-FROM unnest('{5,5,NULL,NULL,7,5,5}'::bigint[]) WITH ORDINALITY v(d, n) ORDER BY n;
+FROM unnest('{NULL,5,5,NULL,NULL,7,5,5}'::bigint[]) WITH ORDINALITY v(d, n) ORDER BY n;
+
+SELECT n, kpi_sales_cycle(opened, won) OVER frame AS mean, kpi_sales_cycle_median(opened, won) OVER frame AS median
+FROM (VALUES (1, NULL::date, NULL::date), (2, '2026-01-01', NULL), (3, '2026-01-01', '2026-01-03'), (4, NULL, NULL), (5, '2026-01-01', '2026-01-02')) v(n, opened, won)
+WINDOW frame AS (ORDER BY n ROWS BETWEEN 1 PRECEDING AND CURRENT ROW);
 
 -- FILTER and DISTINCT.
 SELECT kpi_sales_cycle(opened, won) FILTER (WHERE won <= '2026-02-01') AS filtered, kpi_sales_cycle(DISTINCT opened, won) AS "distinct", kpi_sales_cycle(opened, won) AS "all"

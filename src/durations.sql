@@ -133,21 +133,21 @@ CREATE FUNCTION @extschema@.kpi_durations_final(@extschema@.kpi_durations) RETUR
 AS 'MODULE_PATHNAME', 'salkpi_durations_final'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
-CREATE FUNCTION @extschema@.kpi_durations_final_moving(@extschema@.kpi_durations) RETURNS @extschema@.kpi_durations
-AS 'MODULE_PATHNAME', 'salkpi_durations_final_moving'
+CREATE FUNCTION @extschema@.kpi_durations_final_of_rows(@extschema@.kpi_durations) RETURNS @extschema@.kpi_durations
+AS 'MODULE_PATHNAME', 'salkpi_durations_final_of_rows'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 CREATE AGGREGATE @extschema@.kpi_durations(duration bigint) (
 	SFUNC = @extschema@.kpi_durations_add,
 	STYPE = @extschema@.kpi_durations,
 	SSPACE = 1024,
-	FINALFUNC = @extschema@.kpi_durations_final,
+	FINALFUNC = @extschema@.kpi_durations_final_of_rows,
 	COMBINEFUNC = @extschema@.kpi_durations_combine,
 	MSFUNC = @extschema@.kpi_durations_add,
 	MINVFUNC = @extschema@.kpi_durations_remove,
 	MSTYPE = @extschema@.kpi_durations,
 	MSSPACE = 1024,
-	MFINALFUNC = @extschema@.kpi_durations_final_moving,
+	MFINALFUNC = @extschema@.kpi_durations_final_of_rows,
 	PARALLEL = SAFE
 );
 
@@ -155,13 +155,13 @@ CREATE AGGREGATE @extschema@.kpi_durations(opened date, closed date) (
 	SFUNC = @extschema@.kpi_durations_add,
 	STYPE = @extschema@.kpi_durations,
 	SSPACE = 1024,
-	FINALFUNC = @extschema@.kpi_durations_final,
+	FINALFUNC = @extschema@.kpi_durations_final_of_rows,
 	COMBINEFUNC = @extschema@.kpi_durations_combine,
 	MSFUNC = @extschema@.kpi_durations_add,
 	MINVFUNC = @extschema@.kpi_durations_remove,
 	MSTYPE = @extschema@.kpi_durations,
 	MSSPACE = 1024,
-	MFINALFUNC = @extschema@.kpi_durations_final_moving,
+	MFINALFUNC = @extschema@.kpi_durations_final_of_rows,
 	PARALLEL = SAFE
 );
 
@@ -169,13 +169,13 @@ CREATE AGGREGATE @extschema@.kpi_durations(opened timestamp, closed timestamp) (
 	SFUNC = @extschema@.kpi_durations_add,
 	STYPE = @extschema@.kpi_durations,
 	SSPACE = 1024,
-	FINALFUNC = @extschema@.kpi_durations_final,
+	FINALFUNC = @extschema@.kpi_durations_final_of_rows,
 	COMBINEFUNC = @extschema@.kpi_durations_combine,
 	MSFUNC = @extschema@.kpi_durations_add,
 	MINVFUNC = @extschema@.kpi_durations_remove,
 	MSTYPE = @extschema@.kpi_durations,
 	MSSPACE = 1024,
-	MFINALFUNC = @extschema@.kpi_durations_final_moving,
+	MFINALFUNC = @extschema@.kpi_durations_final_of_rows,
 	PARALLEL = SAFE
 );
 
@@ -183,13 +183,13 @@ CREATE AGGREGATE @extschema@.kpi_durations(opened timestamptz, closed timestampt
 	SFUNC = @extschema@.kpi_durations_add,
 	STYPE = @extschema@.kpi_durations,
 	SSPACE = 1024,
-	FINALFUNC = @extschema@.kpi_durations_final,
+	FINALFUNC = @extschema@.kpi_durations_final_of_rows,
 	COMBINEFUNC = @extschema@.kpi_durations_combine,
 	MSFUNC = @extschema@.kpi_durations_add,
 	MINVFUNC = @extschema@.kpi_durations_remove,
 	MSTYPE = @extschema@.kpi_durations,
 	MSSPACE = 1024,
-	MFINALFUNC = @extschema@.kpi_durations_final_moving,
+	MFINALFUNC = @extschema@.kpi_durations_final_of_rows,
 	PARALLEL = SAFE
 );
 
@@ -211,8 +211,8 @@ COMMENT ON FUNCTION @extschema@.kpi_durations_remove(@extschema@.kpi_durations, 
 COMMENT ON FUNCTION @extschema@.kpi_durations_add(@extschema@.kpi_durations, timestamptz, timestamptz) IS 'transition function of kpi_durations(timestamptz, timestamptz); an error outside of an aggregate';
 COMMENT ON FUNCTION @extschema@.kpi_durations_remove(@extschema@.kpi_durations, timestamptz, timestamptz) IS 'inverse transition function of kpi_durations(timestamptz, timestamptz); an error outside of an aggregate';
 COMMENT ON FUNCTION @extschema@.kpi_durations_combine(@extschema@.kpi_durations, @extschema@.kpi_durations) IS 'combine function of kpi_durations(bigint) and kpi_rollup(kpi_durations); an error outside of an aggregate';
-COMMENT ON FUNCTION @extschema@.kpi_durations_final(@extschema@.kpi_durations) IS 'final function of kpi_durations(bigint) and kpi_rollup(kpi_durations): the canonical form of a state';
-COMMENT ON FUNCTION @extschema@.kpi_durations_final_moving(@extschema@.kpi_durations) IS 'final function of kpi_durations over a moving window frame: as kpi_durations_final, NULL if nothing is left';
+COMMENT ON FUNCTION @extschema@.kpi_durations_final(@extschema@.kpi_durations) IS 'final function of kpi_rollup(kpi_durations): the canonical form of a state';
+COMMENT ON FUNCTION @extschema@.kpi_durations_final_of_rows(@extschema@.kpi_durations) IS 'final function of kpi_durations: as kpi_durations_final, NULL without a duration';
 COMMENT ON AGGREGATE @extschema@.kpi_durations(bigint) IS
 'the multiset of the given durations in microseconds. NULL is left out; without a duration the result is NULL';
 COMMENT ON AGGREGATE @extschema@.kpi_durations(date, date) IS

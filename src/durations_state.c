@@ -191,12 +191,15 @@ get_state(FunctionCallInfo fcinfo)
 	return add_durations(create_open(1), v);
 }
 
-/* The state of a row that changes nothing. */
+/*
+ * The state of a row that changes nothing.  There is one even if no duration
+ * came yet, since a window takes no row away from NULL.
+ */
 static Datum
 same_state(FunctionCallInfo fcinfo)
 {
 	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
+		PG_RETURN_POINTER(get_state(fcinfo));
 	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 }
 
@@ -348,8 +351,10 @@ salkpi_durations_combine(PG_FUNCTION_ARGS)
 {
 	struct varlena *v;
 
+	if (PG_ARGISNULL(1) && PG_ARGISNULL(0))
+		PG_RETURN_NULL();
 	if (PG_ARGISNULL(1))
-		return same_state(fcinfo);
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 	v = PG_DETOAST_DATUM(PG_GETARG_DATUM(1));
 	salkpi_durations_check(v);
 	PG_RETURN_POINTER(add_durations(get_state(fcinfo), v));
@@ -362,10 +367,10 @@ salkpi_durations_final(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(salkpi_durations_get(PG_GETARG_DATUM(0)));
 }
 
-/* The same for a window, where taking out all durations leaves no NULL. */
-PG_FUNCTION_INFO_V1(salkpi_durations_final_moving);
+/* The same of rows: without a duration there is nothing. */
+PG_FUNCTION_INFO_V1(salkpi_durations_final_of_rows);
 Datum
-salkpi_durations_final_moving(PG_FUNCTION_ARGS)
+salkpi_durations_final_of_rows(PG_FUNCTION_ARGS)
 {
 	struct varlena *d = salkpi_durations_get(PG_GETARG_DATUM(0));
 

@@ -139,37 +139,11 @@ read_periods(Reading *r, ArrayType *openings, ArrayType *closings)
 	}
 }
 
-/* Is a settled amount zero? */
-static inline bool
-is_nothing(const ExactSum *amount)
-{
-	return amount->small == 0 && amount->big == NULL;
-}
-
-/* Add a numeric, if there is one, to a sum, and settle that. */
-static pg_noinline void
-add_big(const Reading *r, ExactSum *sum, Numeric addend, int sign)
-{
-	if (addend != NULL)
-		salkpi_sum_add_big(sum, sign > 0 ? addend :
-						   salkpi_numeric_negate(addend));
-	salkpi_sum_settle(sum, r->scale);
-}
-
-/* Add a sum to another one, or subtract it; the result is settled. */
-static inline void
-add_sum(const Reading *r, ExactSum *sum, const ExactSum *addend, int sign)
-{
-	salkpi_sum_add(sum, sign * addend->small, r->scale);
-	if (unlikely(addend->big != NULL || sum->big != NULL))
-		add_big(r, sum, addend->big, sign);
-}
-
 static inline void
 add_movement(Reading *r, Movements *movements, MovementKind kind,
 			 const ExactSum *amount, int sign)
 {
-	add_sum(r, &movements->amount[kind], amount, sign);
+	salkpi_sum_add_sum(&movements->amount[kind], amount, sign, r->scale);
 	movements->customers[kind]++;
 }
 
@@ -178,8 +152,8 @@ static inline void
 classify(Reading *r, uint32 p, const Change *change, uint32 first)
 {
 	Movements  *movements = &r->movements[p];
-	bool		was_there = !is_nothing(&change->opening);
-	bool		is_there = !is_nothing(&change->closing);
+	bool		was_there = !salkpi_sum_is_zero(&change->opening);
+	bool		is_there = !salkpi_sum_is_zero(&change->closing);
 	ExactSum	difference = change->closing;
 
 	if (!was_there && is_there)
@@ -190,8 +164,8 @@ classify(Reading *r, uint32 p, const Change *change, uint32 first)
 		add_movement(r, movements, CHURN, &change->opening, 1);
 	else if (was_there)
 	{
-		add_sum(r, &difference, &change->opening, -1);
-		if (is_nothing(&difference))
+		salkpi_sum_add_sum(&difference, &change->opening, -1, r->scale);
+		if (salkpi_sum_is_zero(&difference))
 			return;
 		if (salkpi_sum_is_negative(&difference))
 			add_movement(r, movements, CONTRACTION, &difference, -1);
@@ -244,9 +218,9 @@ read_run(Reading *r, const Run *run)
 		State	   *state = &r->states[bound];
 		ExactSum	before = amount;
 
-		add_sum(r, &amount, &delta, 1);
-		add_sum(r, &state->amount, &delta, 1);
-		state->customers += is_nothing(&before) - is_nothing(&amount);
+		salkpi_sum_add_sum(&amount, &delta, 1, r->scale);
+		salkpi_sum_add_sum(&state->amount, &delta, 1, r->scale);
+		state->customers += salkpi_sum_is_zero(&before) - salkpi_sum_is_zero(&amount);
 		ntouched = show_step(r, bound, &before, &amount, ntouched);
 	}
 	for (i = 0; i < ntouched; i++)
@@ -281,8 +255,8 @@ emit(Reading *r, uint32 p, const State *opening, const State *closing,
 	int			k;
 
 	CHECK_FOR_INTERRUPTS();
-	add_sum(r, &retained, &movements->amount[CONTRACTION], -1);
-	add_sum(r, &retained, &movements->amount[CHURN], -1);
+	salkpi_sum_add_sum(&retained, &movements->amount[CONTRACTION], -1, r->scale);
+	salkpi_sum_add_sum(&retained, &movements->amount[CHURN], -1, r->scale);
 	values[0] = CStringGetTextDatum(r->dimension->spec->name);
 	values[1] = r->members;
 	values[2] = Int32GetDatum(p + 1);
@@ -314,7 +288,7 @@ emit_member(Reading *r, bool is_blank)
 
 	for (b = 1; b < r->ledger->nbounds; b++)
 	{
-		add_sum(r, &r->states[b].amount, &r->states[b - 1].amount, 1);
+		salkpi_sum_add_sum(&r->states[b].amount, &r->states[b - 1].amount, 1, r->scale);
 		r->states[b].customers += r->states[b - 1].customers;
 	}
 	for (p = 0; p < r->nperiods; p++)

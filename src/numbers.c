@@ -281,6 +281,16 @@ salkpi_sum_settle(ExactSum *sum, int scale)
 		sum->big = NULL;
 }
 
+/* Add a numeric, if there is one, to a sum or subtract it, and settle that. */
+void
+salkpi_sum_add_big_sum(ExactSum *sum, Numeric addend, int sign, int scale)
+{
+	if (addend != NULL)
+		salkpi_sum_add_big(sum, sign > 0 ? addend :
+						   salkpi_numeric_negate(addend));
+	salkpi_sum_settle(sum, scale);
+}
+
 /* Is a settled sum below zero? */
 bool
 salkpi_sum_is_negative(const ExactSum *sum)

@@ -63,6 +63,8 @@ extern Numeric salkpi_numeric_pad(Numeric value, int dscale);
 
 extern void salkpi_sum_spill(ExactSum *sum, int scale);
 extern void salkpi_sum_add_big(ExactSum *sum, Numeric addend);
+extern void salkpi_sum_add_big_sum(ExactSum *sum, Numeric addend, int sign,
+								   int scale);
 extern void salkpi_sum_settle(ExactSum *sum, int scale);
 extern bool salkpi_sum_is_negative(const ExactSum *sum);
 extern Numeric salkpi_sum_to_numeric(const ExactSum *sum, int dscale);
@@ -79,6 +81,22 @@ salkpi_sum_add(ExactSum *sum, int128 addend, int scale)
 		result = addend;
 	}
 	sum->small = result;
+}
+
+/* Is a settled sum zero? */
+static inline bool
+salkpi_sum_is_zero(const ExactSum *sum)
+{
+	return sum->small == 0 && sum->big == NULL;
+}
+
+/* Add a settled sum to another one, or subtract it; the result is settled. */
+static inline void
+salkpi_sum_add_sum(ExactSum *sum, const ExactSum *addend, int sign, int scale)
+{
+	salkpi_sum_add(sum, sign * addend->small, scale);
+	if (unlikely(addend->big != NULL || sum->big != NULL))
+		salkpi_sum_add_big_sum(sum, addend->big, sign, scale);
 }
 
 #endif							/* SALKPI_NUMBERS_H */

@@ -1,0 +1,156 @@
+-- Purchases and customers over plain columns, against plain SQL.
+SET search_path = kpi, public;
+SET client_min_messages = warning;
+\getenv source PG_ABS_SRCDIR
+\set harness :source '/test/aggregates/harness.sql'
+\set ECHO none
+\i :harness
+\set ECHO all
+
+-- SourceMedium: net 875 over 10 orders = 87.50.  A credit note is no purchase,
+-- and an order all of which was given back was one.
+SELECT kpi_average_purchase_value(sale_id, amount) AS source_medium
+FROM (SELECT n, 100 FROM generate_series(1, 10) n UNION ALL VALUES (3, -100), (11, -25)) sale(sale_id, amount);
+SELECT kpi_average_purchase_value(sale_id, amount) AS average, kpi_revenue_per_buying_customer(customer, amount) AS per_customer,
+	kpi_count(kpi_amounts(sale_id, amount)) AS purchases, kpi_total(kpi_amounts(sale_id, amount)) AS total
+FROM (VALUES ('S1', 'A', 10.50), ('S1', 'A', 2.5), ('S2', 'A', 7), ('C1', 'A', -3), ('S3', 'B', 0), ('S4', 'C', 5), ('S4', 'C', -5.000)) sale(sale_id, customer, amount);
+
+-- The ten largest of twelve customers of 1 to 12 make 75 of 78.
+SELECT kpi_revenue_concentration(n, n) AS largest_ten, kpi_concentration(kpi_amounts(n, n), 1) AS largest, kpi_concentration(kpi_amounts(n, n), 12) AS all, kpi_concentration(kpi_amounts(n, n), 2000000000) AS more
+FROM generate_series(1, 12) n;
+
+-- Nothing to divide by.
+SELECT kpi_average_purchase_value(s, a) AS average, kpi_revenue_concentration(s, a) AS concentration, kpi_amounts(s, a) AS amounts
+FROM (VALUES (NULL::integer, 5), (1, NULL)) v(s, a);
+SELECT kpi_average_purchase_value(s, a) AS average, kpi_revenue_concentration(s, a) AS concentration, kpi_count(kpi_amounts(s, a)), kpi_total(kpi_amounts(s, a))
+FROM (VALUES (1, -5.50), (2, 0)) v(s, a);
+SELECT kpi_average_purchase_value(1, 1) AS no_rows, kpi_amounts('a', 1) AS amounts WHERE false;
+
+-- Errors, with their reasons.
+SELECT harness.outcome('SELECT kpi.kpi_average_purchase_value(1, ''NaN''::numeric)') AS nan,
+	harness.outcome('SELECT kpi.kpi_amounts(''a'', ''-Infinity''::numeric)') AS infinity;
+SELECT harness.outcome('SELECT kpi.kpi_concentration(kpi.kpi_amounts(1, 1), 0)') AS none,
+	harness.outcome('SELECT kpi.kpi_amounts_add(NULL, 1, 1)') AS "outside";
+SELECT harness.outcome('SELECT kpi.kpi_rollup(a) FROM (SELECT kpi.kpi_amounts(1, 1) AS a UNION ALL SELECT kpi.kpi_amounts(''a'', 1)) v') AS mixed;
+
+-- Random lines: few and many of a purchase, credit notes, NULL, amounts of any
+-- size and scale; ids of each type.
+SELECT setseed(0.1);
+CREATE TABLE line AS
+SELECT n, g, floor(random() * 4)::integer AS h, floor(random() * 6)::integer AS split,
+	CASE WHEN random() > 0.04 THEN sale_id * (CASE WHEN g = 2 THEN 1000000000000000000 ELSE 1 END) END AS sale_id,
+	CASE WHEN random() < 0.05 THEN NULL
+		WHEN g = 4 THEN round((random() * 1e6)::numeric, 6) * (CASE n % 5 WHEN 0 THEN 1e40 WHEN 1 THEN -1e33 WHEN 2 THEN 1e-20 WHEN 3 THEN 1 ELSE -1e40 END)
+		WHEN g = 5 THEN -round((random() * 100)::numeric, 2)
+		ELSE round((random() * 1000 - 300)::numeric, (n % 4)::integer) END AS amount
+FROM (SELECT n, CASE WHEN n < 4 THEN n WHEN n % 3 = 0 THEN 4 + n % 12 ELSE 7 END::integer AS g, floor(power(random(), 2) * 9)::bigint - 4 + n / 60 AS sale_id
+	FROM generate_series(1::bigint, 1500) n) v;
+ALTER TABLE line ADD sale_text text, ADD sale_uuid uuid;
+UPDATE line SET sale_text = repeat('ä', (abs(sale_id) % 40)::integer) || sale_id, sale_uuid = md5(sale_id::text)::uuid;
+SELECT harness.prepare('line');
+SELECT count(*), count(DISTINCT sale_id) > 30 AS many, max(amount) > 1e40 AS huge, min(scale(amount)) AS least_scale, max(scale(amount)) > 20 AS small_parts FROM line;
+
+-- 16 decimals, half away from zero.
+CREATE FUNCTION quotient(a numeric, b numeric) RETURNS numeric IMMUTABLE LANGUAGE sql
+AS $$ SELECT CASE WHEN b > 0 THEN sign(a) * div(abs(a) * 2e16 + b, b * 2) * 1e-16 END $$;
+SELECT * FROM harness.compare('line', 'kpi_average_purchase_value(sale_id, amount)',
+	'quotient(sum(amount) FILTER (WHERE sale_id IS NOT NULL), count(DISTINCT sale_id) FILTER (WHERE amount > 0))',
+	'kpi_amounts(sale_id, amount)', 'kpi_average(%s)');
+SELECT * FROM harness.compare('line', 'kpi_average_purchase_value(sale_text, amount)',
+	'quotient(sum(amount) FILTER (WHERE sale_text IS NOT NULL), count(DISTINCT sale_text) FILTER (WHERE amount > 0))',
+	'kpi_amounts(sale_text, amount)', 'kpi_average(%s)');
+SELECT * FROM harness.compare('line', 'kpi_revenue_per_buying_customer(sale_uuid, amount)',
+	'quotient(sum(amount) FILTER (WHERE sale_uuid IS NOT NULL), count(DISTINCT sale_uuid) FILTER (WHERE amount > 0))',
+	'kpi_amounts(sale_uuid, amount)', 'kpi_average(%s)');
+
+-- A concentration takes two steps in plain SQL.
+SELECT count(*) AS compared, count(b.g) AS with_some, count(*) FILTER (WHERE (a.*) IS DISTINCT FROM (b.*)) AS different
+FROM (SELECT g, kpi_revenue_concentration(sale_id, amount) AS ten, kpi_concentration(kpi_amounts(sale_text, amount), 3) AS three FROM line GROUP BY g) a
+LEFT JOIN (
+	SELECT g, quotient(100 * sum(revenue) FILTER (WHERE rank <= 10), CASE WHEN sum(revenue) > 0 THEN sum(revenue) END) AS ten,
+		quotient(100 * sum(revenue) FILTER (WHERE rank <= 3), CASE WHEN sum(revenue) > 0 THEN sum(revenue) END) AS three
+	FROM (SELECT g, sale_id, sum(amount) AS revenue, row_number() OVER (PARTITION BY g ORDER BY sum(amount) DESC) AS rank
+		FROM line WHERE sale_id IS NOT NULL AND amount IS NOT NULL GROUP BY g, sale_id) v
+	GROUP BY g) b USING (g);
+
+-- One group of many ids, of each type, in either order; stored and read again.
+CREATE TABLE many AS
+SELECT kpi_amounts(n * 7919 % 20011, n) AS i, kpi_amounts((n * 7919 % 20011)::text, n) AS t, kpi_amounts(md5((n * 7919 % 20011)::text)::uuid, n) AS u
+FROM generate_series(1::bigint, 40000) n;
+SELECT kpi_count(i), kpi_count(t), kpi_count(u), kpi_total(i), kpi_total(t), kpi_total(u),
+	i::text::kpi_amounts = i AND t::text::kpi_amounts = t AND u::text::kpi_amounts = u AS read_back,
+	i = (SELECT kpi_amounts(n * 7919 % 20011, n) FROM generate_series(40000::bigint, 1, -1) n) AS reverse,
+	t <> (SELECT kpi_amounts((n * 7919 % 20011)::text, n + n / 40000) FROM generate_series(1::bigint, 40000) n) AS other
+FROM many;
+
+-- An aggregate of one's own without final function hands out open states:
+-- everything reads them all the same; but keys do not change their type.
+CREATE AGGREGATE open_amounts(bigint, numeric) (SFUNC = kpi_amounts_add, STYPE = kpi_amounts);
+CREATE TABLE open_state AS SELECT open_amounts(n % 20, n) AS o, kpi_amounts(n % 20, n) AS f FROM generate_series(1::bigint, 100) n;
+SELECT o = f AS equal, o::text = f::text AS same_text, kpi_amounts_send(o) = kpi_amounts_send(f) AS same_message, kpi_average(o) = kpi_average(f) AS same_average,
+	(SELECT kpi_rollup(s) FROM unnest(ARRAY[o, f, o]) s) = (SELECT kpi_rollup(s) FROM unnest(ARRAY[f, f, f]) s) AS same_rollup
+FROM open_state;
+CREATE AGGREGATE from_texts(bigint, numeric) (SFUNC = kpi_amounts_add, STYPE = kpi_amounts, INITCOND = 'kpi_amounts:0174000101610114');
+SELECT harness.outcome('SELECT kpi.from_texts(1::bigint, 1)');
+
+-- Input: what no rows make is refused, each byte of it.
+SELECT kpi_amounts(s, a) AS integers FROM (VALUES (-2, 1.5), (3, -4)) v(s, a);
+SELECT kpi_amounts(s, a) AS texts FROM (VALUES ('a', 1.5), ('ab', -4)) v(s, a);
+SELECT why, harness.outcome(format('SELECT %L::kpi.kpi_amounts', 'kpi_amounts:' || literal))
+FROM (VALUES (1, 'empty', ''), (2, 'odd', '016'), (3, 'no digit', '01zz'), (4, 'other version', '0269010203'), (5, 'open form', '0069010203'), (6, 'version alone', '01'),
+	(7, 'other kind', '0170000000'), (8, 'scale too large', '0169808001'), (9, 'no keys', '01690000'), (10, 'too many keys', '0169007f0301'),
+	(11, 'one key', '01690001030114'), (12, 'flag 2', '01690001030214'), (13, 'positive without flag', '01690001030014'), (14, 'trailing byte', '0169000103011400'),
+	(15, 'the same key twice', '0169000203011400011400'), (16, 'keys that wrap', '0169000203011' || '4' || 'ffffffffffffffffff01' || '0114'),
+	(17, 'zero as a number', '016900010301000130'), (18, 'a numeric that fits', '0169000103010002' || '3132'), (19, 'no number', '0169000103010001' || '7a'),
+	(20, 'NaN', '0169000103010003' || '4e614e'), (21, 'a numeric that does not', '016900010301002a31' || repeat('30', 41)), (22, 'texts in disorder', '017400020162011401610114'),
+	(23, 'an empty text', '01740001000114'), (24, 'half a character', '0174000101c30114'), (25, 'a NUL', '01740001010001' || '14'), (26, 'half a uuid', '017500010011223344556677'),
+	(27, 'not small', '016900010301ffffffffffffffffffffffffffffffffffff03')) v(n, why, literal)
+ORDER BY n;
+
+-- Truncated, prolonged and flipped: an error, or a value that is written and
+-- read as itself.
+CREATE FUNCTION fuzz(seed_text text) RETURNS TABLE (refused bigint, read bigint, unstable bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+	prefix text := substring(seed_text FROM '^[a-z_]*:');
+	good bytea := decode(substr(seed_text, length(prefix) + 1), 'hex');
+	type regtype := rtrim(prefix, ':')::regtype;
+	bad bytea;
+	again text;
+	result text;
+BEGIN
+	refused := 0; read := 0; unstable := 0;
+	FOR i IN 0 .. 12 * length(good) - 1 LOOP
+		bad := CASE WHEN i < 8 * length(good) THEN set_bit(good, i, 1 - get_bit(good, i))
+			WHEN i < 9 * length(good) THEN substr(good, 1, i - 8 * length(good))
+			WHEN i < 10 * length(good) THEN substr(good, 1, i - 9 * length(good)) || '\x00' || substr(good, i - 9 * length(good) + 1)
+			WHEN i < 11 * length(good) THEN set_byte(good, i - 10 * length(good), floor(random() * 256)::integer)
+			ELSE substr(good, 1, i - 11 * length(good)) || substr(good, i - 11 * length(good) + 2) END;
+		BEGIN
+			EXECUTE format('SELECT v::text FROM (SELECT %L::%s AS v) v', prefix || encode(bad, 'hex'), type) INTO result;
+			EXECUTE format('SELECT v::text FROM (SELECT %L::%s AS v) v', result, type) INTO again;
+			read := read + 1;
+			unstable := unstable + (result IS DISTINCT FROM again)::integer;
+		EXCEPTION
+			WHEN invalid_binary_representation OR invalid_text_representation OR character_not_in_repertoire
+				OR numeric_value_out_of_range OR program_limit_exceeded THEN
+			refused := refused + 1;
+		END;
+	END LOOP;
+	RETURN NEXT;
+END
+$$;
+SELECT kind, refused > 0 AS some_refused, read > 0 AS some_read, unstable, refused + read AS tried
+FROM (
+	SELECT 'integer' AS kind, kpi_amounts(sale_id, amount)::text AS seed FROM line WHERE g = 4 AND n < 200
+	UNION ALL SELECT 'text', kpi_amounts(sale_text, amount)::text FROM line WHERE g = 4 AND n < 100
+	UNION ALL SELECT 'uuid', kpi_amounts(sale_uuid, amount)::text FROM line WHERE g = 7 AND n < 30) v, fuzz(seed);
+
+-- Binary messages.
+SELECT harness.received('kpi_amounts', kpi_amounts_send(a)) = a::text AS same FROM (SELECT kpi_amounts(sale_text, amount) AS a FROM line WHERE g = 4) v;
+SELECT harness.received('kpi_amounts', '') AS empty, harness.received('kpi_amounts', '\x0169000103011400') AS prolonged, harness.received('kpi_amounts', '\x00') AS open;
+
+DROP AGGREGATE open_amounts(bigint, numeric), from_texts(bigint, numeric);
+DROP TABLE line, line_partitioned, many, open_state;
+DROP FUNCTION quotient(numeric, numeric), fuzz(text);
+DROP SCHEMA harness CASCADE;

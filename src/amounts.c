@@ -1,0 +1,300 @@
+/*
+ * amounts.c
+ *	  The type kpi_amounts: what the lines of each purchase, or of each
+ *	  customer, add up to.
+ *
+ * The average purchase is all revenue by the purchases with a positive line:
+ * a credit note reduces the revenue, and is no purchase of its own.  A
+ * purchase has many lines, and they may lie in any part of the rows; so the
+ * state of the aggregate is a table of purchases (keyed.c) with the sum of
+ * each one's lines and whether any of them was positive.  The same table of
+ * customers tells who bought, and how much of the revenue is that of the
+ * largest few.
+ *
+ * A line without key or amount is left out: it cannot be told what it belongs
+ * to, or what it changes.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "evaluate.h"
+#include "keyed.h"
+#include "salkpi.h"
+
+/* Flag of a key one of whose amounts was positive. */
+#define HAS_POSITIVE	1
+
+/* How many customers a concentration is of, if it is not said. */
+#define LARGEST_CUSTOMERS	10
+
+/* Can lines add up to this? */
+static bool
+is_possible(const KeyedItem *item)
+{
+	return (item->flags & ~HAS_POSITIVE) == 0 &&
+		((item->flags & HAS_POSITIVE) != 0 ||
+		 salkpi_sum_is_negative(&item->sums[0]) ||
+		 salkpi_sum_is_zero(&item->sums[0]));
+}
+
+static const KeyedType amounts_type = {"kpi_amounts", 1, false, is_possible};
+
+/* ---------- The aggregate ---------- */
+
+/* Transition of each kind of key: add a line. */
+static inline Datum
+add_line(FunctionCallInfo fcinfo, KeyKind kind)
+{
+	Keyed	   *keyed = salkpi_keyed_state(&amounts_type, fcinfo);
+	KeyedEntry *entry;
+	KeyedKey	key;
+	NumericParts parts;
+	Datum		amount;
+
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+	{
+		if (keyed == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(keyed);
+	}
+	if (keyed == NULL)
+		keyed = salkpi_keyed_create(&amounts_type, kind);
+	salkpi_keyed_require_kind(keyed, kind);
+	amount = PointerGetDatum(PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(2)));
+	salkpi_numeric_read((struct varlena *) DatumGetPointer(amount), &parts);
+	salkpi_key_get(kind, PG_GETARG_DATUM(1), &key);
+	entry = salkpi_keyed_put(&keyed, &key);
+	if (parts.ndigits > 0 && !parts.negative)
+		entry->flags |= HAS_POSITIVE;
+	salkpi_keyed_add(&keyed, entry, 0, &parts, amount);
+	PG_RETURN_POINTER(keyed);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_amounts_add_integer);
+Datum
+salkpi_amounts_add_integer(PG_FUNCTION_ARGS)
+{
+	return add_line(fcinfo, KEY_INTEGER);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_amounts_add_uuid);
+Datum
+salkpi_amounts_add_uuid(PG_FUNCTION_ARGS)
+{
+	return add_line(fcinfo, KEY_UUID);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_amounts_add_text);
+Datum
+salkpi_amounts_add_text(PG_FUNCTION_ARGS)
+{
+	return add_line(fcinfo, KEY_TEXT);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_amounts_combine);
+Datum
+salkpi_amounts_combine(PG_FUNCTION_ARGS)
+{
+	return salkpi_keyed_combine(&amounts_type, fcinfo);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_amounts_final);
+Datum
+salkpi_amounts_final(PG_FUNCTION_ARGS)
+{
+	return salkpi_keyed_final(&amounts_type, fcinfo);
+}
+
+/* ---------- The type ---------- */
+
+PG_FUNCTION_INFO_V1(salkpi_amounts_in);
+Datum
+salkpi_amounts_in(PG_FUNCTION_ARGS)
+{
+	return salkpi_keyed_in(&amounts_type, fcinfo);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_amounts_out);
+Datum
+salkpi_amounts_out(PG_FUNCTION_ARGS)
+{
+	return salkpi_keyed_out(&amounts_type, fcinfo);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_amounts_recv);
+Datum
+salkpi_amounts_recv(PG_FUNCTION_ARGS)
+{
+	return salkpi_keyed_recv(&amounts_type, fcinfo);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_amounts_send);
+Datum
+salkpi_amounts_send(PG_FUNCTION_ARGS)
+{
+	return salkpi_keyed_send(&amounts_type, fcinfo);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_amounts_eq);
+Datum
+salkpi_amounts_eq(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(salkpi_keyed_equal(&amounts_type, fcinfo));
+}
+
+PG_FUNCTION_INFO_V1(salkpi_amounts_ne);
+Datum
+salkpi_amounts_ne(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(!salkpi_keyed_equal(&amounts_type, fcinfo));
+}
+
+/* ---------- Reading ---------- */
+
+/* What all keys of a table have together. */
+typedef struct AmountTotals
+{
+	int			dscale;			/* of the amounts */
+	int64		count;			/* keys with a positive amount */
+	ExactSum	total;			/* all amounts */
+} AmountTotals;
+
+static void
+read_totals(Datum datum, AmountTotals *totals)
+{
+	KeyedScan	scan;
+	KeyedItem	item;
+
+	salkpi_keyed_scan(&scan, &amounts_type, datum);
+	memset(totals, 0, sizeof(AmountTotals));
+	totals->dscale = scan.head.dscale;
+	while (salkpi_keyed_next(&scan, &item))
+	{
+		totals->count += item.flags & HAS_POSITIVE;
+		salkpi_sum_add_sum(&totals->total, &item.sums[0], 1,
+						   salkpi_fixed_scale(totals->dscale));
+	}
+}
+
+/* kpi_count(kpi_amounts) */
+PG_FUNCTION_INFO_V1(salkpi_amounts_count);
+Datum
+salkpi_amounts_count(PG_FUNCTION_ARGS)
+{
+	AmountTotals totals;
+
+	read_totals(PG_GETARG_DATUM(0), &totals);
+	PG_RETURN_INT64(totals.count);
+}
+
+/* kpi_total(kpi_amounts) */
+PG_FUNCTION_INFO_V1(salkpi_amounts_total);
+Datum
+salkpi_amounts_total(PG_FUNCTION_ARGS)
+{
+	AmountTotals totals;
+
+	read_totals(PG_GETARG_DATUM(0), &totals);
+	PG_RETURN_NUMERIC(salkpi_sum_to_numeric(&totals.total, totals.dscale));
+}
+
+/* kpi_average(kpi_amounts) */
+PG_FUNCTION_INFO_V1(salkpi_amounts_average);
+Datum
+salkpi_amounts_average(PG_FUNCTION_ARGS)
+{
+	AmountTotals totals;
+
+	read_totals(PG_GETARG_DATUM(0), &totals);
+	if (totals.count == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_NUMERIC(salkpi_formula_round(salkpi_sum_to_numeric(&totals.total,
+																 totals.dscale),
+										   int64_to_numeric(totals.count)));
+}
+
+/* The largest first; both are settled, of the display scale given. */
+static int
+compare_sums(const void *a, const void *b, void *dscale)
+{
+	const ExactSum *x = a;
+	const ExactSum *y = b;
+
+	CHECK_FOR_INTERRUPTS();
+	if (x->big == NULL && y->big == NULL)
+		return (x->small < y->small) - (x->small > y->small);
+	return DatumGetInt32(DirectFunctionCall2(numeric_cmp,
+											 NumericGetDatum(salkpi_sum_to_numeric(y, *(int *) dscale)),
+											 NumericGetDatum(salkpi_sum_to_numeric(x, *(int *) dscale))));
+}
+
+/* The sum of the n largest of a table, and that of all. */
+static void
+sum_largest(Datum datum, int n, ExactSum *largest, AmountTotals *totals)
+{
+	KeyedScan	scan;
+	KeyedItem	item;
+	ExactSum   *sums;
+	uint32		i;
+
+	salkpi_keyed_scan(&scan, &amounts_type, datum);
+	sums = palloc_extended((scan.head.count + 1) * sizeof(ExactSum),
+						   MCXT_ALLOC_HUGE);
+	totals->dscale = scan.head.dscale;
+	for (i = 0; salkpi_keyed_next(&scan, &item); i++)
+		sums[i] = item.sums[0];
+	qsort_arg(sums, scan.head.count, sizeof(ExactSum), compare_sums,
+			  &totals->dscale);
+	for (i = 0; i < scan.head.count; i++)
+	{
+		salkpi_sum_add_sum(&totals->total, &sums[i], 1,
+						   salkpi_fixed_scale(totals->dscale));
+		if (i < n)
+			*largest = totals->total;
+	}
+}
+
+/* What of 100 the n largest have; NULL if all together are not positive. */
+static Datum
+return_concentration(FunctionCallInfo fcinfo, int n)
+{
+	AmountTotals totals = {0};
+	ExactSum	largest = {0, NULL};
+	Numeric		part;
+
+	sum_largest(PG_GETARG_DATUM(0), n, &largest, &totals);
+	if (salkpi_sum_is_zero(&totals.total) ||
+		salkpi_sum_is_negative(&totals.total))
+		PG_RETURN_NULL();
+	part = salkpi_sum_to_numeric(&largest, totals.dscale);
+	part = DatumGetNumeric(DirectFunctionCall2(numeric_mul,
+											   NumericGetDatum(part),
+											   NumericGetDatum(int64_to_numeric(100))));
+	PG_RETURN_NUMERIC(salkpi_formula_round(part,
+										   salkpi_sum_to_numeric(&totals.total,
+																 totals.dscale)));
+}
+
+/* kpi_concentration(kpi_amounts) */
+PG_FUNCTION_INFO_V1(salkpi_amounts_concentration);
+Datum
+salkpi_amounts_concentration(PG_FUNCTION_ARGS)
+{
+	return return_concentration(fcinfo, LARGEST_CUSTOMERS);
+}
+
+/* kpi_concentration(kpi_amounts, integer) */
+PG_FUNCTION_INFO_V1(salkpi_amounts_concentration_of);
+Datum
+salkpi_amounts_concentration_of(PG_FUNCTION_ARGS)
+{
+	if (PG_GETARG_INT32(1) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("number of the largest must be positive, not %d",
+						PG_GETARG_INT32(1))));
+	return return_concentration(fcinfo, PG_GETARG_INT32(1));
+}

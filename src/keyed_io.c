@@ -1,0 +1,496 @@
+/*
+ * keyed_io.c
+ *	  Sums of amounts by key: the flat form, stored, sent, compared, merged.
+ *
+ * Flat, a table is a string of bytes that depends on its rows alone (flat.c):
+ *
+ *		version, kind of keys	a byte each
+ *		unit, bounds			only of a type with bounds: a byte, two signed
+ *		scale					the largest display scale
+ *		count					number of keys
+ *		for each key, ascending:
+ *			key					an integer as the difference to the one before,
+ *								a uuid as 16 bytes, a text
+ *			flags				a number
+ *			amounts				signed; one that int128 cannot hold is a zero
+ *								and a numeric as text, a zero one is a zero and
+ *								an empty text
+ *
+ * A flat table is read from its beginning to its end, which is all that finish
+ * and merge need; an open one is read in the order of its entries.  What comes
+ * from outside is read the same way, into an open table that is then written
+ * anew: only what rows can make is let in, and in one form.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "port/pg_bswap.h"
+#include "utils/builtins.h"
+
+#include "keyed.h"
+#include "salkpi.h"
+
+#define KEYED_VERSION	1
+
+/* Flags that an owner may have. */
+#define KEYED_MAX_FLAGS	0xFFFF
+
+/* An entry in the order of keys. */
+typedef struct Place
+{
+	uint64		prefix;			/* ordered as the first bytes of the key */
+	uint32		number;			/* of the entry */
+} Place;
+
+static int	compare_places(const Place *a, const Place *b, const Keyed *keyed);
+
+#define ST_SORT sort_places
+#define ST_ELEMENT_TYPE Place
+#define ST_COMPARE compare_places
+#define ST_COMPARE_ARG_TYPE const Keyed
+#define ST_SCOPE static
+#define ST_CHECK_FOR_INTERRUPTS
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/* ---------- Writing ---------- */
+
+/* As memcmp, a text being below its continuations. */
+static int
+compare_bytes(const KeyedKey *a, const KeyedKey *b)
+{
+	int			order = memcmp(a->bytes, b->bytes, Min(a->length, b->length));
+
+	if (order != 0)
+		return order;
+	return (a->length > b->length) - (a->length < b->length);
+}
+
+static KeyedKey
+key_of(const Keyed *keyed, uint32 number)
+{
+	KeyedEntry *entry = salkpi_keyed_entry(keyed, number);
+	KeyedKey	key;
+
+	salkpi_keyed_key_read(keyed, entry, &key);
+	return key;
+}
+
+static int
+compare_places(const Place *a, const Place *b, const Keyed *keyed)
+{
+	KeyedKey	x;
+	KeyedKey	y;
+
+	if (a->prefix != b->prefix)
+		return a->prefix < b->prefix ? -1 : 1;
+	if (keyed->kind == KEY_INTEGER)
+		return 0;
+	x = key_of(keyed, a->number);
+	y = key_of(keyed, b->number);
+	return compare_bytes(&x, &y);
+}
+
+static uint64
+prefix_of(const Keyed *keyed, uint32 number)
+{
+	KeyedKey	key = key_of(keyed, number);
+	uint64		prefix = 0;
+
+	if (keyed->kind == KEY_INTEGER)
+		return (uint64) key.number ^ UINT64CONST(1) << 63;
+	memcpy(&prefix, key.bytes, Min(key.length, sizeof(prefix)));
+	return pg_ntoh64(prefix);
+}
+
+/* The entries in the order of their keys, palloc'd. */
+static Place *
+sort_entries(const Keyed *keyed)
+{
+	Place	   *places = palloc_extended((keyed->count + 1) * sizeof(Place),
+										 MCXT_ALLOC_HUGE);
+	uint32		n;
+
+	for (n = 0; n < keyed->count; n++)
+	{
+		places[n].prefix = prefix_of(keyed, n);
+		places[n].number = n;
+	}
+	sort_places(places, keyed->count, keyed);
+	return places;
+}
+
+static void
+put_key(FlatWriter *w, KeyKind kind, const KeyedKey *key, int64 before,
+		bool is_first)
+{
+	if (kind == KEY_INTEGER && is_first)
+		salkpi_put_signed(w, key->number);
+	else if (kind == KEY_INTEGER)
+		salkpi_put_number(w, (uint64) key->number - (uint64) before);
+	else if (kind == KEY_TEXT)
+		salkpi_put_text(w, key->bytes, key->length);
+	else
+	{
+		memcpy(salkpi_flat_reserve(w, key->length), key->bytes, key->length);
+		w->used += key->length;
+	}
+}
+
+static void
+put_sum(FlatWriter *w, const ExactSum *sum, int dscale)
+{
+	char	   *text = "";
+
+	salkpi_put_signed(w, sum->small);
+	if (sum->small != 0)
+		return;
+	if (sum->big != NULL)
+		text = DatumGetCString(DirectFunctionCall1(numeric_out,
+												   NumericGetDatum(salkpi_numeric_pad(sum->big, dscale))));
+	salkpi_put_text(w, text, strlen(text));
+}
+
+static void
+put_head(FlatWriter *w, const KeyedType *type, const Keyed *keyed)
+{
+	salkpi_put_number(w, KEYED_VERSION);
+	salkpi_put_number(w, keyed->kind);
+	if (type->has_bounds)
+	{
+		salkpi_put_number(w, keyed->unit);
+		salkpi_put_signed(w, keyed->bounds[0]);
+		salkpi_put_signed(w, keyed->bounds[1]);
+	}
+	salkpi_put_number(w, keyed->dscale);
+	salkpi_put_number(w, keyed->count);
+}
+
+/* The flat form, in CurrentMemoryContext, of a table of either form. */
+struct varlena *
+salkpi_keyed_finish(const KeyedType *type, struct varlena *table)
+{
+	const Keyed *keyed = (const Keyed *) table;
+	FlatWriter	w;
+	KeyedItem	item;
+	Place	   *places;
+	int64		before = 0;
+	uint32		n;
+	int			i;
+
+	if (!salkpi_keyed_is_open(table))
+		return table;
+	places = sort_entries(keyed);
+	salkpi_flat_start(&w, type->name, CurrentMemoryContext);
+	put_head(&w, type, keyed);
+	for (n = 0; n < keyed->count; n++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		salkpi_keyed_read(keyed, places[n].number, &item);
+		put_key(&w, keyed->kind, &item.key, before, n == 0);
+		salkpi_put_number(&w, item.flags);
+		for (i = 0; i < type->width; i++)
+			put_sum(&w, &item.sums[i], keyed->dscale);
+		before = item.key.number;
+	}
+	pfree(places);
+	return salkpi_flat_finish(&w);
+}
+
+/* ---------- Reading ---------- */
+
+static void
+get_head(KeyedScan *scan)
+{
+	FlatReader *r = &scan->reader;
+	KeyedHead  *head = &scan->head;
+	uint64		kind;
+	uint64		dscale;
+
+	salkpi_flat_check_version(r, KEYED_VERSION);
+	kind = salkpi_get_number(r, "kind of keys");
+	if (kind != KEY_INTEGER && kind != KEY_UUID && kind != KEY_TEXT)
+		salkpi_flat_damaged(r, "kind of keys");
+	head->kind = kind;
+	head->unit = 0;
+	if (scan->type->has_bounds)
+	{
+		uint64		unit = salkpi_get_number(r, "unit");
+
+		if (unit != BOUND_DAYS && unit != BOUND_INSTANTS)
+			salkpi_flat_damaged(r, "unit");
+		head->unit = unit;
+		head->bounds[0] = salkpi_get_signed(r, 64, "opening");
+		head->bounds[1] = salkpi_get_signed(r, 64, "closing");
+		if (head->bounds[1] < head->bounds[0])
+			salkpi_flat_damaged(r, "closing");
+	}
+	dscale = salkpi_get_number(r, "scale");
+	if (dscale > SALKPI_MAX_DSCALE)
+		salkpi_flat_damaged(r, "scale");
+	head->dscale = dscale;
+	head->count = salkpi_get_count(r, "number of keys");
+}
+
+/* Start to go through a table, which must live as long as the scan. */
+void
+salkpi_keyed_scan(KeyedScan *scan, const KeyedType *type, Datum datum)
+{
+	struct varlena *v = PG_DETOAST_DATUM(datum);
+	const Keyed *open = (const Keyed *) v;
+
+	salkpi_keyed_check(type, v);
+	memset(scan, 0, sizeof(KeyedScan));
+	scan->type = type;
+	if (salkpi_keyed_is_open(v))
+	{
+		scan->open = open;
+		scan->head.kind = open->kind;
+		scan->head.unit = open->unit;
+		scan->head.dscale = open->dscale;
+		scan->head.count = open->count;
+		memcpy(scan->head.bounds, open->bounds, sizeof(open->bounds));
+		return;
+	}
+	salkpi_flat_open(&scan->reader, type->name, v);
+	get_head(scan);
+}
+
+/* The next key of a flat table, which must be above the one before. */
+static void
+get_key(KeyedScan *scan, KeyedKey *key)
+{
+	FlatReader *r = &scan->reader;
+	bool		is_first = scan->next == 0;
+	uint64		step;
+
+	if (scan->head.kind == KEY_INTEGER)
+	{
+		step = is_first ? 0 : salkpi_get_number(r, "keys");
+		key->number = is_first ? salkpi_get_signed(r, 64, "keys") :
+			(int64) ((uint64) scan->before.number + step);
+		if (!is_first && key->number <= scan->before.number)
+			salkpi_flat_damaged(r, "keys");
+	}
+	else if (scan->head.kind == KEY_TEXT)
+		key->bytes = salkpi_get_text(r, &key->length, "keys");
+	else
+	{
+		if (r->end - r->p < 16)
+			salkpi_flat_damaged(r, "keys");
+		key->bytes = (const char *) r->p;
+		key->length = 16;
+		r->p += 16;
+	}
+	if (scan->head.kind != KEY_INTEGER && !is_first &&
+		compare_bytes(&scan->before, key) >= 0)
+		salkpi_flat_damaged(r, "keys");
+	salkpi_key_hash(scan->head.kind, key);
+	scan->before = *key;
+}
+
+/* A sum, which must be settled. */
+static ExactSum
+get_sum(KeyedScan *scan)
+{
+	FlatReader *r = &scan->reader;
+	ExactSum	sum = {salkpi_get_signed(r, 128, "amounts"), NULL};
+	NumericParts parts;
+	const char *text;
+	uint32		length;
+	int128		small;
+
+	if (!salkpi_is_small(sum.small))
+		salkpi_flat_damaged(r, "amounts");
+	if (sum.small != 0)
+		return sum;
+	text = salkpi_get_text(r, &length, "large amounts");
+	if (length == 0)
+		return sum;
+	sum.big = DatumGetNumeric(DirectFunctionCall3(numeric_in,
+												  CStringGetDatum(pnstrdup(text, length)),
+												  ObjectIdGetDatum(InvalidOid),
+												  Int32GetDatum(-1)));
+	salkpi_numeric_read((struct varlena *) sum.big, &parts);
+	if (parts.dscale > scan->head.dscale ||
+		salkpi_parts_to_int128(&parts, salkpi_fixed_scale(scan->head.dscale),
+							   &small))
+		salkpi_flat_damaged(r, "large amounts");
+	return sum;
+}
+
+/*
+ * The next key of a table and what it has; false behind the last one.  Nothing
+ * may follow it, and it must be what rows can make.
+ */
+bool
+salkpi_keyed_next(KeyedScan *scan, KeyedItem *item)
+{
+	FlatReader *r = &scan->reader;
+	uint64		flags;
+	int			i;
+
+	CHECK_FOR_INTERRUPTS();
+	if (scan->next >= scan->head.count)
+	{
+		if (scan->open == NULL && r->p != r->end)
+			salkpi_flat_damaged(r, "end");
+		return false;
+	}
+	if (scan->open != NULL)
+	{
+		salkpi_keyed_read(scan->open, scan->next++, item);
+		return true;
+	}
+	get_key(scan, &item->key);
+	flags = salkpi_get_number(r, "flags");
+	if (flags > KEYED_MAX_FLAGS)
+		salkpi_flat_damaged(r, "flags");
+	item->flags = flags;
+	for (i = 0; i < scan->type->width; i++)
+		item->sums[i] = get_sum(scan);
+	if (!scan->type->is_possible(item))
+		salkpi_flat_damaged(r, "amounts");
+	scan->next++;
+	return true;
+}
+
+/* An empty open table with the head of another one, as it is while merging. */
+static Keyed *
+create_for(const KeyedScan *scan)
+{
+	Keyed	   *keyed = salkpi_keyed_create(scan->type, scan->head.kind);
+
+	keyed->unit = scan->head.unit;
+	keyed->dscale = scan->head.dscale;
+	memcpy(keyed->bounds, scan->head.bounds, sizeof(keyed->bounds));
+	return keyed;
+}
+
+/* Tables that differ in what they are about cannot be merged. */
+static void
+check_mergeable(const Keyed *keyed, const KeyedScan *scan)
+{
+	if (keyed->kind != scan->head.kind)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("cannot merge %s values with keys of different types",
+						scan->type->name)));
+	if (keyed->unit != scan->head.unit ||
+		memcmp(keyed->bounds, scan->head.bounds, sizeof(keyed->bounds)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot merge %s values with different openings or closings",
+						scan->type->name)));
+}
+
+/*
+ * Add a table of either form to an open one, or to an empty one if that is
+ * NULL; the result is the same table or a fresh one in CurrentMemoryContext.
+ */
+Keyed *
+salkpi_keyed_merge(const KeyedType *type, Keyed *keyed, Datum other)
+{
+	KeyedScan	scan;
+	KeyedItem	item;
+
+	salkpi_keyed_scan(&scan, type, other);
+	if (keyed == NULL)
+		keyed = create_for(&scan);
+	check_mergeable(keyed, &scan);
+	while (salkpi_keyed_next(&scan, &item))
+		salkpi_keyed_add_item(&keyed, &item, scan.head.dscale);
+	return keyed;
+}
+
+/* ---------- SQL functions ---------- */
+
+/* Read a flat form from outside and write it anew: valid and canonical. */
+static Datum
+verified(const KeyedType *type, struct varlena *flat)
+{
+	FlatReader	r;
+	Keyed	   *keyed;
+
+	salkpi_flat_open(&r, type->name, flat);
+	salkpi_flat_check_version(&r, KEYED_VERSION);
+	keyed = salkpi_keyed_merge(type, NULL, PointerGetDatum(flat));
+	return PointerGetDatum(salkpi_keyed_finish(type, (struct varlena *) keyed));
+}
+
+Datum
+salkpi_keyed_in(const KeyedType *type, FunctionCallInfo fcinfo)
+{
+	return verified(type, salkpi_flat_from_text(type->name, PG_GETARG_CSTRING(0)));
+}
+
+Datum
+salkpi_keyed_recv(const KeyedType *type, FunctionCallInfo fcinfo)
+{
+	return verified(type, salkpi_flat_from_message((StringInfo) PG_GETARG_POINTER(0)));
+}
+
+/* An argument in its flat form. */
+static struct varlena *
+get_flat(const KeyedType *type, Datum datum)
+{
+	struct varlena *v = PG_DETOAST_DATUM(datum);
+
+	salkpi_keyed_check(type, v);
+	return salkpi_keyed_finish(type, v);
+}
+
+Datum
+salkpi_keyed_out(const KeyedType *type, FunctionCallInfo fcinfo)
+{
+	PG_RETURN_CSTRING(salkpi_flat_to_text(type->name,
+										  get_flat(type, PG_GETARG_DATUM(0))));
+}
+
+Datum
+salkpi_keyed_send(const KeyedType *type, FunctionCallInfo fcinfo)
+{
+	PG_RETURN_BYTEA_P(salkpi_flat_to_message(get_flat(type, PG_GETARG_DATUM(0))));
+}
+
+bool
+salkpi_keyed_equal(const KeyedType *type, FunctionCallInfo fcinfo)
+{
+	return salkpi_flat_equal(get_flat(type, PG_GETARG_DATUM(0)),
+							 get_flat(type, PG_GETARG_DATUM(1)));
+}
+
+/* The state of an aggregate to change: its own if open, else an open copy. */
+Keyed *
+salkpi_keyed_state(const KeyedType *type, FunctionCallInfo fcinfo)
+{
+	struct varlena *v;
+
+	(void) salkpi_aggregate_context(fcinfo, type->name);
+	if (PG_ARGISNULL(0))
+		return NULL;
+	v = PG_DETOAST_DATUM(PG_GETARG_DATUM(0));
+	salkpi_keyed_check(type, v);
+	if (salkpi_keyed_is_open(v))
+		return (Keyed *) v;
+	return salkpi_keyed_merge(type, NULL, PointerGetDatum(v));
+}
+
+/* Combine function, and the transition of kpi_rollup. */
+Datum
+salkpi_keyed_combine(const KeyedType *type, FunctionCallInfo fcinfo)
+{
+	Keyed	   *keyed = salkpi_keyed_state(type, fcinfo);
+
+	if (PG_ARGISNULL(1) && keyed == NULL)
+		PG_RETURN_NULL();
+	if (!PG_ARGISNULL(1))
+		keyed = salkpi_keyed_merge(type, keyed, PG_GETARG_DATUM(1));
+	PG_RETURN_POINTER(keyed);
+}
+
+Datum
+salkpi_keyed_final(const KeyedType *type, FunctionCallInfo fcinfo)
+{
+	PG_RETURN_POINTER(get_flat(type, PG_GETARG_DATUM(0)));
+}
