@@ -100,8 +100,8 @@ WITH daymark AS (
 	SELECT kpi_durations(days * 86400000000) AS d FROM unnest('{45,54,39}'::bigint[]) days)
 SELECT kpi_count(d), kpi_mean(d), kpi_quantile(d, 0.5) AS median, kpi_quantile(d, 0) AS least, kpi_quantile(d, 1) AS greatest
 FROM daymark;
-SELECT kpi_count('1:{}'), kpi_mean('1:{}'), kpi_quantile('1:{}', 0.5);
-SELECT kpi_count(NULL), kpi_mean(NULL), kpi_quantile(NULL, 0.5), kpi_quantile('1:{1}', NULL);
+SELECT kpi_count('1:{}'::kpi_durations), kpi_mean('1:{}'), kpi_quantile('1:{}', 0.5);
+SELECT kpi_count(NULL::kpi_durations), kpi_mean(NULL), kpi_quantile(NULL, 0.5), kpi_quantile('1:{1}', NULL);
 
 -- Half of the last decimal goes away from zero: 27 / 6,250,000 microseconds are
 -- 0.5e-16 days, and one count more makes it less than half.
