@@ -87,8 +87,8 @@ FROM (SELECT message, harness.received('kpi_ratio', message) AS received
 	FROM (SELECT damaged(format('1:{%s.5/%s,%s}', n * 7919, n, n), n % 6)::bytea AS message FROM generate_series(1, 120) n OFFSET 0) m OFFSET 0) r;
 
 -- What it says: one division, rounded once, half away from zero.
-SELECT ratio, ratio::numeric, kpi_percent(ratio) AS percent, kpi_margin(ratio) AS margin, kpi_growth(ratio) AS growth, kpi_coverage(ratio) AS coverage
-FROM unnest('{"1:{40/100,2}","1:{1/3,1}","1:{-1/3,1}","1:{1/-3,1}","1:{0/5,1}","1:{5/0,1}","1:{0/0,0}","1:{0/0,0,5}","1:{40/100,2,300}","1:{5/5,1,-5}",NULL}'::kpi_ratio[]) WITH ORDINALITY v(ratio, n)
+SELECT ratio, ratio::numeric, kpi_percent(ratio) AS percent, kpi_margin(ratio) AS margin, kpi_growth(ratio) AS growth, kpi_accuracy(ratio) AS accuracy, kpi_multiple(ratio) AS multiple, kpi_coverage(ratio) AS coverage
+FROM unnest('{"1:{40/100,2}","1:{1/3,1}","1:{-1/3,1}","1:{1/-3,1}","1:{0/5,1}","1:{8/5,1}","1:{11/5,1}","1:{5/0,1}","1:{0/0,0}","1:{0/0,0,5}","1:{40/100,2,300}","1:{5/5,1,-5}",NULL}'::kpi_ratio[]) WITH ORDINALITY v(ratio, n)
 ORDER BY n;
 SELECT '1:{1/20000000000000000,1}'::kpi_ratio::numeric AS up, '1:{-1/20000000000000000,1}'::kpi_ratio::numeric AS down,
 	'1:{1/20000000000000001,1}'::kpi_ratio::numeric AS less, '1:{3/20000000000000000,1}'::kpi_ratio::numeric AS again;
@@ -129,7 +129,7 @@ SELECT n::bigint, g, n % 3 AS h, floor(random() * 7)::integer AS split,
 	amount(g % 6) AS revenue, amount(g % 6) AS cost, amount(g % 6) AS other,
 	(ARRAY[true, false, NULL])[1 + floor(random() * 3)::integer] AS won,
 	CASE WHEN random() < 0.8 THEN round(random()::numeric, (random() * 6)::integer) END AS probability
-FROM (SELECT n, floor(power(random(), 3) * 60)::integer AS g FROM generate_series(1, 600) n OFFSET 0) rows;
+FROM (SELECT n, floor(power(random(), 3) * 60)::integer AS g FROM generate_series(1, 400) n OFFSET 0) rows;
 SELECT harness.prepare('deal');
 
 CREATE TABLE test_aggregate (position integer GENERATED ALWAYS AS IDENTITY, aggregate text, formula text, state text, finish text);
@@ -157,6 +157,9 @@ INSERT INTO test_aggregate (aggregate, formula, state, finish) VALUES
 	('kpi_attainment(revenue, cost)',
 		'quotient(100 * sum(coalesce(revenue, 0)) FILTER (WHERE cost IS NOT NULL), sum(cost))',
 		'kpi_attainment_state(revenue, cost)', 'kpi_percent(%s)'),
+	('kpi_pipeline_coverage(revenue, cost, other)',
+		'CASE WHEN coalesce(sum(cost), 0) > coalesce(sum(other), 0) THEN quotient(coalesce(sum(revenue), 0), coalesce(sum(cost), 0) - coalesce(sum(other), 0)) END',
+		'kpi_open_target_state(revenue, cost, other)', 'kpi_multiple(%s)'),
 	('kpi_conversion_rate(won)', 'quotient(100 * count(*) FILTER (WHERE won), count(won))', 'kpi_share_state(won)', 'kpi_percent(%s)'),
 	('kpi_win_rate_by_value(won, revenue)',
 		'quotient(100 * coalesce(sum(revenue) FILTER (WHERE won), 0), sum(revenue) FILTER (WHERE won IS NOT NULL))',
@@ -170,12 +173,15 @@ INSERT INTO test_aggregate (aggregate, formula, state, finish) VALUES
 		'kpi_ratio(revenue, cost)', '%s'),
 	('kpi_revenue_growth(revenue, cost)',
 		'CASE WHEN sum(cost) > 0 THEN quotient(100 * (coalesce(sum(revenue), 0) - sum(cost)), sum(cost)) END', 'kpi_ratio(revenue, cost)', 'kpi_growth(%s)'),
+	('kpi_forecast_accuracy(revenue, cost)',
+		'CASE WHEN sum(cost) > 0 THEN quotient(100 * (sum(cost) - abs(coalesce(sum(revenue), 0) - sum(cost))), sum(cost)) END', 'kpi_ratio(revenue, cost)', 'kpi_accuracy(%s)'),
 	('kpi_quote_to_close_ratio(revenue, cost)', 'quotient(100 * coalesce(sum(revenue), 0), sum(cost))', 'kpi_ratio(revenue, cost)', 'kpi_percent(%s)'),
 	('kpi_customer_acquisition_cost(revenue, cost)', 'quotient(coalesce(sum(revenue), 0), sum(cost))', 'kpi_ratio(revenue, cost)', 'kpi_quotient(%s)');
 SELECT * FROM compare('deal');
 -- Those that differ from one of these in name alone.
-SELECT count(*) AS compared, count(*) FILTER (WHERE (rate, rate, rate, quotient, quotient, quotient) IS DISTINCT FROM (win, reply, show, per_lead, per_rep, quick)) AS different
+SELECT count(*) AS compared, count(*) FILTER (WHERE (rate, rate, rate, quotient, quotient, quotient, quotient, share) IS DISTINCT FROM (win, reply, show, per_lead, per_rep, activity, quick, slipped)) AS different
 FROM (SELECT g, kpi_conversion_rate(won) AS rate, kpi_win_rate(won) AS win, kpi_reply_rate(won) AS reply, kpi_show_rate(won) AS show,
+	kpi_win_rate_by_value(won, revenue) AS share, kpi_slippage(won, revenue) AS slipped, kpi_calls_and_emails_per_rep(revenue, cost) AS activity,
 	kpi_customer_acquisition_cost(revenue, cost) AS quotient, kpi_cost_per_lead(revenue, cost) AS per_lead, kpi_revenue_per_rep(revenue, cost) AS per_rep, kpi_quick_ratio(revenue, cost) AS quick
 	FROM deal GROUP BY g) same;
 
@@ -187,16 +193,19 @@ SELECT n::bigint, g, n % 3 AS h, floor(random() * 7)::integer AS split, won,
 	integers[i + 12] AS bigint_1, integers[j + 12] AS bigint_2, integers[k + 12] AS bigint_3
 FROM (SELECT n, floor(power(random(), 3) * 30)::integer AS g, (ARRAY[true, false, NULL])[1 + floor(random() * 3)::integer] AS won,
 		1 + floor(random() * 6)::integer AS i, 1 + floor(random() * 6)::integer AS j, 1 + floor(random() * 6)::integer AS k
-	FROM generate_series(1, 200) n) rows,
+	FROM generate_series(1, 300) n) rows,
 	(VALUES (ARRAY[NULL, -32768, 32767, 0, 1, 7, NULL, -2147483648, 2147483647, 0, 1, 7, NULL, -9223372036854775808, 9223372036854775807, 0, 1, 7])) v(integers);
-SELECT harness.prepare('whole_deal');
 CREATE FUNCTION in_type(call text, type text) RETURNS text
 LANGUAGE sql RETURN replace(replace(replace(call, 'revenue', type || '_1'), 'cost', type || '_2'), 'other', type || '_3');
-SELECT type, count(DISTINCT a.aggregate) AS aggregates, count(*) AS ways, bool_and(c.compared > 0) AS compared, sum(c.different) AS different
+SELECT type, count(DISTINCT typed.aggregate) AS aggregates, count(*) AS ways, bool_and(c.compared > 0) AS compared, sum(c.different) AS different
 FROM (VALUES (1, 'smallint'), (2, 'integer'), (3, 'bigint')) t(n, type), test_aggregate a,
-	harness.compare('whole_deal', in_type(a.aggregate, type), in_type(regexp_replace(a.formula, '\m(revenue|cost|other)\M', '\1::numeric', 'g'), type),
-		in_type(a.state, type), a.finish) c
-WHERE a.aggregate ~ '^kpi_(profit_state|return_on_sales|attainment|win_rate_by_value|average_won_value|ratio)\('
+	LATERAL (SELECT in_type(a.aggregate, type), in_type(regexp_replace(a.formula, '\m(revenue|cost|other)\M', '\1::numeric', 'g'), type)) typed(aggregate, formula),
+	LATERAL (VALUES
+		('SELECT %1$s AS got, %2$s AS wanted FROM whole_deal GROUP BY GROUPING SETS ((), (g), (h))'),
+		('SELECT %1$s OVER (ORDER BY n ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING) AS got,
+			(SELECT %2$s FROM whole_deal f WHERE f.n BETWEEN r.n - 2 AND r.n + 1) AS wanted FROM whole_deal r')) ways(query),
+	harness.differences('', format(query, typed.aggregate, typed.formula)) c
+WHERE a.aggregate ~ '^kpi_(profit_state|return_on_sales|pipeline_coverage|attainment|win_rate_by_value|average_won_value|ratio)\('
 GROUP BY t.n, type ORDER BY t.n;
 
 -- Every mix of types is understood; double precision is not, as a literal with
@@ -283,7 +292,7 @@ SELECT sum(rate) > 0 AS is_some, max(rate) = 100 AS is_all
 FROM (SELECT kpi_conversion_rate(n > 30000) OVER (ORDER BY n ROWS BETWEEN 20000 PRECEDING AND CURRENT ROW) AS rate FROM generate_series(1, 60000) n) r;
 
 DROP AGGREGATE open_ratio(numeric, numeric);
-DROP TABLE deal, deal_partitioned, whole_deal, whole_deal_partitioned, test_aggregate, line, summary, plain_summary, open_state;
+DROP TABLE deal, deal_partitioned, whole_deal, test_aggregate, line, summary, plain_summary, open_state;
 DROP SEQUENCE calls;
 DROP FUNCTION damaged(text, integer), quotient(numeric, numeric), amount(integer), state_text(numeric, numeric, bigint, numeric), compare(regclass), in_type(text, text), counted(numeric);
 DROP SCHEMA harness CASCADE;

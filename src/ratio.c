@@ -372,6 +372,18 @@ attainment(Ratio *state, FunctionCallInfo fcinfo, TermType type, bool remove)
 	return add_arg(state, RATIO_DENOMINATOR, fcinfo, 2, type, remove);
 }
 
+/* (pipeline, target, won): pipeline by what is left to win; NULL is nothing. */
+static pg_attribute_always_inline Ratio *
+open_target(Ratio *state, FunctionCallInfo fcinfo, TermType type, bool remove)
+{
+	if (PG_ARGISNULL(1) && PG_ARGISNULL(2) && PG_ARGISNULL(3))
+		return state;
+	count_rows(&state->rows, 1, remove);
+	state = add_known(state, RATIO_NUMERATOR, fcinfo, 1, type, remove);
+	state = add_known(state, RATIO_DENOMINATOR, fcinfo, 2, type, remove);
+	return add_known(state, RATIO_DENOMINATOR, fcinfo, 3, type, !remove);
+}
+
 /* (part, amount): of all amounts those that are a part; NULL is left out. */
 static pg_attribute_always_inline Ratio *
 amount_share(Ratio *state, FunctionCallInfo fcinfo, TermType type, bool remove)
@@ -490,6 +502,7 @@ TRANSITIONS(ratio);
 TRANSITIONS(profit);
 TRANSITIONS(sales_return);
 TRANSITIONS(attainment);
+TRANSITIONS(open_target);
 TRANSITIONS(amount_share);
 TRANSITIONS(won);
 TRANSITION(row_share_add, row_share(state, fcinfo, false));

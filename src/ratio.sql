@@ -125,6 +125,14 @@ CREATE FUNCTION @extschema@.kpi_growth(ratio @extschema@.kpi_ratio) RETURNS nume
 AS 'MODULE_PATHNAME', 'salkpi_ratio_growth'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
+CREATE FUNCTION @extschema@.kpi_multiple(ratio @extschema@.kpi_ratio) RETURNS numeric
+AS 'MODULE_PATHNAME', 'salkpi_ratio_multiple'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION @extschema@.kpi_accuracy(ratio @extschema@.kpi_ratio) RETURNS numeric
+AS 'MODULE_PATHNAME', 'salkpi_ratio_accuracy'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
 CREATE FUNCTION @extschema@.kpi_coverage(ratio @extschema@.kpi_ratio) RETURNS numeric
 AS 'MODULE_PATHNAME', 'salkpi_ratio_coverage'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -151,6 +159,10 @@ COMMENT ON FUNCTION @extschema@.kpi_margin(@extschema@.kpi_ratio) IS
 '100 * (denominator - numerator) / denominator, as a margin is of cost by revenue, rounded as kpi_quotient. NULL for NULL and unless the denominator is above 0';
 COMMENT ON FUNCTION @extschema@.kpi_growth(@extschema@.kpi_ratio) IS
 '100 * (numerator - denominator) / denominator, as growth is of now by before, rounded as kpi_quotient. NULL for NULL and unless the denominator is above 0';
+COMMENT ON FUNCTION @extschema@.kpi_multiple(@extschema@.kpi_ratio) IS
+'how many times the denominator the numerator is: kpi_quotient, but NULL unless the denominator is above 0';
+COMMENT ON FUNCTION @extschema@.kpi_accuracy(@extschema@.kpi_ratio) IS
+'100 - 100 * |numerator - denominator| / denominator, as accuracy is of a forecast by what came, rounded as kpi_quotient; below 0 when it was off by more than the whole. NULL for NULL and unless the denominator is above 0';
 COMMENT ON FUNCTION @extschema@.kpi_coverage(@extschema@.kpi_ratio) IS
 'of all denominators those whose numerators are known, in percent, rounded as kpi_quotient: 100 when none is missing. NULL for NULL and when all of them add up to 0';
 COMMENT ON FUNCTION @extschema@.kpi_numerator(@extschema@.kpi_ratio) IS
@@ -214,6 +226,7 @@ BEGIN
 			('profit', '#, #', 'cost by revenue; unknown cost is missing'),
 			('sales_return', '#, #, #', 'direct and other cost by revenue; NULL counts as nothing'),
 			('attainment', '#, #', 'actual by target; without target a row is left out'),
+			('open_target', '#, #, #', 'pipeline by target less what is won; NULL counts as nothing'),
 			('row_share', 'boolean', 'rows that are true by those that are not NULL'),
 			('amount_share', 'boolean, #', 'amounts of rows that are true by those of all that are not NULL'),
 			('won', 'boolean, #', 'amounts by rows that are true'),
@@ -266,17 +279,23 @@ BEGIN
 			('kpi_win_rate_by_value', 'won boolean, amount #', 'amount_share', 'percent',
 				'amount of the deals won by that of the deals won or lost, in percent. NULL on either side is left out; NULL when the amounts add up to 0'),
 			('kpi_share_state', 'part boolean, amount #', 'amount_share', NULL,
-				'the state of kpi_win_rate_by_value: of all amounts those that are a part, for kpi_percent'),
+				'the state of kpi_win_rate_by_value and kpi_slippage: of all amounts those that are a part, for kpi_percent'),
 			('kpi_average_won_value', 'won boolean, amount #', 'won', 'quotient',
 				'amount of a deal won, on average. A deal won without amount counts as 0; deals that are not won are left out; NULL without deals won'),
 			('kpi_won_state', 'won boolean, amount #', 'won', NULL,
 				'the state of kpi_average_won_value: amount by number of deals won, for kpi_quotient'),
+			('kpi_slippage', 'slipped boolean, amount #', 'amount_share', 'percent',
+				'of the amount that was expected to close, the part that slipped, in percent. NULL on either side is left out; NULL when the amounts add up to 0'),
 			('kpi_weighted_pipeline', 'amount numeric, probability numeric', 'pipeline', 'numerator',
 				'sum of amount times probability (0 to 1, else an error). An amount without probability is left out, and told by kpi_coverage of the state; NULL without rows that have both'),
 			('kpi_pipeline_state', 'amount numeric, probability numeric', 'pipeline', NULL,
 				'the state of kpi_weighted_pipeline: what is expected by what there is, for kpi_numerator, kpi_denominator, kpi_percent and kpi_coverage'),
+			('kpi_pipeline_coverage', 'pipeline #, target #, won #', 'open_target', 'multiple',
+				'how many times the open pipeline covers what is missing to the target. NULL counts as nothing, so that pipeline, target and deals won may be different rows; NULL when nothing is missing'),
+			('kpi_open_target_state', 'pipeline #, target #, won #', 'open_target', NULL,
+				'the state of kpi_pipeline_coverage: pipeline by target less what is won, for kpi_multiple'),
 			('kpi_ratio', 'numerator #, denominator #', 'ratio', NULL,
-				'the sums of numerators and denominators, for kpi_quotient, kpi_percent, kpi_growth and kpi_margin; the state of all aggregates whose ratio is a plain one. NULL counts as nothing; NULL without rows that have either'),
+				'the sums of numerators and denominators, for kpi_quotient, kpi_percent, kpi_growth, kpi_accuracy and kpi_margin; the state of all aggregates whose ratio is a plain one. NULL counts as nothing; NULL without rows that have either'),
 			('kpi_revenue_growth', 'revenue #, previous #', 'ratio', 'growth',
 				'change of revenue against the previous one, in percent of that. NULL counts as nothing, so that the two may be in different rows; NULL unless the previous revenue adds up to more than 0'),
 			('kpi_quote_to_close_ratio', 'won_deals #, quotes_sent #', 'ratio', 'percent',
@@ -287,6 +306,10 @@ BEGIN
 				'cost of marketing by leads. NULL counts as nothing; NULL without leads'),
 			('kpi_revenue_per_rep', 'revenue #, reps #', 'ratio', 'quotient',
 				'revenue by reps, who may count by the share of the period that they worked. NULL counts as nothing; NULL without reps'),
+			('kpi_calls_and_emails_per_rep', 'calls_and_emails #, reps #', 'ratio', 'quotient',
+				'calls and e-mails by reps, who may count by the share of the period that they worked. NULL counts as nothing; NULL without reps'),
+			('kpi_forecast_accuracy', 'forecast #, actual #', 'ratio', 'accuracy',
+				'100 less by how much the forecast missed what came, in percent of that. NULL counts as nothing; NULL unless what came adds up to more than 0'),
 			('kpi_quick_ratio', 'gained #, lost #', 'ratio', 'quotient',
 				'recurring revenue gained (new, reactivated, expanded) by that lost (churned, contracted). NULL counts as nothing; NULL when nothing was lost')
 		) aggregates (name, args, shape, finish, meaning)

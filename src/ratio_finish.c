@@ -89,6 +89,14 @@ percent_of(const RatioParts *parts)
 				   sum_value(parts, RATIO_DENOMINATOR));
 }
 
+/* The quotient by a positive denominator. */
+static Numeric
+multiple_of(const RatioParts *parts)
+{
+	return sign(sum_value(parts, RATIO_DENOMINATOR)) <= 0 ? NULL :
+		quotient_of(parts);
+}
+
 /* What is left of a positive denominator, in percent of it. */
 static Numeric
 margin_of(const RatioParts *parts)
@@ -111,6 +119,20 @@ growth_of(const RatioParts *parts)
 		return NULL;
 	return percent(subtract(sum_value(parts, RATIO_NUMERATOR), denominator),
 				   denominator);
+}
+
+/* How near the numerator comes to a positive denominator: 100 - |growth|. */
+static Numeric
+accuracy_of(const RatioParts *parts)
+{
+	Numeric		denominator = sum_value(parts, RATIO_DENOMINATOR);
+	Numeric		error = subtract(sum_value(parts, RATIO_NUMERATOR), denominator);
+
+	if (sign(denominator) <= 0)
+		return NULL;
+	if (sign(error) < 0)
+		error = salkpi_numeric_negate(error);
+	return percent(subtract(denominator, error), denominator);
 }
 
 /* Of all denominators, those whose numerators are known, in percent. */
@@ -175,6 +197,8 @@ ACCESSOR(quotient);
 ACCESSOR(percent);
 ACCESSOR(margin);
 ACCESSOR(growth);
+ACCESSOR(multiple);
+ACCESSOR(accuracy);
 ACCESSOR(coverage);
 ACCESSOR(numerator);
 ACCESSOR(denominator);
