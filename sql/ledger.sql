@@ -700,13 +700,26 @@ FROM unnest('{-0.01,-1e400,NaN,Infinity,-Infinity}'::numeric[]) amount;
 SELECT bounds, ledger_error(format('SELECT kpi_ledger(%L::date[], ''total'', ''c'', ''2025-01-05'', NULL, 1, %s)', bounds, :'no_keys'))
 FROM unnest(ARRAY[NULL, '{}', '{2025-01-01}', '{2025-01-01,NULL}', '{2025-01-01,2025-01-01}', '{2025-01-02,2025-01-01}', '{{2025-01-01,2025-01-02}}']) bounds;
 SELECT shape, ledger_error(format('SELECT kpi_ledger(''{2025-01-01}''::date[], %L, ''c'', ''2025-01-05'', NULL, 1, %s)', shape, :'no_keys'))
-FROM unnest(ARRAY[NULL, '', 'total / c=1', 'total;', 'a=0', 'a=11', 'a=1,1', 'a b', 'a;a', ' a ; b = 1 , 10 ']) shape;
+FROM unnest(ARRAY[NULL, '', 'total / c=1', 'total;', 'a=0', 'a=11', 'a=1,1', 'a b', 'a;a', ' a ; b = 1 , 10 ', ' a / mb = 64 ', 'a / mb=0', 'a / mb=1000', 'a / mb=', 'a / mb=1 mb=1', 'a / kb=1']) shape;
 SELECT ledger_error('SELECT kpi_ledger_combine(ledger, ledger) FROM ledger_one');
 SELECT ledger_error(format('SELECT kpi_rollup(ledger) FROM (SELECT ledger FROM ledger_one UNION ALL SELECT %L) l', other))
 FROM (SELECT kpi_ledger((SELECT array_agg(t ORDER BY n) FROM ledger_bound), 'total', 'c', '2025-01-01'::timestamptz, NULL, 1, :no_keys)
 	UNION ALL SELECT kpi_ledger(:five_months, :shape, 'c', '2025-01-01', NULL, 1, :no_keys)) o(other);
 SELECT o, c, ledger_error(format('SELECT kpi_movements(ledger, %L, %L) FROM ledger_one', o, c))
 FROM (VALUES (1, '{0}', '{1}'), (2, '{2}', '{1}'), (3, '{1}', '{37}'), (4, '{1}', '{38}'), (5, '{1,2}', '{2}'), (6, '{{1}}', '{{1}}'), (7, '{-2147483648}', '{2147483647}')) v(i, o, c) ORDER BY i;
+
+-- A limit of the memory: what fits is what it is without, what does not is an
+-- error, wherever it shows: in rows, in merging, in reading.
+CREATE FUNCTION ledger_limited(customers integer, shape text) RETURNS kpi_ledger LANGUAGE sql AS $$
+	SELECT kpi_ledger('{2025-01-01,2025-02-01,2025-03-01}'::date[], shape, i::text, '2025-01-05', '2025-02-05', i, 'p' || i % 7, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+	FROM generate_series(1, customers) i;
+$$;
+SELECT count(*) AS different FROM (SELECT * FROM kpi_movements(ledger_limited(2000, 'total; plan=1 / mb=1'), '{1,1,2}', '{2,3,3}') EXCEPT SELECT * FROM kpi_movements(ledger_limited(2000, 'total; plan=1'), '{1,1,2}', '{2,3,3}')) d;
+SELECT n, mb, split_part(ledger_error(format('SELECT kpi_ledger_size(ledger_limited(%s, ''total; plan=1 / mb=%s''))', n, mb)), ': It', 1) AS error FROM (VALUES (2000, 1), (20000, 1), (20000, 9)) v(n, mb);
+SELECT split_part(ledger_error('SELECT kpi_rollup(l) FROM (SELECT kpi_ledger(''{2025-01-01,2025-02-01}''::date[], ''total / mb=1'', i::text, ''2025-01-05'', NULL, i, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) AS l
+	FROM generate_series(1, 40000) i GROUP BY i % 32 OFFSET 0) s'), ': It', 1) AS merged;
+SELECT replace(ledger_limited(20000, 'total; plan=1 / mb=9')::text, encode('total;plan=1 / mb=9', 'hex'), encode('total;plan=1 / mb=1', 'hex')) AS too_large \gset
+SELECT split_part(ledger_error(format('SELECT %L::kpi_ledger', :'too_large')), ': It', 1) AS read;
 
 -- Hostile input: a ledger with everything in it, cut off anywhere and with any
 -- bit turned, is refused or is a valid ledger; nothing else happens.

@@ -94,6 +94,7 @@ extern Ledger *salkpi_ledger_get(Datum datum);
 
 /* ledger_fold.c */
 extern uint32 salkpi_ledger_log_limit(const Ledger *ledger, Size nsteps);
+extern void salkpi_ledger_check_memory(const Ledger *ledger, Size more);
 extern uint32 salkpi_ledger_keep_big(Ledger *ledger, Numeric big);
 extern void salkpi_ledger_number_customers(Ledger *ledger);
 extern void salkpi_ledger_sort(LedgerStep *steps, Size count);

@@ -121,25 +121,27 @@ COMMENT ON FUNCTION @extschema@.kpi_ledger_final(@extschema@.kpi_ledger) IS 'fin
 COMMENT ON AGGREGATE @extschema@.kpi_ledger(timestamptz[], text, text, timestamptz, timestamptz, numeric, text, text, text, text, text, text, text, text, text, text) IS
 'ledger of recurring amounts: what each customer pays at the given instants, by dimension and member, and since when.
 One row is an interval [valid_from, valid_to) in which the customer pays the amount, already normalised to a month, as the members k1 to k10. It counts at the instant t if valid_from < t (or is NULL: since ever) and valid_to >= t (or is NULL or infinity: open). Intervals of a customer add up where they overlap and continue where they touch; between two instants they leave only that the customer was there.
-instants: ascending instants. shape: dimensions and the keys that make their members, as in "total; plan=1; region+channel=2,3"; keys not in use are not looked at, NULL and the empty text are the member (none).
+instants: ascending instants. shape: dimensions and the keys that make their members, as in "total; plan=1; region+channel=2,3"; keys not in use are not looked at, NULL and the empty text are the member (none). Behind a slash it may say how many megabytes, up to 999, the ledger may need, as in "total; plan=1 / mb=256"; more is an error (53400).
 customer NULL, amount NULL or 0, valid_to not after valid_from, valid_from not before the last instant: the row changes nothing. A negative amount is an error (22023), NaN and infinity too (22003).
 Instants and shape are those of the first row; NULL or not valid: an error. Memory grows with the distinct (member, customer, instant) at which an amount changes. No rows: NULL.
-Customers never affect each other, so that the movements of many ledgers add up if each holds some of the customers: grouped by a bucket of customers (abs(hashtext(customer) % 64)) or by customer, memory is that of one group. A period''s movements do not add up to those of a longer one, nor the members of a dimension to the total';
+Customers never affect each other, so that the movements of many ledgers add up if each holds some of the customers: grouped by a bucket of customers (hashtext(customer) & 15) in a sorted plan (enable_hashagg = off), memory is that of one group. A period''s movements do not add up to those of a longer one, nor the members of a dimension to the total';
 COMMENT ON AGGREGATE @extschema@.kpi_ledger(date[], text, text, date, date, numeric, text, text, text, text, text, text, text, text, text, text) IS
 'ledger of recurring amounts: what each customer pays at the given instants, by dimension and member, and since when.
 One row is an interval [valid_from, valid_to) in which the customer pays the amount, already normalised to a month, as the members k1 to k10. It counts at the instant t if valid_from < t (or is NULL: since ever) and valid_to >= t (or is NULL or infinity: open). Intervals of a customer add up where they overlap and continue where they touch; between two instants they leave only that the customer was there.
-instants: ascending days. shape: dimensions and the keys that make their members, as in "total; plan=1; region+channel=2,3"; keys not in use are not looked at, NULL and the empty text are the member (none).
+instants: ascending days. shape: dimensions and the keys that make their members, as in "total; plan=1; region+channel=2,3"; keys not in use are not looked at, NULL and the empty text are the member (none). Behind a slash it may say how many megabytes, up to 999, the ledger may need, as in "total; plan=1 / mb=256"; more is an error (53400).
 customer NULL, amount NULL or 0, valid_to not after valid_from, valid_from not before the last instant: the row changes nothing. A negative amount is an error (22023), NaN and infinity too (22003).
 Instants and shape are those of the first row; NULL or not valid: an error. Memory grows with the distinct (member, customer, instant) at which an amount changes. No rows: NULL.
-Customers never affect each other, so that the movements of many ledgers add up if each holds some of the customers: grouped by a bucket of customers (abs(hashtext(customer) % 64)) or by customer, memory is that of one group. A period''s movements do not add up to those of a longer one, nor the members of a dimension to the total';
+Customers never affect each other, so that the movements of many ledgers add up if each holds some of the customers: grouped by a bucket of customers (hashtext(customer) & 15) in a sorted plan (enable_hashagg = off), memory is that of one group. A period''s movements do not add up to those of a longer one, nor the members of a dimension to the total';
 COMMENT ON AGGREGATE @extschema@.kpi_rollup(@extschema@.kpi_ledger) IS
 'the ledger of all intervals of several ledgers, which must have the same instants and shape; NULL is left out; nothing: NULL';
 
-CREATE FUNCTION @extschema@.kpi_movements(ledger @extschema@.kpi_ledger, opening integer[], closing integer[])
-	RETURNS TABLE (dimension text, members text[], period integer,
-		opening numeric, new numeric, reactivation numeric, expansion numeric, contraction numeric, churn numeric, closing numeric, retained numeric,
-		customers_opening bigint, customers_new bigint, customers_reactivated bigint, customers_expanded bigint, customers_contracted bigint,
-		customers_churned bigint, customers_closing bigint, customers_kept bigint, customers_first bigint)
+CREATE TYPE @extschema@.kpi_movement AS (dimension text, members text[], period integer,
+	opening numeric, new numeric, reactivation numeric, expansion numeric, contraction numeric, churn numeric, closing numeric, retained numeric,
+	customers_opening bigint, customers_new bigint, customers_reactivated bigint, customers_expanded bigint, customers_contracted bigint,
+	customers_churned bigint, customers_closing bigint, customers_kept bigint, customers_first bigint);
+COMMENT ON TYPE @extschema@.kpi_movement IS 'how the recurring amount of a member moved in a period; see kpi_movements';
+
+CREATE FUNCTION @extschema@.kpi_movements(ledger @extschema@.kpi_ledger, opening integer[], closing integer[]) RETURNS SETOF @extschema@.kpi_movement
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 10000
 	AS 'MODULE_PATHNAME', 'salkpi_ledger_movements';
 COMMENT ON FUNCTION @extschema@.kpi_movements(@extschema@.kpi_ledger, integer[], integer[]) IS

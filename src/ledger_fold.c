@@ -13,6 +13,10 @@
  * which is why that is done for a batch of rows at a time (segment.c).
  *
  * Merging is the same with the steps of another ledger instead of a log.
+ *
+ * A ledger with a limit of its memory looks at it before whatever needs much:
+ * before a batch of customers is numbered, for the tables that may grow by it,
+ * and before a fold, for the steps that then are there twice.
  */
 #include "postgres.h"
 
@@ -28,6 +32,12 @@
 /* Up to so many steps are sorted by insertion. */
 #define SHORT_SORT		24
 
+/* A key text is taken to have no more bytes than these. */
+#define KEY_BYTES		64
+
+/* The log has no more than this part of a limited ledger. */
+#define LOG_SHARE		8
+
 /* How many items are dealt with between two looks at interrupts; 2^n - 1. */
 #define INTERRUPT_MASK	0xFFFF
 
@@ -38,7 +48,29 @@ salkpi_ledger_log_limit(const Ledger *ledger, Size nsteps)
 	Size		row = sizeof(int128) + salkpi_ledger_log_width(ledger) * sizeof(uint32);
 	Size		bytes = Max(LOG_BYTES, nsteps * sizeof(LedgerStep) / 2);
 
+	if (ledger->shape.memory_mb > 0)
+		bytes = Min(bytes, (Size) ledger->shape.memory_mb * 1024 * 1024 / LOG_SHARE);
 	return (uint32) Min(bytes / row, (Size) 1 << 30);
+}
+
+/*
+ * May the ledger have so many bytes more?  The data type named by the error is
+ * what tells it from other limits.
+ */
+void
+salkpi_ledger_check_memory(const Ledger *ledger, Size more)
+{
+	Size		limit = (Size) ledger->shape.memory_mb * 1024 * 1024;
+
+	if (limit > 0 &&
+		MemoryContextMemAllocated(ledger->header.eoh_context, true) + more > limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("ledger needs more than %d MB", ledger->shape.memory_mb),
+				 errdetail("It has %u customers so far.",
+						   ledger->customers.index.count),
+				 errhint("Make a ledger for each of some groups of customers, or allow it more memory."),
+				 err_generic_string(PG_DIAG_DATATYPE_NAME, LEDGER_TYPE)));
 }
 
 /* Keep a copy of an amount that int128 cannot hold; returns its number. */
@@ -266,16 +298,20 @@ salkpi_ledger_fold_dimension(Ledger *ledger, int d, const LedgerRuns *runs)
 	LedgerDimension *dimension = &ledger->dimensions[d];
 	MemoryContext context = ledger->header.eoh_context;
 	uint32		ncustomers = ledger->customers.index.count;
-	Size	   *place = MemoryContextAllocExtended(context,
-												   ((Size) ncustomers + 2) * sizeof(Size),
-												   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	Size		total = count_steps(ledger, d, runs, place);
-	LedgerStep *steps = MemoryContextAllocExtended(context,
-												   (total + 1) * sizeof(LedgerStep),
-												   MCXT_ALLOC_HUGE);
+	Size		place_size = ((Size) ncustomers + 2) * sizeof(Size);
+	Size	   *place;
+	Size		total;
+	LedgerStep *steps;
 	Size		used = 0;
 	uint32		i;
 
+	salkpi_ledger_check_memory(ledger, place_size);
+	place = MemoryContextAllocExtended(context, place_size,
+									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	total = count_steps(ledger, d, runs, place);
+	salkpi_ledger_check_memory(ledger, (total + 1) * sizeof(LedgerStep));
+	steps = MemoryContextAllocExtended(context, (total + 1) * sizeof(LedgerStep),
+									   MCXT_ALLOC_HUGE);
 	for (i = 0; i < ncustomers; i++)
 		place[i + 1] += place[i];
 	scatter_steps(dimension, runs, place, steps);
@@ -342,6 +378,31 @@ salkpi_ledger_fold_end(Ledger *ledger)
 		sweep_bigs(ledger);
 }
 
+/* Bytes that another batch of rows will need, apart from long key texts. */
+static Size
+batch_growth(const Ledger *ledger)
+{
+	const LedgerLog *log = &ledger->log;
+	Size		width = salkpi_ledger_log_width(ledger);
+	Size		growth = salkpi_texts_growth(&ledger->customers, SALKPI_BATCH,
+											 log->batch.used);
+	int			i;
+
+	if (log->nrows + SALKPI_BATCH > log->namounts)
+		growth += log->namounts * sizeof(int128);
+	if ((log->nrows + SALKPI_BATCH) * width > log->nwords)
+		growth += log->nwords * sizeof(uint32);
+	for (i = 0; i < SALKPI_MAX_KEYS; i++)
+		if (ledger->shape.key_used[i])
+			growth += salkpi_texts_growth(&ledger->keys[i], SALKPI_BATCH,
+										  SALKPI_BATCH * KEY_BYTES);
+	for (i = 0; i < ledger->shape.ndimensions; i++)
+		if (ledger->dimensions[i].spec->nkeys > 1)
+			growth += salkpi_tuples_growth(&ledger->dimensions[i].members,
+										   SALKPI_BATCH);
+	return growth;
+}
+
 /* Find the numbers of the customers of the last rows. */
 void
 salkpi_ledger_number_customers(Ledger *ledger)
@@ -353,6 +414,8 @@ salkpi_ledger_number_customers(Ledger *ledger)
 	uint32		numbers[SALKPI_BATCH];
 	uint32		i;
 
+	if (ledger->shape.memory_mb > 0)
+		salkpi_ledger_check_memory(ledger, batch_growth(ledger));
 	salkpi_batch_put(&ledger->customers, &log->batch, numbers);
 	for (i = 0; i < count; i++)
 		words[i * width + LEDGER_LOG_CUSTOMER] = numbers[i];

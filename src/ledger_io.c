@@ -305,6 +305,9 @@ read_steps(Reader *r, Ledger *ledger, const uint32 *members, uint32 nmembers,
 
 	if (count == 0)
 		salkpi_flat_damaged(&r->flat, "steps");
+	if (r->nsteps + count > r->steps_size)
+		salkpi_ledger_check_memory(ledger, Max(r->steps_size * 2, r->nsteps + count) *
+								   sizeof(LedgerStep));
 	runs->steps = salkpi_grow(CurrentMemoryContext, runs->steps,
 							  &r->steps_size, r->nsteps + count,
 							  sizeof(LedgerStep));
@@ -343,6 +346,7 @@ absorb_steps(Ledger *ledger, int d, Reader *r, const uint32 *members,
 		CHECK_FOR_INTERRUPTS();
 		runs.lengths[i] = read_steps(r, ledger, members, nmembers, &runs);
 	}
+	salkpi_ledger_check_memory(ledger, r->steps_size * sizeof(LedgerStep));
 	salkpi_ledger_fold_dimension(ledger, d, &runs);
 	if (runs.steps != NULL)
 		pfree(runs.steps);

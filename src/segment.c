@@ -96,6 +96,28 @@ index_insert(TableIndex *index, TableSlot slot)
 	index->slots[i] = slot;
 }
 
+/* Will another entry need more places? */
+static inline bool
+index_is_full(const TableIndex *index, uint32 count)
+{
+	return count >= index->mask - index->mask / 4;
+}
+
+/* Bytes that are needed to add some entries; the old places go afterwards. */
+static Size
+index_growth(const TableIndex *index, uint32 count)
+{
+	return index_is_full(index, index->count + count) ?
+		((Size) index->mask + 1) * 2 * sizeof(TableSlot) : 0;
+}
+
+/* Bytes by which salkpi_grow() may enlarge an array. */
+static inline Size
+array_growth(Size capacity, Size needed, Size item_size)
+{
+	return needed > capacity ? Max(capacity, needed) * item_size : 0;
+}
+
 /* Give the next number to an entry that is not in the table. */
 static uint32
 index_add(TableIndex *index, uint32 hash)
@@ -106,7 +128,7 @@ index_add(TableIndex *index, uint32 hash)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("aggregate state has too many members or entities")));
-	if (index->count >= index->mask - index->mask / 4)
+	if (index_is_full(index, index->count))
 	{
 		TableSlot  *old = index->slots;
 		uint32		old_mask = index->mask;
@@ -129,6 +151,16 @@ salkpi_texts_init(TextTable *table, MemoryContext context)
 {
 	memset(table, 0, sizeof(TextTable));
 	index_init(&table->index, context);
+}
+
+/* Bytes that are needed, at most, to add some texts of so many bytes in all. */
+Size
+salkpi_texts_growth(const TextTable *table, uint32 count, Size bytes)
+{
+	return index_growth(&table->index, count) +
+		array_growth(table->capacity, (Size) table->index.count + count,
+					 sizeof(TextEntry)) +
+		array_growth(table->size, table->used + bytes, 1);
 }
 
 /* Loads of some bytes, of any alignment. */
@@ -385,6 +417,16 @@ salkpi_tuples_init(TupleTable *table, MemoryContext context, int width)
 	table->width = width;
 }
 
+/* Bytes that are needed, at most, to add some tuples. */
+Size
+salkpi_tuples_growth(const TupleTable *table, uint32 count)
+{
+	return index_growth(&table->index, count) +
+		array_growth(table->capacity,
+					 ((Size) table->index.count + count) * table->width,
+					 sizeof(uint32));
+}
+
 /* Add a tuple that is not in the table. */
 uint32
 salkpi_tuple_add(TupleTable *table, const uint32 *tuple, uint32 hash)
@@ -479,7 +521,8 @@ salkpi_inverse(const uint32 *order, uint32 count)
  * whose texts make its members; without keys it has one member.  Behind the
  * slash stands how many counts, sums, distinct counts, firsts and durations
  * are in use, always the first of their kind; what is not mentioned is not
- * used.  A ledger's shape ends before the slash.  Spaces are free.
+ * used.  A ledger has none of them, but may have a limit of its memory in
+ * megabytes: "total; plan=1 / mb=256".  Spaces are free.
  */
 static void
 shape_error(const Shape *shape, const char *detail, const char *name)
@@ -503,19 +546,19 @@ skip_spaces(const char *p)
 	return p;
 }
 
-/* A number of one or two digits; -1 if there is none. */
+/* A number of up to so many digits; -1 if there is none. */
 static int
-parse_small_number(const char **p)
+parse_number(const char **p, int most_digits)
 {
 	int			value = 0;
 	int			digits = 0;
 
-	for (*p = skip_spaces(*p); **p >= '0' && **p <= '9' && digits < 3; (*p)++)
+	for (*p = skip_spaces(*p); **p >= '0' && **p <= '9' && digits <= most_digits; (*p)++)
 	{
 		value = value * 10 + (**p - '0');
 		digits++;
 	}
-	return digits == 1 || digits == 2 ? value : -1;
+	return digits > 0 && digits <= most_digits ? value : -1;
 }
 
 /* The keys of a dimension: "2,3" */
@@ -524,7 +567,7 @@ parse_keys(const char *p, Shape *shape, Dimension *dimension)
 {
 	do
 	{
-		int			key = parse_small_number(&p) - 1;
+		int			key = parse_number(&p, 2) - 1;
 		int			i;
 
 		if (key < 0 || key >= SALKPI_MAX_KEYS)
@@ -582,7 +625,7 @@ parse_slots(const char *p, Shape *shape)
 			shape_error(shape, "Behind the slash, each of %s is followed by \"=\" and a number, once.",
 						"c, m, e, f and d");
 		seen[s] = true;
-		*value[s] = parse_small_number(&p);
+		*value[s] = parse_number(&p, 2);
 		if (*value[s] < 0 || *value[s] > (is_stock ? shape_slots[s].stock_limit :
 										  shape_slots[s].limit))
 			shape_error(shape, is_stock ?
@@ -594,6 +637,20 @@ parse_slots(const char *p, Shape *shape)
 	if (sum == 0)
 		shape_error(shape, "It measures nothing: behind the slash, say how many of %s are used.",
 					"c, m, e, f and d");
+}
+
+/* "mb=256": the limit of a ledger's memory */
+static void
+parse_memory(const char *p, Shape *shape)
+{
+	if (strncmp(p, "mb", 2) == 0 && *(p = skip_spaces(p + 2)) == '=')
+	{
+		p++;
+		shape->memory_mb = parse_number(&p, 3);
+		p = skip_spaces(p);
+	}
+	if (shape->memory_mb <= 0 || *p != '\0')
+		shape_error(shape, "Behind the slash of a ledger stands \"mb=\" and a number from 1 to %s.", "999");
 }
 
 /* One way to write a shape, so that equal ones are equal texts. */
@@ -621,6 +678,8 @@ canonical_shape(const Shape *shape)
 	for (i = 0; i < lengthof(shape_slots); i++)
 		if (value[i] > 0)
 			appendStringInfo(&s, " %c=%d", shape_slots[i].letter, value[i]);
+	if (shape->memory_mb > 0)
+		appendStringInfo(&s, " / mb=%d", shape->memory_mb);
 	return s.data;
 }
 
@@ -647,7 +706,9 @@ salkpi_shape_parse(const char *text, ShapeKind kind, Shape *shape)
 			shape_error(shape, "The dimensions are followed by a slash%s.", "");
 		parse_slots(p + 1, shape);
 	}
+	else if (*p == '/')
+		parse_memory(skip_spaces(p + 1), shape);
 	else if (*p != '\0')
-		shape_error(shape, "Its dimensions are separated by semicolons, and nothing follows them%s.", "");
+		shape_error(shape, "Its dimensions are separated by semicolons%s.", "");
 	shape->text = canonical_shape(shape);
 }

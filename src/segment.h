@@ -106,6 +106,7 @@ typedef struct Shape
 	int			ndistincts;		/* e: distinct counts */
 	int			nfirsts;		/* f: first events, 0 or 1 */
 	int			ndurations;		/* d: distributions, 0 or 1 */
+	int			memory_mb;		/* mb: most megabytes of a ledger; 0 = any */
 } Shape;
 
 extern void salkpi_shape_parse(const char *text, ShapeKind kind, Shape *shape);
@@ -114,6 +115,8 @@ extern void *salkpi_grow(MemoryContext context, void *array, Size *capacity,
 						 Size needed, Size item_size);
 
 extern void salkpi_texts_init(TextTable *table, MemoryContext context);
+extern Size salkpi_texts_growth(const TextTable *table, uint32 count,
+								Size bytes);
 extern uint32 salkpi_text_find(const TextTable *table, const char *text,
 							   uint32 length);
 extern uint32 salkpi_text_put(TextTable *table, const char *text,
@@ -128,6 +131,7 @@ extern uint32 *salkpi_texts_sorted(const TextTable *table);
 
 extern void salkpi_tuples_init(TupleTable *table, MemoryContext context,
 							   int width);
+extern Size salkpi_tuples_growth(const TupleTable *table, uint32 count);
 extern uint32 salkpi_tuple_add(TupleTable *table, const uint32 *tuple,
 							   uint32 hash);
 extern uint32 *salkpi_tuples_sorted(const TupleTable *table,

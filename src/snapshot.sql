@@ -12,15 +12,20 @@
  *	 $10 opportunity: members	 $11 opportunity: state	 $12 lead: first won deal
  *	 $15 customer and currency: rate at which an uninterrupted run began
  *	 $16 customer: month of the first purchase or payment
+ * and, of the periods of ledgers, $17 the numbers of their openings in $3 and $18 of their closings.
  * A dictionary stands in the query as (SELECT $n), which is evaluated once.
  */
 CREATE TYPE @extschema@.kpi_bad_rows AS (reason text, bad_rows bigint, keys text[]);
 COMMENT ON TYPE @extschema@.kpi_bad_rows IS 'bad rows of one source for one reason: how many and the smallest of their keys';
 
-CREATE TYPE @extschema@.kpi_reading AS (source text, part text, cube @extschema@.kpi_cube, ledger @extschema@.kpi_ledger, first_at timestamptz,
-										rates @extschema@.kpi_dictionary, bad_rows @extschema@.kpi_bad_rows[]);
+CREATE TYPE @extschema@.kpi_reading AS (source text, part text, cube @extschema@.kpi_cube, first_at timestamptz,
+	rates @extschema@.kpi_dictionary, bad_rows @extschema@.kpi_bad_rows[],
+	dimension text, members text[], period integer,
+	opening numeric, new numeric, reactivation numeric, expansion numeric, contraction numeric, churn numeric, closing numeric, retained numeric,
+	customers_opening bigint, customers_new bigint, customers_reactivated bigint, customers_expanded bigint, customers_contracted bigint,
+	customers_churned bigint, customers_closing bigint, customers_kept bigint, customers_first bigint);
 COMMENT ON TYPE @extschema@.kpi_reading IS
-'what reading a source gave: for each part its cube or ledger (and when that begins); for the source as a whole (part NULL) the bad rows and, from exchange_rate, the rates';
+'what reading a source gave: for each part its cube, or of a ledger the movements (dimension and following, as of kpi_movements); for the source as a whole (part NULL) when subscriptions begin, the rates of exchange_rate, and the bad rows';
 
 CREATE FUNCTION @extschema@.kpi_usable_columns()
 	RETURNS TABLE (source text, column_name text, kind text, type text)
@@ -523,33 +528,29 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_shape(text, jsonb, text[], text) IS
 'the dimensions of a part as in the shape of a cube or ledger; further_key: one that every dimension has besides';
 
-CREATE FUNCTION @extschema@.kpi_ledger_expression(source text, part text, columns text[], members jsonb, wanted text[], spoilt text,
-												  in_pieces boolean) RETURNS text
+CREATE FUNCTION @extschema@.kpi_ledger_rows(source text, part text, columns text[], members jsonb, wanted text[], spoilt text,
+											in_pieces boolean, OUT shape text, OUT arguments text[], OUT condition text)
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	p @extschema@.kpi_part;
 	bases text[] := @extschema@.kpi_part_bases(part, members, wanted);
-	shape text := @extschema@.kpi_shape(part, members, wanted, NULL);
 	unknown_rate text := @extschema@.kpi_unknown_rate(source, part, columns);
 	at text;
 BEGIN
-	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_ledger_expression.source AND k.part = kpi_ledger_expression.part;
+	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_ledger_rows.source AND k.part = kpi_ledger_rows.part;
 	at := CASE WHEN in_pieces THEN 'piece_from' ELSE p.starts END;
-	RETURN format(E'coalesce(@extschema@.kpi_ledger($3, %1$L, %2$s, %3$s, %4$s, %5$s, %6$s)\n  FILTER (WHERE (%7$s)%8$s%9$s), @extschema@.kpi_empty_ledger($3, %1$L))',
-		shape,
-		coalesce(@extschema@.kpi_member_expression(source, 'account', p.starts, columns), 'NULL::text'),
-		at, CASE WHEN in_pieces THEN 'piece_to' ELSE @extschema@.kpi_fill_in(p.ends, source, p.starts, columns) END,
-		CASE source WHEN 'subscription' THEN @extschema@.kpi_fill_in('{monthly}', source, p.starts, columns) ELSE '1' END,
-		(SELECT string_agg(coalesce(replace(members ->> bases[n], '{at}', at), 'NULL::text'), ', ' ORDER BY n) FROM generate_series(1, 10) n),
-		p.condition,
-		coalesce(' AND (' || spoilt || ') IS NOT TRUE', ''),
-		coalesce(' AND (' || unknown_rate || ') IS NOT TRUE', ''));
+	shape := format('%s / mb=%s', @extschema@.kpi_shape(part, members, wanted, NULL), @extschema@.kpi_setting('ledger_memory_mb'));
+	arguments := ARRAY[coalesce(@extschema@.kpi_member_expression(source, 'account', p.starts, columns), 'NULL::text'),
+			at, CASE WHEN in_pieces THEN 'piece_to' ELSE @extschema@.kpi_fill_in(p.ends, source, p.starts, columns) END,
+			CASE source WHEN 'subscription' THEN @extschema@.kpi_fill_in('{monthly}', source, p.starts, columns) ELSE '1' END]
+		|| ARRAY(SELECT coalesce(replace(members ->> bases[n], '{at}', at), 'NULL::text') FROM generate_series(1, 10) n ORDER BY n);
+	condition := concat_ws(' AND ', '(' || p.condition || ')', '(' || spoilt || ') IS NOT TRUE', '(' || unknown_rate || ') IS NOT TRUE');
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_ledger_expression(text, text, text[], jsonb, text[], text, boolean) IS
-'SQL text of the aggregate that fills the ledger of a part; arguments as of kpi_cube_expression';
+COMMENT ON FUNCTION @extschema@.kpi_ledger_rows(text, text, text[], jsonb, text[], text, boolean) IS
+'of the aggregate that fills the ledger of a part its shape, the SQL texts of its arguments from customer on, and that of the condition under which a row counts; arguments as of kpi_cube_expression';
 
 CREATE FUNCTION @extschema@.kpi_cube_expression(source text, part text, columns text[], members jsonb, wanted text[], spoilt text,
 												in_pieces boolean) RETURNS text
@@ -668,37 +669,76 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_unknown_rate(text, text, text[]) IS
 'SQL text of the condition that a row''s amount is in a currency without a rate at its instant; NULL when there is only one currency';
 
-CREATE FUNCTION @extschema@.kpi_source_query(source text, columns text[], wanted_parts text[] DEFAULT NULL, wanted_dimensions text[] DEFAULT NULL) RETURNS text
+/*
+ * Customers never affect each other, so the movements of ledgers of disjoint
+ * customers add up.  Sorting spills, and of sorted groups one is in memory at a
+ * time, provided that the planner is kept from hashing.
+ */
+CREATE FUNCTION @extschema@.kpi_grouped_movements(input text, shape text, arguments text[], condition text, buckets integer) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format($q$
+SELECT m.dimension, m.members, m.period, sum(m.opening), sum(m.new), sum(m.reactivation), sum(m.expansion), sum(m.contraction), sum(m.churn),
+	   sum(m.closing), sum(m.retained), sum(m.customers_opening)::bigint, sum(m.customers_new)::bigint, sum(m.customers_reactivated)::bigint,
+	   sum(m.customers_expanded)::bigint, sum(m.customers_contracted)::bigint, sum(m.customers_churned)::bigint, sum(m.customers_closing)::bigint,
+	   sum(m.customers_kept)::bigint, sum(m.customers_first)::bigint
+  FROM (SELECT @extschema@.kpi_ledger($3, %1$L, %2$s) AS ledger
+		  FROM (SELECT hashtext(%3$s) & %4$s AS bucket, %5$s FROM %6$s WHERE %7$s OFFSET 0) i
+		 GROUP BY bucket) l,
+	   @extschema@.kpi_movements(l.ledger, $17, $18) m
+ GROUP BY m.dimension, m.members, m.period$q$,
+				  shape, string_agg('a' || a.n, ', ' ORDER BY a.n), arguments[1], buckets - 1,
+				  string_agg(format('%s AS a%s', a.expression, a.n), ', ' ORDER BY a.n), input, condition)
+	  FROM unnest(arguments) WITH ORDINALITY a(expression, n);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_grouped_movements(text, text, text[], text, integer) IS
+'SQL text of the movements of the rows, read as ledgers of some customers each; input: SQL text of what is read, buckets: how many such ledgers there are at most, a power of two, the rest as of kpi_ledger_rows';
+
+CREATE FUNCTION @extschema@.kpi_source_query(source text, columns text[], wanted_parts text[] DEFAULT NULL, wanted_dimensions text[] DEFAULT NULL,
+											 buckets integer DEFAULT 1, OUT cubes text[], OUT query text, OUT movements text)
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	part record;
 	spoilt text;
-	cubes text[] := '{}';
-	ledgers text[] := '{}';
+	filled text[] := '{}';
+	ledger record;
 	bad text[];
 	members jsonb := @extschema@.kpi_member_expressions(source, columns);
 	dictionaries text[] := @extschema@.kpi_dictionary_expressions(source, columns);
 	pieces text := @extschema@.kpi_pieces_expression(source, columns, wanted_parts);
 	/* A stock or a spread joins each row with its pieces; where rows are counted each counts once. */
-	once text := CASE WHEN pieces IS NOT NULL THEN 'is_first' END;
+	once text := CASE WHEN pieces IS NOT NULL THEN 'is_first AND ' ELSE '' END;
+	input text := format('(%s) s%s', CASE source WHEN 'rep' THEN @extschema@.kpi_roster_select() ELSE @extschema@.kpi_source_select(source) END,
+						 ', ' || pieces || ' p');
+	grown text := 'NULL::@extschema@.kpi_ledger';
 BEGIN
+	cubes := '{}';
 	FOR part IN SELECT p.* FROM @extschema@.kpi_part p
 				 WHERE p.source = kpi_source_query.source AND p.part = ANY (@extschema@.kpi_parts_to_read(kpi_source_query.source, wanted_parts)) ORDER BY p.part
 	LOOP
 		spoilt := @extschema@.kpi_spoilt(source, part.part, columns);
 		IF part.kind = 'ledger' THEN
-			cubes := cubes || 'NULL'::text;
-			ledgers := ledgers || @extschema@.kpi_ledger_expression(source, part.part, columns, members, wanted_dimensions, spoilt, pieces IS NOT NULL);
+			ledger := @extschema@.kpi_ledger_rows(source, part.part, columns, members, wanted_dimensions, spoilt, pieces IS NOT NULL);
+			IF buckets = 1 THEN
+				grown := format(E'coalesce(@extschema@.kpi_ledger($3, %1$L, %2$s)\n  FILTER (WHERE %3$s), @extschema@.kpi_empty_ledger($3, %1$L))',
+								ledger.shape, array_to_string(ledger.arguments, ', '), ledger.condition);
+				movements := '@extschema@.kpi_movements(a.ledger, $17, $18)';
+			ELSE
+				movements := format('(%s)', @extschema@.kpi_grouped_movements(input, ledger.shape, ledger.arguments, ledger.condition, buckets));
+			END IF;
+			movements := format('SELECT %L, %L, NULL::@extschema@.kpi_cube, NULL::timestamptz, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[], m.*
+	  FROM %s m',
+								source, part.part, movements);
 		ELSE
-			cubes := cubes || @extschema@.kpi_cube_expression(source, part.part, columns, members, wanted_dimensions, spoilt, pieces IS NOT NULL);
-			ledgers := ledgers || 'NULL'::text;
+			cubes := cubes || part.part;
+			filled := filled || @extschema@.kpi_cube_expression(source, part.part, columns, members, wanted_dimensions, spoilt, pieces IS NOT NULL);
 		END IF;
 	END LOOP;
 
 	SELECT array_agg(format('ROW(%L, count(*) FILTER (WHERE %s), @extschema@.kpi_smallest(%s) FILTER (WHERE %2$s))::@extschema@.kpi_bad_rows',
-							f.reason, coalesce(once || ' AND ', '') || '(' || f.condition || ')',
+							f.reason, once || '(' || f.condition || ')',
 							@extschema@.kpi_source_key(kpi_source_query.source, columns)) ORDER BY f.reason) INTO bad
 	  FROM (SELECT reason, @extschema@.kpi_fill_in(condition, kpi_source_query.source, 'NULL::timestamptz', columns) AS condition
 			  FROM @extschema@.kpi_fault k WHERE k.source = kpi_source_query.source
@@ -708,17 +748,14 @@ BEGIN
 				   LATERAL (SELECT @extschema@.kpi_unknown_rate(kpi_source_query.source, p.part, columns) AS condition) r
 			 WHERE r.condition IS NOT NULL HAVING count(*) > 0) f;
 
-	RETURN format(E'SELECT ARRAY[%s]::@extschema@.kpi_cube[],\n ARRAY[%s]::@extschema@.kpi_ledger[],\n ARRAY[%s]::@extschema@.kpi_bad_rows[],\n %s, %s, %s, count(*)%s, %s\n FROM (%s) s%s',
-		array_to_string(cubes, E',\n '), array_to_string(ledgers, E',\n '), array_to_string(bad, E',\n '),
+	query := format(E'SELECT ARRAY[%s]::@extschema@.kpi_cube[] AS cubes,\n ARRAY[%s]::@extschema@.kpi_bad_rows[] AS bad_rows,\n %s, %s, %s, %s AS first_at,\n %s AS ledger\n FROM %s',
+		array_to_string(filled, E',\n '), array_to_string(bad, E',\n '),
 		coalesce(dictionaries[1], 'NULL'), coalesce(dictionaries[2], 'NULL'), coalesce(dictionaries[3], 'NULL'),
-		coalesce(' FILTER (WHERE ' || once || ')', ''),
-		CASE source WHEN 'subscription' THEN 'min(valid_from)' ELSE 'NULL::timestamptz' END,
-		CASE source WHEN 'rep' THEN @extschema@.kpi_roster_select() ELSE @extschema@.kpi_source_select(source) END,
-		coalesce(', ' || pieces || ' p', ''));
+		CASE source WHEN 'subscription' THEN 'min(valid_from)' ELSE 'NULL::timestamptz' END, grown, input);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_source_query(text, text[], text[], text[]) IS
-'SQL text of the one query that reads a source: cubes and ledgers of its parts, bad rows, dictionaries, number of rows';
+COMMENT ON FUNCTION @extschema@.kpi_source_query(text, text[], text[], text[], integer) IS
+'the SQL text of the one query that reads a source (cubes of some parts, bad rows, dictionaries, begin of subscriptions, ledger), the names of those parts, and the SQL text that turns the query''s result a into the movements of its ledger, as kpi_reading; NULL without ledger. buckets: 1 for a ledger of all customers; else the query makes none, and the movements are read in as many groups of customers';
 
 CREATE FUNCTION @extschema@.kpi_run_rates_query(columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -776,7 +813,7 @@ COMMENT ON FUNCTION @extschema@.kpi_cohorts_query(text[]) IS
  */
 CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[], wanted_dimensions text[],
 											 bounds timestamptz[], days date[], instants timestamptz[], as_of timestamptz,
-											 plan_bounds timestamptz[], plan_days date[])
+											 plan_bounds timestamptz[], plan_days date[], openings integer[], closings integer[])
 	RETURNS SETOF @extschema@.kpi_reading
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -791,8 +828,8 @@ DECLARE
 	n integer := 0;
 	began timestamptz;
 	columns text[];
+	reading record;
 	cubes @extschema@.kpi_cube[];
-	ledgers @extschema@.kpi_ledger[];
 	bad @extschema@.kpi_bad_rows[];
 	first_dictionary @extschema@.kpi_dictionary;
 	second_dictionary @extschema@.kpi_dictionary;
@@ -808,11 +845,12 @@ DECLARE
 	run_rates @extschema@.kpi_dictionary;
 	cohorts_query text;
 	cohorts @extschema@.kpi_dictionary;
-	read_rows bigint;
-	first_at timestamptz;
+	buckets integer;
+	hashing text := current_setting('enable_hashagg');
 	message text;
 	detail text;
 	hint text;
+	type text;
 BEGIN
 	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
 	SELECT array_agg(u.source || '.' || u.column_name || e.suffix) INTO columns
@@ -841,17 +879,49 @@ BEGIN
 		n := n + 1;
 		began := clock_timestamp();
 		PERFORM set_config('application_name', format('kpi_snapshot: reading %s (%s of %s)', name, n, cardinality(sources)), true);
-		BEGIN
-			EXECUTE @extschema@.kpi_source_query(name, columns, wanted_parts, wanted_dimensions)
-			   INTO cubes, ledgers, bad, first_dictionary, second_dictionary, third_dictionary, read_rows, first_at
-			  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days, run_rates, cohorts;
-		EXCEPTION WHEN OTHERS THEN
-			GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-			RAISE EXCEPTION 'cannot read source "%" (%): %', name, @extschema@.kpi_source_relation(name), message
-				USING ERRCODE = SQLSTATE,
-					  DETAIL = coalesce(nullif(detail, ''), 'The facts are as they were.'),
-					  HINT = coalesce(nullif(hint, ''), format('SELECT * FROM %s may show it too.', @extschema@.kpi_source_relation(name)));
-		END;
+		buckets := 1;
+		LOOP
+			BEGIN
+				reading := @extschema@.kpi_source_query(name, columns, wanted_parts, wanted_dimensions, buckets);
+				IF name IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity') THEN
+					EXECUTE reading.query INTO cubes, bad, first_dictionary, second_dictionary, third_dictionary
+					  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days;
+					RETURN QUERY
+						SELECT name, p.part, cubes[p.n], NULL::timestamptz, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[], (NULL::@extschema@.kpi_movement).*
+						  FROM unnest(reading.cubes) WITH ORDINALITY p(part, n)
+						UNION ALL
+						SELECT name, NULL, NULL, NULL, CASE name WHEN 'exchange_rate' THEN first_dictionary END, bad, (NULL::@extschema@.kpi_movement).*;
+				ELSE
+					RETURN QUERY EXECUTE format($q$
+SELECT r.*
+  FROM (%s
+		OFFSET 0) a, LATERAL (
+%s
+	SELECT %L, p.part, a.cubes[p.n], NULL::timestamptz, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[], (NULL::@extschema@.kpi_movement).*
+	  FROM unnest(%L::text[]) WITH ORDINALITY p(part, n)
+	UNION ALL
+	SELECT %3$L, NULL, NULL, a.first_at, NULL, a.bad_rows, (NULL::@extschema@.kpi_movement).*) r$q$,
+							reading.query, '	' || reading.movements || E'\n	UNION ALL', name, reading.cubes)
+					  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days, run_rates, cohorts,
+							openings, closings;
+				END IF;
+				EXIT;
+			EXCEPTION WHEN OTHERS THEN
+				GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, type = PG_DATATYPE_NAME;
+				/* More than a ledger may need, before it gave any row: customers are read in groups, and in smaller ones. */
+				IF type IS DISTINCT FROM 'kpi_ledger' OR SQLSTATE <> '53400' OR buckets >= 65536 THEN
+					RAISE EXCEPTION 'cannot read source "%" (%): %', name, @extschema@.kpi_source_relation(name), message
+						USING ERRCODE = SQLSTATE,
+							  DETAIL = coalesce(nullif(detail, ''), 'The facts are as they were.'),
+							  HINT = coalesce(nullif(hint, ''), format('SELECT * FROM %s may show it too.', @extschema@.kpi_source_relation(name)));
+				END IF;
+			END;
+			buckets := buckets * 16;
+			RAISE NOTICE '% (%): a ledger of all customers would need more than ledger_memory_mb (%); they are read in % groups', name,
+				@extschema@.kpi_source_relation(name), @extschema@.kpi_setting('ledger_memory_mb'), buckets;
+			PERFORM set_config('enable_hashagg', 'off', true);
+		END LOOP;
+		PERFORM set_config('enable_hashagg', hashing, true);
 		CASE name
 			WHEN 'exchange_rate' THEN rates := first_dictionary;
 			WHEN 'account' THEN accounts := first_dictionary;
@@ -863,18 +933,12 @@ BEGIN
 				won_leads := third_dictionary;
 			ELSE NULL;
 		END CASE;
-		RETURN QUERY
-			SELECT name, p.part, cubes[p.n], ledgers[p.n], first_at, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[]
-			  FROM unnest(@extschema@.kpi_parts_to_read(name, wanted_parts)) WITH ORDINALITY p(part, n)
-			UNION ALL
-			SELECT name, NULL, NULL, NULL, NULL, CASE name WHEN 'exchange_rate' THEN rates END, bad;
-		RAISE NOTICE '% (%): % rows, % ms', name, @extschema@.kpi_source_relation(name),
-			ltrim(to_char(read_rows, '999G999G999G990')), round(extract(epoch FROM clock_timestamp() - began) * 1000);
+		RAISE NOTICE '% (%): % ms', name, @extschema@.kpi_source_relation(name), round(extract(epoch FROM clock_timestamp() - began) * 1000);
 	END LOOP;
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], timestamptz[], date[], timestamptz[], timestamptz, timestamptz[], date[]) IS
-'reads bound sources, each with one query, and returns the cube of each part and the bad rows of each source; application_name tells other sessions how far it is. Parts and dimensions: NULL for all. An error names the source';
+COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], timestamptz[], date[], timestamptz[], timestamptz, timestamptz[], date[], integer[], integer[]) IS
+'reads bound sources, each with one query, and returns the cube or the movements of each part and the bad rows of each source; openings and closings: of the periods of movements, as of kpi_movements; application_name tells other sessions how far it is. Parts and dimensions: NULL for all. An error names the source';
 
 /* The bound sources in an order in which each finds the dictionaries it needs. */
 CREATE FUNCTION @extschema@.kpi_bound_sources() RETURNS text[]
@@ -930,7 +994,8 @@ COMMENT ON FUNCTION @extschema@.kpi_has_columns(text, text[], text[]) IS
 
 /*
  * SQL text that turns the cube number n into rows of (period number,
- * dimension, member, measures).  A stock of money comes by currency, the last
+ * dimension, member, measures), of a row g that has the cubes and the rates
+ * and, for a ledger, of the rows of "reading" that are its movements.  A stock of money comes by currency, the last
  * part of each member, and is converted at the rate of its instant.  A stock
  * of which only the present can be read keeps what was recorded at the very
  * end of a period.
@@ -959,16 +1024,16 @@ BEGIN
 	  LEFT JOIN @extschema@.kpi_slots(source, part) s USING (measure);
 
 	IF p.kind = 'ledger' THEN
-		RETURN format('SELECT c.period, c.dimension, @extschema@.kpi_member(c.members) AS member, %s FROM @extschema@.kpi_movements(($17)[%s], $18, $4) c',
-					  measures, n);
+		RETURN format('SELECT c.period, c.dimension, @extschema@.kpi_member(c.members) AS member, %s FROM reading c WHERE c.source = %L AND c.part = %L',
+					  measures, source, part);
 	END IF;
-	RETURN format('SELECT c.period, c.dimension, @extschema@.kpi_member(%s) AS member, %s FROM @extschema@.kpi_cells(($1)[%s], %s) c%s%s',
+	RETURN format('SELECT c.period, c.dimension, @extschema@.kpi_member(%s) AS member, %s FROM @extschema@.kpi_cells((g.cubes)[%s], %s) c%s%s',
 		CASE WHEN by_currency THEN 'c.members[:cardinality(c.members) - 1]' ELSE 'c.members' END,
 		measures, n,
 		CASE WHEN p.kind = 'plan' THEN '$15, $16' WHEN p.kind <> 'stock' THEN '$2, $3' WHEN p.starts = 'NULL' THEN '$5, $5' ELSE '$4, $4' END,
 		CASE WHEN by_currency THEN
 			', LATERAL (SELECT CASE c.members[cardinality(c.members)] WHEN ''(none)'' THEN 1'
-			' ELSE @extschema@.kpi_rate($6, c.members[cardinality(c.members)], ($7)[c.period]) END AS rate) x WHERE x.rate IS NOT NULL' ELSE '' END,
+			' ELSE @extschema@.kpi_rate(g.rates, c.members[cardinality(c.members)], ($7)[c.period]) END AS rate) x WHERE x.rate IS NOT NULL' ELSE '' END,
 		CASE WHEN p.starts = 'NULL' THEN (
 			SELECT format(E'\n\tUNION ALL\n\tSELECT p.n, f.dimension, f.member, %s FROM @extschema@.kpi_fact f'
 						  ' JOIN unnest($8::text[], $9::date[]) WITH ORDINALITY p(grain, period, n) USING (grain, period)'
@@ -980,7 +1045,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_cells_query(integer, text, text, text[]) IS
-'SQL text that turns a cube into rows of period number, dimension, member and measures';
+'SQL text that turns the cube or the movements of a part into rows of period number, dimension, member and measures';
 
 /*
  * SQL text that writes the facts: new versions of what changed, after closing
@@ -991,14 +1056,30 @@ CREATE FUNCTION @extschema@.kpi_write_query(cells text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT replace(replace(replace(replace(replace(replace(replace($q$
-WITH raw AS (
-	%cells%
+WITH reading AS MATERIALIZED (
+	SELECT * FROM @extschema@.kpi_read_sources($1, NULL, NULL, $6, $17, $18, $13, $20, $21, $19, $4)
+), gathered AS MATERIALIZED (
+	SELECT array_agg(r.cube ORDER BY k.n) FILTER (WHERE r.cube IS NOT NULL) AS cubes, (array_agg(r.rates) FILTER (WHERE r.rates IS NOT NULL))[1] AS rates
+	  FROM reading r LEFT JOIN unnest($22::text[], $23::text[]) WITH ORDINALITY k(source, part, n) USING (source, part)
+), beginning AS MATERIALIZED (	-- with the first period that has data, or had when last computed
+	SELECT CASE WHEN NOT $25 THEN $24
+			ELSE least(greatest($24, least(($17)[min(@extschema@.kpi_first_atom(r.cube))], @extschema@.kpi_day(min(r.first_at)), @extschema@.kpi_day($13))), (
+				SELECT max(greatest($24, o.oldest)) FILTER (WHERE o.oldest IS NOT NULL)
+				  FROM unnest(string_to_array(@extschema@.kpi_setting('grains'), ',')) k(grain),
+					   LATERAL (SELECT min(f.period) AS oldest FROM @extschema@.kpi_fact f
+								 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = k.grain) o)) END AS day
+	  FROM reading r LEFT JOIN @extschema@.kpi_part p USING (source, part)
+	 WHERE r.part IS NULL OR p.kind = 'flow' OR p.source = 'cost'
+), raw AS (
+	SELECT c.* FROM gathered g, LATERAL (
+	%cells%) c
 ), cell AS MATERIALIZED (
 	SELECT period AS n, dimension, member, %summed%
 	  FROM raw GROUP BY period, dimension, member
 ), p AS (
 	SELECT * FROM unnest($8::text[], $9::date[], $10::date[], $11::boolean[], $12::integer[])
 		WITH ORDINALITY p(grain, period, period_end, is_complete, days, n)
+	 WHERE period_end > (SELECT day FROM beginning) OR grain LIKE '%cut'
 ), blank AS (
 	SELECT d.dimension, @extschema@.kpi_blank_member(d.dimension) AS member FROM @extschema@.kpi_dimension d
 ), blank_cell AS MATERIALIZED (	-- before the join, lest members meet members
@@ -1033,8 +1114,16 @@ WITH raw AS (
 	 WHERE d.grain IS NOT NULL
 	   AND (SELECT count(*) FROM closed) >= 0	-- closes the old versions first
 	RETURNING 1
+), problem AS (
+	INSERT INTO @extschema@.kpi_problem AS k (source, reason, bad_rows, keys, first_seen, run)
+	SELECT r.source, b.reason, b.bad_rows, b.keys, $13, $14
+	  FROM reading r, unnest(r.bad_rows) b
+	 WHERE b.bad_rows > 0
+	ON CONFLICT ON CONSTRAINT kpi_problem_pkey DO UPDATE
+	   SET bad_rows = excluded.bad_rows, keys = excluded.keys, run = excluded.run
+	RETURNING 1
 )
-SELECT (SELECT count(*) FROM new), (SELECT count(*) FROM written), (SELECT count(*) FROM delta)$q$,
+SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM new), (SELECT count(*) FROM written), (SELECT count(*) FROM delta), (SELECT count(*) FROM problem)$q$,
 		'%cells%', cells),
 		'%summed%', string_agg(CASE m.type WHEN 'bigint' THEN format('sum(%1$I)::bigint AS %1$I', m.measure)
 									  WHEN 'numeric' THEN format('sum(%1$I) AS %1$I', m.measure)
@@ -1049,7 +1138,7 @@ SELECT (SELECT count(*) FROM new), (SELECT count(*) FROM written), (SELECT count
 	  FROM @extschema@.kpi_fact_measures() m;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_write_query(text) IS
-'SQL text of the statement that compares new facts with the current ones and writes what changed; cells: SQL text that gives the new cells';
+'SQL text of the statement that reads the sources, compares new facts with the current ones and writes what changed; cells: SQL text that gives the new cells of what was read';
 
 CREATE FUNCTION @extschema@.kpi_take_snapshot(run bigint, from_day date, to_day date, as_of timestamptz,
 											  OUT periods integer, OUT facts bigint, OUT changed bigint, OUT problems bigint)
@@ -1070,8 +1159,8 @@ DECLARE
 	plan_days date[];
 	plan_bounds timestamptz[];
 	instants timestamptz[];
-	readings @extschema@.kpi_reading[];
 	columns text[];
+	parts record;
 	cells text;
 	g record;
 BEGIN
@@ -1093,21 +1182,6 @@ BEGIN
 	  FROM (SELECT least(p.ends_at, as_of) AS i FROM @extschema@.kpi_periods(first_day, last_day, as_of) p
 			UNION SELECT p.starts_at FROM @extschema@.kpi_periods(first_day, last_day, as_of) p) x;
 
-	SELECT array_agg(r) INTO readings
-	  FROM @extschema@.kpi_read_sources(sources, NULL, NULL, bounds, days, instants, as_of, plan_bounds, plan_days) r;
-
-	/* Without a from_day the facts begin with the first period that has data, or had when last computed. */
-	IF from_day IS NULL THEN
-		SELECT least(greatest(first_day, least(days[min(@extschema@.kpi_first_atom(r.cube))], @extschema@.kpi_day(min(r.first_at)), today)), (
-				SELECT max(greatest(first_day, o.oldest)) FILTER (WHERE o.oldest IS NOT NULL)
-				  FROM unnest(string_to_array(@extschema@.kpi_setting('grains'), ',')) k(grain),
-					   LATERAL (SELECT min(f.period) AS oldest FROM @extschema@.kpi_fact f
-								 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = k.grain) o))
-		  INTO first_day
-		  FROM unnest(readings) r JOIN @extschema@.kpi_part p USING (source, part)
-		 WHERE p.kind IN ('flow', 'ledger') OR p.source = 'cost';
-	END IF;
-
 	SELECT array_agg(p.grain) AS grains, array_agg(p.period) AS starts, array_agg(p.period_end) AS ends,
 		   array_agg(p.is_complete) AS complete, array_agg(p.days) AS days,
 		   array_agg(array_position(bounds, p.starts_at)) AS first_atom,
@@ -1122,27 +1196,19 @@ BEGIN
 	  FROM @extschema@.kpi_periods(first_day, last_day, as_of) p;
 
 	SELECT array_agg(u.source || '.' || u.column_name) INTO columns FROM @extschema@.kpi_usable_columns() u;
-	SELECT string_agg(@extschema@.kpi_cells_query(r.n::integer, r.source, r.part, columns), E'\n\tUNION ALL\n\t') INTO cells
-	  FROM unnest(readings) WITH ORDINALITY r(source, part, cube, ledger, first_at, rates, bad_rows, n)
-	 WHERE r.part IS NOT NULL;
+	SELECT string_agg(@extschema@.kpi_cells_query(k.n::integer, k.source, k.part, columns), E'\n\tUNION ALL\n\t') AS cells,
+		   array_agg(k.source ORDER BY k.n) AS sources, array_agg(k.part ORDER BY k.n) AS parts
+	  INTO parts
+	  FROM (SELECT p.source, p.part, row_number() OVER (ORDER BY p.kind = 'ledger') AS n	-- which has no cube
+			  FROM unnest(sources) s(source)
+			 CROSS JOIN LATERAL unnest(@extschema@.kpi_parts_to_read(s.source, NULL)) w(part)
+			  JOIN @extschema@.kpi_part p ON p.source = s.source AND p.part = w.part) k;
 
-	PERFORM set_config('application_name', 'kpi_snapshot: writing facts', true);
-	EXECUTE @extschema@.kpi_write_query(cells) INTO facts, changed, changed
-	  USING (SELECT array_agg(r.cube ORDER BY r.n) FROM unnest(readings) WITH ORDINALITY r(source, part, cube, ledger, first_at, rates, bad_rows, n)),
-			g.first_atom, g.last_atom, g.instant, g.present,
-			(SELECT r.rates FROM unnest(readings) r WHERE r.rates IS NOT NULL), g.at,
+	PERFORM set_config('application_name', 'kpi_snapshot: writing facts', true);	-- once it has read
+	EXECUTE @extschema@.kpi_write_query(parts.cells) INTO periods, facts, changed, changed, problems
+	  USING sources, g.first_atom, g.last_atom, g.instant, g.present, bounds, g.at,
 			g.grains, g.starts, g.ends, g.complete, g.days, as_of, run, g.first_plan_atom, g.last_plan_atom,
-			(SELECT array_agg(r.ledger ORDER BY r.n) FROM unnest(readings) WITH ORDINALITY r(source, part, cube, ledger, first_at, rates, bad_rows, n)),
-			g.opening;
-	periods := cardinality(g.grains);
-
-	INSERT INTO @extschema@.kpi_problem AS k (source, reason, bad_rows, keys, first_seen, run)
-	SELECT r.source, b.reason, b.bad_rows, b.keys, as_of, kpi_take_snapshot.run
-	  FROM unnest(readings) r, unnest(r.bad_rows) b
-	 WHERE b.bad_rows > 0
-	ON CONFLICT ON CONSTRAINT kpi_problem_pkey DO UPDATE
-	   SET bad_rows = excluded.bad_rows, keys = excluded.keys, run = excluded.run;
-	GET DIAGNOSTICS problems = ROW_COUNT;
+			days, instants, g.opening, plan_bounds, plan_days, parts.sources, parts.parts, first_day, from_day IS NULL;
 	DELETE FROM @extschema@.kpi_problem k WHERE k.run <> kpi_take_snapshot.run;
 	PERFORM @extschema@.kpi_keep_expected(run, as_of);
 END;
@@ -1300,7 +1366,7 @@ BEGIN
 	 WHERE s.source IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity', 'opportunity_history');
 	SELECT array_agg(r) INTO readings
 	  FROM @extschema@.kpi_read_sources(sources, '{open}', ARRAY[dimension], ARRAY[now() - interval '1 day', now()],
-										ARRAY[@extschema@.kpi_today(), @extschema@.kpi_today() + 1], ARRAY[now()], now(), NULL, NULL) r;
+										ARRAY[@extschema@.kpi_today(), @extschema@.kpi_today() + 1], ARRAY[now()], now(), NULL, NULL, NULL, NULL) r;
 	SELECT array_agg(u.source || '.' || u.column_name) INTO columns FROM @extschema@.kpi_usable_columns() u;
 
 	RETURN QUERY

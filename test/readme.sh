@@ -18,6 +18,8 @@ CREATE TABLE my_orders (order_no integer, ordered_on date, net numeric(12,2), co
 INSERT INTO my_orders SELECT n, current_date - n, 100 + n, 60, n % 3, CASE n % 2 WHEN 0 THEN 'Bayern' END FROM generate_series(1, 500) n;
 CREATE TABLE my_people (id integer, name text, team text, hired_on date);
 INSERT INTO my_people SELECT n, 'Person ' || n, 'Team ' || n % 2, '2020-01-01' FROM generate_series(0, 2) n;
+CREATE TABLE my_contracts (customer text, starts date, ends date, monthly numeric);
+INSERT INTO my_contracts SELECT 'c' || n % 200, date '2025-06-01' + n, date '2025-09-01' + 2 * n, 10 + n % 90 FROM generate_series(1, 300) n;
 SQL
 
 blocks=$(mktemp)
