@@ -1,0 +1,38 @@
+#!/bin/bash
+# The reference of the aggregates: its examples give what it says, and no
+# aggregate of these states is missing.
+# Prints TAP; connects as the environment says.
+source "$(dirname "$0")/tap.sh"
+db=salkpi_doc
+doc=$here/../doc/aggregates.md
+create_database $db
+sql -d $db -c 'CREATE SCHEMA kpi' -c 'CREATE EXTENSION salkpi SCHEMA kpi' -c "ALTER DATABASE $db SET search_path = kpi, public" >"$scratch/out" ||
+	bail "no extension: $(head -n 1 "$scratch/out")"
+
+awk '/^```sql$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$doc" >"$scratch/blocks"
+sql -d $db -f "$scratch/blocks" >"$scratch/out"
+ok $? "the statements run" || note "$(grep -m 1 -A 5 ERROR "$scratch/out")"
+
+# A row of a table ends with `SELECT …` → `result` |
+while IFS=$'\t' read -r query result; do
+	is "$(sql -d $db -c "$query" | tr '\n' ' ' | sed 's/ $//')" "$result" "$query"
+done < <(sed -nE 's/^\| .*`(SELECT [^`]*)` → `([^`]*)` \|$/\1\t\2/p' "$doc")
+[ "$n" -gt 40 ]
+ok $? "those were many"
+
+sql -d $db <<'SQL' >"$scratch/names"
+SELECT DISTINCT p.proname
+FROM pg_proc p
+JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+	AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'salkpi')
+LEFT JOIN pg_aggregate a ON a.aggfnoid = p.oid
+WHERE a.aggtranstype IN ('kpi_ratio'::regtype, 'kpi_durations'::regtype)
+	OR p.prokind = 'f' AND p.proargtypes[0] IN ('kpi_ratio'::regtype, 'kpi_durations'::regtype) AND p.prorettype IN ('numeric'::regtype, 'bigint'::regtype)
+		AND p.proname !~ '_hash$'
+ORDER BY 1
+SQL
+missing=$(while IFS= read -r name; do
+	grep -q "\`$name(" "$doc" || echo "$name"
+done <"$scratch/names")
+is "$missing" "" "no aggregate and no accessor of a state is missing"
+done_testing
