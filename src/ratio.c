@@ -419,6 +419,81 @@ row_share(Ratio *state, FunctionCallInfo fcinfo, bool remove)
 	return add_integer(state, RATIO_DENOMINATOR, 1, remove);
 }
 
+/* (was, is): of the rows that were those that still are; NULL is left out. */
+static Ratio *
+kept(Ratio *state, FunctionCallInfo fcinfo, bool remove)
+{
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2) || !PG_GETARG_BOOL(1))
+		return state;
+	count_rows(&state->rows, 1, remove);
+	if (PG_GETARG_BOOL(2))
+		state = add_integer(state, RATIO_NUMERATOR, 1, remove);
+	return add_integer(state, RATIO_DENOMINATOR, 1, remove);
+}
+
+/* A recurring amount, of a numeric its sign; NULL is nothing. */
+static pg_attribute_always_inline int64
+recurring(FunctionCallInfo fcinfo, int arg, TermType type)
+{
+	NumericParts digits;
+	int64		value;
+
+	if (PG_ARGISNULL(arg))
+		return 0;
+	if (type == TERM_NUMERIC)
+	{
+		salkpi_numeric_read(PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(arg)),
+							&digits);
+		value = digits.negative ? -1 : digits.ndigits > 0;
+	}
+	else
+		value = type == TERM_INT8 ? PG_GETARG_INT64(arg) :
+			type == TERM_INT4 ? PG_GETARG_INT32(arg) : PG_GETARG_INT16(arg);
+	if (unlikely(value < 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("recurring amount is negative"),
+				 errhint("Leave such rows out before they are aggregated.")));
+	return value;
+}
+
+/*
+ * (opening, closing) of a customer: closing by opening, of those who are
+ * there at the opening; without one it counts as gone.
+ */
+static pg_attribute_always_inline Ratio *
+net_kept(Ratio *state, FunctionCallInfo fcinfo, TermType type, bool remove)
+{
+	int64		opening = recurring(fcinfo, 1, type);
+
+	(void) recurring(fcinfo, 2, type);
+	if (opening == 0)
+		return state;
+	count_rows(&state->rows, 1, remove);
+	state = add_known(state, RATIO_NUMERATOR, fcinfo, 2, type, remove);
+	return add_arg(state, RATIO_DENOMINATOR, fcinfo, 1, type, remove);
+}
+
+/* The same without what was gained: the lesser of both by opening. */
+static pg_attribute_always_inline Ratio *
+gross_kept(Ratio *state, FunctionCallInfo fcinfo, TermType type, bool remove)
+{
+	int64		opening = recurring(fcinfo, 1, type);
+	int64		closing = recurring(fcinfo, 2, type);
+	bool		is_less = closing < opening;
+
+	if (opening == 0)
+		return state;
+	if (type == TERM_NUMERIC && closing != 0)
+		is_less = DatumGetInt32(DirectFunctionCall2(numeric_cmp,
+													PG_GETARG_DATUM(2),
+													PG_GETARG_DATUM(1))) < 0;
+	count_rows(&state->rows, 1, remove);
+	state = add_known(state, RATIO_NUMERATOR, fcinfo, is_less ? 2 : 1, type,
+					  remove);
+	return add_arg(state, RATIO_DENOMINATOR, fcinfo, 1, type, remove);
+}
+
 static void
 check_probability(Numeric probability)
 {
@@ -505,8 +580,12 @@ TRANSITIONS(attainment);
 TRANSITIONS(open_target);
 TRANSITIONS(amount_share);
 TRANSITIONS(won);
+TRANSITIONS(net_kept);
+TRANSITIONS(gross_kept);
 TRANSITION(row_share_add, row_share(state, fcinfo, false));
 TRANSITION(row_share_remove, row_share(state, fcinfo, true));
+TRANSITION(kept_add, kept(state, fcinfo, false));
+TRANSITION(kept_remove, kept(state, fcinfo, true));
 TRANSITION(pipeline_add, pipeline(state, fcinfo, false));
 TRANSITION(pipeline_remove, pipeline(state, fcinfo, true));
 TRANSITION(ratio_combine,

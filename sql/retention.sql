@@ -1,0 +1,73 @@
+-- Retention and churn from one row a customer, against plain SQL.
+SET search_path = kpi, public;
+SET client_min_messages = warning;
+\getenv source PG_ABS_SRCDIR
+\set harness :source '/test/aggregates/harness.sql'
+\set ECHO none
+\i :harness
+\set ECHO all
+
+-- 100 customers at the start, 10 of them leave, 20 join, of whom 5 leave again:
+-- retention 90, churn 10.
+SELECT kpi_retention_rate(n <= 100, n > 10 AND n <= 115) AS retention, kpi_churn_rate(n <= 100, n > 10 AND n <= 115) AS churn,
+	kpi_kept_state(n <= 100, n > 10 AND n <= 115) AS state
+FROM generate_series(1, 120) n;
+
+-- Treehouse: losing two customers of 3,000 of ten with 34,500 is 20 % of the
+-- customers and 17.39 % of the revenue.
+CREATE TABLE treehouse AS SELECT n, CASE WHEN n <= 8 THEN 3000 WHEN n = 9 THEN 10000 ELSE 500 END AS opening, CASE WHEN n <= 2 THEN NULL WHEN n <= 8 THEN 3000 WHEN n = 9 THEN 10000 ELSE 500 END AS closing
+FROM generate_series(1, 10) n;
+SELECT kpi_churn_rate(opening > 0, closing IS NOT NULL) AS customers, round(kpi_revenue_churn_rate(opening, closing), 2) AS revenue FROM treehouse;
+
+-- ChartMogul: opening 100, churn 10, contraction 10, expansion 10: gross 20 %, net 10 %.
+SELECT kpi_revenue_churn_rate(opening, closing) AS gross_churn, kpi_net_revenue_churn_rate(opening, closing) AS net_churn,
+	kpi_gross_revenue_retention(opening, closing) AS gross_retention, kpi_net_revenue_retention(opening, closing) AS net_retention
+FROM (VALUES (10, 0), (30, 20), (60, 70), (0, 1000), (NULL, 5)) v(opening, closing);
+
+-- Without anybody at the start there is nothing to keep; unknown is left out,
+-- no amount is none.
+SELECT kpi_retention_rate(was, is_there) AS retention, kpi_churn_rate(was, is_there) AS churn FROM (VALUES (false, true), (NULL, true), (true, NULL)) v(was, is_there);
+SELECT kpi_retention_rate(true, is_there) AS retention FROM (VALUES (true), (NULL), (false)) v(is_there);
+SELECT kpi_net_revenue_retention(o, c) AS net, kpi_gross_revenue_retention(o, c) AS gross FROM (VALUES (0, 5), (NULL, 5)) v(o, c);
+SELECT kpi_net_revenue_retention(o, c) AS net, kpi_revenue_churn_rate(o, c) AS churn FROM (VALUES (5::smallint, NULL::smallint)) v(o, c);
+SELECT harness.outcome(format('SELECT kpi.%s(%s::%s, %s::%s)', name, o, type, c, type)) AS outcome, count(*)
+FROM unnest('{kpi_net_revenue_retention,kpi_net_revenue_churn_rate,kpi_gross_revenue_retention,kpi_revenue_churn_rate}'::text[]) name,
+	unnest('{numeric,bigint,integer,smallint}'::text[]) type, (VALUES (-1, 1), (1, -1), (0, -1)) v(o, c)
+GROUP BY 1;
+SELECT harness.outcome('SELECT kpi.kpi_net_revenue_retention(''NaN''::numeric, 1)') AS nan;
+
+-- Random customers.
+SELECT setseed(0.3);
+CREATE TABLE customer AS
+SELECT n, CASE WHEN n < 4 THEN n WHEN n % 3 = 0 THEN 4 + n % 12 ELSE 7 END::integer AS g, floor(random() * 4)::integer AS h, floor(random() * 6)::integer AS split,
+	CASE WHEN random() > 0.1 THEN random() < 0.6 END AS was, CASE WHEN random() > 0.1 THEN random() < 0.6 END AS still,
+	CASE WHEN random() > 0.1 THEN greatest(0, round((random() * 100 - 30)::numeric * (CASE WHEN n % 7 = 0 THEN 1e36 ELSE 1 END), (n % 4)::integer)) END AS opening,
+	CASE WHEN random() > 0.1 THEN greatest(0, round((random() * 100 - 30)::numeric * (CASE WHEN n % 7 = 0 THEN 1e36 ELSE 1 END), (n % 4)::integer)) END AS closing,
+	CASE WHEN random() > 0.1 THEN greatest(0, random() * 9e18 - 2e18)::bigint END AS opening_8, CASE WHEN random() > 0.1 THEN greatest(0, random() * 9e18 - 2e18)::bigint END AS closing_8,
+	CASE WHEN random() > 0.1 THEN greatest(0, random() * 12 - 2)::integer END AS opening_4, CASE WHEN random() > 0.1 THEN greatest(0, random() * 12 - 2)::integer END AS closing_4
+FROM generate_series(1::bigint, 700) n;
+SELECT harness.prepare('customer');
+CREATE FUNCTION percent(a numeric, b numeric) RETURNS numeric IMMUTABLE LANGUAGE sql
+AS $$ SELECT CASE WHEN b > 0 THEN sign(a) * div(200 * abs(a) * 1e16 + b, b * 2) * 1e-16 END $$;
+SELECT max(different) AS different, sum(compared) AS compared, count(*) AS ways
+FROM harness.compare('customer', 'kpi_retention_rate(was, still)',
+	'percent(count(*) FILTER (WHERE was AND still), count(*) FILTER (WHERE was AND still IS NOT NULL))', 'kpi_kept_state(was, still)', 'kpi_percent(%s)');
+SELECT max(different) AS different, sum(compared) AS compared, count(*) AS ways
+FROM harness.compare('customer', 'kpi_churn_rate(was, still)',
+	'percent(count(*) FILTER (WHERE was AND NOT still), count(*) FILTER (WHERE was AND still IS NOT NULL))', 'kpi_kept_state(was, still)', 'kpi_margin(%s)');
+SELECT max(different) AS different, sum(compared) AS compared, count(*) AS ways
+FROM harness.compare('customer', 'kpi_net_revenue_retention(opening, closing)',
+	'percent(coalesce(sum(closing) FILTER (WHERE opening > 0), 0), sum(opening))', 'kpi_net_kept_state(opening, closing)', 'kpi_percent(%s)');
+SELECT max(different) AS different, sum(compared) AS compared, count(*) AS ways
+FROM harness.compare('customer', 'kpi_net_revenue_churn_rate(opening_8, closing_8)',
+	'percent(sum(opening_8) - coalesce(sum(closing_8) FILTER (WHERE opening_8 > 0), 0), sum(opening_8))', 'kpi_net_kept_state(opening_8, closing_8)', 'kpi_margin(%s)');
+SELECT max(different) AS different, sum(compared) AS compared, count(*) AS ways
+FROM harness.compare('customer', 'kpi_gross_revenue_retention(opening_4, closing_4)',
+	'percent(sum(least(opening_4, coalesce(closing_4, 0))) FILTER (WHERE opening_4 > 0), sum(opening_4))', 'kpi_gross_kept_state(opening_4, closing_4)', 'kpi_percent(%s)');
+SELECT max(different) AS different, sum(compared) AS compared, count(*) AS ways
+FROM harness.compare('customer', 'kpi_revenue_churn_rate(opening, closing)',
+	'percent(sum(greatest(opening - coalesce(closing, 0), 0)), sum(opening))', 'kpi_gross_kept_state(opening, closing)', 'kpi_margin(%s)');
+
+DROP TABLE treehouse, customer;
+DROP FUNCTION percent(numeric, numeric);
+DROP SCHEMA harness CASCADE;
