@@ -1211,6 +1211,9 @@ BEGIN
 			days, instants, g.opening, plan_bounds, plan_days, parts.sources, parts.parts, first_day, from_day IS NULL;
 	DELETE FROM @extschema@.kpi_problem k WHERE k.run <> kpi_take_snapshot.run;
 	PERFORM @extschema@.kpi_keep_expected(run, as_of);
+	PERFORM @extschema@.kpi_keep_rep_roles(as_of);
+	PERFORM @extschema@.kpi_announce(run, 'done', json_build_object('periods', periods, 'facts', facts, 'changed', changed, 'problems', problems,
+																	'alerts', @extschema@.kpi_raise_alerts(run, as_of)));
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_take_snapshot(bigint, date, date, timestamptz) IS
@@ -1321,6 +1324,7 @@ BEGIN
 		   SET outcome = 'failed', as_of = taken, error = message,
 			   duration = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.started_at
 		 WHERE r.run OPERATOR(pg_catalog.=) this_run;
+		PERFORM @extschema@.kpi_announce(this_run, 'failed', pg_catalog.json_build_object('error', pg_catalog.left(message, 1000)));
 	END;
 	COMMIT;
 	IF message IS NULL THEN

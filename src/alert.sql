@@ -1,0 +1,88 @@
+/*
+ * Alerts: which members crossed a target or a warning level with a snapshot.
+ * The status before and after is worked out where the snapshot changed facts
+ * that a KPI with a target reads.
+ */
+CREATE TABLE @extschema@.kpi_alert (
+	run			bigint NOT NULL,
+	kpi			text NOT NULL,
+	dimension	text NOT NULL,
+	member		text NOT NULL,
+	grain		text NOT NULL,
+	period		date NOT NULL,
+	from_status	text NOT NULL,
+	to_status	text NOT NULL,
+	value		numeric NOT NULL,
+	target		numeric NOT NULL,
+	PRIMARY KEY (run, kpi, dimension, member, grain, period)
+);
+COMMENT ON TABLE @extschema@.kpi_alert IS
+'members whose status against a target changed with a snapshot (run): from and to met, near or missed, and the value and target after it';
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_alert', '');
+
+CREATE FUNCTION @extschema@.kpi_raise_alerts(run bigint, as_of timestamptz) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+	SET jit = off
+AS $$
+DECLARE
+	previous timestamptz := (SELECT max(r.as_of) FROM @extschema@.kpi_run r WHERE r.outcome = 'done' AND r.as_of < kpi_raise_alerts.as_of);
+	changed record;
+	newest_end date;
+	kpis text[];
+	members text[];
+	bases integer[];
+	raised bigint := 0;
+	n bigint;
+BEGIN
+	IF previous IS NULL THEN
+		RETURN 0;
+	END IF;
+	FOR changed IN
+		SELECT f.grain, f.dimension, array_agg(DISTINCT f.period) AS periods, min(f.period) AS oldest, x.newest
+		  FROM @extschema@.kpi_fact f
+		  CROSS JOIN LATERAL (SELECT max(m.period) AS newest FROM @extschema@.kpi_fact m
+							   WHERE m.superseded_at IS NULL AND m.dimension = f.dimension AND m.grain = f.grain AND m.member = @extschema@.kpi_blank_member(f.dimension)) x
+		 WHERE f.superseded_at IS NULL AND f.recorded_at = kpi_raise_alerts.as_of AND f.grain NOT LIKE '%\_cut'
+		   AND (f.dimension IN (SELECT t.dimension FROM @extschema@.kpi_target t) OR EXISTS (SELECT FROM @extschema@.kpi_source s WHERE s.source = 'target'))
+		 GROUP BY f.grain, f.dimension, x.newest
+	LOOP
+		newest_end := (changed.newest + @extschema@.kpi_period_step(changed.grain))::date;
+		SELECT array_agg(DISTINCT t.kpi), array_agg(DISTINCT t.member) INTO kpis, members
+		  FROM (SELECT k.kpi, k.member FROM @extschema@.kpi_target k
+				 WHERE k.dimension = changed.dimension AND k.from_day < newest_end AND k.to_day > changed.oldest
+				UNION ALL
+				SELECT s.kpi, s.member FROM @extschema@.kpi_source_targets(ARRAY(SELECT d.kpi FROM @extschema@.kpi_definition d), changed.dimension, NULL, changed.oldest, newest_end) s) t
+		 WHERE t.kpi IN (SELECT d.kpi FROM @extschema@.kpi_definition d);
+		CONTINUE WHEN kpis IS NULL;
+		/* A period is concerned when it changed, or one that a formula reads for it. */
+		SELECT array_agg(DISTINCT b.base) INTO bases
+		  FROM (SELECT greatest(max(d.reach), max(d.months)) AS reach
+				  FROM @extschema@.kpi_resolve(kpis, @extschema@.kpi_periods_per_year(changed.grain), 'en') d) r
+		  CROSS JOIN unnest(@extschema@.kpi_bases(changed.grain, changed.oldest, changed.newest)) b(base)
+		  JOIN unnest(changed.periods) c(period)
+			ON c.period BETWEEN (changed.newest - (b.base + r.reach) * @extschema@.kpi_period_step(changed.grain))::date
+							AND (changed.newest - b.base * @extschema@.kpi_period_step(changed.grain))::date;
+
+		INSERT INTO @extschema@.kpi_alert (run, kpi, dimension, member, grain, period, from_status, to_status, value, target)
+		SELECT kpi_raise_alerts.run, a.kpi, changed.dimension, a.member, changed.grain, a.period, b.status, a.status, a.value, a.target
+		  FROM @extschema@.kpi_computed(kpis, changed.grain, changed.dimension, members, changed.newest, bases, '{}', bases, false, NULL, 'en') a
+		  JOIN @extschema@.kpi_computed(kpis, changed.grain, changed.dimension, members, changed.newest, bases, '{}', bases, false, previous, 'en') b
+			USING (kpi, member, period)
+		 WHERE a.status <> b.status AND a.status <> 'none' AND b.status <> 'none';
+		GET DIAGNOSTICS n = ROW_COUNT;
+		raised := raised + n;
+	END LOOP;
+	RETURN raised;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_raise_alerts(bigint, timestamptz) IS
+'called by a snapshot: records in kpi_alert the members whose status against a target differs from that before it, and returns how many. A period that had no value before, and a target written since, raise none';
+
+CREATE FUNCTION @extschema@.kpi_announce(run bigint, outcome text, counts json) RETURNS void
+	LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT pg_catalog.pg_notify('kpi_snapshot', (pg_catalog.jsonb_build_object('run', run, 'outcome', outcome) || counts::jsonb)::text);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_announce(bigint, text, json) IS
+'tells those who LISTEN kpi_snapshot of a run: its number and outcome, and counts, as JSON';
