@@ -494,21 +494,87 @@ gross_kept(Ratio *state, FunctionCallInfo fcinfo, TermType type, bool remove)
 	return add_arg(state, RATIO_DENOMINATOR, fcinfo, 1, type, remove);
 }
 
+/* Add value / 10^scale. */
+static Ratio *
+add_scaled(Ratio *state, RatioSum which, int128 value, int scale, bool remove)
+{
+	int			wider = (state->scale[which] & ~RATIO_HAS_BIG) - scale;
+	int128		small = value;
+
+	if (wider >= 0 && (wider == 0 || salkpi_rescale(&small, wider)) &&
+		add_small(state, which, small, remove))
+		return state;
+	return add_slowly(state, which, salkpi_int128_to_numeric(value, scale),
+					  remove);
+}
+
 static void
-check_probability(Numeric probability)
+raise_no_probability(Numeric probability)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("probability must be between 0 and 1, not %s",
+					DatumGetCString(DirectFunctionCall1(numeric_out,
+														NumericGetDatum(probability)))),
+			 errhint("Divide percentages by 100.")));
+}
+
+/* A numeric as an integer below 10^18 in size and its scale, if it is one. */
+static bool
+read_half(struct varlena *value, int128 *half, int *scale)
+{
+	const int128 limit = INT64CONST(1000000000000000000);
+	NumericParts digits;
+
+	salkpi_numeric_read(value, &digits);
+	*scale = digits.dscale;
+	return digits.dscale <= RATIO_MAX_SCALE / 2 &&
+		salkpi_parts_to_int128(&digits, digits.dscale, half) &&
+		*half < limit && *half > -limit;
+}
+
+/* What is expected of an amount, and the amount: as numerics. */
+static Ratio *
+add_expected_numeric(Ratio *state, Numeric amount, Numeric probability,
+					 bool remove)
 {
 	Datum		one = NumericGetDatum(int64_to_numeric(1));
 	Datum		zero = NumericGetDatum(int64_to_numeric(0));
-	Datum		value = NumericGetDatum(probability);
+	Datum		share = NumericGetDatum(probability);
+	Datum		expected;
 
-	if (DatumGetBool(DirectFunctionCall2(numeric_lt, value, zero)) ||
-		DatumGetBool(DirectFunctionCall2(numeric_gt, value, one)))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("probability must be between 0 and 1, not %s",
-						DatumGetCString(DirectFunctionCall1(numeric_out,
-															value))),
-				 errhint("Divide percentages by 100.")));
+	if (DatumGetBool(DirectFunctionCall2(numeric_lt, share, zero)) ||
+		DatumGetBool(DirectFunctionCall2(numeric_gt, share, one)))
+		raise_no_probability(probability);
+	expected = DirectFunctionCall2(numeric_mul, NumericGetDatum(amount), share);
+	state = add_numeric(state, RATIO_NUMERATOR, expected, remove);
+	return add_numeric(state, RATIO_DENOMINATOR, NumericGetDatum(amount),
+					   remove);
+}
+
+/* The same in integers, where they fit. */
+static Ratio *
+add_expected(Ratio *state, Datum amount, Datum probability, bool remove)
+{
+	struct varlena *a = PG_DETOAST_DATUM_PACKED(amount);
+	struct varlena *p = PG_DETOAST_DATUM_PACKED(probability);
+	int128		value;
+	int128		share;
+	int128		one = 1;
+	int			value_scale;
+	int			share_scale;
+
+	if (!read_half(a, &value, &value_scale) ||
+		!read_half(p, &share, &share_scale) ||
+		!salkpi_rescale(&one, share_scale))
+		return add_expected_numeric(state, DatumGetNumeric(PointerGetDatum(a)),
+									DatumGetNumeric(PointerGetDatum(p)),
+									remove);
+	if (share < 0 || share > one)
+		raise_no_probability(DatumGetNumeric(PointerGetDatum(p)));
+	state = add_scaled(state, RATIO_NUMERATOR, value * share,
+					   value_scale + share_scale, remove);
+	return add_scaled(state, RATIO_DENOMINATOR, value, value_scale, remove);
 }
 
 /*
@@ -518,20 +584,12 @@ check_probability(Numeric probability)
 static Ratio *
 pipeline(Ratio *state, FunctionCallInfo fcinfo, bool remove)
 {
-	Numeric		probability;
-	Datum		expected;
-
 	if (PG_ARGISNULL(1))
 		return state;
 	if (PG_ARGISNULL(2))
 		return add_numeric(state, RATIO_MISSING, PG_GETARG_DATUM(1), remove);
-	probability = PG_GETARG_NUMERIC(2);
-	check_probability(probability);
 	count_rows(&state->rows, 1, remove);
-	expected = DirectFunctionCall2(numeric_mul, PG_GETARG_DATUM(1),
-								   NumericGetDatum(probability));
-	state = add_numeric(state, RATIO_NUMERATOR, expected, remove);
-	return add_numeric(state, RATIO_DENOMINATOR, PG_GETARG_DATUM(1), remove);
+	return add_expected(state, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2), remove);
 }
 
 /* ---------- SQL functions ---------- */
