@@ -7,19 +7,19 @@ OBJS = $(addprefix src/, salkpi.o numbers.o segment.o flat.o states.o \
 	ledger.o ledger_fold.o ledger_io.o movements.o \
 	durations.o durations_state.o durations_io.o sales_cycle.o \
 	ratio.o ratio_text.o ratio_io.o ratio_finish.o \
-	keyed.o keyed_io.o amounts.o \
+	keyed.o keyed_io.o amounts.o accounts.o \
 	dictionary.o dictionary_state.o dictionary_build.o smallest.o \
 	formula.o formula_tree.o formula_sql.o evaluate.o filled.o)
 
 # The install script is these pieces in this order: each uses only those before it.
-SQL = $(addprefix src/, salkpi.sql durations.sql sales_cycle.sql ratio.sql amounts.sql dictionary.sql smallest.sql cube.sql ledger.sql \
+SQL = $(addprefix src/, salkpi.sql durations.sql sales_cycle.sql ratio.sql amounts.sql accounts.sql dictionary.sql smallest.sql cube.sql ledger.sql \
 	setting.sql calendar.sql workday.sql source.sql dimension.sql measure.sql fact.sql formula.sql \
 	definition.sql target.sql snapshot.sql reading.sql outlook.sql restate.sql prune.sql pipeline.sql forecast.sql alert.sql grant.sql recurring.sql cohort.sql crm.sql odoo.sql schedule.sql)
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(DATA_built)
 
-REGRESS = setup durations sales_cycle ratio amounts retention dictionary smallest cube ledger formula target workday snapshot grouped rules refuse reading outlook restate pipeline forecast alert recurring cohort odoo
+REGRESS = setup durations sales_cycle ratio amounts retention accounts dictionary smallest cube ledger formula target workday snapshot grouped rules refuse reading outlook restate pipeline forecast alert recurring cohort odoo
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare

@@ -30,6 +30,7 @@
 #include "utils/memutils.h"
 
 #include "ledger.h"
+#include "movements.h"
 #include "salkpi.h"
 
 #define MOVEMENTS_COLUMNS	20
@@ -37,32 +38,12 @@
 /* The steps of a run are fetched so many runs before they are read. */
 #define RUNS_AHEAD			8
 
-/* What a customer can do between opening and closing. */
-typedef enum MovementKind
-{
-	NEW,
-	REACTIVATION,
-	EXPANSION,
-	CONTRACTION,
-	CHURN
-} MovementKind;
-
-#define MOVEMENT_KINDS	(CHURN + 1)
-
 /* What a member has at a bound. */
 typedef struct State
 {
 	ExactSum	amount;			/* paid; until summed up, its change */
 	int64		customers;		/* who pay; the same */
 } State;
-
-/* The movements of a member in a period. */
-typedef struct Movements
-{
-	ExactSum	amount[MOVEMENT_KINDS]; /* all positive */
-	int64		customers[MOVEMENT_KINDS];	/* who made them */
-	int64		first;			/* customers whose first instant lies in it */
-} Movements;
 
 /* A customer in a period in which it has a step. */
 typedef struct Change
@@ -139,39 +120,12 @@ read_periods(Reading *r, ArrayType *openings, ArrayType *closings)
 	}
 }
 
-static inline void
-add_movement(Reading *r, Movements *movements, MovementKind kind,
-			 const ExactSum *amount, int sign)
-{
-	salkpi_sum_add_sum(&movements->amount[kind], amount, sign, r->scale);
-	movements->customers[kind]++;
-}
-
 /* The movement of a customer in a period. */
 static inline void
 classify(Reading *r, uint32 p, const Change *change, uint32 first)
 {
-	Movements  *movements = &r->movements[p];
-	bool		was_there = !salkpi_sum_is_zero(&change->opening);
-	bool		is_there = !salkpi_sum_is_zero(&change->closing);
-	ExactSum	difference = change->closing;
-
-	if (!was_there && is_there)
-		add_movement(r, movements,
-					 first >= r->periods[p].first ? NEW : REACTIVATION,
-					 &change->closing, 1);
-	else if (was_there && !is_there)
-		add_movement(r, movements, CHURN, &change->opening, 1);
-	else if (was_there)
-	{
-		salkpi_sum_add_sum(&difference, &change->opening, -1, r->scale);
-		if (salkpi_sum_is_zero(&difference))
-			return;
-		if (salkpi_sum_is_negative(&difference))
-			add_movement(r, movements, CONTRACTION, &difference, -1);
-		else
-			add_movement(r, movements, EXPANSION, &difference, 1);
-	}
+	salkpi_movement_add(&r->movements[p], &change->opening, &change->closing,
+						first >= r->periods[p].first, r->scale);
 }
 
 /* Show a step of the current run to the periods that it lies in. */

@@ -1,0 +1,523 @@
+/*
+ * accounts.c
+ *	  The type kpi_accounts: what each customer pays at the opening and at the
+ *	  closing of a period.
+ *
+ * Retention, churn and the movements of recurring revenue follow from what a
+ * customer, with all its subscriptions, pays at two instants; so these are
+ * what the state of the aggregates keeps of each (keyed.c), however many
+ * intervals there are.  An interval [from, to) is active at the instant t if
+ * from < t and to >= t: what ends exactly when the period ends is still there,
+ * and gone in the next one.  One flag tells whether the customer paid at all
+ * before the opening, which tells the new from the returning.
+ *
+ * The ledger does the same for many periods, dimensions and members at once.
+ * The arithmetic of movements is in movements.h, for both.
+ *
+ * An interval that is active at neither instant and says nothing about the
+ * time before (it begins at the closing or later, or is empty) is left out, as
+ * is one without customer, or without amount or of 0.  A negative amount would
+ * spoil every sum that it is in: that is an error.
+ */
+#include "postgres.h"
+
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/timestamp.h"
+
+#include "evaluate.h"
+#include "keyed.h"
+#include "movements.h"
+#include "salkpi.h"
+
+/* The amounts of a customer. */
+#define AT_OPENING		0
+#define AT_CLOSING		1
+
+/* Flag of a customer who paid before the opening. */
+#define WAS_BEFORE		1
+
+/* Columns of kpi_movements. */
+#define MOVEMENTS_COLUMNS	17
+
+/* Can intervals make this? */
+static bool
+is_possible(const KeyedItem *item)
+{
+	return (item->flags & ~WAS_BEFORE) == 0 &&
+		!salkpi_sum_is_negative(&item->sums[AT_OPENING]) &&
+		!salkpi_sum_is_negative(&item->sums[AT_CLOSING]) &&
+		(item->flags == WAS_BEFORE ||
+		 salkpi_sum_is_zero(&item->sums[AT_OPENING]));
+}
+
+static const KeyedType accounts_type = {"kpi_accounts", 2, true, is_possible};
+
+/* ---------- The aggregate ---------- */
+
+/* A row: days or microseconds from 2000. */
+typedef struct Span
+{
+	int64		from;			/* first instant; the least if since ever */
+	int64		to;				/* first instant behind; the largest if open */
+	int64		bounds[2];		/* opening and closing */
+} Span;
+
+static int64
+get_instant(FunctionCallInfo fcinfo, int arg, BoundUnit unit)
+{
+	return unit == BOUND_DAYS ? PG_GETARG_DATEADT(arg) :
+		PG_GETARG_TIMESTAMP(arg);
+}
+
+/*
+ * The interval and the period of a row, from the argument "arg" on.  Events,
+ * which have no end, are intervals that go on.
+ */
+static inline void
+get_interval(FunctionCallInfo fcinfo, int arg, bool has_end, BoundUnit unit,
+			 Span *span)
+{
+	int			bounds = arg + 1 + has_end;
+
+	if (unlikely(PG_ARGISNULL(bounds) || PG_ARGISNULL(bounds + 1)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("opening and closing must not be NULL")));
+	span->from = PG_ARGISNULL(arg) ? PG_INT64_MIN :
+		get_instant(fcinfo, arg, unit);
+	span->to = !has_end || PG_ARGISNULL(arg + 1) ? PG_INT64_MAX :
+		get_instant(fcinfo, arg + 1, unit);
+	span->bounds[0] = get_instant(fcinfo, bounds, unit);
+	span->bounds[1] = get_instant(fcinfo, bounds + 1, unit);
+}
+
+static Keyed *
+create_state(const Span *span, KeyKind kind, BoundUnit unit)
+{
+	Keyed	   *keyed = salkpi_keyed_create(&accounts_type, kind);
+
+	if (span->bounds[1] < span->bounds[0])
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("closing must not be before opening")));
+	keyed->unit = unit;
+	memcpy(keyed->bounds, span->bounds, sizeof(keyed->bounds));
+	return keyed;
+}
+
+static inline void
+check_bounds(const Keyed *keyed, const Span *span, BoundUnit unit)
+{
+	if (unlikely(keyed->unit != unit ||
+				 keyed->bounds[0] != span->bounds[0] ||
+				 keyed->bounds[1] != span->bounds[1]))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("opening and closing must be the same in all rows that are aggregated"),
+				 errhint("To have several periods, GROUP BY them.")));
+}
+
+/* An amount as a numeric taken apart; false if there is none, or of 0. */
+static inline bool
+read_amount(Datum *amount, NumericParts *parts)
+{
+	*amount = PointerGetDatum(PG_DETOAST_DATUM_PACKED(*amount));
+	salkpi_numeric_read((struct varlena *) DatumGetPointer(*amount), parts);
+	if (unlikely(parts->negative))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("recurring amount \"%s\" is negative",
+						DatumGetCString(DirectFunctionCall1(numeric_out,
+															*amount))),
+				 errhint("Leave such rows out before they are aggregated.")));
+	return parts->ndigits > 0;
+}
+
+/* Add an interval that begins before the closing. */
+static inline void
+add_interval(Keyed **keyed, const KeyedKey *key, const Span *span,
+			 const NumericParts *parts, Datum amount)
+{
+	KeyedEntry *entry = salkpi_keyed_put(keyed, key);
+	const Keyed *table = *keyed;
+	int			i;
+
+	if (span->from < span->bounds[0])
+		entry->flags |= WAS_BEFORE;
+	for (i = AT_OPENING; i <= AT_CLOSING; i++)
+	{
+		if (span->from >= span->bounds[i] ||
+			span->to < span->bounds[i])
+			continue;
+		salkpi_keyed_add(keyed, entry, i, parts, amount);
+		if (unlikely(*keyed != table))
+			entry = salkpi_keyed_put(keyed, key);
+	}
+}
+
+/*
+ * Transition of each kind of key and unit.  By the number of arguments behind
+ * the customer: (at, opening, closing), (from, to, opening, closing), and the
+ * same behind an amount; without one an interval counts as 1.
+ */
+static pg_attribute_always_inline Datum
+add_row(FunctionCallInfo fcinfo, KeyKind kind, BoundUnit unit)
+{
+	Keyed	   *keyed = salkpi_keyed_state(&accounts_type, fcinfo);
+	bool		has_amount = PG_NARGS() == 7;
+	Span		span;
+	NumericParts parts;
+	Datum		amount;
+	KeyedKey	key;
+
+	get_interval(fcinfo, has_amount ? 3 : 2, PG_NARGS() > 5, unit, &span);
+	if (keyed == NULL)
+		keyed = create_state(&span, kind, unit);
+	salkpi_keyed_require_kind(keyed, kind);
+	check_bounds(keyed, &span, unit);
+	if (PG_ARGISNULL(1) || (has_amount && PG_ARGISNULL(2)))
+		PG_RETURN_POINTER(keyed);
+	amount = has_amount ? PG_GETARG_DATUM(2) :
+		NumericGetDatum(int64_to_numeric(1));
+	if (!read_amount(&amount, &parts) || span.to <= span.from ||
+		span.from >= span.bounds[1])
+		PG_RETURN_POINTER(keyed);
+	salkpi_key_get(kind, PG_GETARG_DATUM(1), &key);
+	add_interval(&keyed, &key, &span, &parts, amount);
+	PG_RETURN_POINTER(keyed);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_add_integer_day);
+Datum
+salkpi_accounts_add_integer_day(PG_FUNCTION_ARGS)
+{
+	return add_row(fcinfo, KEY_INTEGER, BOUND_DAYS);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_add_integer_instant);
+Datum
+salkpi_accounts_add_integer_instant(PG_FUNCTION_ARGS)
+{
+	return add_row(fcinfo, KEY_INTEGER, BOUND_INSTANTS);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_add_uuid_day);
+Datum
+salkpi_accounts_add_uuid_day(PG_FUNCTION_ARGS)
+{
+	return add_row(fcinfo, KEY_UUID, BOUND_DAYS);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_add_uuid_instant);
+Datum
+salkpi_accounts_add_uuid_instant(PG_FUNCTION_ARGS)
+{
+	return add_row(fcinfo, KEY_UUID, BOUND_INSTANTS);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_add_text_day);
+Datum
+salkpi_accounts_add_text_day(PG_FUNCTION_ARGS)
+{
+	return add_row(fcinfo, KEY_TEXT, BOUND_DAYS);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_add_text_instant);
+Datum
+salkpi_accounts_add_text_instant(PG_FUNCTION_ARGS)
+{
+	return add_row(fcinfo, KEY_TEXT, BOUND_INSTANTS);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_combine);
+Datum
+salkpi_accounts_combine(PG_FUNCTION_ARGS)
+{
+	return salkpi_keyed_combine(&accounts_type, fcinfo);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_final);
+Datum
+salkpi_accounts_final(PG_FUNCTION_ARGS)
+{
+	return salkpi_keyed_final(&accounts_type, fcinfo);
+}
+
+/* ---------- The type ---------- */
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_in);
+Datum
+salkpi_accounts_in(PG_FUNCTION_ARGS)
+{
+	return salkpi_keyed_in(&accounts_type, fcinfo);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_out);
+Datum
+salkpi_accounts_out(PG_FUNCTION_ARGS)
+{
+	return salkpi_keyed_out(&accounts_type, fcinfo);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_recv);
+Datum
+salkpi_accounts_recv(PG_FUNCTION_ARGS)
+{
+	return salkpi_keyed_recv(&accounts_type, fcinfo);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_send);
+Datum
+salkpi_accounts_send(PG_FUNCTION_ARGS)
+{
+	return salkpi_keyed_send(&accounts_type, fcinfo);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_eq);
+Datum
+salkpi_accounts_eq(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(salkpi_keyed_equal(&accounts_type, fcinfo));
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_ne);
+Datum
+salkpi_accounts_ne(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(!salkpi_keyed_equal(&accounts_type, fcinfo));
+}
+
+/* ---------- Reading ---------- */
+
+/* What all customers of a table have and do together. */
+typedef struct Balance
+{
+	int			dscale;			/* of the amounts */
+	int			scale;			/* of their integers */
+	ExactSum	amount[2];		/* at opening and closing */
+	int64		customers[2];	/* who pay then */
+	Movements	movements;		/* in between */
+} Balance;
+
+static void
+read_balance(Datum datum, Balance *balance)
+{
+	KeyedScan	scan;
+	KeyedItem	item;
+	int			i;
+
+	salkpi_keyed_scan(&scan, &accounts_type, datum);
+	memset(balance, 0, sizeof(Balance));
+	balance->dscale = scan.head.dscale;
+	balance->scale = salkpi_fixed_scale(balance->dscale);
+	while (salkpi_keyed_next(&scan, &item))
+	{
+		for (i = AT_OPENING; i <= AT_CLOSING; i++)
+		{
+			salkpi_sum_add_sum(&balance->amount[i], &item.sums[i], 1,
+							   balance->scale);
+			balance->customers[i] += !salkpi_sum_is_zero(&item.sums[i]);
+		}
+		balance->movements.first += item.flags != WAS_BEFORE;
+		salkpi_movement_add(&balance->movements, &item.sums[AT_OPENING],
+							&item.sums[AT_CLOSING], item.flags != WAS_BEFORE,
+							balance->scale);
+	}
+}
+
+/* Add up movements, each taken as often as said. */
+static ExactSum
+sum_movements(const Balance *balance, const int *factors)
+{
+	ExactSum	sum = {0, NULL};
+	int			k;
+
+	for (k = 0; k < MOVEMENT_KINDS; k++)
+		if (factors[k] != 0)
+			salkpi_sum_add_sum(&sum, &balance->movements.amount[k], factors[k],
+							   balance->scale);
+	return sum;
+}
+
+/* 100 times a quotient, or it alone; NULL unless there is a denominator. */
+static Datum
+return_quotient(FunctionCallInfo fcinfo, Numeric numerator,
+				Numeric denominator, bool is_percent)
+{
+	Numeric		quotient;
+
+	if (DatumGetBool(DirectFunctionCall2(numeric_le,
+										 NumericGetDatum(denominator),
+										 NumericGetDatum(int64_to_numeric(0)))))
+		PG_RETURN_NULL();
+	if (is_percent)
+		numerator = DatumGetNumeric(DirectFunctionCall2(numeric_mul,
+														NumericGetDatum(numerator),
+														NumericGetDatum(int64_to_numeric(100))));
+	quotient = salkpi_formula_round(numerator, denominator);
+	return DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(quotient));
+}
+
+/*
+ * The amount at the opening with movements added, each as often as said, or
+ * the movements alone, by that at the opening, in percent.
+ */
+static Datum
+return_revenue_rate(FunctionCallInfo fcinfo, bool with_opening,
+					const int *factors)
+{
+	Balance		balance;
+	ExactSum	sum;
+
+	read_balance(PG_GETARG_DATUM(0), &balance);
+	sum = sum_movements(&balance, factors);
+	if (with_opening)
+		salkpi_sum_add_sum(&sum, &balance.amount[AT_OPENING], 1, balance.scale);
+	return return_quotient(fcinfo, salkpi_sum_to_numeric(&sum, balance.dscale),
+						   salkpi_sum_to_numeric(&balance.amount[AT_OPENING],
+												 balance.dscale), true);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_net_retention);
+Datum
+salkpi_accounts_net_retention(PG_FUNCTION_ARGS)
+{
+	const int	factors[MOVEMENT_KINDS] = {[EXPANSION] = 1,[CONTRACTION] = -1,[CHURN] = -1};
+
+	return return_revenue_rate(fcinfo, true, factors);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_gross_retention);
+Datum
+salkpi_accounts_gross_retention(PG_FUNCTION_ARGS)
+{
+	const int	factors[MOVEMENT_KINDS] = {[CONTRACTION] = -1,[CHURN] = -1};
+
+	return return_revenue_rate(fcinfo, true, factors);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_revenue_churn);
+Datum
+salkpi_accounts_revenue_churn(PG_FUNCTION_ARGS)
+{
+	const int	factors[MOVEMENT_KINDS] = {[CONTRACTION] = 1,[CHURN] = 1};
+
+	return return_revenue_rate(fcinfo, false, factors);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_net_churn);
+Datum
+salkpi_accounts_net_churn(PG_FUNCTION_ARGS)
+{
+	const int	factors[MOVEMENT_KINDS] = {[EXPANSION] = -1,[CONTRACTION] = 1,[CHURN] = 1};
+
+	return return_revenue_rate(fcinfo, false, factors);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_quick_ratio);
+Datum
+salkpi_accounts_quick_ratio(PG_FUNCTION_ARGS)
+{
+	const int	gains[MOVEMENT_KINDS] = {[NEW] = 1,[REACTIVATION] = 1,[EXPANSION] = 1};
+	const int	losses[MOVEMENT_KINDS] = {[CONTRACTION] = 1,[CHURN] = 1};
+	Balance		balance;
+	ExactSum	gained;
+	ExactSum	lost;
+
+	read_balance(PG_GETARG_DATUM(0), &balance);
+	gained = sum_movements(&balance, gains);
+	lost = sum_movements(&balance, losses);
+	return return_quotient(fcinfo,
+						   salkpi_sum_to_numeric(&gained, balance.dscale),
+						   salkpi_sum_to_numeric(&lost, balance.dscale), false);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_retention);
+Datum
+salkpi_accounts_retention(PG_FUNCTION_ARGS)
+{
+	Balance		balance;
+	int64		opening;
+
+	read_balance(PG_GETARG_DATUM(0), &balance);
+	opening = balance.customers[AT_OPENING];
+	return return_quotient(fcinfo,
+						   int64_to_numeric(opening - balance.movements.customers[CHURN]),
+						   int64_to_numeric(opening), true);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_churn);
+Datum
+salkpi_accounts_churn(PG_FUNCTION_ARGS)
+{
+	Balance		balance;
+
+	read_balance(PG_GETARG_DATUM(0), &balance);
+	return return_quotient(fcinfo,
+						   int64_to_numeric(balance.movements.customers[CHURN]),
+						   int64_to_numeric(balance.customers[AT_OPENING]), true);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_per_account);
+Datum
+salkpi_accounts_per_account(PG_FUNCTION_ARGS)
+{
+	Balance		balance;
+
+	read_balance(PG_GETARG_DATUM(0), &balance);
+	return return_quotient(fcinfo,
+						   salkpi_sum_to_numeric(&balance.amount[AT_CLOSING],
+												 balance.dscale),
+						   int64_to_numeric(balance.customers[AT_CLOSING]), false);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_accounts_new);
+Datum
+salkpi_accounts_new(PG_FUNCTION_ARGS)
+{
+	Balance		balance;
+
+	read_balance(PG_GETARG_DATUM(0), &balance);
+	PG_RETURN_INT64(balance.movements.first);
+}
+
+/* kpi_movements(kpi_accounts): one row. */
+PG_FUNCTION_INFO_V1(salkpi_accounts_movements);
+Datum
+salkpi_accounts_movements(PG_FUNCTION_ARGS)
+{
+	Datum		values[MOVEMENTS_COLUMNS];
+	bool		nulls[MOVEMENTS_COLUMNS] = {false};
+	TupleDesc	tupdesc;
+	Balance		balance;
+	ExactSum	retained;
+	int			k;
+
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	read_balance(PG_GETARG_DATUM(0), &balance);
+	retained = balance.amount[AT_OPENING];
+	salkpi_sum_add_sum(&retained, &balance.movements.amount[CONTRACTION], -1,
+					   balance.scale);
+	salkpi_sum_add_sum(&retained, &balance.movements.amount[CHURN], -1,
+					   balance.scale);
+#define AMOUNT(sum) \
+	NumericGetDatum(salkpi_sum_to_numeric(&(sum), balance.dscale))
+	values[0] = AMOUNT(balance.amount[AT_OPENING]);
+	values[6] = AMOUNT(balance.amount[AT_CLOSING]);
+	values[7] = AMOUNT(retained);
+	values[8] = Int64GetDatum(balance.customers[AT_OPENING]);
+	values[14] = Int64GetDatum(balance.customers[AT_CLOSING]);
+	for (k = 0; k < MOVEMENT_KINDS; k++)
+	{
+		values[1 + k] = AMOUNT(balance.movements.amount[k]);
+		values[9 + k] = Int64GetDatum(balance.movements.customers[k]);
+	}
+	values[15] = Int64GetDatum(balance.customers[AT_OPENING] -
+							   balance.movements.customers[CHURN]);
+	values[16] = Int64GetDatum(balance.movements.first);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
+													  values, nulls)));
+}
