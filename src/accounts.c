@@ -26,7 +26,6 @@
 #include "utils/date.h"
 #include "utils/timestamp.h"
 
-#include "evaluate.h"
 #include "keyed.h"
 #include "movements.h"
 #include "salkpi.h"
@@ -341,25 +340,6 @@ sum_movements(const Balance *balance, const int *factors)
 	return sum;
 }
 
-/* 100 times a quotient, or it alone; NULL unless there is a denominator. */
-static Datum
-return_quotient(FunctionCallInfo fcinfo, Numeric numerator,
-				Numeric denominator, bool is_percent)
-{
-	Numeric		quotient;
-
-	if (DatumGetBool(DirectFunctionCall2(numeric_le,
-										 NumericGetDatum(denominator),
-										 NumericGetDatum(int64_to_numeric(0)))))
-		PG_RETURN_NULL();
-	if (is_percent)
-		numerator = DatumGetNumeric(DirectFunctionCall2(numeric_mul,
-														NumericGetDatum(numerator),
-														NumericGetDatum(int64_to_numeric(100))));
-	quotient = salkpi_formula_round(numerator, denominator);
-	return DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(quotient));
-}
-
 /*
  * The amount at the opening with movements added, each as often as said, or
  * the movements alone, by that at the opening, in percent.
@@ -375,7 +355,7 @@ return_revenue_rate(FunctionCallInfo fcinfo, bool with_opening,
 	sum = sum_movements(&balance, factors);
 	if (with_opening)
 		salkpi_sum_add_sum(&sum, &balance.amount[AT_OPENING], 1, balance.scale);
-	return return_quotient(fcinfo, salkpi_sum_to_numeric(&sum, balance.dscale),
+	return salkpi_keyed_quotient(fcinfo, salkpi_sum_to_numeric(&sum, balance.dscale),
 						   salkpi_sum_to_numeric(&balance.amount[AT_OPENING],
 												 balance.dscale), true);
 }
@@ -429,7 +409,7 @@ salkpi_accounts_quick_ratio(PG_FUNCTION_ARGS)
 	read_balance(PG_GETARG_DATUM(0), &balance);
 	gained = sum_movements(&balance, gains);
 	lost = sum_movements(&balance, losses);
-	return return_quotient(fcinfo,
+	return salkpi_keyed_quotient(fcinfo,
 						   salkpi_sum_to_numeric(&gained, balance.dscale),
 						   salkpi_sum_to_numeric(&lost, balance.dscale), false);
 }
@@ -443,7 +423,7 @@ salkpi_accounts_retention(PG_FUNCTION_ARGS)
 
 	read_balance(PG_GETARG_DATUM(0), &balance);
 	opening = balance.customers[AT_OPENING];
-	return return_quotient(fcinfo,
+	return salkpi_keyed_quotient(fcinfo,
 						   int64_to_numeric(opening - balance.movements.customers[CHURN]),
 						   int64_to_numeric(opening), true);
 }
@@ -455,7 +435,7 @@ salkpi_accounts_churn(PG_FUNCTION_ARGS)
 	Balance		balance;
 
 	read_balance(PG_GETARG_DATUM(0), &balance);
-	return return_quotient(fcinfo,
+	return salkpi_keyed_quotient(fcinfo,
 						   int64_to_numeric(balance.movements.customers[CHURN]),
 						   int64_to_numeric(balance.customers[AT_OPENING]), true);
 }
@@ -467,7 +447,7 @@ salkpi_accounts_per_account(PG_FUNCTION_ARGS)
 	Balance		balance;
 
 	read_balance(PG_GETARG_DATUM(0), &balance);
-	return return_quotient(fcinfo,
+	return salkpi_keyed_quotient(fcinfo,
 						   salkpi_sum_to_numeric(&balance.amount[AT_CLOSING],
 												 balance.dscale),
 						   int64_to_numeric(balance.customers[AT_CLOSING]), false);

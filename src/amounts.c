@@ -20,7 +20,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "evaluate.h"
 #include "keyed.h"
 #include "salkpi.h"
 
@@ -209,11 +208,10 @@ salkpi_amounts_average(PG_FUNCTION_ARGS)
 	AmountTotals totals;
 
 	read_totals(PG_GETARG_DATUM(0), &totals);
-	if (totals.count == 0)
-		PG_RETURN_NULL();
-	PG_RETURN_NUMERIC(salkpi_formula_round(salkpi_sum_to_numeric(&totals.total,
-																 totals.dscale),
-										   int64_to_numeric(totals.count)));
+	return salkpi_keyed_quotient(fcinfo,
+								 salkpi_sum_to_numeric(&totals.total,
+													   totals.dscale),
+								 int64_to_numeric(totals.count), false);
 }
 
 /* The largest first; both are settled, of the display scale given. */
@@ -263,19 +261,12 @@ return_concentration(FunctionCallInfo fcinfo, int n)
 {
 	AmountTotals totals = {0};
 	ExactSum	largest = {0, NULL};
-	Numeric		part;
 
 	sum_largest(PG_GETARG_DATUM(0), n, &largest, &totals);
-	if (salkpi_sum_is_zero(&totals.total) ||
-		salkpi_sum_is_negative(&totals.total))
-		PG_RETURN_NULL();
-	part = salkpi_sum_to_numeric(&largest, totals.dscale);
-	part = DatumGetNumeric(DirectFunctionCall2(numeric_mul,
-											   NumericGetDatum(part),
-											   NumericGetDatum(int64_to_numeric(100))));
-	PG_RETURN_NUMERIC(salkpi_formula_round(part,
-										   salkpi_sum_to_numeric(&totals.total,
-																 totals.dscale)));
+	return salkpi_keyed_quotient(fcinfo,
+								 salkpi_sum_to_numeric(&largest, totals.dscale),
+								 salkpi_sum_to_numeric(&totals.total,
+													   totals.dscale), true);
 }
 
 /* kpi_concentration(kpi_amounts) */

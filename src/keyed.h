@@ -142,6 +142,9 @@ extern Datum salkpi_keyed_combine(const KeyedType *type,
 								  FunctionCallInfo fcinfo);
 extern Datum salkpi_keyed_final(const KeyedType *type, FunctionCallInfo fcinfo);
 
+extern Datum salkpi_keyed_quotient(FunctionCallInfo fcinfo, Numeric numerator,
+								   Numeric denominator, bool is_percent);
+
 /* Is a table open? */
 static inline bool
 salkpi_keyed_is_open(const struct varlena *v)

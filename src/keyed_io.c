@@ -27,6 +27,7 @@
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
 
+#include "evaluate.h"
 #include "keyed.h"
 #include "salkpi.h"
 
@@ -493,4 +494,26 @@ Datum
 salkpi_keyed_final(const KeyedType *type, FunctionCallInfo fcinfo)
 {
 	PG_RETURN_POINTER(get_flat(type, PG_GETARG_DATUM(0)));
+}
+
+/*
+ * A quotient, or 100 times it, rounded once to 16 decimals; NULL unless the
+ * denominator is positive.
+ */
+Datum
+salkpi_keyed_quotient(FunctionCallInfo fcinfo, Numeric numerator,
+					  Numeric denominator, bool is_percent)
+{
+	Numeric		quotient;
+
+	if (!DatumGetBool(DirectFunctionCall2(numeric_gt,
+										  NumericGetDatum(denominator),
+										  NumericGetDatum(int64_to_numeric(0)))))
+		PG_RETURN_NULL();
+	if (is_percent)
+		numerator = DatumGetNumeric(DirectFunctionCall2(numeric_mul,
+														NumericGetDatum(numerator),
+														NumericGetDatum(int64_to_numeric(100))));
+	quotient = salkpi_formula_round(numerator, denominator);
+	return DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(quotient));
 }

@@ -26,8 +26,8 @@ FROM pg_proc p
 JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
 	AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'salkpi')
 LEFT JOIN pg_aggregate a ON a.aggfnoid = p.oid
-WHERE a.aggtranstype IN ('kpi_ratio'::regtype, 'kpi_durations'::regtype)
-	OR p.prokind = 'f' AND p.proargtypes[0] IN ('kpi_ratio'::regtype, 'kpi_durations'::regtype) AND p.prorettype IN ('numeric'::regtype, 'bigint'::regtype)
+WHERE a.aggtranstype IN ('kpi_ratio'::regtype, 'kpi_durations'::regtype, 'kpi_amounts'::regtype, 'kpi_accounts'::regtype)
+	OR p.prokind = 'f' AND p.proargtypes[0] IN ('kpi_ratio'::regtype, 'kpi_durations'::regtype, 'kpi_amounts'::regtype, 'kpi_accounts'::regtype) AND p.prorettype IN ('numeric'::regtype, 'bigint'::regtype)
 		AND p.proname !~ '_hash$'
 ORDER BY 1
 SQL
