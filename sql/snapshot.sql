@@ -203,7 +203,8 @@ RETURN CASE
 	WHEN dimension = 'cohort' THEN measure IN ('revenue', 'direct_cost', 'revenue_with_cost', 'sale_lines', 'purchases') OR measure LIKE '%customers%'
 	WHEN measure IN ('leads', 'lead_responses', 'leads_qualified', 'leads_converted', 'conversions')
 		THEN dimension IN ('total', 'rep', 'team', 'region', 'channel', 'campaign', 'segment')
-	WHEN measure IN ('open_opportunities', 'pipeline_value', 'weighted_pipeline', 'unweighted_opportunities', 'closing_opportunities', 'pipeline_closing', 'weighted_closing')
+	WHEN measure IN ('open_opportunities', 'pipeline_value', 'weighted_pipeline', 'unweighted_opportunities', 'closing_opportunities', 'pipeline_closing', 'weighted_closing',
+			'stage_entries', 'stage_advances', 'stage_stays')
 		THEN dimension IN ('total', 'rep', 'team', 'region', 'product', 'channel', 'campaign', 'segment', 'stage', 'rep+stage', 'team+stage', 'region+stage', 'region+product')
 	WHEN measure IN ('calls', 'emails', 'meetings', 'linkedin_messages', 'demos', 'onboardings', 'no_shows', 'trials_started', 'calls_booked', 'contacts_messaged', 'contacts_replied')
 		THEN dimension IN ('total', 'rep', 'team', 'region', 'product', 'channel', 'campaign', 'segment', 'kind', 'rep+kind', 'region+product')
@@ -284,6 +285,35 @@ FROM crm.clock, crm.lead l,
 		('conversions', CASE WHEN converted_at >= (created_at AT TIME ZONE 'Europe/Berlin')::date OR converted_at IS NULL AND won_at >= created_at THEN won_at END, NULL)) m(measure, at, took),
 	LATERAL crm.belongs(NULL, rep_id::text, account_id::text, region, NULL, channel, campaign, m.at) b
 WHERE l.id IS NOT NULL AND created_at IS NOT NULL AND m.at IS NOT NULL;
+
+-- The way through the stages: a deal comes to a stage when it is there, when it
+-- is further, or when it is won.
+CREATE VIEW crm.walk AS
+SELECT h.opportunity_id, h.valid_from, coalesce(h.valid_to, 'infinity') AS valid_to, h.stage, h.rep_id::text AS rep, s."position" AS level,
+	CASE WHEN h.status IS NOT NULL THEN h.status WHEN s.is_won THEN 'won' WHEN s.is_lost THEN 'lost' ELSE 'open' END AS outcome
+FROM crm.clock, crm.opportunity_history h LEFT JOIN crm.stage s ON s.name = h.stage
+WHERE h.opportunity_id IN (SELECT id FROM crm.opportunity) AND h.valid_from < as_of AND (h.valid_to < h.valid_from) IS NOT TRUE AND coalesce(h.status, 'open') IN ('open', 'won', 'lost');
+
+CREATE TABLE crm.reached AS
+SELECT opportunity_id AS id, valid_from AS at, rep, CASE outcome WHEN 'open' THEN stage END AS stage, CASE outcome WHEN 'won' THEN 99 ELSE level END AS level FROM crm.walk WHERE outcome <> 'lost'
+UNION ALL
+SELECT id, closed_at, NULL, NULL, 99 FROM crm.clock, crm.opportunity WHERE status = 'won' AND closed_at < as_of AND id IN (SELECT opportunity_id FROM crm.walk);
+
+INSERT INTO crm.event
+SELECT m.measure, e.at, 1, NULL, NULL, b.*, e.name, NULL
+FROM (SELECT DISTINCT ON (r.id, s.name) r.id, s.name, r.at, r.rep, EXISTS (SELECT FROM crm.reached l WHERE l.id = r.id AND (l.level > s.level OR l.level = 99)) AS advanced
+	  FROM crm.reached r JOIN (SELECT name, "position" AS level FROM crm.stage WHERE (is_won OR is_lost) IS NOT TRUE UNION ALL VALUES ('Unheard of', NULL::integer)) s ON r.stage = s.name OR r.level > s.level
+	  ORDER BY r.id, s.name, r.at) e,
+	LATERAL crm.belongs(e.id, e.rep, NULL, NULL, NULL, NULL, NULL, e.at) b,
+	LATERAL (VALUES ('stage_entries', true), ('stage_advances', advanced)) m(measure, counts)
+WHERE m.counts;
+
+INSERT INTO crm.event
+SELECT 'stage_stays', least(upper(stay), closed_at), extract(epoch FROM least(upper(stay), closed_at) - lower(stay)) * 1000000, NULL, NULL, b.*, stage, NULL
+FROM (SELECT opportunity_id AS id, stage, unnest(range_agg(tstzrange(valid_from, valid_to))) AS stay FROM crm.walk WHERE outcome = 'open' GROUP BY 1, 2) s
+JOIN (SELECT id, CASE WHEN status <> 'open' THEN closed_at END AS closed_at FROM crm.opportunity) o USING (id),
+	LATERAL crm.belongs(id, (SELECT rep FROM crm.walk w WHERE w.opportunity_id = id AND w.stage = s.stage AND w.valid_to = upper(stay)), NULL, NULL, NULL, NULL, NULL, least(upper(stay), closed_at)) b
+WHERE least(upper(stay), closed_at) < 'infinity' AND least(upper(stay), closed_at) >= lower(stay);
 
 -- Floating point is taken at its shortest text.
 CREATE VIEW crm.good_quote AS
@@ -423,13 +453,13 @@ GROUP BY 1, 2, 3, 4;
 CREATE VIEW crm.expected AS
 SELECT grain, period, dimension, member, measure, trim_scale(value)::text AS value
 FROM (SELECT grain, period, dimension, member, measure, sum(value) AS value FROM crm.seen
-	  WHERE key IS NULL AND measure NOT IN ('sales_cycle', 'lead_responses', 'purchases', 'buying_customers', 'deals_quoted', 'deals_quoted_won', 'contacts_messaged', 'contacts_replied')
+	  WHERE key IS NULL AND measure NOT IN ('sales_cycle', 'lead_responses', 'stage_stays', 'purchases', 'buying_customers', 'deals_quoted', 'deals_quoted_won', 'contacts_messaged', 'contacts_replied')
 	  GROUP BY 1, 2, 3, 4, 5
 	  UNION ALL SELECT * FROM crm.once UNION ALL SELECT * FROM crm.customer UNION ALL SELECT * FROM crm.roster) v
 WHERE value <> 0
 UNION ALL
 SELECT grain, period, dimension, member, measure, '1:{' || string_agg(trim_scale(value)::text || CASE WHEN n > 1 THEN '*' || n ELSE '' END, ',' ORDER BY value) || '}'
-FROM (SELECT grain, period, dimension, member, measure, value, count(*) AS n FROM crm.seen WHERE measure IN ('sales_cycle', 'lead_responses') GROUP BY 1, 2, 3, 4, 5, 6) c
+FROM (SELECT grain, period, dimension, member, measure, value, count(*) AS n FROM crm.seen WHERE measure IN ('sales_cycle', 'lead_responses', 'stage_stays') GROUP BY 1, 2, 3, 4, 5, 6) c
 GROUP BY 1, 2, 3, 4, 5;
 
 -- What the snapshot found.  A measure of 0 and a member without a row are the same.
@@ -440,8 +470,8 @@ WHERE f.superseded_at IS NULL
 	AND m.key NOT IN ('grain', 'period', 'period_end', 'dimension', 'member', 'recorded_at', 'superseded_at', 'run', 'is_complete', 'days');
 
 CREATE VIEW crm.found AS
-SELECT grain, period, dimension, member, measure, CASE WHEN measure IN ('sales_cycle', 'lead_responses') THEN value ELSE trim_scale(value::numeric)::text END AS value
-FROM crm.cell WHERE CASE WHEN measure IN ('sales_cycle', 'lead_responses') THEN value <> '1:{}' ELSE value::numeric <> 0 END;
+SELECT grain, period, dimension, member, measure, CASE WHEN measure IN ('sales_cycle', 'lead_responses', 'stage_stays') THEN value ELSE trim_scale(value::numeric)::text END AS value
+FROM crm.cell WHERE CASE WHEN measure IN ('sales_cycle', 'lead_responses', 'stage_stays') THEN value <> '1:{}' ELSE value::numeric <> 0 END;
 
 CREATE TABLE crm.answer AS SELECT * FROM crm.expected;
 CREATE TABLE crm.right_answer AS SELECT * FROM crm.answer WHERE dimension <> 'region+product';
@@ -476,10 +506,10 @@ SELECT 'each period and dimension has the blank member' AS property, NOT EXISTS 
 
 SELECT 'members add up to the total' AS property, NOT EXISTS (
 	SELECT FROM (SELECT grain, period, dimension, measure, sum(value::numeric) AS value FROM crm.cell
-				 WHERE measure NOT IN ('sales_cycle', 'lead_responses', 'purchases', 'buying_customers', 'deals_quoted', 'deals_quoted_won', 'contacts_messaged', 'contacts_replied')
+				 WHERE measure NOT IN ('sales_cycle', 'lead_responses', 'stage_stays', 'purchases', 'buying_customers', 'deals_quoted', 'deals_quoted_won', 'contacts_messaged', 'contacts_replied')
 				   AND measure NOT LIKE '%customers%'
 				 GROUP BY 1, 2, 3, 4) m
-	JOIN (SELECT grain, period, measure, value::numeric FROM crm.cell WHERE dimension = 'total' AND measure NOT IN ('sales_cycle', 'lead_responses')) t USING (grain, period, measure)
+	JOIN (SELECT grain, period, measure, value::numeric FROM crm.cell WHERE dimension = 'total' AND measure NOT IN ('sales_cycle', 'lead_responses', 'stage_stays')) t USING (grain, period, measure)
 	WHERE m.value <> t.value) AS holds;
 
 SELECT 'a customer is of one cohort: they add up to the total' AS property, count(*) > 100 AND count(*) FILTER (WHERE m.value > 0) > 50 AND bool_and(m.value = t.value) AS holds

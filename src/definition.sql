@@ -111,6 +111,14 @@ INSERT INTO @extschema@.kpi_definition_shipped (number, kpi, formula, n, unit, b
 	 'revenue less direct cost and all other cost, by revenue', 'Umsatz abzüglich direkter und aller übrigen Kosten durch Umsatz'),
 	(NULL, 'lead_response_time', 'quantile(lead_responses, 0.5)', NULL, 'days', 'down', 'Lead response time', 'Reaktionszeit auf Leads',
 	 'half of the leads created in the period and answered since were answered within as many days', 'die Hälfte der im Zeitraum angelegten und seither beantworteten Leads wurde in höchstens so vielen Tagen beantwortet'),
+	(NULL, 'stage_conversion', '100 * stage_advances / stage_entries', 'stage_entries', 'percent', 'up', 'Stage conversion', 'Phasenkonversion',
+	 'of the stages that opportunities entered in the period, those that led to a later one since, or to the deal; by stage in kpi_stage_funnel(period)', 'Anteil der im Zeitraum erreichten Phasen, auf die seither eine spätere oder der Abschluss folgte; nach Phase mit kpi_stage_funnel(zeitraum)'),
+	(NULL, 'time_in_stage', 'mean(stage_stays)', NULL, 'days', 'down', 'Time in stage', 'Zeit in der Phase',
+	 'mean days that an opportunity stayed in a stage, of the stays that ended in the period', 'mittlere Tage einer Chance in einer Phase, der im Zeitraum beendeten Aufenthalte'),
+	(NULL, 'time_in_stage_median', 'quantile(stage_stays, 0.5)', NULL, 'days', 'down', 'Time in stage, median', 'Zeit in der Phase, Median',
+	 'half of the stays in a stage that ended in the period took at most as many days', 'die Hälfte der im Zeitraum beendeten Aufenthalte dauerte höchstens so viele Tage'),
+	(NULL, 'time_in_stage_p90', 'quantile(stage_stays, 0.9)', NULL, 'days', 'down', 'Time in stage, 90th percentile', 'Zeit in der Phase, 90. Perzentil',
+	 'nine in ten stays in a stage that ended in the period took at most as many days', 'neun von zehn im Zeitraum beendeten Aufenthalten dauerten höchstens so viele Tage'),
 	(NULL, 'win_rate', '100 * won_deals / (won_deals + lost_deals)', 'won_deals + lost_deals', 'percent', 'up', 'Win rate', 'Gewinnquote',
 	 'deals won by the deals won or lost in the period', 'gewonnene durch gewonnene und verlorene Chancen des Zeitraums'),
 	(NULL, 'win_rate_by_value', '100 * won_value / (won_value + lost_value)', 'won_deals + lost_deals', 'percent', 'up', 'Win rate by value', 'Gewinnquote nach Wert',
@@ -144,7 +152,7 @@ CREATE VIEW @extschema@.kpi_definition AS
 			UNION ALL
 			SELECT measure, NULL, CASE slot WHEN 'duration' THEN format('mean(%s)', measure) ELSE measure END,
 				   CASE slot WHEN 'duration' THEN NULL WHEN 'sum' THEN NULL ELSE measure END,
-				   unit, CASE WHEN measure IN ('direct_cost', 'lost_deals', 'lost_value', 'no_shows', 'unweighted_opportunities', 'sales_cycle')
+				   unit, CASE WHEN measure IN ('direct_cost', 'lost_deals', 'lost_value', 'no_shows', 'unweighted_opportunities', 'sales_cycle', 'lead_responses', 'stage_stays')
 							  THEN 'down' ELSE 'up' END,
 				   label_en, label_de, description_en, description_de, 2, "position"
 			  FROM @extschema@.kpi_measure) d

@@ -108,6 +108,9 @@ CREATE TABLE @extschema@.kpi_fact (
 	campaign_cost       numeric,
 	total_cost          numeric,
 	lead_responses		@extschema@.kpi_durations,
+	stage_entries		bigint,
+	stage_advances		bigint,
+	stage_stays			@extschema@.kpi_durations,
 	PRIMARY KEY (dimension, member, grain, period, recorded_at)
 );
 COMMENT ON TABLE @extschema@.kpi_fact IS

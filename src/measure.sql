@@ -16,10 +16,11 @@ CREATE TABLE @extschema@.kpi_part (
 	starts		text NOT NULL,
 	ends		text,
 	condition	text NOT NULL DEFAULT 'true',
+	reads		text NOT NULL DEFAULT 'source' CHECK (reads IN ('source', 'stages')),
 	PRIMARY KEY (source, part)
 );
 COMMENT ON TABLE @extschema@.kpi_part IS
-'how rows of a source become numbers: starts is the instant of a flow or the start of a stock''s interval, ends the first instant that no longer belongs to it';
+'how rows of a source become numbers: starts is the instant of a flow or the start of a stock''s interval, ends the first instant that no longer belongs to it; reads: the rows of the source itself, or those that kpi_stages_select makes of them';
 
 INSERT INTO @extschema@.kpi_part VALUES
 	('rep', 'roster', 'spread', 'greatest(starts, covered_until)', 'greatest(ends, covered_until)', DEFAULT),
@@ -39,6 +40,10 @@ INSERT INTO @extschema@.kpi_part VALUES
 	('cost', 'spent', 'spread', 'period_from', $$(coalesce(period_to - interval '1 microsecond', period_from) + interval '1 day')$$, DEFAULT),
 	('subscription', 'recurring', 'ledger', 'valid_from', 'valid_to', $$coalesce(status, 'active') IN ('active', 'past_due', 'cancelled')$$),
 	('sale', 'customers', 'ledger', 'sold_at', $$sold_at + {active_days}$$, 'amount > 0');
+
+INSERT INTO @extschema@.kpi_part (source, part, kind, starts, reads) VALUES
+	('opportunity_history', 'entered', 'flow', 'entered_at', 'stages'),
+	('opportunity_history', 'left', 'flow', 'left_at', 'stages');
 
 CREATE TABLE @extschema@.kpi_measure (
 	measure		text NOT NULL,
@@ -104,6 +109,13 @@ INSERT INTO @extschema@.kpi_measure (source, part, measure, slot, expression, ne
 	 'amount times probability of the opportunities open at the end of the period', 'Betrag mal Wahrscheinlichkeit der am Ende des Zeitraums offenen Verkaufschancen'),
 	('opportunity_history', 'open', 'unweighted_opportunities', 'count', '{probability} IS NULL', '{}', 'count', 'Without probability', 'Ohne Wahrscheinlichkeit',
 	 'open opportunities that the weighted pipeline leaves out, since neither they nor their stage have a usable probability', 'offene Chancen ohne brauchbare Wahrscheinlichkeit; sie fehlen in der gewichteten Pipeline'),
+
+	('opportunity_history', 'entered', 'stage_entries', 'count', 'true', '{stage.position}', 'count', 'Stages entered', 'Erreichte Phasen',
+	 'opportunities that entered a stage in the period for the first time; a stage that one skipped was entered when it was passed', 'Chancen, die im Zeitraum erstmals in eine Phase kamen; eine übersprungene gilt beim Überspringen als erreicht'),
+	('opportunity_history', 'entered', 'stage_advances', 'count', 'advanced', '{stage.position}', 'count', 'Stages passed', 'Durchlaufene Phasen',
+	 'of these, those that entered a later stage since, or were won', 'davon die seither in eine spätere Phase gekommenen oder gewonnenen'),
+	('opportunity_history', 'left', 'stage_stays', 'duration', 'stayed', '{}', 'days', 'Stays in a stage', 'Aufenthalte in einer Phase',
+	 'time in a stage, of the stays that ended in the period: a distribution', 'Zeit in einer Phase, der im Zeitraum beendeten Aufenthalte: eine Verteilung'),
 
 	('opportunity', 'closing', 'closing_opportunities', 'count', 'true', '{expected_close}', 'count', 'Opportunities expected to close', 'Erwartete Abschlüsse',
 	 'opportunities open at the snapshot and expected to close in the period', 'beim Stichtag offene Chancen mit erwartetem Abschluss im Zeitraum'),
@@ -251,11 +263,11 @@ INSERT INTO @extschema@.kpi_fault VALUES
 	('opportunity', 'open without created_at', $$status = 'open' AND isfinite(created_at) IS NOT TRUE$$, '{}'),
 	('opportunity', 'closed before it was created', '{before closed_at created_at}', '{}'),
 	('opportunity', 'won before first contact', $$status = 'won' AND {cycle_raw} < 0$$, '{}'),
-	('opportunity_history', 'no opportunity_id', 'opportunity_id IS NULL', '{open}'),
-	('opportunity_history', 'no valid_from', 'valid_from IS NULL', '{open}'),
-	('opportunity_history', 'ends before it starts', 'valid_to < valid_from', '{open}'),
-	('opportunity_history', 'unknown opportunity', 'NOT {known_deal}', '{open}'),
-	('opportunity_history', 'unknown status', $$status NOT IN ('open', 'won', 'lost')$$, '{open}'),
+	('opportunity_history', 'no opportunity_id', 'opportunity_id IS NULL', '{open,entered,left}'),
+	('opportunity_history', 'no valid_from', 'valid_from IS NULL', '{open,entered,left}'),
+	('opportunity_history', 'ends before it starts', 'valid_to < valid_from', '{open,entered,left}'),
+	('opportunity_history', 'unknown opportunity', 'NOT {known_deal}', '{open,entered,left}'),
+	('opportunity_history', 'unknown status', $$status NOT IN ('open', 'won', 'lost')$$, '{open,entered,left}'),
 	('opportunity_history', 'amount is not a finite number', '{infinite amount}', '{open}'),
 	('opportunity_history', 'probability outside 0..1', 'probability NOT BETWEEN 0 AND 1', '{}'),
 	('lead', 'no id', 'id IS NULL', '{created,converted}'),

@@ -3,29 +3,29 @@
  * day the pipeline is read from the facts; without, and for the listing, from
  * the sources as they are now.
  */
-CREATE FUNCTION @extschema@.kpi_stage_dimension(dimension text) RETURNS text
+CREATE FUNCTION @extschema@.kpi_dimension_by(dimension text, part text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	wanted text[];
-	by_stage text;
+	combined text;
 BEGIN
 	PERFORM @extschema@.kpi_require_dimension(dimension);
-	SELECT CASE WHEN 'stage' = ANY (d.parts) THEN d.parts ELSE d.parts || 'stage'::text END INTO wanted
-	  FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_stage_dimension.dimension;
-	SELECT d.dimension INTO by_stage FROM @extschema@.kpi_dimension d
+	SELECT CASE WHEN part = ANY (d.parts) THEN d.parts ELSE d.parts || part END INTO wanted
+	  FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_dimension_by.dimension;
+	SELECT d.dimension INTO combined FROM @extschema@.kpi_dimension d
 	 WHERE d.parts @> wanted AND d.parts <@ wanted ORDER BY d.parts <> wanted LIMIT 1;
-	IF by_stage IS NULL THEN
-		RAISE EXCEPTION 'there is no dimension of "%" by stage', dimension
+	IF combined IS NULL THEN
+		RAISE EXCEPTION 'there is no dimension of "%" by %', dimension, part
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = format('SELECT kpi_define_dimension(%L) makes it; the next snapshot computes it.', array_to_string(wanted, '+'));
 	END IF;
-	RETURN by_stage;
+	RETURN combined;
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_stage_dimension(text) IS
-'the dimension that combines the given one with the stage; an error when there is none';
+COMMENT ON FUNCTION @extschema@.kpi_dimension_by(text, text) IS
+'the dimension that combines the given one with a base dimension, such as the stage; an error when there is none';
 
 CREATE FUNCTION @extschema@.kpi_stages()
 	RETURNS TABLE (stage text, stage_position bigint, probability numeric)
@@ -79,7 +79,7 @@ CREATE FUNCTION @extschema@.kpi_pipeline(day date DEFAULT NULL, dimension text D
 AS $$
 #variable_conflict use_column
 DECLARE
-	by_stage text := @extschema@.kpi_stage_dimension(dimension);
+	by_stage text := @extschema@.kpi_dimension_by(dimension, 'stage');
 	fixed text[];
 	places integer[];
 	stage_place integer;

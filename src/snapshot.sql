@@ -351,7 +351,7 @@ COMMENT ON FUNCTION @extschema@.kpi_slots(text, text) IS
 
 /*
  * The dimensions that rows of a source can be put into, each with its parts.
- * A stage belongs to what is open, a reason of losing to what is closed.
+ * A stage belongs to what is or was open, a reason of losing to what is closed.
  */
 CREATE FUNCTION @extschema@.kpi_part_dimensions(part text, members jsonb, wanted text[])
 	RETURNS TABLE (dimension text, parts text[])
@@ -360,7 +360,7 @@ BEGIN ATOMIC
 	SELECT d.dimension, d.parts
 	  FROM @extschema@.kpi_dimension d
 	 WHERE (wanted IS NULL OR d.dimension = ANY (wanted))
-	   AND (NOT 'stage' = ANY (d.parts) OR part IN ('open', 'closing'))
+	   AND (NOT 'stage' = ANY (d.parts) OR part IN ('open', 'closing', 'entered', 'left'))
 	   AND (NOT 'lost_reason' = ANY (d.parts) OR part = 'closed')
 	   AND members ?& d.parts
 	 ORDER BY d.dimension;
@@ -637,7 +637,9 @@ CREATE FUNCTION @extschema@.kpi_part_currency(source text, part text, columns te
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE WHEN NOT EXISTS (SELECT FROM @extschema@.kpi_measure m
-								  WHERE m.source = kpi_part_currency.source AND m.unit = 'money') THEN NULL
+								   JOIN @extschema@.kpi_part p USING (source, part)
+								   JOIN @extschema@.kpi_part own USING (source, reads)
+								  WHERE own.source = kpi_part_currency.source AND own.part = kpi_part_currency.part AND m.unit = 'money') THEN NULL
 				WHEN source || '.currency' = ANY (columns) THEN 'currency'
 				WHEN source = 'opportunity_history' AND 'opportunity.currency' = ANY (columns)
 				THEN '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 2, NULL::timestamptz)' END;
@@ -670,6 +672,95 @@ COMMENT ON FUNCTION @extschema@.kpi_unknown_rate(text, text, text[]) IS
 'SQL text of the condition that a row''s amount is in a currency without a rate at its instant; NULL when there is only one currency';
 
 /*
+ * What became of opportunities in their stages, from their history: a row with
+ * entered_at for each stage that one entered, the first time, and a row with
+ * left_at for each stay in a stage that has ended.
+ *
+ * Stages are in the order of their position, won is after all of them, lost is
+ * nowhere.  Who enters a stage has passed those before it, and enters them at
+ * that moment if not before.  A stage without position is passed by no one and
+ * passes none.  Rows of one stage that follow each other are one stay; a row
+ * without end ends with the next, the last one when the opportunity is closed.
+ */
+CREATE FUNCTION @extschema@.kpi_stages_select(columns text[]) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	/* what tells the member of a row, without its stage */
+	keys text[] := ARRAY(SELECT quote_ident(c.column_name) FROM @extschema@.kpi_source_column c
+						  WHERE c.source = 'opportunity_history' AND c.kind IN ('id', 'text') AND c.column_name NOT IN ('opportunity_id', 'stage', 'status')
+						 UNION SELECT quote_ident(u.column_name) FROM @extschema@.kpi_usable_columns() u
+						  WHERE u.source = 'opportunity_history' AND u.kind = 'text' AND u.column_name NOT IN ('stage', 'status') ORDER BY 1);
+BEGIN
+	RETURN format($q$
+WITH stage AS MATERIALIZED (
+	SELECT DISTINCT ON (name) name, "position"::numeric AS kpi_level,
+		   CASE WHEN is_won THEN 'won' WHEN is_lost THEN 'lost' ELSE 'open' END AS outcome
+	  FROM (%1$s) x WHERE name <> '' ORDER BY name, "position"
+), history AS MATERIALIZED (
+	SELECT h.*, coalesce(h.status, s.outcome, 'open') AS kpi_outcome, s.kpi_level,
+		   coalesce(h.valid_to, lead(h.valid_from) OVER own) AS kpi_until
+	  FROM (SELECT * FROM (%2$s) x WHERE valid_from < $4 AND (%3$s) IS NOT TRUE) h
+	  LEFT JOIN stage s ON s.name = h.stage
+	WINDOW own AS (PARTITION BY h.opportunity_id ORDER BY h.valid_from, h.valid_to)
+), deal AS MATERIALIZED (
+	SELECT d.*, (d.is_won AND d.closed_at < $4) IS TRUE AS won_then, (d.is_won AND (d.closed_at >= $4) IS NOT TRUE) IS TRUE AS won_since
+	  FROM (SELECT h.opportunity_id, %4$s AS closed_at, @extschema@.kpi_lookup((SELECT $11), opportunity_id, 5, NULL::timestamptz) = 'won' AS is_won
+			  FROM (SELECT DISTINCT opportunity_id FROM history) h) d
+), step AS (
+	SELECT opportunity_id, %5$s, valid_from AS kpi_at, CASE kpi_outcome WHEN 'open' THEN nullif(stage, '') END AS stage,
+		   CASE kpi_outcome WHEN 'won' THEN 'Infinity' ELSE kpi_level END AS kpi_level
+	  FROM history WHERE kpi_outcome <> 'lost'
+	UNION ALL
+	SELECT opportunity_id, %6$s, closed_at, NULL, 'Infinity' FROM deal WHERE won_then
+), reached AS (
+	SELECT *, max(kpi_level) OVER (PARTITION BY opportunity_id) AS kpi_highest,
+		   max(kpi_level) OVER (PARTITION BY opportunity_id ORDER BY kpi_at, kpi_level, stage, %5$s ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS kpi_before
+	  FROM step
+), entry AS (
+	SELECT DISTINCT ON (opportunity_id, s.name) r.*, s.name AS entered,
+		   (r.kpi_highest > s.kpi_level) IS TRUE OR (r.kpi_highest = 'Infinity') IS TRUE OR d.won_since AS advanced
+	  FROM reached r
+	  JOIN deal d USING (opportunity_id)
+	 CROSS JOIN LATERAL (
+			SELECT r.stage, r.kpi_level WHERE r.stage IS NOT NULL
+			UNION ALL
+			SELECT x.name, x.kpi_level FROM stage x WHERE x.outcome = 'open' AND x.kpi_level < r.kpi_level AND (x.kpi_level < r.kpi_before) IS NOT TRUE) s(name, kpi_level)
+	 WHERE (r.kpi_level < r.kpi_before) IS NOT TRUE
+	 ORDER BY opportunity_id, s.name, r.kpi_at, r.kpi_level, r.stage, %5$s
+), begun AS (
+	SELECT *, (kpi_outcome = 'open' AND lag(kpi_outcome) OVER own = 'open' AND lag(stage) OVER own = stage AND valid_from <= lag(kpi_until) OVER own) IS NOT TRUE AS kpi_starts
+	  FROM history
+	WINDOW own AS (PARTITION BY opportunity_id ORDER BY valid_from, valid_to)
+), stay AS (
+	SELECT *, max(valid_from) FILTER (WHERE kpi_starts) OVER own AS kpi_since, coalesce(lead(kpi_starts) OVER own, true) AS kpi_ends
+	  FROM begun
+	WINDOW own AS (PARTITION BY opportunity_id ORDER BY valid_from, valid_to)
+)
+SELECT opportunity_id, %5$s, entered AS stage, kpi_at AS entered_at, advanced, NULL::timestamptz AS left_at, NULL::bigint AS stayed FROM entry
+UNION ALL
+SELECT opportunity_id, %5$s, stage, NULL, NULL, left_at, stayed
+  FROM (SELECT s.*, least(s.kpi_until, d.closed_at) AS left_at,
+			   CASE WHEN d.closed_at < s.kpi_until OR s.kpi_until IS NULL THEN %7$s ELSE %8$s END AS stayed
+		  FROM stay s JOIN deal d USING (opportunity_id)
+		 WHERE s.kpi_ends AND s.kpi_outcome = 'open' AND s.stage <> '') e
+ WHERE stayed >= 0$q$,
+		CASE WHEN @extschema@.kpi_source_relation('stage') IS NULL
+			THEN 'SELECT NULL::text AS name, NULL::bigint AS "position", NULL::boolean AS is_won, NULL::boolean AS is_lost WHERE false'
+			ELSE @extschema@.kpi_source_select('stage') END,
+		@extschema@.kpi_source_select('opportunity_history'),
+		@extschema@.kpi_spoilt('opportunity_history', 'entered', columns),
+		@extschema@.kpi_fill_in('{closed_at}', 'opportunity_history', 'NULL::timestamptz', columns),
+		array_to_string(keys, ', '), array_to_string(array_fill('NULL'::text, ARRAY[cardinality(keys)]), ', '),
+		@extschema@.kpi_elapsed('s.kpi_since', 'opportunity_history.valid_from', 'd.closed_at', 'opportunity.closed_at', columns),
+		@extschema@.kpi_elapsed('s.kpi_since', 'opportunity_history.valid_from', 's.kpi_until', 'opportunity_history.valid_to', columns));
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_stages_select(text[]) IS
+'SQL text of the stages that opportunities entered (entered_at; advanced: whether a later one or the deal followed before now) and of their stays in stages (left_at; stayed: microseconds, whole days where an end is a date), from the bound history; parameters as in kpi_source_query';
+
+/*
  * Customers never affect each other, so the movements of ledgers of disjoint
  * customers add up.  Sorting spills, and of sorted groups one is in memory at a
  * time, provided that the planner is kept from hashing.
@@ -695,7 +786,7 @@ COMMENT ON FUNCTION @extschema@.kpi_grouped_movements(text, text, text[], text, 
 'SQL text of the movements of the rows, read as ledgers of some customers each; input: SQL text of what is read, buckets: how many such ledgers there are at most, a power of two, the rest as of kpi_ledger_rows';
 
 CREATE FUNCTION @extschema@.kpi_source_query(source text, columns text[], wanted_parts text[] DEFAULT NULL, wanted_dimensions text[] DEFAULT NULL,
-											 buckets integer DEFAULT 1, OUT cubes text[], OUT query text, OUT movements text)
+											 buckets integer DEFAULT 1, reads text DEFAULT 'source', OUT cubes text[], OUT query text, OUT movements text)
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -710,7 +801,8 @@ DECLARE
 	pieces text := @extschema@.kpi_pieces_expression(source, columns, wanted_parts);
 	/* A stock or a spread joins each row with its pieces; where rows are counted each counts once. */
 	once text := CASE WHEN pieces IS NOT NULL THEN 'is_first AND ' ELSE '' END;
-	input text := format('(%s) s%s', CASE source WHEN 'rep' THEN @extschema@.kpi_roster_select() ELSE @extschema@.kpi_source_select(source) END,
+	input text := format('(%s) s%s', CASE WHEN reads = 'stages' THEN @extschema@.kpi_stages_select(columns)
+										  WHEN source = 'rep' THEN @extschema@.kpi_roster_select() ELSE @extschema@.kpi_source_select(source) END,
 						 ', ' || pieces || ' p');
 	grown text := 'NULL::@extschema@.kpi_ledger';
 BEGIN
@@ -718,7 +810,7 @@ BEGIN
 	FOR part IN SELECT p.* FROM @extschema@.kpi_part p
 				 WHERE p.source = kpi_source_query.source AND p.part = ANY (@extschema@.kpi_parts_to_read(kpi_source_query.source, wanted_parts)) ORDER BY p.part
 	LOOP
-		spoilt := @extschema@.kpi_spoilt(source, part.part, columns);
+		spoilt := CASE reads WHEN 'source' THEN @extschema@.kpi_spoilt(source, part.part, columns) END;
 		IF part.kind = 'ledger' THEN
 			ledger := @extschema@.kpi_ledger_rows(source, part.part, columns, members, wanted_dimensions, spoilt, pieces IS NOT NULL);
 			IF buckets = 1 THEN
@@ -746,7 +838,8 @@ BEGIN
 			SELECT 'no exchange rate', string_agg('(' || r.condition || ')', ' OR ')
 			  FROM unnest(@extschema@.kpi_parts_to_read(kpi_source_query.source, wanted_parts)) p(part),
 				   LATERAL (SELECT @extschema@.kpi_unknown_rate(kpi_source_query.source, p.part, columns) AS condition) r
-			 WHERE r.condition IS NOT NULL HAVING count(*) > 0) f;
+			 WHERE r.condition IS NOT NULL HAVING count(*) > 0) f
+	 WHERE reads = 'source';
 
 	query := format(E'SELECT ARRAY[%s]::@extschema@.kpi_cube[] AS cubes,\n ARRAY[%s]::@extschema@.kpi_bad_rows[] AS bad_rows,\n %s, %s, %s, %s AS first_at,\n %s AS ledger\n FROM %s',
 		array_to_string(filled, E',\n '), array_to_string(bad, E',\n '),
@@ -754,8 +847,23 @@ BEGIN
 		CASE source WHEN 'subscription' THEN 'min(valid_from)' ELSE 'NULL::timestamptz' END, grown, input);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_source_query(text, text[], text[], text[], integer) IS
-'the SQL text of the one query that reads a source (cubes of some parts, bad rows, dictionaries, begin of subscriptions, ledger), the names of those parts, and the SQL text that turns the query''s result a into the movements of its ledger, as kpi_reading; NULL without ledger. buckets: 1 for a ledger of all customers; else the query makes none, and the movements are read in as many groups of customers';
+COMMENT ON FUNCTION @extschema@.kpi_source_query(text, text[], text[], text[], integer, text) IS
+'the SQL text of the one query that reads a source (cubes of some parts, bad rows, dictionaries, begin of subscriptions, ledger), the names of those parts, and the SQL text that turns the query''s result a into the movements of its ledger, as kpi_reading; NULL without ledger. buckets: 1 for a ledger of all customers; else the query makes none, and the movements are read in as many groups of customers. reads: as of kpi_part, the same for all the wanted parts';
+
+CREATE FUNCTION @extschema@.kpi_readings(sources text[], wanted_parts text[])
+	RETURNS TABLE (source text, reads text, parts text[])
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT s.source, r.reads, ARRAY(SELECT p.part FROM @extschema@.kpi_part p
+									 WHERE p.source = s.source AND p.reads = r.reads AND p.part = ANY (w.parts) ORDER BY p.part)
+	  FROM unnest(sources) WITH ORDINALITY s(source, n)
+	 CROSS JOIN LATERAL (SELECT @extschema@.kpi_parts_to_read(s.source, wanted_parts) AS parts) w
+	 CROSS JOIN LATERAL (SELECT 'source' AS reads
+						  UNION SELECT p.reads FROM @extschema@.kpi_part p WHERE p.source = s.source AND p.part = ANY (w.parts)) r
+	 ORDER BY s.n, r.reads;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_readings(text[], text[]) IS
+'the queries that read sources, in order: of each source one, for the parts made of its own rows, and one for the parts made of its stages; arguments as of kpi_read_sources';
 
 CREATE FUNCTION @extschema@.kpi_run_rates_query(columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -825,6 +933,8 @@ CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[]
 AS $$
 DECLARE
 	name text;
+	reads_what text;
+	parts text[];
 	n integer := 0;
 	began timestamptz;
 	columns text[];
@@ -867,7 +977,7 @@ BEGIN
 		cohorts_query := @extschema@.kpi_cohorts_query(columns);
 	END IF;
 
-	FOREACH name IN ARRAY sources LOOP
+	FOR name, reads_what, parts IN SELECT r.source, r.reads, r.parts FROM @extschema@.kpi_readings(sources, wanted_parts) r LOOP
 		/* A move of the rate is never a movement: the rate at which a customer's run in a currency began holds for all of it. */
 		IF run_rates IS NULL AND name IN ('subscription', 'sale') AND 'subscription.currency' = ANY (columns) THEN
 			EXECUTE @extschema@.kpi_run_rates_query(columns) INTO run_rates USING rates;
@@ -876,13 +986,13 @@ BEGIN
 			EXECUTE cohorts_query INTO cohorts
 			  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days, run_rates;
 		END IF;
-		n := n + 1;
+		n := n + CASE reads_what WHEN 'source' THEN 1 ELSE 0 END;
 		began := clock_timestamp();
 		PERFORM set_config('application_name', format('kpi_snapshot: reading %s (%s of %s)', name, n, cardinality(sources)), true);
 		buckets := 1;
 		LOOP
 			BEGIN
-				reading := @extschema@.kpi_source_query(name, columns, wanted_parts, wanted_dimensions, buckets);
+				reading := @extschema@.kpi_source_query(name, columns, parts, wanted_dimensions, buckets, reads_what);
 				IF name IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity') THEN
 					EXECUTE reading.query INTO cubes, bad, first_dictionary, second_dictionary, third_dictionary
 					  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days;
@@ -933,12 +1043,12 @@ SELECT r.*
 				won_leads := third_dictionary;
 			ELSE NULL;
 		END CASE;
-		RAISE NOTICE '% (%): % ms', name, @extschema@.kpi_source_relation(name), round(extract(epoch FROM clock_timestamp() - began) * 1000);
+		RAISE NOTICE '%% (%): % ms', name, CASE reads_what WHEN 'source' THEN '' ELSE ', ' || reads_what END, @extschema@.kpi_source_relation(name), round(extract(epoch FROM clock_timestamp() - began) * 1000);
 	END LOOP;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], timestamptz[], date[], timestamptz[], timestamptz, timestamptz[], date[], integer[], integer[]) IS
-'reads bound sources, each with one query, and returns the cube or the movements of each part and the bad rows of each source; openings and closings: of the periods of movements, as of kpi_movements; application_name tells other sessions how far it is. Parts and dimensions: NULL for all. An error names the source';
+'reads bound sources, each with one query (and the stages of a history with another), and returns the cube or the movements of each part and the bad rows of each source; openings and closings: of the periods of movements, as of kpi_movements; application_name tells other sessions how far it is. Parts and dimensions: NULL for all. An error names the source';
 
 /* The bound sources in an order in which each finds the dictionaries it needs. */
 CREATE FUNCTION @extschema@.kpi_bound_sources() RETURNS text[]

@@ -9,7 +9,7 @@ SELECT pg_temp.same(m.measure || ': every period and member', format($q$
 		AND %1$I <> 0$q$, m.measure), format($q$
 	SELECT grain, period, dimension, member, trim_scale(value) FROM want WHERE measure = %L$q$, m.measure))
 FROM kpi_measure AS m
-WHERE m.slot <> 'duration' AND m.source <> 'opportunity_history' AND NOT (m.source = 'sale' AND m.slot = 'ledger')
+WHERE m.slot <> 'duration' AND NOT (m.source = 'opportunity_history' AND m.part = 'open') AND NOT (m.source = 'sale' AND m.slot = 'ledger')
 ORDER BY m."position";
 
 SELECT pg_temp.same('sales_cycle: the durations themselves', $q$
@@ -25,6 +25,29 @@ SELECT pg_temp.same('lead_responses: the durations themselves', $q$
 	SELECT grain, period, dimension, member, '1:{' || string_agg(took || CASE WHEN n > 1 THEN '*' || n ELSE '' END, ',' ORDER BY took) || '}'
 	FROM (SELECT grain, period, dimension, member, took, count(*) AS n FROM response GROUP BY 1, 2, 3, 4, 5) AS d
 	GROUP BY 1, 2, 3, 4$q$);
+SELECT pg_temp.same('stage_stays: the durations themselves', $q$
+	SELECT grain, period, dimension, member, stage_stays::text FROM kpi_fact
+	WHERE superseded_at IS NULL AND grain IN ('month', 'quarter', 'year') AND kpi_count(stage_stays) > 0$q$, $q$
+	SELECT grain, period, dimension, member, '1:{' || string_agg(took || CASE WHEN n > 1 THEN '*' || n ELSE '' END, ',' ORDER BY took) || '}'
+	FROM (SELECT grain, period, dimension, member, took, count(*) AS n FROM way_member WHERE measure = 'stage_stays' GROUP BY 1, 2, 3, 4, 5) AS d
+	GROUP BY 1, 2, 3, 4$q$);
+SELECT pg_temp.same('kpi_stage_funnel: every month, of all and of each team', $q$
+	SELECT p.period, w.dimension, w.member, f.stage, f.stage_position, f.entries, f.advances, f.conversion, f.stays, round(f.mean_days, 9), round(f.median_days, 9)
+	FROM (SELECT DISTINCT dimension, member FROM way_member WHERE dimension IN ('total', 'team')) AS w,
+		(SELECT period FROM period WHERE grain = 'month') AS p, LATERAL kpi_stage_funnel(p.period, 'month', w.dimension, w.member) AS f$q$, $q$
+	SELECT period, CASE WHEN dimension = 'stage' THEN 'total' ELSE 'team' END, CASE WHEN dimension = 'stage' THEN '' ELSE split_part(member, '+', 1) END,
+		s.stage, s.position::bigint, count(*) FILTER (WHERE measure = 'stage_entries'), count(*) FILTER (WHERE further),
+		pg_temp.ratio(100 * count(*) FILTER (WHERE further), count(*) FILTER (WHERE measure = 'stage_entries')), count(took),
+		round(avg(took) / 86400000000, 9), round((percentile_cont(0.5) WITHIN GROUP (ORDER BY took) / 86400000000)::numeric, 9)
+	FROM way_member JOIN crm.deal_stage AS s ON s.stage = split_part('+' || member, '+', CASE WHEN dimension = 'stage' THEN 2 ELSE 3 END)
+	WHERE grain = 'month' AND dimension IN ('stage', 'team+stage')
+	GROUP BY period, dimension, member, s.stage, s.position$q$);
+SELECT pg_temp.same('kpi_loss_reasons: every month', $q$
+	SELECT p.period, l.reason, l.deals, l.share, l.value FROM (SELECT period FROM period WHERE grain = 'month') AS p, LATERAL kpi_loss_reasons(p.period) AS l$q$, $q$
+	SELECT d.period, d.member, d.value::bigint, pg_temp.ratio(100 * d.value, sum(d.value) OVER (PARTITION BY d.period)), trim_scale(coalesce(v.value, 0))
+	FROM (SELECT * FROM want WHERE measure = 'lost_deals' AND dimension = 'lost_reason' AND grain = 'month') AS d
+		LEFT JOIN (SELECT * FROM want WHERE measure = 'lost_value' AND dimension = 'lost_reason' AND grain = 'month') AS v USING (period, member)$q$);
+
 SELECT pg_temp.same('recurring revenue and costs: known in these dimensions and no other', $q$
 	SELECT DISTINCT f.dimension, k.key FROM kpi_fact AS f, jsonb_each(to_jsonb(f)) AS k
 	WHERE f.superseded_at IS NULL AND k.value <> 'null'

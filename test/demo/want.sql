@@ -270,6 +270,55 @@ FROM crm.lead AS l
 	CROSS JOIN unnest('{month,quarter,year}'::text[]) AS g
 WHERE l.first_answer_at >= l.created_at AND l.first_answer_at < :'as_of';
 
+/*
+ * The way through the stages: a deal comes to a stage when it is in it, in a
+ * later one, or won; its stays are what its rows in a stage cover together.
+ */
+CREATE TEMP TABLE walk AS
+SELECT l.deal_no, l.since, coalesce(l.until, 'infinity') AS until, l.stage, l.rep_no, s.position, s.outcome
+FROM crm.deal_stage_log AS l JOIN crm.deal_stage AS s USING (stage)
+WHERE l.since < :'as_of' AND (l.until >= l.since OR l.until IS NULL);
+
+CREATE TEMP TABLE reached AS
+SELECT deal_no, since AS at, rep_no, CASE WHEN outcome IS NULL THEN stage END AS stage, CASE WHEN outcome = 'gewonnen' THEN 99 ELSE position END AS position, 1 AS said
+FROM walk WHERE outcome IS DISTINCT FROM 'verloren'
+UNION ALL
+SELECT deal_no, closed_at, rep_no, NULL, 99, 2
+FROM crm.deal WHERE state = 'gewonnen' AND closed_at < :'as_of' AND deal_no IN (SELECT deal_no FROM walk);
+CREATE INDEX ON reached (deal_no);
+ANALYZE reached;
+
+CREATE TEMP TABLE on_the_way AS
+SELECT 'stage_entries' AS measure, e.deal_no, e.stage, e.at, e.rep_no, NULL::bigint AS took, e.furthest > e.position AS further
+FROM (SELECT DISTINCT ON (r.deal_no, s.stage) r.deal_no, s.stage, s.position, r.at, r.rep_no,
+		(SELECT max(x.position) FROM reached AS x WHERE x.deal_no = r.deal_no) AS furthest
+	FROM reached AS r JOIN crm.deal_stage AS s ON s.outcome IS NULL AND (s.stage = r.stage OR s.position < r.position)
+	ORDER BY r.deal_no, s.stage, r.at, r.position, r.said) AS e
+UNION ALL
+SELECT 'stage_stays', s.deal_no, s.stage, t.until,
+	(SELECT w.rep_no FROM walk AS w WHERE w.deal_no = s.deal_no AND w.stage = s.stage AND w.until = upper(s.stay)),
+	(1000000 * extract(epoch FROM t.until - lower(s.stay)))::bigint, NULL
+FROM (SELECT deal_no, stage, unnest(range_agg(tstzrange(since, until))) AS stay FROM walk WHERE outcome IS NULL GROUP BY 1, 2) AS s
+	JOIN crm.deal AS d USING (deal_no)
+	CROSS JOIN LATERAL (SELECT least(upper(s.stay), CASE WHEN d.state <> 'offen' THEN d.closed_at END) AS until) AS t
+WHERE t.until >= lower(s.stay) AND t.until < :'as_of';
+
+CREATE TEMP TABLE way_member AS
+SELECT w.measure, w.took, w.further, g AS grain, date_trunc(g, pg_temp.day(w.at)::timestamp)::date AS period, v.dimension, coalesce(v.member, '(none)') AS member
+FROM on_the_way AS w
+	JOIN crm.deal AS d USING (deal_no)
+	JOIN party AS p USING (customer_no) LEFT JOIN crm.product AS i USING (sku)
+	CROSS JOIN LATERAL (SELECT pg_temp.team(w.rep_no, pg_temp.day(w.at))) AS t(team)
+	CROSS JOIN LATERAL (VALUES ('total', ''), ('rep', w.rep_no::text), ('team', team), ('region', p.region), ('channel', coalesce(d.channel, p.channel)),
+		('campaign', coalesce(d.campaign, p.campaign)), ('segment', p.segment), ('product', i.name), ('stage', w.stage), ('rep+stage', w.rep_no || '+' || w.stage),
+		('team+stage', coalesce(team, '(none)') || '+' || w.stage), ('region+stage', coalesce(p.region, '(none)') || '+' || w.stage)) AS v(dimension, member)
+	CROSS JOIN unnest('{month,quarter,year}'::text[]) AS g;
+INSERT INTO want
+SELECT w.grain, w.period, w.dimension, w.member, m.measure, count(*)
+FROM way_member AS w CROSS JOIN LATERAL (VALUES ('stage_entries', true), ('stage_advances', w.further)) AS m(measure, counts)
+WHERE w.measure = 'stage_entries' AND m.counts
+GROUP BY 1, 2, 3, 4, 5;
+
 /* What was closed, by the reason of losing; of a deal won there is none. */
 INSERT INTO want
 SELECT g, date_trunc(g, pg_temp.day(d.closed_at)::timestamp)::date, 'lost_reason', coalesce(nullif(d.lost_because, ''), '(none)'), m.measure, sum(m.value)
