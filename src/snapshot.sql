@@ -1043,7 +1043,7 @@ SELECT r.*
 				won_leads := third_dictionary;
 			ELSE NULL;
 		END CASE;
-		RAISE NOTICE '%% (%): % ms', name, CASE reads_what WHEN 'source' THEN '' ELSE ', ' || reads_what END, @extschema@.kpi_source_relation(name), round(extract(epoch FROM clock_timestamp() - began) * 1000);
+		RAISE NOTICE '% (%): % ms', name || CASE reads_what WHEN 'source' THEN '' ELSE ', ' || reads_what END, @extschema@.kpi_source_relation(name), round(extract(epoch FROM clock_timestamp() - began) * 1000);
 	END LOOP;
 END;
 $$;
