@@ -700,7 +700,7 @@ FROM unnest('{-0.01,-1e400,NaN,Infinity,-Infinity}'::numeric[]) amount;
 SELECT bounds, ledger_error(format('SELECT kpi_ledger(%L::date[], ''total'', ''c'', ''2025-01-05'', NULL, 1, %s)', bounds, :'no_keys'))
 FROM unnest(ARRAY[NULL, '{}', '{2025-01-01}', '{2025-01-01,NULL}', '{2025-01-01,2025-01-01}', '{2025-01-02,2025-01-01}', '{{2025-01-01,2025-01-02}}']) bounds;
 SELECT shape, ledger_error(format('SELECT kpi_ledger(''{2025-01-01}''::date[], %L, ''c'', ''2025-01-05'', NULL, 1, %s)', shape, :'no_keys'))
-FROM unnest(ARRAY[NULL, '', 'total / c=1', 'total;', 'a=0', 'a=11', 'a=1,1', 'a b', 'a;a', ' a ; b = 1 , 10 ', ' a / mb = 64 ', 'a / mb=0', 'a / mb=1000', 'a / mb=', 'a / mb=1 mb=1', 'a / kb=1']) shape;
+FROM unnest(ARRAY[NULL, '', 'total / c=1', 'total;', 'a=0', 'a=11', 'a=1,1', 'a b', 'a;a', ' a ; b = 1 , 10 ', ' a / mb = 64 ', 'a / mb=0', 'a / mb=10000', 'a / mb=', 'a / mb=1 mb=1', 'a / kb=1']) shape;
 SELECT ledger_error('SELECT kpi_ledger_combine(ledger, ledger) FROM ledger_one');
 SELECT ledger_error(format('SELECT kpi_rollup(ledger) FROM (SELECT ledger FROM ledger_one UNION ALL SELECT %L) l', other))
 FROM (SELECT kpi_ledger((SELECT array_agg(t ORDER BY n) FROM ledger_bound), 'total', 'c', '2025-01-01'::timestamptz, NULL, 1, :no_keys)

@@ -56,7 +56,8 @@ salkpi_flat_reserve(FlatWriter *w, Size bytes)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("%s is larger than 1 GB", w->type),
-					 errhint("Use fewer dimensions, members or entities, or a shorter range of time.")));
+					 errhint("Use fewer dimensions, members or entities, or a shorter range of time."),
+					 err_generic_string(PG_DIAG_DATATYPE_NAME, w->type)));
 		w->size = Min(Max(w->size * 2, w->used + bytes), MaxAllocSize);
 		w->data = repalloc(w->data, w->size);
 	}

@@ -646,11 +646,11 @@ parse_memory(const char *p, Shape *shape)
 	if (strncmp(p, "mb", 2) == 0 && *(p = skip_spaces(p + 2)) == '=')
 	{
 		p++;
-		shape->memory_mb = parse_number(&p, 3);
+		shape->memory_mb = parse_number(&p, 4);
 		p = skip_spaces(p);
 	}
 	if (shape->memory_mb <= 0 || *p != '\0')
-		shape_error(shape, "Behind the slash of a ledger stands \"mb=\" and a number from 1 to %s.", "999");
+		shape_error(shape, "Behind the slash of a ledger stands \"mb=\" and a number from 1 to %s.", "9999");
 }
 
 /* One way to write a shape, so that equal ones are equal texts. */

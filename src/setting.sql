@@ -21,7 +21,7 @@ INSERT INTO @extschema@.kpi_setting_default VALUES
 	('grains', 'month,quarter,year', '(day|week|month|quarter|year)(,(day|week|month|quarter|year))*', false, false, 'grains that a snapshot computes, separated by commas; the facts of any other are closed by the next one'),
 	('language', 'en', 'en|de', false, false, 'language of labels and descriptions'),
 	('customer_active_days', '365', '[1-9][0-9]{0,3}', true, true, 'without subscriptions, how many days after a purchase an account still is a customer'),
-	('ledger_memory_mb', '256', '[1-9][0-9]{0,2}', false, false, 'megabytes that the ledger of all customers may need; beyond it a snapshot reads them in groups, which spills to disk'),
+	('ledger_memory_mb', '256', '[1-9][0-9]{0,3}', false, false, 'megabytes that the ledger of all customers may need, in each process of a parallel plan; beyond it a snapshot reads them in groups, which spills to disk'),
 	('history_years', '10', '[1-9][0-9]?', true, false, 'how many years back a snapshot looks for first data when no from_day is given'),
 	('working_days', '1,2,3,4,5', '[1-7](,[1-7])*', false, false, 'days of the week that are worked, separated by commas: 1 is Monday; holidays are in kpi_holiday'),
 	('target_days', 'calendar', 'calendar|working', false, false, 'days over which targets are spread and running periods paced'),

@@ -472,10 +472,19 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_day_pieces(date, date, date[]) IS
 'the days from from_day to before to_day (NULL: without limit), cut at the given ones; a single empty piece when none lies between the first and the last of them';
 
+/*
+ * Most rows are one piece, and need no more than a look at whether there was
+ * a change; a function whose arguments have a subquery is not inlined, so they
+ * are worked out before it.
+ */
 CREATE FUNCTION @extschema@.kpi_pieces_expression(source text, columns text[], wanted_parts text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT format('@extschema@.kpi_pieces((%s)::timestamptz, (%s)::timestamptz, %s)',
+	SELECT format($q$LATERAL (
+	SELECT i.* FROM (SELECT (%s)::timestamptz AS starts, (%s)::timestamptz AS ends, %s AS changes OFFSET 0) w, LATERAL (
+		SELECT w.starts, w.ends, true WHERE w.changes IS NULL
+		UNION ALL
+		SELECT * FROM @extschema@.kpi_pieces(w.starts, w.ends, w.changes) WHERE w.changes IS NOT NULL) i(piece_from, piece_to, is_first))$q$,
 				  @extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns),
 				  @extschema@.kpi_fill_in(p.ends, p.source, 'NULL::timestamptz', columns),
 				  string_agg(format('@extschema@.kpi_changes((SELECT $%s), %s)', h.parameter, h.key), ' || ' ORDER BY h.parameter))
@@ -493,7 +502,7 @@ BEGIN ATOMIC
 	 WHERE p.source = kpi_pieces_expression.source AND p.kind = 'spread';
 END;
 COMMENT ON FUNCTION @extschema@.kpi_pieces_expression(text, text[], text[]) IS
-'SQL text of the pieces in which the rows of a stock, of subscriptions or of a spread are read; NULL when a source has none of them, or no spread and neither reps nor accounts with a history';
+'SQL text of the pieces in which the rows of a stock, of subscriptions or of a spread are read, as an entry of a FROM clause; NULL when a source has none of them, or no spread and neither reps nor accounts with a history';
 
 /* The base dimensions that rows of a part are put into; their order numbers the keys. */
 CREATE FUNCTION @extschema@.kpi_part_bases(part text, members jsonb, wanted text[]) RETURNS text[]
@@ -1018,8 +1027,8 @@ SELECT r.*
 				EXIT;
 			EXCEPTION WHEN OTHERS THEN
 				GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, type = PG_DATATYPE_NAME;
-				/* More than a ledger may need, before it gave any row: customers are read in groups, and in smaller ones. */
-				IF type IS DISTINCT FROM 'kpi_ledger' OR SQLSTATE <> '53400' OR buckets >= 65536 THEN
+				/* A ledger of more than its memory, or a datum, may have shows before there is any row: customers are read in groups, and in smaller ones. */
+				IF type IS DISTINCT FROM 'kpi_ledger' OR SQLSTATE NOT IN ('53400', '54000') OR buckets >= 65536 THEN
 					RAISE EXCEPTION 'cannot read source "%" (%): %', name, @extschema@.kpi_source_relation(name), message
 						USING ERRCODE = SQLSTATE,
 							  DETAIL = coalesce(nullif(detail, ''), 'The facts are as they were.'),
