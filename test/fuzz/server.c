@@ -13,11 +13,13 @@
 
 #include <setjmp.h>
 
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
@@ -33,7 +35,7 @@ MemoryContext CurrentMemoryContext = NULL;
 typedef struct Piece
 {
 	struct Piece *next;
-	size_t		padding;		/* keeps what follows aligned like palloc */
+	size_t		size;			/* of what follows, aligned like palloc */
 } Piece;
 
 static Piece *pieces = NULL;
@@ -49,8 +51,28 @@ palloc(Size size)
 	if (piece == NULL)
 		abort();
 	piece->next = pieces;
+	piece->size = size;
 	pieces = piece;
 	return piece + 1;
+}
+
+void *
+palloc_extended(Size size, int flags)
+{
+	return palloc(size);
+}
+
+void *
+MemoryContextAlloc(MemoryContext context, Size size)
+{
+	return palloc(size);
+}
+
+/* What was there is freed with the rest. */
+void *
+repalloc(void *pointer, Size size)
+{
+	return memcpy(palloc(size), pointer, Min(size, ((Piece *) pointer - 1)->size));
 }
 
 void *
@@ -300,4 +322,89 @@ pq_endtypsend(StringInfo out)
 {
 	SET_VARSIZE(out->data, out->len);
 	return (bytea *) out->data;
+}
+
+void
+pq_sendbytes(StringInfo out,
+#if PG_VERSION_NUM >= 160000
+			 const void *bytes,
+#else
+			 const char *bytes,
+#endif
+			 int length)
+{
+	appendBinaryStringInfo(out, bytes, length);
+}
+
+void
+pq_copymsgbytes(StringInfo in, char *out, int length)
+{
+	memcpy(out, pq_getmsgbytes(in, length), length);
+}
+
+/* ---------- Bytes ---------- */
+
+uint64
+hex_encode(const char *bytes, size_t length, char *out)
+{
+	size_t		i;
+
+	for (i = 0; i < length; i++)
+	{
+		out[2 * i] = "0123456789abcdef"[(unsigned char) bytes[i] >> 4];
+		out[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+	}
+	return 2 * length;
+}
+
+static int
+hex_digit(char c)
+{
+	const char *digits = "0123456789abcdefABCDEF";
+	const char *at = c == '\0' ? NULL : strchr(digits, c);
+
+	if (at == NULL)
+		elog(ERROR, "invalid hexadecimal digit");
+	return at - digits < 16 ? at - digits : at - digits - 6;
+}
+
+/* Spaces between two digits are left out, as the server does. */
+uint64
+hex_decode(const char *text, size_t length, char *out)
+{
+	const char *end = text + length;
+	uint64		n = 0;
+
+	while (text < end)
+	{
+		if (strchr(" \n\t\r", *text) != NULL)
+		{
+			text++;
+			continue;
+		}
+		if (text + 1 >= end)
+			elog(ERROR, "invalid hexadecimal data");
+		out[n++] = hex_digit(text[0]) << 4 | hex_digit(text[1]);
+		text += 2;
+	}
+	return n;
+}
+
+/* In the encoding of this server any byte is a character, but for zero. */
+bool
+pg_verifymbstr(const char *text, int length, bool is_asked)
+{
+	if (memchr(text, '\0', length) != NULL)
+		elog(ERROR, "invalid byte sequence");
+	return true;
+}
+
+uint32
+hash_bytes(const unsigned char *bytes, int length)
+{
+	uint32		hash = 2166136261;
+
+	while (length-- > 0)
+		hash = (hash ^ *bytes++) * 16777619;
+	return hash;
 }
