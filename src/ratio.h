@@ -5,6 +5,8 @@
 #ifndef SALKPI_RATIO_H
 #define SALKPI_RATIO_H
 
+#include "common/int.h"
+
 #include "numbers.h"
 #include "salkpi.h"
 
@@ -73,11 +75,22 @@ extern bool salkpi_ratio_decimal_to_small(const RatioDecimal *decimal,
 										  int128 *small, int *scale);
 extern char *salkpi_ratio_format_small(char *room, int128 small, int scale);
 
-/* ratio.c */
+/* ratio_state.c */
 extern Ratio *salkpi_ratio_get(Datum datum);
 extern void salkpi_ratio_read(const Ratio *ratio, RatioParts *parts);
 extern Ratio *salkpi_ratio_write(const RatioParts *parts);
 extern void salkpi_ratio_settle(RatioParts *parts);
+extern Ratio *salkpi_ratio_add_slowly(Ratio *state, RatioSum which,
+									  Numeric value, bool remove);
 extern Ratio *salkpi_ratio_add(Ratio *state, const Ratio *other, bool remove);
+extern void salkpi_ratio_too_many_rows(void);
+
+static inline void
+salkpi_ratio_count_rows(int64 *rows, int64 by, bool remove)
+{
+	if (unlikely(remove ? pg_sub_s64_overflow(*rows, by, rows) :
+				 pg_add_s64_overflow(*rows, by, rows)))
+		salkpi_ratio_too_many_rows();
+}
 
 #endif							/* SALKPI_RATIO_H */
