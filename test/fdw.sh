@@ -7,6 +7,7 @@ as_server_user
 [ "$(sql -d postgres -c "SELECT count(*) FROM pg_available_extensions WHERE name = 'postgres_fdw'")" = 1 ] ||
 	skip_all "there is no postgres_fdw (in Debian: package postgresql, in others postgresql-contrib)"
 db=salkpi_fdw
+export PGTZ=UTC # the same on both
 
 new_server "$scratch/remote"
 create_database $db
@@ -57,20 +58,26 @@ END
 \$\$;
 SQL
 
-# Each aggregate of the extension for whose arguments there are columns.  The
-# snapshot's dictionaries are none to ship: they exist within a query alone.
+# Each aggregate of the extension for whose arguments there are columns; the
+# bounds of a period are constants.  The snapshot's dictionaries are none to ship:
+# they exist within a query alone.
 sql -d $db <<'SQL' >"$scratch/aggregates"
 WITH argument AS (
-	SELECT p.oid, p.proname, a.position, replace(format_type(a.type, NULL), 'kpi.', '') ||
-		CASE WHEN row_number() OVER (PARTITION BY p.oid, a.type ORDER BY a.position) > 1 THEN ' 2' ELSE '' END AS name
+	SELECT p.oid, p.proname, a.position, format_type(a.type, NULL) AS type, p.proargnames[a.position] AS name,
+		row_number() OVER (PARTITION BY p.oid, a.type ORDER BY a.position) AS occurrence
 	FROM pg_proc p
 	JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e',
 		unnest(p.proargtypes) WITH ORDINALITY a(type, position)
-	WHERE p.prokind = 'a' AND p.proname <> 'kpi_dictionary' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'salkpi'))
-SELECT format('kpi.%s(%s)', proname, string_agg(quote_ident(name), ', ' ORDER BY position))
-FROM argument
-LEFT JOIN pg_attribute c ON c.attrelid = 'shipping.sale'::regclass AND c.attname = name
-GROUP BY oid, proname HAVING bool_and(c.attname IS NOT NULL)
+	WHERE p.prokind = 'a' AND p.proname <> 'kpi_dictionary' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'salkpi')),
+expression AS (
+	SELECT oid, proname, position, CASE
+		WHEN type ~ '^(date|timestamp)' AND name IN ('opening', 'from_time') THEN format('%L::%s', '2026-02-01', type)
+		WHEN type ~ '^(date|timestamp)' AND name IN ('closing', 'to_time') THEN format('%L::%s', '2026-03-01', type)
+		ELSE quote_ident(c.attname) END AS expression
+	FROM argument
+	LEFT JOIN pg_attribute c ON c.attrelid = 'shipping.sale'::regclass AND c.attname = replace(type, 'kpi.', '') || CASE WHEN occurrence > 1 THEN ' 2' ELSE '' END)
+SELECT format('kpi.%s(%s)', proname, string_agg(expression, ', ' ORDER BY position))
+FROM expression GROUP BY oid, proname HAVING bool_and(expression IS NOT NULL)
 ORDER BY 1
 SQL
 [ "$(wc -l <"$scratch/aggregates")" -ge 60 ]
@@ -80,7 +87,7 @@ results() { # SCHEMA.TABLE: of all aggregates, a line each
 	local aggregate
 
 	while IFS= read -r aggregate; do
-		echo "SELECT '$aggregate', region, $aggregate::text FROM $1 GROUP BY region ORDER BY region COLLATE \"C\";"
+		echo "SELECT \$\$$aggregate\$\$, region, $aggregate::text FROM $1 GROUP BY region ORDER BY region COLLATE \"C\";"
 	done <"$scratch/aggregates" >"$scratch/query"
 	sql -d $db -c 'SET enable_partitionwise_aggregate = on' -f "$scratch/query"
 }
@@ -90,7 +97,7 @@ not_shipped() { # SCHEMA.TABLE
 	local aggregate
 
 	while IFS= read -r aggregate; do
-		echo "SELECT '$aggregate' FROM plan(\$\$SELECT region, $aggregate FROM $1 GROUP BY region\$\$) line
+		echo "SELECT \$call\$$aggregate\$call\$ FROM plan(\$\$SELECT region, $aggregate FROM $1 GROUP BY region\$\$) line
 			HAVING NOT coalesce(bool_or(line ~ 'Remote SQL: SELECT region, ${aggregate%%(*}\('), false) OR bool_or(line ~ 'Aggregate\$');"
 	done <"$scratch/aggregates" >"$scratch/query"
 	sql -d $db -c 'SET enable_partitionwise_aggregate = on' -f "$scratch/query"
