@@ -36,6 +36,15 @@ FROM unnest('{kpi_net_revenue_retention,kpi_net_revenue_churn_rate,kpi_gross_rev
 GROUP BY 1;
 SELECT harness.outcome('SELECT kpi.kpi_net_revenue_retention(''NaN''::numeric, 1)') AS nan;
 
+-- Stripe's glossary: 100 customers at 100 a month and 50 at 600 a year are 12,500.
+SELECT kpi_mrr(amount, '2026-01-01', NULL, date '2026-02-01') AS stripe
+FROM (SELECT 100::numeric FROM generate_series(1, 100) UNION ALL SELECT kpi_monthly(600, 'year', 1) FROM generate_series(1, 50)) v(amount);
+-- Two customers of 100 from 1 January, one of them until 1 March 00:00.
+SELECT to_char(month, 'YYYY-MM-DD') AS at, kpi_mrr(100, '2026-01-01', valid_to, month) AS mrr, kpi_numerator(kpi_mrr_state(100::smallint, '2026-01-01', valid_to, month)) AS of_state
+FROM (VALUES (NULL::timestamp), ('2026-03-01')) v(valid_to), generate_series('2026-01-01'::timestamp, '2026-04-01', '1 month') month GROUP BY month ORDER BY month;
+SELECT kpi_mrr(NULL::bigint, NULL, NULL, now()) AS unknown, kpi_mrr(5, NULL, NULL, now()) AS ever, kpi_mrr(0.0, NULL, NULL, now()) AS nothing, kpi_mrr(5, now(), 'infinity', now()) AS comes, kpi_mrr(5, '-infinity', now(), now()) AS goes;
+SELECT harness.outcome('SELECT kpi.kpi_mrr(-1, NULL, NULL, now())') AS negative, harness.outcome('SELECT kpi.kpi_mrr(1, NULL, now(), NULL)') AS never;
+
 -- Random customers.
 SELECT setseed(0.3);
 CREATE TABLE customer AS
@@ -67,6 +76,17 @@ FROM harness.compare('customer', 'kpi_gross_revenue_retention(opening_4, closing
 SELECT max(different) AS different, sum(compared) AS compared, count(*) AS ways
 FROM harness.compare('customer', 'kpi_revenue_churn_rate(opening, closing)',
 	'percent(sum(greatest(opening - coalesce(closing, 0), 0)), sum(opening))', 'kpi_gross_kept_state(opening, closing)', 'kpi_margin(%s)');
+
+ALTER TABLE customer ADD f date, ADD t date;
+ALTER TABLE customer_partitioned ADD f date, ADD t date;
+UPDATE customer SET f = CASE WHEN random() > 0.1 THEN '2026-01-01'::date + floor(random() * 9)::integer END, t = CASE WHEN random() > 0.3 THEN '2026-01-01'::date + floor(random() * 9)::integer END;
+UPDATE customer_partitioned p SET f = c.f, t = c.t FROM customer c WHERE c.n = p.n;
+ANALYZE customer;
+ANALYZE customer_partitioned;
+SELECT max(different) AS different, sum(compared) AS compared, count(*) AS ways
+FROM harness.compare('customer', 'kpi_mrr(opening, f, t, date ''2026-01-05'')',
+	'CASE WHEN count(opening) > 0 THEN coalesce(sum(opening) FILTER (WHERE (f < ''2026-01-05'' OR f IS NULL) AND (t >= ''2026-01-05'' OR t IS NULL)), 0) END',
+	'kpi_mrr_state(opening, f, t, date ''2026-01-05'')', 'kpi_numerator(%s)');
 
 DROP TABLE treehouse, customer;
 DROP FUNCTION percent(numeric, numeric);

@@ -16,6 +16,8 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/timestamp.h"
 
 #include "ratio.h"
 #include "states.h"
@@ -273,6 +275,47 @@ gross_kept(Ratio *state, FunctionCallInfo fcinfo, TermType type, bool remove)
 	return add_arg(state, RATIO_DENOMINATOR, fcinfo, 1, type, remove);
 }
 
+/*
+ * (amount, from, to, at): amounts of what is active at an instant, that is
+ * from < at and to >= at, NULL being since ever and open.  A row that is not
+ * adds nothing, but is a row.
+ */
+static pg_attribute_always_inline Ratio *
+active(Ratio *state, FunctionCallInfo fcinfo, TermType type, bool is_day,
+	   bool remove)
+{
+	int64		instants[3];
+	int			i;
+
+	if (PG_ARGISNULL(4))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("instant must not be NULL")));
+	if (PG_ARGISNULL(1))
+		return state;
+	for (i = 0; i < 3; i++)
+		instants[i] = is_day ? PG_GETARG_DATEADT(2 + i) : PG_GETARG_TIMESTAMP(2 + i);
+	(void) recurring(fcinfo, 1, type);
+	salkpi_ratio_count_rows(&state->rows, 1, remove);
+	if ((!PG_ARGISNULL(2) && instants[0] >= instants[2]) ||
+		(!PG_ARGISNULL(3) && instants[1] < instants[2]))
+		return state;
+	return add_arg(state, RATIO_NUMERATOR, fcinfo, 1, type, remove);
+}
+
+static pg_attribute_always_inline Ratio *
+active_day(Ratio *state, FunctionCallInfo fcinfo, TermType type, bool remove)
+{
+	return active(state, fcinfo, type, true, remove);
+}
+
+static pg_attribute_always_inline Ratio *
+active_instant(Ratio *state, FunctionCallInfo fcinfo, TermType type,
+			   bool remove)
+{
+	return active(state, fcinfo, type, false, remove);
+}
+
 /* Add value / 10^scale. */
 static Ratio *
 add_scaled(Ratio *state, RatioSum which, int128 value, int scale, bool remove)
@@ -419,6 +462,8 @@ TRANSITIONS(amount_share);
 TRANSITIONS(won);
 TRANSITIONS(net_kept);
 TRANSITIONS(gross_kept);
+TRANSITIONS(active_day);
+TRANSITIONS(active_instant);
 TRANSITION(row_share_add, row_share(state, fcinfo, false));
 TRANSITION(row_share_remove, row_share(state, fcinfo, true));
 TRANSITION(kept_add, kept(state, fcinfo, false));

@@ -233,6 +233,9 @@ BEGIN
 			('kept', 'boolean, boolean', 'rows that were and still are by those that were; NULL is left out'),
 			('net_kept', '#, #', 'closing by opening of the customers who are there at the opening'),
 			('gross_kept', '#, #', 'the lesser of closing and opening by opening'),
+			('active_day', '#, date, date, date', 'amounts of intervals that are active at a day'),
+			('active_instant', '#, timestamp, timestamp, timestamp', 'amounts of intervals that are active at an instant'),
+			('active_instant', '#, timestamptz, timestamptz, timestamptz', 'amounts of intervals that are active at an instant'),
 			('pipeline', 'numeric, numeric', 'amount times probability by amount; unknown probability is missing')
 		) shapes (name, args, meaning)
 	LOOP
@@ -315,6 +318,18 @@ BEGIN
 				'recurring revenue lost and contracted by that at the start, in percent: 100 less kpi_gross_revenue_retention, of the same rows'),
 			('kpi_gross_kept_state', 'opening #, closing #', 'gross_kept', NULL,
 				'the state of kpi_gross_revenue_retention and kpi_revenue_churn_rate over one row a customer: the lesser of both by opening, for kpi_percent and kpi_margin'),
+			('kpi_mrr', 'amount #, valid_from date, valid_to date, at date', 'active_day', 'numerator',
+				'monthly recurring revenue at an instant: the amounts of the intervals that are active then; 0 if none is, NULL without rows. A row is an interval [valid_from, valid_to) with its amount for a month; it is active at the instant t if valid_from < t (or is NULL: since ever) and valid_to >= t (or is NULL: open). A row without amount is left out; a negative amount is an error (22023)'),
+			('kpi_mrr_state', 'amount #, valid_from date, valid_to date, at date', 'active_day', NULL,
+				'the state of kpi_mrr, for kpi_numerator. A row is an interval [valid_from, valid_to) with its amount for a month; it is active at the instant t if valid_from < t (or is NULL: since ever) and valid_to >= t (or is NULL: open). A row without amount is left out; a negative amount is an error (22023)'),
+			('kpi_mrr', 'amount #, valid_from timestamp, valid_to timestamp, at timestamp', 'active_instant', 'numerator',
+				'monthly recurring revenue at an instant: the amounts of the intervals that are active then; 0 if none is, NULL without rows. A row is an interval [valid_from, valid_to) with its amount for a month; it is active at the instant t if valid_from < t (or is NULL: since ever) and valid_to >= t (or is NULL: open). A row without amount is left out; a negative amount is an error (22023)'),
+			('kpi_mrr_state', 'amount #, valid_from timestamp, valid_to timestamp, at timestamp', 'active_instant', NULL,
+				'the state of kpi_mrr, for kpi_numerator. A row is an interval [valid_from, valid_to) with its amount for a month; it is active at the instant t if valid_from < t (or is NULL: since ever) and valid_to >= t (or is NULL: open). A row without amount is left out; a negative amount is an error (22023)'),
+			('kpi_mrr', 'amount #, valid_from timestamptz, valid_to timestamptz, at timestamptz', 'active_instant', 'numerator',
+				'monthly recurring revenue at an instant: the amounts of the intervals that are active then; 0 if none is, NULL without rows. A row is an interval [valid_from, valid_to) with its amount for a month; it is active at the instant t if valid_from < t (or is NULL: since ever) and valid_to >= t (or is NULL: open). A row without amount is left out; a negative amount is an error (22023)'),
+			('kpi_mrr_state', 'amount #, valid_from timestamptz, valid_to timestamptz, at timestamptz', 'active_instant', NULL,
+				'the state of kpi_mrr, for kpi_numerator. A row is an interval [valid_from, valid_to) with its amount for a month; it is active at the instant t if valid_from < t (or is NULL: since ever) and valid_to >= t (or is NULL: open). A row without amount is left out; a negative amount is an error (22023)'),
 			('kpi_ratio', 'numerator #, denominator #', 'ratio', NULL,
 				'the sums of numerators and denominators, for kpi_quotient, kpi_percent, kpi_growth, kpi_accuracy and kpi_margin; the state of all aggregates whose ratio is a plain one. NULL counts as nothing; NULL without rows that have either'),
 			('kpi_revenue_growth', 'revenue #, previous #', 'ratio', 'growth',
