@@ -32,6 +32,8 @@ DECLARE
 	kpis text[];
 	members text[];
 	bases integer[];
+	starts date[];
+	reach integer;
 	raised bigint := 0;
 	n bigint;
 BEGIN
@@ -47,7 +49,7 @@ BEGIN
 		   AND (f.dimension IN (SELECT t.dimension FROM @extschema@.kpi_target t) OR EXISTS (SELECT FROM @extschema@.kpi_source s WHERE s.source = 'target'))
 		 GROUP BY f.grain, f.dimension, x.newest
 	LOOP
-		newest_end := (changed.newest + @extschema@.kpi_period_step(changed.grain))::date;
+		newest_end := @extschema@.kpi_period_end(changed.grain, changed.newest);
 		SELECT array_agg(DISTINCT t.kpi), array_agg(DISTINCT t.member) INTO kpis, members
 		  FROM (SELECT k.kpi, k.member FROM @extschema@.kpi_target k
 				 WHERE k.dimension = changed.dimension AND k.from_day < newest_end AND k.to_day > changed.oldest
@@ -56,13 +58,12 @@ BEGIN
 		 WHERE t.kpi IN (SELECT d.kpi FROM @extschema@.kpi_definition d);
 		CONTINUE WHEN kpis IS NULL;
 		/* A period is concerned when it changed, or one that a formula reads for it. */
+		SELECT greatest(max(d.reach), max(d.months)) INTO reach FROM @extschema@.kpi_resolve(kpis, @extschema@.kpi_periods_per_year(changed.grain), 'en') d;
+		bases := @extschema@.kpi_bases(changed.grain, changed.oldest, changed.newest);
+		starts := @extschema@.kpi_starts(changed.grain, changed.newest, cardinality(bases) + reach);
 		SELECT array_agg(DISTINCT b.base) INTO bases
-		  FROM (SELECT greatest(max(d.reach), max(d.months)) AS reach
-				  FROM @extschema@.kpi_resolve(kpis, @extschema@.kpi_periods_per_year(changed.grain), 'en') d) r
-		  CROSS JOIN unnest(@extschema@.kpi_bases(changed.grain, changed.oldest, changed.newest)) b(base)
-		  JOIN unnest(changed.periods) c(period)
-			ON c.period BETWEEN (changed.newest - (b.base + r.reach) * @extschema@.kpi_period_step(changed.grain))::date
-							AND (changed.newest - b.base * @extschema@.kpi_period_step(changed.grain))::date;
+		  FROM unnest(bases) b(base)
+		  JOIN unnest(changed.periods) c(period) ON c.period BETWEEN coalesce(starts[b.base + reach + 1], '-infinity') AND starts[b.base + 1];
 
 		INSERT INTO @extschema@.kpi_alert (run, kpi, dimension, member, grain, period, from_status, to_status, value, target)
 		SELECT kpi_raise_alerts.run, a.kpi, changed.dimension, a.member, changed.grain, a.period, b.status, a.status, a.value, a.target

@@ -42,6 +42,10 @@ BEGIN
 				  DETAIL = 'A cohort is the customers of a month.',
 				  HINT = 'Grains of cohorts are month, quarter, year.';
 	END IF;
+	IF @extschema@.kpi_is_tabled(grain) THEN
+		RAISE EXCEPTION 'there are no cohorts by % of the table kpi_calendar', grain
+			USING ERRCODE = 'feature_not_supported', DETAIL = 'A cohort is the customers of a Gregorian month.';
+	END IF;
 	SELECT r.oldest, r.newest INTO oldest, newest FROM @extschema@.kpi_find_range(grain, 'cohort', from_day, to_day, as_of) r;
 	last := (SELECT r.newest FROM @extschema@.kpi_find_range(grain, 'cohort', from_day, NULL, as_of) r);
 

@@ -10,7 +10,7 @@ BEGIN
 	IF what NOT IN ('reader', 'editor', 'runner') OR what IS NULL THEN
 		RAISE EXCEPTION 'unknown kind of rights "%"', what
 			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'There are reader (reads what is recorded), editor (writes targets, holidays, and own KPIs, selections and dimensions too) and runner (takes snapshots).';
+				  HINT = 'There are reader (reads what is recorded), editor (writes targets, holidays, the calendar, and own KPIs, selections and dimensions too) and runner (takes snapshots).';
 	END IF;
 	IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = '@extschema@.kpi_fact'::regclass), 'USAGE') THEN
 		RAISE EXCEPTION 'permission denied to grant rights on the tables of salkpi'
@@ -25,7 +25,7 @@ BEGIN
 	   AND d.refobjid = (SELECT e.refobjid FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = '@extschema@.kpi_fact'::regclass AND e.deptype = 'e')
 	UNION ALL
 	SELECT 'INSERT, UPDATE, DELETE', format('TABLE %I.%I', '@extschema@', t.name)
-	  FROM unnest(CASE what WHEN 'editor' THEN '{kpi_target,kpi_holiday,kpi_definition_own,kpi_selection_own,kpi_dimension_own}'::text[]
+	  FROM unnest(CASE what WHEN 'editor' THEN '{kpi_target,kpi_holiday,kpi_calendar,kpi_definition_own,kpi_selection_own,kpi_dimension_own}'::text[]
 							WHEN 'runner' THEN '{kpi_fact,kpi_run,kpi_problem,kpi_expected,kpi_alert,kpi_rep_role}' END) t(name)
 	UNION ALL
 	SELECT DISTINCT 'USAGE', format('SCHEMA %I', s.relation_schema) FROM @extschema@.kpi_source s WHERE what = 'runner' AND @extschema@.kpi_source_relation(s.source) IS NOT NULL
@@ -50,7 +50,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_grant(name, text) IS
-'gives an existing role what it needs, and returns the statements that did: reader (to read all that is recorded), editor (reader, and to write targets, holidays, own KPIs, selections and dimensions), runner (reader, and to take snapshots: to write facts and to read the sources bound now). What a table gets later, by an upgrade or kpi_bind, takes another call. An error for others than the owner of the tables';
+'gives an existing role what it needs, and returns the statements that did: reader (to read all that is recorded), editor (reader, and to write targets, holidays, the calendar, own KPIs, selections and dimensions), runner (reader, and to take snapshots: to write facts and to read the sources bound now). What a table gets later, by an upgrade or kpi_bind, takes another call. An error for others than the owner of the tables';
 
 CREATE FUNCTION @extschema@.kpi_ungrant(role name, what text) RETURNS SETOF text
 	LANGUAGE plpgsql VOLATILE

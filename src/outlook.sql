@@ -44,7 +44,7 @@ BEGIN
 	IF newest IS NULL THEN
 		RETURN;
 	END IF;
-	newest_end := (newest + @extschema@.kpi_period_step(grain))::date;
+	newest_end := @extschema@.kpi_period_end(grain, newest);
 	members := CASE WHEN is_listed THEN ARRAY(SELECT DISTINCT unnest(members))
 					ELSE ARRAY(SELECT unnest(@extschema@.kpi_range_members(grain, dimension, newest, newest, as_of))
 							   UNION SELECT unnest(@extschema@.kpi_target_members(kpi, dimension, newest, newest_end))) END;
@@ -103,7 +103,7 @@ BEGIN
 	SELECT count(*), count(*) FILTER (WHERE c.status = 'met'), count(*) FILTER (WHERE c.status = 'near'), count(*) FILTER (WHERE c.status = 'missed')
 	  INTO with_target, met, near, missed
 	  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension,
-				@extschema@.kpi_target_members(kpi, dimension, newest, (newest + @extschema@.kpi_period_step(grain))::date),
+				@extschema@.kpi_target_members(kpi, dimension, newest, @extschema@.kpi_period_end(grain, newest)),
 				newest, '{0}', '{}', '{0}', false, as_of, 'en') c
 	 WHERE c.status <> 'none';
 	share := @extschema@.kpi_quotient(100 * met, with_target);

@@ -275,7 +275,7 @@ BEGIN
 	IF as_of IS NULL THEN
 		SELECT f.period INTO found_period FROM @extschema@.kpi_fact f
 		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_find_period.dimension AND f.grain = kpi_find_period.grain
-		   AND f.period <= coalesce(day, 'infinity') AND f.period > coalesce(day - 367, '-infinity')
+		   AND f.period <= coalesce(day, 'infinity') AND f.period > coalesce(day - 400, '-infinity')
 		   AND (f.period_end > day OR day IS NULL AND f.is_complete)
 		 ORDER BY f.dimension DESC, f.grain DESC, f.period DESC LIMIT 1;
 	ELSE
@@ -297,8 +297,8 @@ CREATE FUNCTION @extschema@.kpi_find_range(grain text, dimension text, from_day 
 	SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-	lowest date := coalesce(from_day, '-infinity') - CASE grain WHEN 'day' THEN 1 WHEN 'week' THEN 7 WHEN 'month' THEN 31
-															   WHEN 'quarter' THEN 92 ELSE 366 END;
+	lowest date := coalesce(from_day, '-infinity') - CASE grain WHEN 'day' THEN 1 WHEN 'week' THEN 14 WHEN 'month' THEN 62
+															   WHEN 'quarter' THEN 122 ELSE 400 END;
 BEGIN
 	IF as_of IS NULL THEN
 		SELECT f.period INTO newest FROM @extschema@.kpi_fact f
@@ -319,16 +319,6 @@ END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_find_range(text, text, date, date, timestamptz) IS
 'the first days of the oldest and the newest computed period that overlap the days from from_day to before to_day (NULL: no limit); NULL when none does';
-
-CREATE FUNCTION @extschema@.kpi_bases(grain text, oldest date, newest date) RETURNS integer[]
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT ARRAY(SELECT n FROM generate_series(0, CASE grain WHEN 'day' THEN newest - oldest WHEN 'week' THEN (newest - oldest) / 7
-		ELSE (12 * (extract(year FROM newest) - extract(year FROM oldest)) + extract(month FROM newest) - extract(month FROM oldest))::integer
-			 / CASE grain WHEN 'month' THEN 1 WHEN 'quarter' THEN 3 ELSE 12 END END) n);
-END;
-COMMENT ON FUNCTION @extschema@.kpi_bases(text, date, date) IS
-'0 and on: how many periods of the grain each first day from newest down to oldest lies back; empty when NULL';
 
 CREATE FUNCTION @extschema@.kpi_is_running(grain text, dimension text, period date, as_of timestamptz) RETURNS boolean
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -501,7 +491,9 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	periods_per_year integer := @extschema@.kpi_periods_per_year(grain);
-	step interval := @extschema@.kpi_period_step(grain);
+	starts date[];	-- of periods, the newest first
+	month_starts date[];
+	newest_end date := @extschema@.kpi_period_end(grain, newest);
 	blank_member text := @extschema@.kpi_blank_member(dimension);
 	cut_grain text := grain || '_cut';
 	is_running boolean := @extschema@.kpi_is_running(grain, dimension, newest, as_of);
@@ -509,7 +501,7 @@ DECLARE
 	definitions @extschema@.kpi_resolved[];
 	depth integer;
 	months integer;
-	newest_month date := @extschema@.kpi_period_start('month', (newest + step - interval '1 day')::date);
+	newest_month date := @extschema@.kpi_period_start('month', newest_end - 1);
 	target_names text[];
 	setting_names text[];
 	setting_values numeric[];
@@ -521,10 +513,14 @@ BEGIN
 	  FROM @extschema@.kpi_setting_default s WHERE s.is_number;
 	depth := depth + (SELECT max(b) FROM unnest(bases || cut_bases) b);
 	/* From the newest month on, which may be the running one, to those that the oldest period needs. */
+	starts := @extschema@.kpi_starts(grain, newest, depth);
 	IF months > 0 THEN
-		months := months + cardinality(@extschema@.kpi_bases('month', (newest - depth * step)::date, newest_month));
-		IF grain = 'month' THEN
-			depth := greatest(depth, months - 1);
+		months := months + cardinality(@extschema@.kpi_bases('month', starts[cardinality(starts)], newest_month));
+		IF grain = 'month' AND months > depth + 1 THEN
+			depth := months - 1;
+			starts := @extschema@.kpi_starts(grain, newest, depth);
+		ELSIF grain <> 'month' THEN
+			month_starts := @extschema@.kpi_starts('month', newest_month, months - 1);
 		END IF;
 	END IF;
 	IF is_merged THEN
@@ -533,14 +529,14 @@ BEGIN
 
 	RETURN QUERY
 	WITH base AS MATERIALIZED (
-		SELECT b.base, b.is_cut, (newest - b.base * step)::date AS period, (newest - b.base * step + step)::date AS period_end
+		SELECT b.base, b.is_cut, starts[b.base + 1] AS period, CASE b.base WHEN 0 THEN newest_end ELSE starts[b.base] END AS period_end
 		  FROM (SELECT unnest(bases) AS base, false AS is_cut UNION ALL SELECT unnest(cut_bases), true) b
 	), slot AS (	-- three arrays of facts, the newest first; of cut periods none are read unless one is running
-		SELECT 'whole' AS kind, grain AS fact_grain, n, (newest - n * step)::date AS period FROM generate_series(0, depth) n
+		SELECT 'whole' AS kind, grain AS fact_grain, n, starts[n + 1] AS period FROM generate_series(0, depth) n
 		UNION ALL
-		SELECT 'cut', CASE WHEN is_running THEN cut_grain END, n, (newest - n * step)::date FROM generate_series(0, depth) n
+		SELECT 'cut', CASE WHEN is_running THEN cut_grain END, n, starts[n + 1] FROM generate_series(0, depth) n
 		UNION ALL
-		SELECT 'month', 'month', n, (newest_month - n * interval '1 month')::date FROM generate_series(0, months - 1) n WHERE grain <> 'month'
+		SELECT 'month', 'month', n, month_starts[n + 1] FROM generate_series(0, months - 1) n WHERE grain <> 'month'
 	), blank AS MATERIALIZED (
 		SELECT s.*, f AS fact
 		  FROM slot s

@@ -17,12 +17,14 @@ DECLARE
 	oldest date;
 	newest date;
 	bases integer[];
+	starts date[];
 BEGIN
 	PERFORM @extschema@.kpi_periods_per_year(grain);
 	PERFORM @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	SELECT r.oldest, r.newest INTO oldest, newest FROM @extschema@.kpi_find_range(grain, dimension, from_day, to_day, as_of) r;
 	bases := @extschema@.kpi_bases(grain, oldest, newest);
+	starts := @extschema@.kpi_starts(grain, newest, cardinality(bases) - 1);
 	members := CASE WHEN members IS NULL THEN @extschema@.kpi_range_members(grain, dimension, oldest, newest, as_of)
 					ELSE ARRAY(SELECT DISTINCT unnest(members)) END;
 
@@ -33,7 +35,7 @@ BEGIN
 	  FROM unnest(bases) b(base)
 	  CROSS JOIN unnest(members) m(member)
 	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = m.member
-	  CROSS JOIN LATERAL (SELECT (newest - b.base * @extschema@.kpi_period_step(grain))::date AS period) p
+	  CROSS JOIN LATERAL (SELECT starts[b.base + 1] AS period) p
 	  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, grain, p.period, as_of) own ON true
 	  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, blank, grain, p.period, as_of) none ON true
 	  CROSS JOIN LATERAL (SELECT (@extschema@.kpi_filled(own, none)).*) f

@@ -22,7 +22,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	zone text := @extschema@.kpi_setting('time_zone');
-	step interval;
+	starts date[];
 	blank text;
 	d @extschema@.kpi_resolved;
 	oldest date;
@@ -34,7 +34,6 @@ BEGIN
 	blank := @extschema@.kpi_require_dimension(dimension);
 	PERFORM @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
-	step := @extschema@.kpi_period_step(grain);
 	SELECT min(f.period), max(f.period) INTO oldest, newest FROM @extschema@.kpi_fact f
 	 WHERE f.dimension = kpi_restatements.dimension AND f.member = blank AND f.grain = kpi_restatements.grain AND f.is_complete
 	   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity');
@@ -45,6 +44,7 @@ BEGIN
 	members := CASE WHEN members IS NULL THEN @extschema@.kpi_ever_members(grain, dimension, oldest, newest)
 					ELSE ARRAY(SELECT DISTINCT unnest(members)) END;
 	SELECT * INTO d FROM @extschema@.kpi_resolve(ARRAY[kpi], @extschema@.kpi_periods_per_year(grain), lang);
+	starts := @extschema@.kpi_starts(grain, newest, cardinality(all_bases) - 1 + d.reach);
 
 	RETURN QUERY
 	WITH version AS (	-- of complete periods; what reads months may change with any of them
@@ -52,7 +52,7 @@ BEGIN
 		  FROM @extschema@.kpi_fact f
 		 WHERE f.dimension = kpi_restatements.dimension AND (f.member = ANY (members) OR f.member = blank) AND f.is_complete
 		   AND f.grain IN (kpi_restatements.grain, CASE WHEN d.months > 0 THEN 'month' END)
-		   AND f.period <= (newest + step)::date AND (f.period >= (oldest - d.reach * step)::date OR d.months > 0)
+		   AND f.period < @extschema@.kpi_period_end(kpi_restatements.grain, newest) AND (f.period >= starts[cardinality(starts)] OR d.months > 0)
 	), event AS (
 		SELECT v.recorded_at AS at, v.period FROM version v
 		UNION
@@ -60,7 +60,7 @@ BEGIN
 	), instant AS MATERIALIZED (	-- with the periods whose formula reads one of those that changed
 		SELECT e.at, array_agg(DISTINCT b.base) AS bases
 		  FROM event e JOIN unnest(all_bases) b(base)
-			ON e.period IS NULL OR e.period BETWEEN (newest - (b.base + d.reach) * step)::date AND (newest - b.base * step)::date
+			ON e.period IS NULL OR e.period BETWEEN coalesce(starts[b.base + d.reach + 1], '-infinity') AND starts[b.base + 1]
 		 GROUP BY e.at
 	), told AS (
 		SELECT i.at, c.member, c.period, c.value, row_number() OVER w AS n, lag(c.value) OVER w AS before, first_value(c.value) OVER w AS first_reported

@@ -1269,8 +1269,8 @@ CREATE FUNCTION @extschema@.kpi_take_snapshot(run bigint, from_day date, to_day 
 AS $$
 DECLARE
 	today date := @extschema@.kpi_day(as_of);
-	first_day date := coalesce(from_day, @extschema@.kpi_period_start('year',
-						(today - make_interval(years => @extschema@.kpi_setting('history_years')::integer))::date));
+	look_back date := (today - make_interval(years => @extschema@.kpi_setting('history_years')::integer))::date;
+	first_day date := coalesce(from_day, @extschema@.kpi_period_start('year', look_back), look_back);
 	last_day date := least(coalesce(to_day, today), today);
 	sources text[] := @extschema@.kpi_bound_sources();
 	days date[];
@@ -1288,6 +1288,7 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 				  DETAIL = format('Today is %s in the reporting time zone.', today);
 	END IF;
+	PERFORM @extschema@.kpi_require_calendar(today);
 
 	/* What has happened counts up to now; of a plan the running periods count to their end. */
 	SELECT array_agg(d ORDER BY d), array_agg(at ORDER BY d),

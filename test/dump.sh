@@ -106,7 +106,7 @@ restored "directory, 4 jobs" pg_restore -j 4 -d salkpi_restored "$scratch/direct
 
 # What salkpi ships comes from the extension alone.
 grep -E '^COPY kpi\.|CREATE EXTENSION|CREATE (TABLE|FUNCTION|VIEW|TYPE|SEQUENCE) kpi\.' "$scratch/plain.sql" | sed -E 's/ (\(|WITH).*//' | sort >"$scratch/dumped"
-is "$(paste -sd ' ' "$scratch/dumped")" "COPY kpi.kpi_alert COPY kpi.kpi_definition_own COPY kpi.kpi_dimension_own COPY kpi.kpi_expected COPY kpi.kpi_fact COPY kpi.kpi_holiday COPY kpi.kpi_problem COPY kpi.kpi_rep_role COPY kpi.kpi_run COPY kpi.kpi_selection_own COPY kpi.kpi_setting_value COPY kpi.kpi_source COPY kpi.kpi_target CREATE EXTENSION IF NOT EXISTS salkpi" \
+is "$(paste -sd ' ' "$scratch/dumped")" "COPY kpi.kpi_alert COPY kpi.kpi_calendar COPY kpi.kpi_definition_own COPY kpi.kpi_dimension_own COPY kpi.kpi_expected COPY kpi.kpi_fact COPY kpi.kpi_holiday COPY kpi.kpi_problem COPY kpi.kpi_rep_role COPY kpi.kpi_run COPY kpi.kpi_selection_own COPY kpi.kpi_setting_value COPY kpi.kpi_source COPY kpi.kpi_target CREATE EXTENSION IF NOT EXISTS salkpi" \
 	"the dump has the extension, and rows of users' tables alone"
 
 # Only the definitions, no rows: a fresh start.

@@ -1,0 +1,106 @@
+-- A calendar of one's own: 4-4-5 and the like, and what readers make of its
+-- unequal periods, against plain SQL over the days.
+SET search_path = kpi, public;
+SET datestyle = 'ISO, YMD';
+SET timezone = 'UTC';
+SET client_min_messages = warning;
+\set ON_ERROR_ROLLBACK on
+\set SHOW_CONTEXT never
+BEGIN;
+
+-- ---------- the 4-5-4 calendar of the National Retail Federation ----------
+-- Its years begin on the Sunday nearest to 1 February; 2023 has 53 weeks, the
+-- one more in January 2024 (https://nrf.com/resources/4-5-4-calendar).
+SELECT kpi_set('week_start', 'sunday');
+SELECT kpi_make_calendar('4-5-4', '2017-02-01', 12);
+SELECT c.period, (c.period_end - c.period) / 7 AS weeks FROM kpi_calendar c WHERE c.grain = 'year' ORDER BY 1;
+SELECT c.period, (c.period_end - c.period) / 7 AS weeks FROM kpi_calendar c WHERE c.grain = 'month' AND c.period BETWEEN '2023-01-29' AND '2024-04-07' ORDER BY 1;
+SELECT c.period, (c.period_end - c.period) / 7 AS weeks FROM kpi_calendar c WHERE c.grain = 'quarter' AND c.period BETWEEN '2023-01-29' AND '2024-02-04' ORDER BY 1;
+SELECT count(*) FILTER (WHERE grain = 'month') AS months, count(*) FILTER (WHERE grain = 'quarter') AS quarters, bool_and(extract(dow FROM period) = 0) AS sundays FROM kpi_calendar;
+
+-- ---------- what cannot be ----------
+SELECT kpi_make_calendar('4-4-4', '2017-02-01');
+SELECT kpi_make_calendar('4-4-5', 'infinity');
+SELECT kpi_make_calendar('4-4-5', '2017-02-01', 0);
+INSERT INTO kpi_calendar VALUES ('year', '2040-01-01', '2041-01-01');
+DELETE FROM kpi_calendar WHERE grain = 'month' AND period = '2023-02-26';
+UPDATE kpi_calendar SET period_end = period_end - 7 WHERE grain = 'quarter' AND period = '2023-01-29';
+INSERT INTO kpi_calendar VALUES ('day', '2040-01-01', '2040-01-02');
+SELECT kpi_set('calendar', '4-4-5');
+
+-- ---------- 4-4-5 from the Monday nearest to 1 October ----------
+SELECT kpi_set('week_start', NULL), kpi_set('grains', 'month,quarter,year,week');
+SELECT kpi_make_calendar('4-4-5', '2023-10-01', 3);
+SELECT kpi_set('calendar', 'table');
+SELECT grain, kpi_period_start(grain, '2026-05-13') AS period, kpi_period_end(grain, kpi_period_start(grain, '2026-05-13')) AS period_end FROM unnest('{day,week,month,quarter,year}'::text[]) grain;
+SELECT kpi_period_start('month', '2020-01-01') AS before, kpi_period_start('month', '2040-01-01') AS after;
+
+CREATE TABLE sales AS
+SELECT d - date '2023-10-01' AS sale_id, d AS sold_at, (10 + (d - date '2023-10-01') * 7 % 23)::numeric AS amount, CASE (d - date '2023-10-01') % 3 WHEN 0 THEN 'a' WHEN 1 THEN 'b' END AS rep_id
+  FROM (SELECT g::date AS d FROM generate_series(timestamp '2023-10-02', '2026-05-13', '1 day') g) x;
+CREATE TABLE paid AS SELECT n AS account_id, 100 AS amount, date '2023-10-10' + n * 11 AS valid_from, CASE n % 3 WHEN 0 THEN date '2023-10-10' + n * 16 END AS valid_to FROM generate_series(1, 60) n;
+SELECT count(*) FROM kpi_bind('sale', 'sales');
+SELECT count(*) FROM kpi_bind('subscription', 'paid');
+SELECT outcome, periods FROM kpi_snapshot(NULL, NULL, '2026-05-13 12:00Z');
+-- each period of the table that has begun has its facts, and no other; weeks are as ever
+SELECT f.grain, count(*), count(*) FILTER (WHERE c.period IS NULL) AS not_in_table, bool_and(f.revenue = (SELECT coalesce(sum(amount), 0) FROM sales s WHERE s.sold_at >= f.period AND s.sold_at < f.period_end)) AS agrees,
+	   count(*) FILTER (WHERE NOT f.is_complete) AS running
+  FROM kpi_fact f LEFT JOIN kpi_calendar c USING (grain, period, period_end) WHERE f.dimension = 'total' AND f.grain NOT LIKE '%cut' AND f.period >= '2023-10-02' GROUP BY f.grain ORDER BY 1;
+
+-- growth on the previous period and on the year before, mean and sum of the last three, in every period
+CREATE TABLE expected AS
+SELECT c.grain, c.period, c.period_end, s.revenue, lag(s.revenue) OVER w AS previous, lag(s.revenue, CASE c.grain WHEN 'month' THEN 12 WHEN 'quarter' THEN 4 ELSE 1 END) OVER w AS year_ago,
+	   s.revenue + lag(s.revenue) OVER w + lag(s.revenue, 2) OVER w AS last_three
+  FROM kpi_calendar c, LATERAL (SELECT sum(amount) AS revenue FROM sales WHERE sold_at >= c.period AND sold_at < c.period_end) s
+ WHERE c.period_end <= '2026-05-13' WINDOW w AS (PARTITION BY c.grain ORDER BY c.period);
+SELECT kpi_define('last_three', 'sum_last(revenue, 3)', 'money', 'up', 'Last three');
+SELECT e.grain, count(*), count(*) FILTER (WHERE v.value IS DISTINCT FROM e.revenue) AS wrong, count(g.value) AS growths,
+	   count(*) FILTER (WHERE g.value IS DISTINCT FROM round(100 * (e.revenue - e.previous)::numeric(60,30) / e.previous, 16)) AS wrong_growth, count(y.value) AS years,
+	   count(*) FILTER (WHERE y.value IS DISTINCT FROM round(100 * (e.revenue - e.year_ago)::numeric(60,30) / e.year_ago, 16)) AS wrong_year,
+	   count(t.value) AS threes, count(*) FILTER (WHERE t.value IS DISTINCT FROM e.last_three) AS wrong_three
+  FROM expected e
+  CROSS JOIN LATERAL (SELECT e.period::timestamp AT TIME ZONE 'UTC' AS at) a
+  LEFT JOIN LATERAL kpi_series('revenue', e.period, e.period + 1, e.grain) v ON true
+  LEFT JOIN LATERAL kpi_series('revenue_growth', e.period, e.period + 1, e.grain) g ON true
+  LEFT JOIN LATERAL kpi_series('revenue_growth_year', e.period, e.period + 1, e.grain) y ON true
+  LEFT JOIN LATERAL kpi_series('last_three', e.period, e.period + 1, e.grain) t ON true
+ GROUP BY e.grain ORDER BY 1;
+-- one series over all of them has the same periods
+SELECT g.grain, (SELECT count(*) FROM kpi_series('revenue', '2023-10-02', '2026-05-13', g.grain)) = count(*) + 1 AS all_there,
+	   (SELECT bool_and(s.value = e.revenue) FROM kpi_series('revenue', '2023-10-02', '2026-05-01', g.grain) s JOIN expected e ON e.grain = g.grain AND e.period::timestamp AT TIME ZONE 'UTC' = s."time") AS agrees
+  FROM expected g GROUP BY g.grain ORDER BY 1;
+-- the running month began on 27 April: against the same 16 days of the one before and of the year before
+SELECT value = (SELECT sum(amount) FROM sales WHERE sold_at >= '2026-04-27') AS value, previous = (SELECT sum(amount) FROM sales WHERE sold_at >= '2026-03-30' AND sold_at < date '2026-03-30' + 16) AS previous,
+	   year_ago = (SELECT sum(amount) FROM sales WHERE sold_at >= p.period AND sold_at < p.period + 16) AS year_ago, p.period, is_complete
+  FROM kpi_report('2026-05-13', selection => 'measures') r, (SELECT period FROM kpi_calendar WHERE grain = 'month' AND period < '2026-04-27' ORDER BY period DESC OFFSET 11 LIMIT 1) p WHERE kpi = 'revenue';
+-- stocks, their movements, and a restatement
+SELECT count(*), bool_and(opening + new + reactivation + expansion - contraction - churned = closing) AS adds_up,
+	   bool_and(closing = (SELECT coalesce(sum(amount), 0) FROM paid p, kpi_calendar c WHERE c.grain = 'month' AND c.period::timestamp AT TIME ZONE 'UTC' = m."time" AND p.valid_from < c.period_end AND (p.valid_to IS NULL OR p.valid_to >= c.period_end))) AS closing
+  FROM kpi_mrr_movements('2023-10-02', '2026-04-27') m;
+UPDATE sales SET amount = amount + 1 WHERE sold_at = '2026-03-31';
+SELECT outcome FROM kpi_snapshot(NULL, NULL, '2026-05-13 13:00Z');
+SELECT kpi, grain, "time", round(change, 4) AS change FROM (VALUES ('revenue', 'month'), ('revenue_growth', 'month'), ('revenue', 'quarter')) v(kpi, grain), kpi_restatements(v.kpi, '2026-01-01', NULL, v.grain) ORDER BY 1, 2, 3;
+
+-- targets: a quarter's by days over its months of 4, 4 and 5 weeks; the running month's pace
+INSERT INTO kpi_target (kpi, from_day, to_day, value) SELECT 'revenue', period, period_end, 910 FROM kpi_calendar WHERE grain = 'quarter' AND period = kpi_period_start('quarter', '2026-05-13');
+SELECT "time", target, round(pace, 4) AS pace, round(100 * value / (280 * 17 / 28.0), 4) AS expected FROM kpi_series('revenue', kpi_period_start('quarter', '2026-05-13'), '2026-05-14') ORDER BY 1;
+SELECT target FROM kpi_outlook('2026-05-13', kpi => 'revenue');
+
+-- ---------- a calendar with facts ----------
+-- the future can be added, the past not changed
+INSERT INTO kpi_calendar SELECT 'week', '2026-01-05'::date + 7 * n, '2026-01-12'::date + 7 * n FROM generate_series(0, 50) n;
+DELETE FROM kpi_calendar WHERE grain = 'month' AND period = '2023-10-02';
+SELECT kpi_make_calendar('5-4-4', '2023-10-01', 3);
+SELECT kpi_make_calendar('4-4-5', '2023-10-01', 5);
+SELECT kpi_set('calendar', 'gregorian');
+SELECT kpi_set('calendar', 'gregorian', rebuild => true);
+SELECT outcome FROM kpi_snapshot('2026-01-01', NULL, '2026-05-13 14:00Z');
+SELECT count(*) FILTER (WHERE extract(day FROM period) = 1) = count(*) AS first_of_month FROM kpi_fact WHERE superseded_at IS NULL AND grain IN ('month', 'quarter') AND dimension = 'total';
+-- what was reported under the table stays
+SELECT kpi_value('revenue', '2026-04-26', as_of => '2026-05-13 13:00Z') = (SELECT sum(amount) FROM sales WHERE sold_at >= '2026-03-30' AND sold_at < '2026-04-27') AS then_reported;
+-- a calendar that has run out
+DELETE FROM kpi_calendar WHERE grain = 'year' AND period > '2025-01-01';
+SELECT kpi_set('calendar', 'table', rebuild => true);
+SELECT outcome FROM kpi_snapshot('2026-01-01', NULL, '2026-05-13 15:00Z');
+SELECT * FROM kpi_cohorts();
+ROLLBACK;
