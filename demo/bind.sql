@@ -143,6 +143,12 @@ SELECT 'revenue', CASE level WHEN 'Person' THEN 'rep' WHEN 'Team' THEN 'team' EL
 	month, (month + interval '1 month')::date, amount, 'EUR', round(0.9 * amount, 2)
 FROM crm.sales_plan;
 
+/* Four fifths of it are to come from deals; the rest orders itself. */
+INSERT INTO kpi.kpi_target (kpi, dimension, member, from_day, to_day, value, warn_at)
+SELECT 'won_value', t.dimension, t.member, t.from_day, t.to_day, 0.8 * t.value, 0.8 * t.warn_at
+FROM kpi.kpi_target AS t
+WHERE t.kpi = 'revenue';
+
 /* And what the company wants to hold in every month, whatever the season. */
 INSERT INTO kpi.kpi_target (kpi, dimension, member, from_day, to_day, value, currency, warn_at)
 SELECT t.kpi, 'total', '', p.from_day, p.to_day, t.value, t.currency, t.warn_at

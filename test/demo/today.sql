@@ -2,7 +2,9 @@
  * What the demo shows as of today: nothing is missing.
  */
 SELECT pg_temp.same('no KPI of the last complete month is without a value',
-	'SELECT kpi, reason FROM kpi_report() WHERE value IS NULL', 'SELECT NULL::text, NULL::text WHERE false');
+	$q$SELECT kpi, reason FROM kpi_report() WHERE value IS NULL
+		AND NOT (kpi = 'pipeline_coverage' AND (SELECT r.status FROM kpi_report(selection => 'measures') AS r WHERE r.kpi = 'won_value') = 'met')$q$,
+	'SELECT NULL::text, NULL::text WHERE false');
 SELECT pg_temp.same('kpi_report() is of the last month',
 	'SELECT DISTINCT is_complete, (SELECT r.value FROM kpi_report() AS r WHERE r.kpi = ''open_quotes'') FROM kpi_report()',
 	$q$SELECT true, kpi_value('open_quotes', (date_trunc('month', kpi_today()::timestamp) - interval '1 day')::date)$q$);
