@@ -1324,6 +1324,11 @@ BEGIN
 			 CROSS JOIN LATERAL unnest(@extschema@.kpi_parts_to_read(s.source, NULL)) w(part)
 			  JOIN @extschema@.kpi_part p ON p.source = s.source AND p.part = w.part) k;
 
+	IF parts.cells IS NULL THEN
+		RAISE EXCEPTION 'there is nothing to compute from the sources bound, %', array_to_string(sources, ', ')
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Bind one that says what happened: kpi_bind(''sale'', ''my_table'').';
+	END IF;
 	PERFORM set_config('application_name', 'kpi_snapshot: writing facts', true);	-- once it has read
 	EXECUTE @extschema@.kpi_write_query(parts.cells) INTO periods, facts, changed, changed, problems
 	  USING sources, g.first_atom, g.last_atom, g.instant, g.present, bounds, g.at,
