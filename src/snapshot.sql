@@ -12,6 +12,7 @@
  *	 $10 opportunity: members	 $11 opportunity: state	 $12 lead: first won deal
  *	 $15 customer and currency: rate at which an uninterrupted run began
  *	 $16 customer: month of the first purchase or payment
+ *	 $19 customer: kinds of activities, each from when it was done (where they are asked for)
  * and, of the periods of ledgers, $17 the numbers of their openings in $3 and $18 of their closings.
  * A dictionary stands in the query as (SELECT $n), which is evaluated once.
  */
@@ -145,6 +146,15 @@ BEGIN
 		key := CASE WHEN source IN ('sale', 'subscription') THEN @extschema@.kpi_member_expression(source, 'account', at, columns) END;
 		RETURN '@extschema@.kpi_lookup((SELECT $16), ' || key || ', 1, NULL::timestamptz)';
 	END IF;
+	IF base = 'preceding_activity' THEN
+		key := CASE source WHEN 'sale' THEN @extschema@.kpi_member_expression(source, 'account', at, columns) END;
+		IF key IS NOT NULL THEN
+			at := CASE WHEN 'activity.happened_at:date' = ANY (columns) THEN format('date_trunc(''day'', %s)', at) ELSE at END;
+			RETURN format('CASE WHEN @extschema@.kpi_lookup_first((SELECT $19), %1$s) < %2$s THEN @extschema@.kpi_lookup((SELECT $19), %1$s, 1, %2$s - interval ''1 microsecond'') END',
+						  key, at);
+		END IF;
+		RETURN NULL;
+	END IF;
 	IF source || '.' || own = ANY (columns) THEN
 		chain := chain || format('nullif(%I, '''')', own);
 	END IF;
@@ -174,10 +184,10 @@ CREATE FUNCTION @extschema@.kpi_member_expressions(source text, columns text[]) 
 BEGIN ATOMIC
 	SELECT coalesce(jsonb_object_agg(b.base, b.expression) FILTER (WHERE b.expression IS NOT NULL), '{}')
 	  FROM (SELECT p.base, @extschema@.kpi_member_expression(kpi_member_expressions.source, p.base, '{at}', columns) AS expression
-			  FROM (SELECT DISTINCT unnest(d.parts) AS base FROM @extschema@.kpi_dimension d) p) b;
+			  FROM (SELECT unnest(d.parts) AS base FROM @extschema@.kpi_dimension d UNION VALUES ('account'), ('preceding_activity')) p) b;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_member_expressions(text, text[]) IS
-'for each base dimension that the bound columns allow, the SQL text of a row''s member; {at} in it stands for the instant';
+'for each base dimension that the bound columns allow, and the account, the SQL text of a row''s member; {at} in it stands for the instant';
 
 CREATE FUNCTION @extschema@.kpi_rate(rates @extschema@.kpi_dictionary, currency text, at timestamptz) RETURNS numeric
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -349,6 +359,18 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_slots(text, text) IS
 'the measures of a part and which count, sum, distinct ... of its cube each is';
 
+CREATE FUNCTION @extschema@.kpi_wanted_dimensions(wanted text[]) RETURNS TABLE (dimension text, parts text[])
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT d.dimension, d.parts FROM @extschema@.kpi_dimension d
+	 WHERE wanted IS NULL OR d.dimension = ANY (wanted)
+	UNION ALL
+	SELECT w, string_to_array(w, '+') FROM unnest(wanted) w
+	 WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE d.dimension = w);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_wanted_dimensions(text[]) IS
+'the dimensions of that name (NULL: all), and those that are not defined but named by their parts, joined by +';
+
 /*
  * The dimensions that rows of a source can be put into, each with its parts.
  * A stage belongs to what is or was open, a reason of losing to what is closed.
@@ -358,9 +380,8 @@ CREATE FUNCTION @extschema@.kpi_part_dimensions(part text, members jsonb, wanted
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT d.dimension, d.parts
-	  FROM @extschema@.kpi_dimension d
-	 WHERE (wanted IS NULL OR d.dimension = ANY (wanted))
-	   AND (NOT 'stage' = ANY (d.parts) OR part IN ('open', 'closing', 'entered', 'left'))
+	  FROM @extschema@.kpi_wanted_dimensions(wanted) d
+	 WHERE (NOT 'stage' = ANY (d.parts) OR part IN ('open', 'closing', 'entered', 'left'))
 	   AND (NOT 'lost_reason' = ANY (d.parts) OR part = 'closed')
 	   AND members ?& d.parts
 	 ORDER BY d.dimension;
@@ -923,6 +944,19 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_cohorts_query(text[]) IS
 'SQL text that makes the dictionary of customers and their cohorts, each the first day of a month; NULL when nothing bound tells who is a customer';
 
+CREATE FUNCTION @extschema@.kpi_activities_query(columns text[]) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT 'SELECT @extschema@.kpi_dictionary(' || replace(@extschema@.kpi_member_expression('activity', 'account', 'happened_at', columns), '$10', '$1')
+		   || format(', happened_at, NULL, kind, NULL) FROM (%s) s WHERE happened_at < $2 AND %s AND (%s) IS NOT TRUE',
+					 @extschema@.kpi_source_select(b.source), @extschema@.kpi_fill_in('{done}', b.source, 'happened_at', columns),
+					 @extschema@.kpi_spoilt(b.source, 'held', columns))
+	  FROM @extschema@.kpi_source b
+	 WHERE b.source = 'activity';
+END;
+COMMENT ON FUNCTION @extschema@.kpi_activities_query(text[]) IS
+'SQL text that makes the dictionary of customers and the kinds of the activities done with them, each from when it was; NULL when no activities are bound or they name no account. Parameters: $1 opportunities, as $10 of kpi_source_query, $2 the instant taken as now';
+
 /*
  * Reads the sources, all as of the snapshot of the calling statement: being
  * STABLE, this function and its queries see one moment, also when a writer
@@ -964,6 +998,8 @@ DECLARE
 	run_rates @extschema@.kpi_dictionary;
 	cohorts_query text;
 	cohorts @extschema@.kpi_dictionary;
+	activities_query text;
+	activities @extschema@.kpi_dictionary;
 	buckets integer;
 	hashing text := current_setting('enable_hashagg');
 	message text;
@@ -981,19 +1017,24 @@ BEGIN
 					   @extschema@.kpi_source_select('lead')) INTO leads;
 	END IF;
 
-	IF EXISTS (SELECT FROM @extschema@.kpi_dimension d
-				WHERE 'cohort' = ANY (d.parts) AND (wanted_dimensions IS NULL OR d.dimension = ANY (wanted_dimensions))) THEN
+	IF EXISTS (SELECT FROM @extschema@.kpi_wanted_dimensions(wanted_dimensions) d WHERE 'cohort' = ANY (d.parts)) THEN
 		cohorts_query := @extschema@.kpi_cohorts_query(columns);
+	END IF;
+	IF EXISTS (SELECT FROM @extschema@.kpi_wanted_dimensions(wanted_dimensions) d WHERE 'preceding_activity' = ANY (d.parts)) THEN
+		activities_query := @extschema@.kpi_activities_query(columns);
 	END IF;
 
 	FOR name, reads_what, parts IN SELECT r.source, r.reads, r.parts FROM @extschema@.kpi_readings(sources, wanted_parts) r LOOP
 		/* A move of the rate is never a movement: the rate at which a customer's run in a currency began holds for all of it. */
-		IF run_rates IS NULL AND name IN ('subscription', 'sale') AND 'subscription.currency' = ANY (columns) THEN
+		IF run_rates IS NULL AND (name = 'subscription' OR name = 'sale' AND cohorts_query IS NOT NULL) AND 'subscription.currency' = ANY (columns) THEN
 			EXECUTE @extschema@.kpi_run_rates_query(columns) INTO run_rates USING rates;
 		END IF;
 		IF cohorts IS NULL AND name IN ('subscription', 'sale') AND cohorts_query IS NOT NULL THEN
 			EXECUTE cohorts_query INTO cohorts
 			  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days, run_rates;
+		END IF;
+		IF name = 'sale' AND activities_query IS NOT NULL THEN
+			EXECUTE activities_query INTO activities USING deals, as_of;
 		END IF;
 		n := n + CASE reads_what WHEN 'source' THEN 1 ELSE 0 END;
 		began := clock_timestamp();
@@ -1022,7 +1063,7 @@ SELECT r.*
 	SELECT %3$L, NULL, NULL, a.first_at, NULL, a.bad_rows, (NULL::@extschema@.kpi_movement).*) r$q$,
 							reading.query, '	' || reading.movements || E'\n	UNION ALL', name, reading.cubes)
 					  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days, run_rates, cohorts,
-							openings, closings;
+							openings, closings, activities;
 				END IF;
 				EXIT;
 			EXCEPTION WHEN OTHERS THEN

@@ -157,6 +157,34 @@ SELECT pg_temp.same('kpi_cohorts: every period, by ' || g, format($q$
 	WINDOW own AS (PARTITION BY cohort ORDER BY period)$q$, g))
 FROM unnest('{month,quarter,year}'::text[]) AS g;
 
+/* Who bought in the last complete quarter, and after what. */
+SELECT max(period) AS quarter, (max(period) + interval '3 months')::date AS quarter_end FROM period WHERE grain = 'quarter' AND pg_temp.midnight(period_end) <= :'as_of' \gset
+CREATE TEMP TABLE bought AS
+SELECT o.customer_no, o.ordered_at, pg_temp.euro(l.net_amount, o.currency, pg_temp.day(o.ordered_at)) AS revenue
+FROM crm.order_line AS l JOIN crm.sales_order AS o USING (order_no)
+WHERE l.net_amount <> 'NaN' AND pg_temp.day(o.ordered_at) >= :'quarter' AND pg_temp.day(o.ordered_at) < :'quarter_end' AND o.currency <> 'SEK';
+SELECT pg_temp.same('kpi_top_customers: all of a quarter', format($q$
+	SELECT rank, account, label, trim_scale(revenue), share FROM kpi_top_customers(NULL, %L, 'quarter')$q$, :'quarter'), $q$
+	SELECT rank() OVER (ORDER BY sum(b.revenue) DESC), b.customer_no::text, c.company, trim_scale(sum(b.revenue)), pg_temp.ratio(100 * sum(b.revenue), sum(sum(b.revenue)) OVER ())
+	FROM bought AS b JOIN crm.customer AS c USING (customer_no)
+	GROUP BY b.customer_no, c.company
+	HAVING sum(b.revenue) <> 0$q$);
+SELECT pg_temp.same('kpi_revenue_by_activity: of a quarter', format($q$
+	SELECT kind, revenue, share FROM kpi_revenue_by_activity(%L, %L)$q$, :'quarter', :'quarter_end'), $q$
+	WITH done AS MATERIALIZED
+	(
+		SELECT coalesce(t.customer_no, d.customer_no) AS customer_no, t.happened_at,
+			CASE t.kind WHEN 'Anruf' THEN 'call' WHEN 'E-Mail' THEN 'email' WHEN 'Termin' THEN 'meeting' WHEN 'LinkedIn' THEN 'linkedin' WHEN 'Demo' THEN 'demo'
+				WHEN 'Onboarding' THEN 'onboarding' WHEN 'Testphase' THEN 'trial' WHEN 'Sonstiges' THEN 'other' END AS kind
+		FROM crm.touchpoint AS t LEFT JOIN crm.deal AS d USING (deal_no)
+		WHERE (t.state IS NULL OR t.state = 'erledigt') AND t.kind NOT IN ('Fax', 'tel.')
+	)
+	SELECT k.kind, trim_scale(sum(k.revenue)), pg_temp.ratio(100 * sum(k.revenue), sum(sum(k.revenue)) OVER ())
+	FROM (SELECT b.revenue, coalesce((SELECT d.kind FROM done AS d WHERE d.customer_no = b.customer_no AND d.happened_at < b.ordered_at
+			ORDER BY d.happened_at DESC, d.kind COLLATE "C" DESC LIMIT 1), '(none)') AS kind
+		FROM bought AS b) AS k
+	GROUP BY k.kind$q$);
+
 /* The running period counts the days that have begun. */
 SELECT pg_temp.same(k || ': reps by the days they were there', format($q$
 	SELECT grain, period, dimension, member, value FROM pg_temp.series(%L, '{total,rep,team}') WHERE value IS NOT NULL$q$, k), format($q$
