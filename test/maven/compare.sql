@@ -196,3 +196,13 @@ SELECT pg_temp.same('what is open now is the stock of the running month, by stag
 	SELECT member, open_opportunities FROM kpi_fact
 	WHERE superseded_at IS NULL AND grain = 'month' AND dimension = 'stage' AND NOT is_complete AND open_opportunities > 0$q$, $q$
 	SELECT deal_stage, n::bigint FROM expected.by_stage WHERE deal_stage IN ('Engaging', 'Prospecting')$q$);
+
+/* The aggregates over the file itself, without any binding: the published figures. */
+SELECT pg_temp.same('the aggregates over plain columns give the published figures', $q$
+	SELECT round(kpi_sales_cycle(engage_date::date, close_date::date) FILTER (WHERE deal_stage = 'Won'), 4),
+		trim_scale(kpi_sales_cycle_median(engage_date::date, close_date::date) FILTER (WHERE deal_stage = 'Won')),
+		round(kpi_sales_cycle(engage_date::date, close_date::date), 4),
+		round(kpi_average_purchase_value(opportunity_id, close_value::numeric), 2), kpi_total(kpi_amounts(opportunity_id, close_value::numeric)),
+		round(kpi_win_rate(CASE deal_stage WHEN 'Won' THEN true WHEN 'Lost' THEN false END), 2)
+	FROM raw.sales_pipeline$q$, $q$
+	SELECT 51.7820, 57, 47.9854, 2360.91, 10005534, 63.15$q$);
