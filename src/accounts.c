@@ -463,6 +463,12 @@ salkpi_accounts_new(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(balance.movements.first);
 }
 
+static Datum
+amount_datum(const Balance *balance, const ExactSum *amount)
+{
+	return NumericGetDatum(salkpi_sum_to_numeric(amount, balance->dscale));
+}
+
 /* kpi_movements(kpi_accounts): one row. */
 PG_FUNCTION_INFO_V1(salkpi_accounts_movements);
 Datum
@@ -483,16 +489,14 @@ salkpi_accounts_movements(PG_FUNCTION_ARGS)
 					   balance.scale);
 	salkpi_sum_add_sum(&retained, &balance.movements.amount[CHURN], -1,
 					   balance.scale);
-#define AMOUNT(sum) \
-	NumericGetDatum(salkpi_sum_to_numeric(&(sum), balance.dscale))
-	values[0] = AMOUNT(balance.amount[AT_OPENING]);
-	values[6] = AMOUNT(balance.amount[AT_CLOSING]);
-	values[7] = AMOUNT(retained);
+	values[0] = amount_datum(&balance, &balance.amount[AT_OPENING]);
+	values[6] = amount_datum(&balance, &balance.amount[AT_CLOSING]);
+	values[7] = amount_datum(&balance, &retained);
 	values[8] = Int64GetDatum(balance.customers[AT_OPENING]);
 	values[14] = Int64GetDatum(balance.customers[AT_CLOSING]);
 	for (k = 0; k < MOVEMENT_KINDS; k++)
 	{
-		values[1 + k] = AMOUNT(balance.movements.amount[k]);
+		values[1 + k] = amount_datum(&balance, &balance.movements.amount[k]);
 		values[9 + k] = Int64GetDatum(balance.movements.customers[k]);
 	}
 	values[15] = Int64GetDatum(balance.customers[AT_OPENING] -
