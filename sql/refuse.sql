@@ -107,7 +107,7 @@ SELECT count(*) > 0 FROM kpi_bind('sale', 'crm.sale');
 CREATE ROLE regress_salkpi_runner;
 GRANT USAGE ON SCHEMA kpi, crm TO regress_salkpi_runner;
 GRANT SELECT ON ALL TABLES IN SCHEMA kpi TO regress_salkpi_runner;
-GRANT INSERT, UPDATE, DELETE ON kpi_fact, kpi_run, kpi_problem, kpi_expected, kpi_alert, kpi_rep_role, kpi_source TO regress_salkpi_runner;
+GRANT INSERT, UPDATE, DELETE ON kpi_fact, kpi_run, kpi_problem, kpi_expected, kpi_alert, kpi_rep_role, kpi_track_log, kpi_source TO regress_salkpi_runner;
 GRANT SELECT ON crm.before, crm.problem_before TO regress_salkpi_runner;
 SET ROLE regress_salkpi_runner;
 SELECT crm.refused($$SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00')$$), crm.as_before();

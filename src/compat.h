@@ -10,4 +10,19 @@
 #include "varatt.h"
 #endif
 
+/*
+ * 16 moved the columns that a query reads from its range table to a list of
+ * its own, and gave flatten_join_alias_vars an argument for the planner.
+ */
+#if PG_VERSION_NUM >= 160000
+#define salkpi_selected_columns(query, entry) \
+	(getRTEPermissionInfo((query)->rteperminfos, (entry))->selectedCols)
+#define salkpi_flatten_join_alias_vars(query, node) \
+	flatten_join_alias_vars(NULL, (query), (node))
+#else
+#define salkpi_selected_columns(query, entry)	((entry)->selectedCols)
+#define salkpi_flatten_join_alias_vars(query, node) \
+	flatten_join_alias_vars((query), (node))
+#endif
+
 #endif							/* SALKPI_COMPAT_H */

@@ -18,8 +18,11 @@ CREATE TABLE @extschema@.kpi_run (
 	duration	interval,
 	error		text,
 	pid			integer DEFAULT pg_catalog.pg_backend_pid(),
-	is_pruned	boolean NOT NULL DEFAULT false
+	is_pruned	boolean NOT NULL DEFAULT false,
+	basis		text
 );
+COMMENT ON COLUMN @extschema@.kpi_run.basis IS
+'of a snapshot without day bounds: a hash of what its facts were made from besides the sources'' rows (kpi_basis)';
 COMMENT ON TABLE @extschema@.kpi_run IS
 'each snapshot: when, for which days, what came of it; a run that is still "running" without holding the lock has crashed (see kpi_runs)';
 COMMENT ON COLUMN @extschema@.kpi_run.is_pruned IS 'kpi_prune has thinned out what it recorded';

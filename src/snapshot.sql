@@ -13,7 +13,8 @@
  *	 $15 customer and currency: rate at which an uninterrupted run began
  *	 $16 customer: month of the first purchase or payment
  *	 $19 customer: kinds of activities, each from when it was done (where they are asked for)
- * and, of the periods of ledgers, $17 the numbers of their openings in $3 and $18 of their closings.
+ * and, of the periods of ledgers, $17 the numbers of their openings in $3 and $18 of their closings; and, where
+ * not all periods are taken, $20 the instants within those that are.
  * A dictionary stands in the query as (SELECT $n), which is evaluated once.
  */
 CREATE TYPE @extschema@.kpi_bad_rows AS (reason text, bad_rows bigint, keys text[]);
@@ -583,7 +584,7 @@ COMMENT ON FUNCTION @extschema@.kpi_ledger_rows(text, text, text[], jsonb, text[
 'of the aggregate that fills the ledger of a part its shape, the SQL texts of its arguments from customer on, and that of the condition under which a row counts; arguments as of kpi_cube_expression';
 
 CREATE FUNCTION @extschema@.kpi_cube_expression(source text, part text, columns text[], members jsonb, wanted text[], spoilt text,
-												in_pieces boolean) RETURNS text
+												in_pieces boolean, only_some boolean) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -629,7 +630,7 @@ BEGIN
 	IF p.kind <> 'stock' THEN
 		unknown_rate := @extschema@.kpi_unknown_rate(source, part, columns);
 	END IF;
-	RETURN format(E'coalesce(@extschema@.%1$s(%2$s, %3$L, %4$s, %5$s)\n  FILTER (WHERE (%6$s)%7$s%8$s%9$s), @extschema@.%10$s(%2$s, %3$L))',
+	RETURN format(E'coalesce(@extschema@.%1$s(%2$s, %3$L, %4$s, %5$s)\n  FILTER (WHERE %11$s(%6$s)%7$s%8$s%9$s), @extschema@.%10$s(%2$s, %3$L))',
 		CASE p.kind WHEN 'stock' THEN 'kpi_stock' ELSE 'kpi_cube' END,
 		CASE p.kind WHEN 'stock' THEN CASE WHEN p.starts = 'NULL' THEN 'ARRAY[$4]' ELSE '$3' END
 					WHEN 'plan' THEN CASE WHEN by_day THEN '$14' ELSE '$13' END
@@ -646,11 +647,14 @@ BEGIN
 		coalesce(' AND (' || spoilt || ') IS NOT TRUE', ''),
 		coalesce(' AND (' || unknown_rate || ') IS NOT TRUE', ''),
 		CASE WHEN in_pieces AND p.kind NOT IN ('stock', 'spread') THEN ' AND is_first' ELSE '' END,
-		CASE p.kind WHEN 'stock' THEN 'kpi_empty_stock' ELSE 'kpi_empty_cube' END);
+		CASE p.kind WHEN 'stock' THEN 'kpi_empty_stock' ELSE 'kpi_empty_cube' END,
+		/* Which row is the first of something ever takes the earlier ones to tell. */
+		CASE WHEN only_some AND p.kind IN ('flow', 'plan') AND slots[4] = 0
+			 THEN format('(%s) <@ $20 AND ', @extschema@.kpi_fill_in(p.starts, source, at, columns)) ELSE '' END);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_cube_expression(text, text, text[], jsonb, text[], text, boolean) IS
-'SQL text of the aggregate that fills the cube of a part; members: as of kpi_member_expressions; spoilt: condition under which a row is left out; in_pieces: rows are joined with kpi_pieces';
+COMMENT ON FUNCTION @extschema@.kpi_cube_expression(text, text, text[], jsonb, text[], text, boolean, boolean) IS
+'SQL text of the aggregate that fills the cube of a part; members: as of kpi_member_expressions; spoilt: condition under which a row is left out; in_pieces: rows are joined with kpi_pieces; only_some: rows may be left out that count in no period within $20';
 
 CREATE FUNCTION @extschema@.kpi_part_instant(source text, part text, columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -816,7 +820,8 @@ COMMENT ON FUNCTION @extschema@.kpi_grouped_movements(text, text, text[], text, 
 'SQL text of the movements of the rows, read as ledgers of some customers each; input: SQL text of what is read, buckets: how many such ledgers there are at most, a power of two, the rest as of kpi_ledger_rows';
 
 CREATE FUNCTION @extschema@.kpi_source_query(source text, columns text[], wanted_parts text[] DEFAULT NULL, wanted_dimensions text[] DEFAULT NULL,
-											 buckets integer DEFAULT 1, reads text DEFAULT 'source', OUT cubes text[], OUT query text, OUT movements text)
+											 buckets integer DEFAULT 1, reads text DEFAULT 'source', only_some boolean DEFAULT false,
+											 OUT cubes text[], OUT query text, OUT movements text)
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -855,7 +860,7 @@ BEGIN
 								source, part.part, movements);
 		ELSE
 			cubes := cubes || part.part;
-			filled := filled || @extschema@.kpi_cube_expression(source, part.part, columns, members, wanted_dimensions, spoilt, pieces IS NOT NULL);
+			filled := filled || @extschema@.kpi_cube_expression(source, part.part, columns, members, wanted_dimensions, spoilt, pieces IS NOT NULL, only_some);
 		END IF;
 	END LOOP;
 
@@ -877,8 +882,8 @@ BEGIN
 		CASE source WHEN 'subscription' THEN 'min(valid_from)' ELSE 'NULL::timestamptz' END, grown, input);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_source_query(text, text[], text[], text[], integer, text) IS
-'the SQL text of the one query that reads a source (cubes of some parts, bad rows, dictionaries, begin of subscriptions, ledger), the names of those parts, and the SQL text that turns the query''s result a into the movements of its ledger, as kpi_reading; NULL without ledger. buckets: 1 for a ledger of all customers; else the query makes none, and the movements are read in as many groups of customers. reads: as of kpi_part, the same for all the wanted parts';
+COMMENT ON FUNCTION @extschema@.kpi_source_query(text, text[], text[], text[], integer, text, boolean) IS
+'the SQL text of the one query that reads a source (cubes of some parts, bad rows, dictionaries, begin of subscriptions, ledger), the names of those parts, and the SQL text that turns the query''s result a into the movements of its ledger, as kpi_reading; NULL without ledger. buckets: 1 for a ledger of all customers; else the query makes none, and the movements are read in as many groups of customers. reads: as of kpi_part, the same for all the wanted parts; only_some: as of kpi_cube_expression';
 
 CREATE FUNCTION @extschema@.kpi_readings(sources text[], wanted_parts text[])
 	RETURNS TABLE (source text, reads text, parts text[])
@@ -964,7 +969,8 @@ COMMENT ON FUNCTION @extschema@.kpi_activities_query(text[]) IS
  */
 CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[], wanted_dimensions text[],
 											 bounds timestamptz[], days date[], instants timestamptz[], as_of timestamptz,
-											 plan_bounds timestamptz[], plan_days date[], openings integer[], closings integer[])
+											 plan_bounds timestamptz[], plan_days date[], openings integer[], closings integer[],
+											 only_within tstzmultirange DEFAULT NULL)
 	RETURNS SETOF @extschema@.kpi_reading
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -1042,10 +1048,11 @@ BEGIN
 		buckets := 1;
 		LOOP
 			BEGIN
-				reading := @extschema@.kpi_source_query(name, columns, parts, wanted_dimensions, buckets, reads_what);
+				reading := @extschema@.kpi_source_query(name, columns, parts, wanted_dimensions, buckets, reads_what, only_within IS NOT NULL);
 				IF name IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity') THEN
 					EXECUTE reading.query INTO cubes, bad, first_dictionary, second_dictionary, third_dictionary
-					  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days;
+					  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days, run_rates, cohorts,
+							openings, closings, activities, only_within;
 					RETURN QUERY
 						SELECT name, p.part, cubes[p.n], NULL::timestamptz, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[], (NULL::@extschema@.kpi_movement).*
 						  FROM unnest(reading.cubes) WITH ORDINALITY p(part, n)
@@ -1063,7 +1070,7 @@ SELECT r.*
 	SELECT %3$L, NULL, NULL, a.first_at, NULL, a.bad_rows, (NULL::@extschema@.kpi_movement).*) r$q$,
 							reading.query, '	' || reading.movements || E'\n	UNION ALL', name, reading.cubes)
 					  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days, run_rates, cohorts,
-							openings, closings, activities;
+							openings, closings, activities, only_within;
 				END IF;
 				EXIT;
 			EXCEPTION WHEN OTHERS THEN
@@ -1097,8 +1104,8 @@ SELECT r.*
 	END LOOP;
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], timestamptz[], date[], timestamptz[], timestamptz, timestamptz[], date[], integer[], integer[]) IS
-'reads bound sources, each with one query (and the stages of a history with another), and returns the cube or the movements of each part and the bad rows of each source; openings and closings: of the periods of movements, as of kpi_movements; application_name tells other sessions how far it is. Parts and dimensions: NULL for all. An error names the source';
+COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], timestamptz[], date[], timestamptz[], timestamptz, timestamptz[], date[], integer[], integer[], tstzmultirange) IS
+'reads bound sources, each with one query (and the stages of a history with another), and returns the cube or the movements of each part and the bad rows of each source; openings and closings: of the periods of movements, as of kpi_movements; application_name tells other sessions how far it is. Parts and dimensions: NULL for all. only_within: the periods whose cells are needed (NULL: all); others may lack rows. An error names the source';
 
 /* The bound sources in an order in which each finds the dictionaries it needs. */
 CREATE FUNCTION @extschema@.kpi_bound_sources() RETURNS text[]
@@ -1154,8 +1161,8 @@ COMMENT ON FUNCTION @extschema@.kpi_has_columns(text, text[], text[]) IS
 
 /*
  * SQL text that turns the cube number n into rows of (period number,
- * dimension, member, measures), of a row g that has the cubes and the rates
- * and, for a ledger, of the rows of "reading" that are its movements.  A stock of money comes by currency, the last
+ * dimension, member, measures), of a row g that has the cubes and the rates, a
+ * row t of what is to be known of each period and, for a ledger, of the rows of "reading" that are its movements.  A stock of money comes by currency, the last
  * part of each member, and is converted at the rate of its instant.  A stock
  * of which only the present can be read keeps what was recorded at the very
  * end of a period.
@@ -1190,16 +1197,17 @@ BEGIN
 	RETURN format('SELECT c.period, c.dimension, @extschema@.kpi_member(%s) AS member, %s FROM @extschema@.kpi_cells((g.cubes)[%s], %s) c%s%s',
 		CASE WHEN by_currency THEN 'c.members[:cardinality(c.members) - 1]' ELSE 'c.members' END,
 		measures, n,
-		CASE WHEN p.kind = 'plan' THEN '$15, $16' WHEN p.kind <> 'stock' THEN '$2, $3' WHEN p.starts = 'NULL' THEN '$5, $5' ELSE '$4, $4' END,
+		CASE WHEN p.kind = 'plan' THEN 't.first_plan_atom, t.last_plan_atom' WHEN p.kind <> 'stock' THEN 't.first_atom, t.last_atom' WHEN p.starts = 'NULL' THEN 't.present, t.present' ELSE 't.instant, t.instant' END,
 		CASE WHEN by_currency THEN
 			', LATERAL (SELECT CASE c.members[cardinality(c.members)] WHEN ''(none)'' THEN 1'
-			' ELSE @extschema@.kpi_rate(g.rates, c.members[cardinality(c.members)], ($7)[c.period]) END AS rate) x WHERE x.rate IS NOT NULL' ELSE '' END,
+			' ELSE @extschema@.kpi_rate(g.rates, c.members[cardinality(c.members)], (t.at)[c.period]) END AS rate) x WHERE x.rate IS NOT NULL' ELSE '' END,
 		CASE WHEN p.starts = 'NULL' THEN (
 			SELECT format(E'\n\tUNION ALL\n\tSELECT p.n, f.dimension, f.member, %s FROM @extschema@.kpi_fact f'
-						  ' JOIN unnest($8::text[], $9::date[]) WITH ORDINALITY p(grain, period, n) USING (grain, period)'
-						  ' WHERE f.superseded_at IS NULL AND f.is_complete AND f.dimension IN (SELECT d.dimension FROM @extschema@.kpi_dimension d)',
+						  ' JOIN period p USING (grain, period)'
+						  ' WHERE f.superseded_at IS NULL AND f.is_complete AND num_nonnulls(%s) > 0 AND f.dimension IN (SELECT d.dimension FROM @extschema@.kpi_dimension d)',
 						  string_agg(CASE WHEN s.measure IS NULL OR NOT @extschema@.kpi_has_columns(source, s.needs, columns)
-										  THEN format('NULL::%s', m.type) ELSE format('f.%I', m.measure) END, ', ' ORDER BY m.n))
+										  THEN format('NULL::%s', m.type) ELSE format('f.%I', m.measure) END, ', ' ORDER BY m.n),
+						  string_agg('f.' || quote_ident(s.measure), ', '))
 			  FROM (SELECT f.*, row_number() OVER () AS n FROM @extschema@.kpi_fact_measures() f) m
 			  LEFT JOIN @extschema@.kpi_slots(source, part) s USING (measure)) ELSE '' END);
 END;
@@ -1216,8 +1224,26 @@ CREATE FUNCTION @extschema@.kpi_write_query(cells text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT replace(replace(replace(replace(replace(replace(replace($q$
-WITH reading AS MATERIALIZED (
-	SELECT * FROM @extschema@.kpi_read_sources($1, NULL, NULL, $6, $17, $18, $13, $20, $21, $19, $4)
+WITH changes AS MATERIALIZED (	-- at the same moment as the sources
+	SELECT c.spans, c.basis FROM @extschema@.kpi_changes($13) c WHERE $26
+	UNION ALL
+	SELECT '{(,)}', NULL WHERE NOT $26
+), period AS MATERIALIZED (
+	SELECT k.*, row_number() OVER (ORDER BY k.place) AS n
+	  FROM unnest($8::text[], $9::date[], $10::date[], $11::boolean[], $12::integer[], $2::integer[], $3::integer[], $15::integer[], $16::integer[],
+				  $19::integer[], $4::integer[], $5::integer[], $7::timestamptz[], $27::timestamptz[], $28::timestamptz[]) WITH ORDINALITY
+			AS k(grain, period, period_end, is_complete, days, first_atom, last_atom, first_plan_atom, last_plan_atom,
+				 opening, instant, present, at, starts_at, ends_at, place)
+	  JOIN changes c ON @extschema@.kpi_is_stale(k.grain, k.period, k.period_end, k.is_complete, k.days, c.spans)
+), t AS MATERIALIZED (
+	SELECT array_agg(p.first_atom ORDER BY p.n) AS first_atom, array_agg(p.last_atom ORDER BY p.n) AS last_atom,
+		   array_agg(p.first_plan_atom ORDER BY p.n) AS first_plan_atom, array_agg(p.last_plan_atom ORDER BY p.n) AS last_plan_atom,
+		   array_agg(p.opening ORDER BY p.n) AS opening, array_agg(p.instant ORDER BY p.n) AS instant, array_agg(p.present ORDER BY p.n) AS present,
+		   array_agg(p.at ORDER BY p.n) AS at,
+		   CASE WHEN count(*) < cardinality($8) THEN range_agg(tstzrange(p.starts_at, p.ends_at)) END AS only_within
+	  FROM period p
+), reading AS MATERIALIZED (
+	SELECT r.* FROM t, LATERAL @extschema@.kpi_read_sources($1, NULL, NULL, $6, $17, $18, $13, $20, $21, t.opening, t.instant, t.only_within) r
 ), gathered AS MATERIALIZED (
 	SELECT array_agg(r.cube ORDER BY k.n) FILTER (WHERE r.cube IS NOT NULL) AS cubes, (array_agg(r.rates) FILTER (WHERE r.rates IS NOT NULL))[1] AS rates
 	  FROM reading r LEFT JOIN unnest($22::text[], $23::text[]) WITH ORDINALITY k(source, part, n) USING (source, part)
@@ -1231,14 +1257,13 @@ WITH reading AS MATERIALIZED (
 	  FROM reading r LEFT JOIN @extschema@.kpi_part p USING (source, part)
 	 WHERE r.part IS NULL OR p.kind = 'flow' OR p.source = 'cost'
 ), raw AS (
-	SELECT c.* FROM gathered g, LATERAL (
+	SELECT c.* FROM gathered g, t, LATERAL (
 	%cells%) c
 ), cell AS MATERIALIZED (
 	SELECT period AS n, dimension, member, %summed%
 	  FROM raw GROUP BY period, dimension, member
 ), p AS (
-	SELECT * FROM unnest($8::text[], $9::date[], $10::date[], $11::boolean[], $12::integer[])
-		WITH ORDINALITY p(grain, period, period_end, is_complete, days, n)
+	SELECT grain, period, period_end, is_complete, days, n FROM period
 	 WHERE period_end > (SELECT day FROM beginning) OR grain LIKE '%cut'
 ), blank AS (
 	SELECT d.dimension, @extschema@.kpi_blank_member(d.dimension) AS member FROM @extschema@.kpi_dimension d
@@ -1254,8 +1279,9 @@ WITH reading AS MATERIALIZED (
 	 WHERE f.superseded_at IS NULL
 	   AND f.dimension IN (SELECT dimension FROM blank)
 	   AND ((f.grain, f.period) IN (SELECT grain, period FROM p)
-			OR f.grain IN (SELECT grain || '_cut' FROM p WHERE NOT is_complete)
-			OR split_part(f.grain, '_', 1) <> ALL (string_to_array(@extschema@.kpi_setting('grains'), ',')))
+			OR (f.grain IN (SELECT grain || '_cut' FROM p WHERE NOT is_complete)
+				OR split_part(f.grain, '_', 1) <> ALL (string_to_array(@extschema@.kpi_setting('grains'), ',')))
+			   AND (f.grain, f.period) NOT IN (SELECT k.grain, k.period FROM unnest($8::text[], $9::date[]) k(grain, period)))
 ), delta AS MATERIALIZED (
 	SELECT o.grain AS old_grain, o.period AS old_period, o.dimension AS old_dimension, o.member AS old_member, o.recorded_at AS old_recorded_at, n.*
 	  FROM new n FULL JOIN old o USING (grain, period, dimension, member)
@@ -1282,8 +1308,11 @@ WITH reading AS MATERIALIZED (
 	ON CONFLICT ON CONSTRAINT kpi_problem_pkey DO UPDATE
 	   SET bad_rows = excluded.bad_rows, keys = excluded.keys, run = excluded.run
 	RETURNING 1
+), taken AS (	-- of the log just what kpi_changes saw
+	DELETE FROM @extschema@.kpi_track_log WHERE $26
 )
-SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM new), (SELECT count(*) FROM written), (SELECT count(*) FROM delta), (SELECT count(*) FROM problem)$q$,
+SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM new), (SELECT count(*) FROM written), (SELECT count(*) FROM delta), (SELECT count(*) FROM problem),
+	   (SELECT basis FROM changes)$q$,
 		'%cells%', cells),
 		'%summed%', string_agg(CASE m.type WHEN 'bigint' THEN format('sum(%1$I)::bigint AS %1$I', m.measure)
 									  WHEN 'numeric' THEN format('sum(%1$I) AS %1$I', m.measure)
@@ -1323,6 +1352,7 @@ DECLARE
 	parts record;
 	cells text;
 	g record;
+	made_from text;
 BEGIN
 	IF first_day > last_day THEN
 		RAISE EXCEPTION 'from_day % must not be after to_day %', first_day, last_day
@@ -1352,7 +1382,7 @@ BEGIN
 		   array_agg(array_position(instants, p.starts_at)) AS opening,
 		   array_agg(array_position(instants, least(p.ends_at, as_of))) AS instant,
 		   array_agg(CASE WHEN p.ends_at >= as_of THEN 1 END) AS present,
-		   array_agg(least(p.ends_at, as_of)) AS at
+		   array_agg(least(p.ends_at, as_of)) AS at, array_agg(p.starts_at) AS starts_at, array_agg(p.ends_at) AS ends_at
 	  INTO g
 	  FROM @extschema@.kpi_periods(first_day, last_day, as_of) p;
 
@@ -1371,10 +1401,12 @@ BEGIN
 				  HINT = 'Bind one that says what happened: kpi_bind(''sale'', ''my_table'').';
 	END IF;
 	PERFORM set_config('application_name', 'kpi_snapshot: writing facts', true);	-- once it has read
-	EXECUTE @extschema@.kpi_write_query(parts.cells) INTO periods, facts, changed, changed, problems
+	EXECUTE @extschema@.kpi_write_query(parts.cells) INTO periods, facts, changed, changed, problems, made_from
 	  USING sources, g.first_atom, g.last_atom, g.instant, g.present, bounds, g.at,
 			g.grains, g.starts, g.ends, g.complete, g.days, as_of, run, g.first_plan_atom, g.last_plan_atom,
-			days, instants, g.opening, plan_bounds, plan_days, parts.sources, parts.parts, first_day, from_day IS NULL;
+			days, instants, g.opening, plan_bounds, plan_days, parts.sources, parts.parts, first_day, from_day IS NULL,
+			from_day IS NULL AND to_day IS NULL, g.starts_at, g.ends_at;
+	UPDATE @extschema@.kpi_run r SET basis = made_from WHERE r.run = kpi_take_snapshot.run;
 	DELETE FROM @extschema@.kpi_problem k WHERE k.run <> kpi_take_snapshot.run;
 	PERFORM @extschema@.kpi_keep_expected(run, as_of);
 	PERFORM @extschema@.kpi_keep_rep_roles(as_of);
@@ -1447,7 +1479,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_snapshot(date, date, timestamptz) IS
-'reads all bound sources once and records the facts that changed, for the periods that overlap from_day to to_day (NULL: from the first data or the first facts, to the running period). as_of: the instant taken as now. Returns one row; outcome "skipped" when another snapshot is running. Raises, leaving all as it was, when a source cannot be read';
+'reads all bound sources once and records the facts that changed, for the periods that overlap from_day to to_day (both NULL: the running ones, those never computed, and those in which something changed, see kpi_changes; one NULL: from the first data or the first facts, to the running period). as_of: the instant taken as now. Returns one row; outcome "skipped" when another snapshot is running. Raises, leaving all as it was, when a source cannot be read';
 
 /*
  * What a scheduler calls.  The run is visible as "running" while it works, and

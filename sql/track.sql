@@ -1,0 +1,341 @@
+--
+-- Only what changed: what is noted of writes to tracked tables, and which days
+-- a default snapshot concludes from it.  The rows are few and all dates are
+-- written out, so that each answer can be told by hand.
+--
+SET search_path = kpi, public;
+\set VERBOSITY terse
+SET client_min_messages = warning;
+SET timezone = 'Pacific/Auckland';	-- of the session: it must not matter
+SET datestyle = 'ISO, YMD';
+
+BEGIN;
+CREATE SCHEMA crm;
+CREATE TABLE crm.customer (customer_no text, region text, remark text);
+CREATE TABLE crm.deal (deal_no integer, customer_no integer, state text, created_at timestamptz, closed_at timestamptz, due_on date, lead_no integer);
+CREATE TABLE crm.orders (order_no integer, ordered_on date, customer_no integer, deal_no integer, remark text) PARTITION BY RANGE (ordered_on);
+CREATE TABLE crm.orders_2024 PARTITION OF crm.orders FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE TABLE crm.orders_2025 (remark text, deal_no integer, order_no integer, ordered_on date, customer_no integer);	-- in another order
+ALTER TABLE crm.orders ATTACH PARTITION crm.orders_2025 FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+CREATE TABLE crm.line (order_no integer, line_no integer, net numeric, sku text);
+CREATE TABLE crm.product (sku text, name text);
+CREATE TABLE crm.prospect (lead_no integer, came_on date, qualified_on date, customer_no integer);
+CREATE TABLE crm.offer (offer_no integer, deal_no integer, sent_on date, decided_on date);
+CREATE TABLE crm.contract (customer_no integer, net numeric, since date, until date, churn_reason text);
+CREATE TABLE crm.exchange_rate (currency text, valid_on date, rate numeric);	-- bound as it is
+
+CREATE VIEW crm.account AS SELECT customer_no AS id, region FROM crm.customer;
+CREATE VIEW crm.opportunity AS SELECT deal_no AS id, state AS status, created_at, closed_at, due_on AS expected_close, lead_no AS lead_id,
+	customer_no AS account_id FROM crm.deal;
+CREATE VIEW crm.sale AS SELECT o.order_no AS sale_id, o.ordered_on AS sold_at, l.net AS amount, o.customer_no AS account_id, o.deal_no AS opportunity_id, p.name AS product
+	FROM crm.line l JOIN crm.orders o USING (order_no) LEFT JOIN crm.product p USING (sku) WHERE l.net <> 0;
+CREATE VIEW crm.lead AS SELECT lead_no AS id, came_on AS created_at, qualified_on AS qualified_at, customer_no AS account_id FROM crm.prospect;
+CREATE VIEW crm.quote AS SELECT offer_no AS id, sent_on AS sent_at, decided_on AS decided_at, deal_no AS opportunity_id FROM crm.offer;
+CREATE VIEW crm.subscription AS SELECT customer_no AS account_id, net AS amount, since AS valid_from, until AS valid_to, churn_reason FROM crm.contract;
+
+INSERT INTO crm.customer VALUES ('1', 'North'), ('2', 'South'), ('3', NULL);
+INSERT INTO crm.prospect VALUES (1, '2024-02-05', '2024-02-20', 1), (2, '2024-03-05', NULL, NULL);
+INSERT INTO crm.deal VALUES (10, 1, 'won', '2024-02-20 12:00+00', '2024-04-10 12:00+00', '2024-04-30', 1),
+	(11, 2, 'open', '2025-02-20 12:00+00', NULL, '2025-12-31', 2);
+INSERT INTO crm.offer VALUES (20, 10, '2024-03-10', '2024-04-10'), (21, 11, '2025-03-10', NULL);
+INSERT INTO crm.orders VALUES (30, '2024-04-10', 1, 10), (31, '2025-01-15', 2, NULL), (32, '2025-03-15', 3, 11);
+INSERT INTO crm.line VALUES (30, 1, 100, 'a'), (30, 2, 50, 'b'), (31, 1, 200, 'a'), (32, 1, 300, 'b');
+INSERT INTO crm.product VALUES ('a', 'Apple'), ('b', 'Pear');
+INSERT INTO crm.contract VALUES (1, 10, '2024-05-01', NULL), (2, 20, '2025-02-01', '2025-08-01');
+INSERT INTO crm.exchange_rate VALUES ('USD', '2024-01-01', 0.9);
+SELECT kpi_set('time_zone', 'Europe/Berlin');
+SELECT count(*) > 0 AS bound FROM unnest('{account,opportunity,sale,lead,quote,subscription,exchange_rate}'::text[]) s, kpi_bind(s, ('crm.' || s)::regclass);
+
+-- What kpi_changes finds, and then a snapshot takes, so that the next step begins anew; a day passes each time.
+CREATE TEMP SEQUENCE days;
+CREATE FUNCTION pg_temp.take(OUT spans datemultirange, OUT noted bigint, OUT left_over bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	as_of timestamptz := timestamptz '2025-06-10 12:00+00' + nextval('days') * interval '1 hour';
+BEGIN
+	SELECT c.spans INTO spans FROM kpi_changes(as_of) c;
+	noted := (SELECT count(*) FROM kpi_track_log);
+	PERFORM kpi_snapshot(as_of => as_of);
+	left_over := (SELECT count(*) FROM kpi_track_log);
+END;
+$$;
+
+-- Whether the facts are those that a snapshot of the same moment makes from nothing (that begins with the first
+-- data that is left; facts of periods before it remain).
+CREATE FUNCTION pg_temp.as_from_nothing() RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	were text;
+	this_run bigint;
+	same boolean;
+BEGIN
+	CREATE TEMP TABLE were ON COMMIT DROP AS SELECT to_jsonb(f) - '{recorded_at,run}'::text[] AS fact FROM kpi_fact f WHERE f.superseded_at IS NULL;
+	BEGIN
+		DELETE FROM kpi_fact;
+		UPDATE kpi_run SET basis = NULL;
+		INSERT INTO kpi_run (outcome) VALUES ('running') RETURNING run INTO this_run;
+		PERFORM kpi_take_snapshot(this_run, NULL, NULL, (SELECT max(as_of) FROM kpi_run));
+		same := (SELECT count(*) > 0 FROM were) AND NOT EXISTS (
+			SELECT FROM were w FULL JOIN (SELECT to_jsonb(f) - '{recorded_at,run}'::text[] AS fact FROM kpi_fact f) i USING (fact)
+			 WHERE w.fact IS NULL AND i.fact IS NOT NULL
+				OR i.fact IS NULL AND (w.fact ->> 'period')::date >= (SELECT min(f.period) FROM kpi_fact f WHERE f.grain = w.fact ->> 'grain'));
+		RAISE EXCEPTION USING ERRCODE = 'ZZ000';
+	EXCEPTION WHEN SQLSTATE 'ZZ000' THEN
+		NULL;
+	END;
+	DROP TABLE were;
+	RETURN same;
+END;
+$$;
+
+--
+-- How a change in a table leads to rows of a source.
+--
+SELECT s.source, t.relation, t.way, t.key, t.home, t.home_key, t.noted, t.read FROM kpi_source s, kpi_traces(s.source) t
+ ORDER BY s.source, t.relation::text COLLATE "C";
+
+-- Not tracked yet: a snapshot takes everything, each time.
+SELECT source, relation, tracked, reason FROM kpi_tracking() WHERE source = 'sale' ORDER BY relation::text COLLATE "C";
+SELECT * FROM pg_temp.take();
+SELECT * FROM pg_temp.take();
+SELECT kpi_track(source) FROM kpi_source ORDER BY source, 1;
+SELECT count(*), bool_and(tracked), count(reason) FROM kpi_tracking();
+SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'kpi\_track\_%';	-- 4 each on 9 tables and 2 partitions
+
+-- The triggers are a new basis; once more everything, then nothing.
+SELECT * FROM pg_temp.take();
+SELECT * FROM pg_temp.take();
+SELECT periods < 15 FROM kpi_run ORDER BY run DESC LIMIT 1;	-- the running ones, and those they are compared with
+
+--
+-- What is noted.
+--
+CREATE VIEW noted AS SELECT l.relation::regclass, r.* FROM kpi_track_log l LEFT JOIN LATERAL kpi_track_rows(l.payload) r ON true;
+SAVEPOINT s;
+INSERT INTO crm.orders VALUES (40, '2024-12-31', 1, NULL, 'x'), (41, '2025-01-01', 2, 10, 'y');
+UPDATE crm.orders SET remark = 'no source reads it';
+UPDATE crm.orders SET customer_no = 3 WHERE order_no = 40;
+UPDATE crm.orders SET ordered_on = '2025-01-02' WHERE order_no = 40;	-- to the other partition
+UPDATE crm.orders SET order_no = order_no WHERE order_no = 40;
+DELETE FROM crm.orders WHERE order_no = 41;
+UPDATE crm.orders SET order_no = 0 WHERE false;
+SELECT * FROM noted;
+ROLLBACK TO s;
+SELECT count(*) FROM kpi_track_log;
+
+-- Straight into a partition; by COPY; in replica mode; lines of one order once; by a name of another type of column
+INSERT INTO crm.orders_2025 VALUES ('z', NULL, 42, '2025-02-02', 2);
+COPY crm.prospect FROM STDIN;
+9	2024-06-07	\N	1
+\.
+SET session_replication_role = replica;
+DELETE FROM crm.line WHERE order_no = 30;
+RESET session_replication_role;
+UPDATE crm.deal SET closed_at = closed_at + interval '1 day', state = 'lost' WHERE deal_no = 10;
+TRUNCATE crm.product;
+SELECT * FROM noted;
+ROLLBACK TO s;
+
+-- Many rows take several tuples, of which each fits into a page.
+INSERT INTO crm.orders SELECT i, date '2024-01-01' + i % 366, i FROM generate_series(1000, 4999) i;
+SELECT count(DISTINCT after), count(*), count(DISTINCT l.ctid) BETWEEN 3 AND 5, max(length(payload)) < 8192 FROM kpi_track_log l, kpi_track_rows(payload);
+ROLLBACK TO s;
+-- A key too long to be noted: everything.
+INSERT INTO crm.customer VALUES (repeat('x', 256), 'long'), ('4', 'short');
+SELECT relation::regclass, payload IS NULL AS everything FROM kpi_track_log;
+ROLLBACK TO s;
+
+--
+-- Which days: a sale that of its order; all sales of an account that changed; whatever names a deal that changed; ...
+--
+INSERT INTO crm.line VALUES (30, 3, 7, 'a');
+SELECT * FROM pg_temp.take();
+DELETE FROM crm.line WHERE order_no = 31;	-- the order's only one
+SELECT * FROM pg_temp.take();
+UPDATE crm.orders SET ordered_on = '2024-07-07' WHERE order_no = 31;	-- without a line: it might have been one of each day
+INSERT INTO crm.line VALUES (31, 1, 200, 'a');
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+UPDATE crm.product SET name = 'Banana' WHERE sku = 'a';	-- lines are joined with it, orders not: all
+SELECT * FROM pg_temp.take();
+UPDATE crm.customer SET remark = 'no source reads it';
+SELECT * FROM pg_temp.take();
+-- Account 2: order 31, the contract from its start on; through deal 11 its lead, order and quote.
+UPDATE crm.customer SET region = 'West' WHERE customer_no = '2';
+SELECT * FROM pg_temp.take();
+-- Lead 1: its days; through deal 10 that one's, the order, and from the quote on what is first quoted.
+UPDATE crm.prospect SET came_on = '2024-02-01' WHERE lead_no = 1;
+SELECT * FROM pg_temp.take();
+-- A deal that leaves its lead: that one's day too.
+UPDATE crm.deal SET lead_no = NULL WHERE deal_no = 10;
+SELECT * FROM pg_temp.take();
+-- A contract from its start on; a purchase of its customer, who is of another cohort now.
+INSERT INTO crm.contract VALUES (3, 5, '2025-05-05', NULL);
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+-- A rate from its day on.
+INSERT INTO crm.exchange_rate VALUES ('USD', '2025-06-01', 1);
+SELECT * FROM pg_temp.take();
+-- Overdue: deal 11 was to close in March; until it is moved, its month is taken each time.
+UPDATE crm.deal SET due_on = '2025-03-31' WHERE deal_no = 11;
+SELECT * FROM pg_temp.take();
+SELECT * FROM pg_temp.take();
+UPDATE crm.deal SET due_on = '2026-03-31' WHERE deal_no = 11;
+SELECT * FROM pg_temp.take();
+-- A lead is qualified on 12 June, as was known before: on that day its own changes.
+UPDATE crm.prospect SET qualified_on = '2025-06-12' WHERE lead_no = 2;
+SELECT * FROM pg_temp.take();
+SELECT * FROM pg_temp.take();
+SELECT setval('days', 48);
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+TRUNCATE crm.offer;
+SELECT * FROM pg_temp.take();
+
+-- Given days are taken whatever changed, and nothing is forgotten by that.
+DELETE FROM crm.line WHERE line_no = 3;
+SELECT outcome FROM kpi_snapshot('2024-02-01', '2024-03-01', '2025-06-12 20:00+00');
+SELECT setval('days', 100);
+SELECT * FROM pg_temp.take();
+
+-- A snapshot that looks further back than facts reach takes what was never computed.
+INSERT INTO crm.orders VALUES (50, '2024-01-10', 1, NULL);
+INSERT INTO crm.line VALUES (50, 1, 1, 'a');
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+
+--
+-- What goes round the triggers leads to everything once.
+--
+ALTER TABLE crm.exchange_rate ALTER rate TYPE numeric(20, 4) USING rate * 2;
+SELECT * FROM pg_temp.take();
+SELECT * FROM pg_temp.take();
+CREATE OR REPLACE VIEW crm.lead AS SELECT lead_no AS id, came_on + 31 AS created_at, qualified_on AS qualified_at, customer_no AS account_id FROM crm.prospect;
+SELECT * FROM pg_temp.take();
+ALTER TABLE crm.offer DISABLE TRIGGER kpi_track_insert;
+INSERT INTO crm.offer VALUES (22, 10, '2024-03-10', NULL);
+SELECT relation, tracked, reason FROM kpi_tracking() WHERE NOT tracked;
+ALTER TABLE crm.offer ENABLE ALWAYS TRIGGER kpi_track_insert;
+SELECT * FROM pg_temp.take();
+ALTER TABLE crm.offer DISABLE TRIGGER ALL;
+ALTER TABLE crm.offer ENABLE TRIGGER ALL;	-- as pg_restore leaves it
+SELECT relation, tracked, reason FROM kpi_tracking() WHERE NOT tracked;
+SELECT * FROM kpi_track('quote');
+SELECT count(*) FROM kpi_tracking() WHERE NOT tracked;
+SELECT kpi_define_dimension('region+product');
+SELECT * FROM pg_temp.take();
+
+-- A renamed column, a new partition: not tracked before kpi_track is called again.
+ALTER TABLE crm.line RENAME order_no TO order_id;
+INSERT INTO crm.line VALUES (50, 2, 3, 'b');
+SELECT relation::regclass, payload IS NULL AS everything FROM kpi_track_log;
+CREATE TABLE crm.orders_2026 PARTITION OF crm.orders FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+SELECT relation, tracked, reason FROM kpi_tracking() WHERE NOT tracked ORDER BY relation::text COLLATE "C";
+SELECT * FROM pg_temp.take();
+SELECT * FROM kpi_track('sale');
+SELECT count(*) FROM kpi_tracking() WHERE NOT tracked;
+SELECT * FROM pg_temp.take();
+DROP TABLE crm.orders_2024;
+SELECT * FROM pg_temp.take();
+SELECT * FROM pg_temp.take();
+
+-- A table swapped for another of its name is not the one under the source any more.
+ALTER TABLE crm.exchange_rate RENAME TO old_rate;
+CREATE TABLE crm.exchange_rate (currency text, valid_on date, rate numeric);
+SELECT source, relation, tracked, reason FROM kpi_tracking() WHERE NOT tracked;
+
+--
+-- A source that is not tracked: the periods of the last days, if so set.
+--
+SELECT kpi_set('lookback_days', '45');
+SELECT * FROM pg_temp.take();
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();	-- from 30 April on
+SELECT kpi_set('lookback_days', NULL);
+SELECT * FROM pg_temp.take();
+SELECT kpi_unbind('exchange_rate');
+
+-- Triggers go when no tracked source needs them; deals are under opportunities, orders under sales alone.
+SELECT kpi_untrack('sale');
+SELECT kpi_untrack('sale');
+SELECT source, relation FROM kpi_tracking() WHERE tracked ORDER BY source, relation::text COLLATE "C";
+
+--
+-- What cannot be tracked.
+--
+SAVEPOINT s;
+SELECT kpi_track('nonsense');
+ROLLBACK TO s;
+SELECT kpi_track('cost');
+ROLLBACK TO s;
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+CREATE FUNCTION crm.fee() RETURNS numeric LANGUAGE sql STABLE AS 'SELECT 1::numeric';
+CREATE VIEW crm.cost AS SELECT sent_on AS period_from, crm.fee() AS amount FROM crm.offer WHERE decided_on < CURRENT_DATE;
+SELECT count(*) FROM kpi_bind('cost', 'crm.cost') WHERE required;
+SELECT kpi_track('cost');
+ROLLBACK TO s;
+CREATE FOREIGN DATA WRAPPER nothing;
+CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing;
+CREATE FOREIGN TABLE crm.far (period_from date, amount numeric) SERVER nowhere;
+CREATE MATERIALIZED VIEW crm.stored AS SELECT sent_on AS period_from, 1 AS amount FROM crm.offer;
+CREATE UNLOGGED TABLE crm.fast (period_from date, amount numeric);
+CREATE VIEW crm.cost AS SELECT * FROM crm.far UNION ALL TABLE crm.stored UNION ALL TABLE crm.fast;
+SELECT count(*) FROM kpi_bind('cost', 'crm.cost') WHERE required;
+SELECT kpi_track('cost');
+ROLLBACK TO s;
+\set VERBOSITY terse
+CREATE FUNCTION crm.foot() RETURNS trigger LANGUAGE c AS '$libdir/salkpi', 'salkpi_track_change';
+CREATE TRIGGER t AFTER INSERT ON crm.line EXECUTE FUNCTION crm.foot();
+INSERT INTO crm.line VALUES (1, 1, 1, 'a');
+ROLLBACK TO s;
+SELECT * FROM kpi_track_rows('\x02490a');
+ROLLBACK TO s;
+SELECT * FROM kpi_track_rows('\x0149ff');
+ROLLBACK TO s;
+
+-- Views of other shapes: a union has no home; a join on a text form, one on both sides of an outer join, a view over a view.
+CREATE FUNCTION pg_temp.ways(query text) RETURNS TABLE (relation regclass, way text, key text, home_key text) LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE 'CREATE VIEW crm.cost AS ' || query;
+	PERFORM kpi_bind('cost', 'crm.cost');
+	RETURN QUERY SELECT t.relation, t.way, t.key, t.home_key FROM kpi_traces('cost') t ORDER BY t.relation::text COLLATE "C", t.way, t.key;
+	DROP VIEW crm.cost;
+END;
+$$;
+SELECT * FROM pg_temp.ways('SELECT sent_on AS period_from, 1 AS amount FROM crm.offer UNION ALL SELECT due_on, 2 FROM crm.deal');
+SELECT * FROM pg_temp.ways('SELECT o.sent_on + 1 AS period_from, NULL::date AS period_to, 1 AS amount FROM crm.offer o, crm.deal d WHERE o.deal_no::text = d.deal_no::text');
+SELECT * FROM pg_temp.ways('SELECT o.sent_on AS period_from, d.due_on AS period_to, 1 AS amount FROM crm.offer o JOIN crm.deal d USING (deal_no)');
+SELECT * FROM pg_temp.ways('SELECT o.sent_on AS period_from, 1 AS amount FROM crm.offer o CROSS JOIN crm.deal d LEFT JOIN crm.customer c ON d.deal_no = o.deal_no AND c.customer_no = o.offer_no::text');
+SELECT * FROM pg_temp.ways('SELECT max(o.sent_on) AS period_from, 1 AS amount FROM crm.offer o JOIN crm.deal d USING (deal_no)');
+SELECT * FROM pg_temp.ways('SELECT q.sent_at AS period_from, 1 AS amount FROM crm.quote q');
+SELECT * FROM pg_temp.ways('SELECT a.sent_on AS period_from, 1 AS amount FROM crm.offer a JOIN crm.offer b ON a.offer_no = b.deal_no');
+SELECT * FROM pg_temp.ways('SELECT sent_on AS period_from, (SELECT count(*) FROM crm.deal) AS amount FROM crm.offer');
+
+--
+-- A writer needs no right on the log, and gets none.
+--
+CREATE ROLE regress_salkpi_writer;
+GRANT USAGE ON SCHEMA crm TO regress_salkpi_writer;
+GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON crm.offer TO regress_salkpi_writer;
+SET ROLE regress_salkpi_writer;
+INSERT INTO crm.offer VALUES (60, 10, '2024-08-08', NULL);
+UPDATE crm.offer SET decided_on = '2024-08-09' WHERE offer_no = 60;
+RESET ROLE;
+GRANT USAGE ON SCHEMA kpi TO regress_salkpi_writer;
+SET ROLE regress_salkpi_writer;
+SAVEPOINT s;
+SELECT * FROM kpi.kpi_track_log;
+ROLLBACK TO s;
+INSERT INTO kpi.kpi_track_log VALUES (0, NULL);
+ROLLBACK TO s;
+RESET ROLE;
+SELECT * FROM noted;
+ROLLBACK;
+
+-- Once a user's table has triggers, the extension goes with CASCADE alone, and takes but the triggers along.
+BEGIN;
+CREATE SCHEMA crm;
+CREATE TABLE crm.sale (sale_id integer, sold_at date, amount numeric);
+SELECT count(*) FROM kpi_bind('sale', 'crm.sale') WHERE required;
+SELECT * FROM kpi_track('sale');
+SAVEPOINT s;
+DROP EXTENSION salkpi;
+ROLLBACK TO s;
+DROP EXTENSION salkpi CASCADE;
+SELECT count(*) FROM pg_trigger WHERE tgrelid = 'crm.sale'::regclass;
+INSERT INTO crm.sale VALUES (1, '2025-01-01', 1);
+ROLLBACK;

@@ -1,0 +1,593 @@
+/*
+ * track.c
+ *	  Notes which rows of the tables under a source a statement touched.
+ *
+ * kpi_track_change is a statement-level AFTER trigger with transition tables.
+ * It appends to kpi_track_log, for each row, the values of the columns from
+ * which the snapshot can tell what the row influenced: dates, ids and columns
+ * of joins, as they were and as they are.  An UPDATE that changes no column
+ * that any source reads leaves no trace.
+ *
+ * A writer must never wait for another one, so the log is only ever appended
+ * to: it has no index and no constraint, and nobody locks or looks for an
+ * earlier row.  The same row may therefore be noted many times.  And a writer
+ * needs no rights on the log.  A SECURITY DEFINER function would give them by
+ * running as somebody else; here no statement is run at all: the tuple goes
+ * straight into the heap, as the system's own catalogs are written, so there
+ * is no search_path, no default, no trigger and no policy that could act with
+ * foreign rights.  What a writer gets into the log by that is a note about the
+ * writer's own change, in the writer's own transaction: it goes with it when
+ * that is rolled back.
+ *
+ * Values are kept in a form of their own, since turning each into text would
+ * take as long as writing the row: 8 bytes for integers and instants, 4 for a
+ * date, 16 for a uuid, and text for the rest.  Statements of many rows are
+ * noted in tuples of up to a page, without TOAST; the repeated notes of rows
+ * that follow each other, such as the lines of one order, are left out.
+ *
+ * The trigger's arguments are the number of columns to be noted, their names,
+ * and the names of the other columns that sources read.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "executor/tuptable.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+#include "utils/uuid.h"
+
+#include "salkpi.h"
+
+#define LOG_TABLE		"kpi_track_log"
+#define LOG_COLUMNS		2
+#define PAYLOAD_MAX		(BLCKSZ - 512)	/* bytes; a tuple must fit a page */
+#define TEXT_MAX		255		/* bytes of one value; its length is one byte */
+#define COLUMNS_MAX		255		/* noted columns; their number is one byte */
+
+/* How a value is kept. */
+#define VALUE_NULL		'n'
+#define VALUE_INTEGER	'i'
+#define VALUE_DATE		'd'
+#define VALUE_TIMESTAMP	's'
+#define VALUE_INSTANT	'z'
+#define VALUE_UUID		'u'
+#define VALUE_TEXT		't'
+
+/* What happened to a row. */
+#define ROW_INSERTED	'I'
+#define ROW_DELETED		'D'
+#define ROW_UPDATED		'U'
+#define ROW_MOVED		'M'		/* updated, in nothing but noted columns */
+
+typedef struct TrackedColumn
+{
+	AttrNumber	attnum;			/* in the table that the trigger is on */
+	bool		byval;
+	int16		len;
+	Oid			type;			/* the base type of a domain */
+	char		form;			/* VALUE_..., of values that are not NULL */
+	Oid			output;			/* for VALUE_TEXT: what makes a text of it */
+} TrackedColumn;
+
+typedef struct Notes
+{
+	Relation	table;			/* whose rows were touched */
+	Oid			log;			/* the table kpi_track_log */
+	int			n_noted;		/* columns to be noted, the first ones ... */
+	int			n_columns;		/* ... of all that sources read */
+	TrackedColumn *columns;
+	StringInfoData payload;		/* what the next tuple will hold */
+	int			last;			/* where its last row begins; 0: none */
+	bool		everything;		/* it cannot be told which rows */
+} Notes;
+
+/* ------------------------------------------------------------ the log */
+
+static void
+append_to_log(Notes *notes, const char *payload, int length)
+{
+	Relation	log = table_open(notes->log, RowExclusiveLock);
+	Datum		values[LOG_COLUMNS];
+	bool		nulls[LOG_COLUMNS] = {false, payload == NULL};
+	HeapTuple	tuple;
+
+	if (RelationGetNumberOfAttributes(log) != LOG_COLUMNS ||
+		log->rd_rel->relkind != RELKIND_RELATION)
+		elog(ERROR, "table \"%s\" is not as salkpi made it", LOG_TABLE);
+	values[0] = ObjectIdGetDatum(RelationGetRelid(notes->table));
+	values[1] = PointerGetDatum(payload == NULL ? NULL : cstring_to_text_with_len(payload, length));
+	tuple = heap_form_tuple(RelationGetDescr(log), values, nulls);
+	CatalogTupleInsert(log, tuple);
+	heap_freetuple(tuple);
+	if (payload != NULL)
+		pfree(DatumGetPointer(values[1]));
+	table_close(log, NoLock);
+}
+
+static void
+begin_payload(Notes *notes)
+{
+	resetStringInfo(&notes->payload);
+	appendStringInfoCharMacro(&notes->payload, (char) notes->n_noted);
+	notes->last = 0;
+}
+
+static void
+finish_notes(Notes *notes)
+{
+	if (notes->everything)
+		append_to_log(notes, NULL, 0);
+	else if (notes->payload.len > 1)
+		append_to_log(notes, notes->payload.data, notes->payload.len);
+}
+
+/* ------------------------------------------------------------ the rows */
+
+static bool
+append_text(Notes *notes, const char *text, Size length)
+{
+	if (length > TEXT_MAX)
+		return false;
+	appendStringInfoCharMacro(&notes->payload, (char) length);
+	appendBinaryStringInfo(&notes->payload, text, length);
+	return true;
+}
+
+static bool
+append_as_text(Notes *notes, const TrackedColumn *column, Datum value)
+{
+	bool		fits;
+
+	if (OidIsValid(column->output))
+	{
+		char	   *string = OidOutputFunctionCall(column->output, value);
+
+		fits = append_text(notes, string, strlen(string));
+		pfree(string);
+	}
+	else
+	{
+		text	   *unpacked = DatumGetTextPP(value);
+
+		fits = append_text(notes, VARDATA_ANY(unpacked), VARSIZE_ANY_EXHDR(unpacked));
+		if ((Pointer) unpacked != DatumGetPointer(value))
+			pfree(unpacked);
+	}
+	return fits;
+}
+
+static int64
+integer_value(Oid type, Datum value)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return DatumGetInt16(value);
+		case INT4OID:
+			return DatumGetInt32(value);
+		default:
+			return DatumGetInt64(value);
+	}
+}
+
+/* Appends a value; false when it is too long to be noted. */
+static bool
+append_value(Notes *notes, const TrackedColumn *column, Datum value)
+{
+	StringInfo	payload = &notes->payload;
+
+	switch (column->form)
+	{
+		case VALUE_DATE:
+			{
+				DateADT		date = DatumGetDateADT(value);
+
+				appendBinaryStringInfo(payload, (char *) &date, sizeof(date));
+				return true;
+			}
+		case VALUE_INTEGER:
+		case VALUE_TIMESTAMP:
+		case VALUE_INSTANT:
+			{
+				int64		integer = integer_value(column->type, value);
+
+				appendBinaryStringInfo(payload, (char *) &integer, sizeof(integer));
+				return true;
+			}
+		case VALUE_UUID:
+			appendBinaryStringInfo(payload, (char *) DatumGetUUIDP(value), UUID_LEN);
+			return true;
+		default:
+			break;
+	}
+	return append_as_text(notes, column, value);
+}
+
+static void
+append_row(Notes *notes, TupleTableSlot *slot)
+{
+	int			i;
+
+	for (i = 0; i < notes->n_noted && !notes->everything; i++)
+	{
+		const TrackedColumn *column = &notes->columns[i];
+		bool		is_null;
+		Datum		value = slot_getattr(slot, column->attnum, &is_null);
+
+		appendStringInfoCharMacro(&notes->payload, is_null ? VALUE_NULL : column->form);
+		if (!is_null && !append_value(notes, column, value))
+			notes->everything = true;
+	}
+}
+
+/*
+ * The row that was appended at start is complete: drops it when it repeats
+ * the one before it, and writes the tuple before it when there is no room.
+ */
+static void
+finish_row(Notes *notes, int start)
+{
+	StringInfo	payload = &notes->payload;
+	int			length = payload->len - start;
+
+	if (notes->last > 0 && start - notes->last == length &&
+		memcmp(payload->data + notes->last, payload->data + start, length) == 0)
+	{
+		payload->len = start;
+		payload->data[start] = '\0';
+		return;
+	}
+	notes->last = start;
+	if (payload->len <= PAYLOAD_MAX)
+		return;
+	if (start > 1)
+		append_to_log(notes, payload->data, start);
+	memmove(payload->data + 1, payload->data + start, length);
+	payload->len = 1 + length;
+	notes->last = 1;
+	if (payload->len > PAYLOAD_MAX)
+		notes->everything = true;
+}
+
+static void
+note_row(Notes *notes, char what, TupleTableSlot *before, TupleTableSlot *after)
+{
+	int			start = notes->payload.len;
+
+	appendStringInfoCharMacro(&notes->payload, what);
+	if (before != NULL)
+		append_row(notes, before);
+	if (after != NULL)
+		append_row(notes, after);
+	finish_row(notes, start);
+}
+
+/* Whether the columns from first to before last are the same in both rows. */
+static bool
+is_same(const Notes *notes, int first, int last, TupleTableSlot *before, TupleTableSlot *after)
+{
+	int			i;
+
+	for (i = first; i < last; i++)
+	{
+		const TrackedColumn *column = &notes->columns[i];
+		bool		was_null;
+		bool		is_null;
+		Datum		was = slot_getattr(before, column->attnum, &was_null);
+		Datum		is = slot_getattr(after, column->attnum, &is_null);
+
+		if (was_null != is_null)
+			return false;
+		if (!was_null && !datum_image_eq(was, is, column->byval, column->len))
+			return false;
+	}
+	return true;
+}
+
+static void
+note_update(Notes *notes, TupleTableSlot *before, TupleTableSlot *after)
+{
+	bool		noted_same = is_same(notes, 0, notes->n_noted, before, after);
+	bool		others_same = is_same(notes, notes->n_noted, notes->n_columns, before, after);
+
+	if (!noted_same || !others_same)
+		note_row(notes, others_same ? ROW_MOVED : ROW_UPDATED, before, after);
+}
+
+/* Reads a transition table from its start, whoever else is reading it. */
+static TupleTableSlot *
+open_rows(Notes *notes, Tuplestorestate *rows, int *pointer)
+{
+	*pointer = tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND);
+	tuplestore_select_read_pointer(rows, *pointer);
+	tuplestore_rescan(rows);
+	return MakeSingleTupleTableSlot(RelationGetDescr(notes->table), &TTSOpsMinimalTuple);
+}
+
+static bool
+next_row(Tuplestorestate *rows, int pointer, TupleTableSlot *slot)
+{
+	CHECK_FOR_INTERRUPTS();
+	tuplestore_select_read_pointer(rows, pointer);
+	return tuplestore_gettupleslot(rows, true, false, slot);
+}
+
+static void
+note_rows(Notes *notes, char what, Tuplestorestate *rows)
+{
+	int			pointer;
+	TupleTableSlot *slot = open_rows(notes, rows, &pointer);
+
+	while (!notes->everything && next_row(rows, pointer, slot))
+		note_row(notes, what, what == ROW_DELETED ? slot : NULL,
+				 what == ROW_INSERTED ? slot : NULL);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/*
+ * Both transition tables are filled row by row, so that the n-th rows are one
+ * row before and after.  Not so when a BEFORE trigger swallowed a row on its
+ * way into another partition: then there are fewer after than before.
+ */
+static void
+note_updates(Notes *notes, Tuplestorestate *old_rows, Tuplestorestate *new_rows)
+{
+	int			old_pointer;
+	int			new_pointer;
+	TupleTableSlot *before;
+	TupleTableSlot *after;
+
+	if (tuplestore_tuple_count(old_rows) != tuplestore_tuple_count(new_rows))
+	{
+		note_rows(notes, ROW_DELETED, old_rows);
+		note_rows(notes, ROW_INSERTED, new_rows);
+		return;
+	}
+	before = open_rows(notes, old_rows, &old_pointer);
+	after = open_rows(notes, new_rows, &new_pointer);
+	while (!notes->everything && next_row(old_rows, old_pointer, before) &&
+		   next_row(new_rows, new_pointer, after))
+		note_update(notes, before, after);
+	ExecDropSingleTupleTableSlot(before);
+	ExecDropSingleTupleTableSlot(after);
+}
+
+/* ------------------------------------------------------------ the columns */
+
+static char
+value_form(Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return VALUE_INTEGER;
+		case DATEOID:
+			return VALUE_DATE;
+		case TIMESTAMPOID:
+			return VALUE_TIMESTAMP;
+		case TIMESTAMPTZOID:
+			return VALUE_INSTANT;
+		case UUIDOID:
+			return VALUE_UUID;
+		default:
+			return VALUE_TEXT;
+	}
+}
+
+static bool
+find_column(TupleDesc desc, const char *name, TrackedColumn *column)
+{
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+		bool		is_varlena;
+
+		if (attribute->attisdropped || strcmp(NameStr(attribute->attname), name) != 0)
+			continue;
+		column->attnum = attribute->attnum;
+		column->byval = attribute->attbyval;
+		column->len = attribute->attlen;
+		column->type = attribute->atttypid < FirstNormalObjectId ?
+			attribute->atttypid : getBaseType(attribute->atttypid);
+		column->form = value_form(column->type);
+		column->output = InvalidOid;
+		if (column->form == VALUE_TEXT && column->type != TEXTOID &&
+			column->type != VARCHAROID && column->type != BPCHAROID)
+			getTypeOutputInfo(column->type, &column->output, &is_varlena);
+		return true;
+	}
+	return false;
+}
+
+/* False when a column is gone: it was dropped or renamed since kpi_track. */
+static bool
+find_columns(Notes *notes, const Trigger *trigger)
+{
+	int			i;
+
+	notes->n_columns = Max(trigger->tgnargs - 1, 0);
+	notes->n_noted = trigger->tgnargs > 0 ? pg_strtoint32(trigger->tgargs[0]) : 0;
+	if (notes->n_noted < 0 || notes->n_noted > Min(notes->n_columns, COLUMNS_MAX))
+		return false;
+	notes->columns = (TrackedColumn *) palloc((notes->n_columns + 1) * sizeof(TrackedColumn));
+	for (i = 0; i < notes->n_columns; i++)
+		if (!find_column(RelationGetDescr(notes->table), trigger->tgargs[i + 1], &notes->columns[i]))
+			return false;
+	return true;
+}
+
+static void
+note_statement(Notes *notes, const TriggerData *data)
+{
+	if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event) || !find_columns(notes, data->tg_trigger))
+		notes->everything = true;
+	else
+	{
+		initStringInfo(&notes->payload);
+		begin_payload(notes);
+		if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
+			note_rows(notes, ROW_INSERTED, data->tg_newtable);
+		else if (TRIGGER_FIRED_BY_DELETE(data->tg_event))
+			note_rows(notes, ROW_DELETED, data->tg_oldtable);
+		else
+			note_updates(notes, data->tg_oldtable, data->tg_newtable);
+	}
+	finish_notes(notes);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_track_change);
+
+Datum
+salkpi_track_change(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	Notes		notes = {0};
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(data->tg_event) ||
+		!TRIGGER_FIRED_FOR_STATEMENT(data->tg_event) ||
+		(data->tg_trigger->tgoldtable == NULL && !TRIGGER_FIRED_BY_TRUNCATE(data->tg_event) &&
+		 !TRIGGER_FIRED_BY_INSERT(data->tg_event)) ||
+		(data->tg_trigger->tgnewtable == NULL && !TRIGGER_FIRED_BY_TRUNCATE(data->tg_event) &&
+		 !TRIGGER_FIRED_BY_DELETE(data->tg_event)))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"kpi_track_change\" must be called by a trigger that kpi_track made")));
+
+	notes.table = data->tg_relation;
+	notes.log = get_relname_relid(LOG_TABLE, get_func_namespace(data->tg_trigger->tgfoid));
+	if (!OidIsValid(notes.log))
+		elog(ERROR, "table \"%s\" does not exist", LOG_TABLE);
+	note_statement(&notes, data);
+	return PointerGetDatum(NULL);
+}
+
+/* ------------------------------------------------------------ reading the log */
+
+typedef struct Reader
+{
+	const char *at;				/* next byte of the payload */
+	const char *end;
+	int			n_noted;		/* columns of each row */
+} Reader;
+
+static const char *
+take_bytes(Reader *reader, Size length)
+{
+	const char *bytes = reader->at;
+
+	if (reader->end - reader->at < (ptrdiff_t) length)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("note of a change ends too early")));
+	reader->at += length;
+	return bytes;
+}
+
+static Datum
+take_integer(Reader *reader, char form)
+{
+	int64		integer;
+	char	   *string;
+
+	memcpy(&integer, take_bytes(reader, sizeof(integer)), sizeof(integer));
+	if (form == VALUE_INTEGER)
+		string = DatumGetCString(DirectFunctionCall1(int8out, Int64GetDatum(integer)));
+	else if (form == VALUE_INSTANT)
+		string = DatumGetCString(DirectFunctionCall1(timestamptz_out, TimestampTzGetDatum(integer)));
+	else
+		string = DatumGetCString(DirectFunctionCall1(timestamp_out, TimestampGetDatum(integer)));
+	return CStringGetTextDatum(string);
+}
+
+static Datum
+take_value(Reader *reader, bool *is_null)
+{
+	char		form = *take_bytes(reader, 1);
+	DateADT		date;
+	pg_uuid_t	uuid;
+	Size		length;
+
+	*is_null = form == VALUE_NULL;
+	switch (form)
+	{
+		case VALUE_NULL:
+			return (Datum) 0;
+		case VALUE_INTEGER:
+		case VALUE_TIMESTAMP:
+		case VALUE_INSTANT:
+			return take_integer(reader, form);
+		case VALUE_DATE:
+			memcpy(&date, take_bytes(reader, sizeof(date)), sizeof(date));
+			return CStringGetTextDatum(DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(date))));
+		case VALUE_UUID:
+			memcpy(&uuid, take_bytes(reader, sizeof(uuid)), sizeof(uuid));
+			return CStringGetTextDatum(DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&uuid))));
+		case VALUE_TEXT:
+			length = (unsigned char) *take_bytes(reader, 1);
+			return PointerGetDatum(cstring_to_text_with_len(take_bytes(reader, length), length));
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("note of a change holds an unknown kind of value")));
+	}
+	return (Datum) 0;			/* for the compiler */
+}
+
+static Datum
+take_row(Reader *reader)
+{
+	Datum	   *values = (Datum *) palloc(Max(reader->n_noted, 1) * sizeof(Datum));
+	bool	   *nulls = (bool *) palloc(Max(reader->n_noted, 1) * sizeof(bool));
+	int			lower = 1;
+	int			i;
+
+	for (i = 0; i < reader->n_noted; i++)
+		values[i] = take_value(reader, &nulls[i]);
+	return PointerGetDatum(construct_md_array(values, nulls, 1, &reader->n_noted, &lower,
+											  TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+PG_FUNCTION_INFO_V1(salkpi_track_rows);
+
+Datum
+salkpi_track_rows(PG_FUNCTION_ARGS)
+{
+	bytea	   *payload = PG_GETARG_BYTEA_PP(0);
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Reader		reader = {VARDATA_ANY(payload), VARDATA_ANY(payload) + VARSIZE_ANY_EXHDR(payload), 0};
+
+	InitMaterializedSRF(fcinfo, 0);
+	reader.n_noted = (unsigned char) *take_bytes(&reader, 1);
+	while (reader.at < reader.end)
+	{
+		char		what = *take_bytes(&reader, 1);
+		Datum		values[3] = {0};
+		bool		nulls[3] = {what == ROW_INSERTED, what == ROW_DELETED, false};
+
+		CHECK_FOR_INTERRUPTS();
+		if (!nulls[0])
+			values[0] = take_row(&reader);
+		if (!nulls[1])
+			values[1] = take_row(&reader);
+		values[2] = BoolGetDatum(what == ROW_MOVED);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}

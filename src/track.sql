@@ -1,0 +1,733 @@
+/*
+ * Only what changed: which periods a default snapshot has to take.
+ *
+ * A period is taken anew when it was still running at the last default
+ * snapshot, when its facts were never computed, or when something changed
+ * since of which its facts are made.  All others are as they were, for facts
+ * are a function of the sources, and of the clock only in ways that are listed
+ * below.  So everything hangs on noticing each change, and where that cannot
+ * be certain, all periods are taken, as if nothing were tracked.
+ *
+ * What is noted.  kpi_track puts triggers on the tables under a source.  They
+ * append to kpi_track_log (see track.c) what each changed row had, before and
+ * after, in the columns from which can be told which rows of the source it is
+ * in.  kpi_lineage (see lineage.c) says which those are.  The place in the
+ * source's FROM list from which all its instants come is its home:
+ *
+ *	- a row of the home table tells the source row's instants itself ("own");
+ *	- a row of a table that is joined to the home by an equality is in the source
+ *	  rows of those home rows that have the same key ("via"): the home rows of
+ *	  today, for those that changed too were noted themselves;
+ *	- of any other table, and where there is no such home, a change means all
+ *	  periods ("all").  So do changes of reps and stages, and TRUNCATE.
+ *
+ * Which periods a source row influences follows from kpi_part: a flow or plan
+ * that of its instant; a stock or spread those that its interval touches; a
+ * ledger, and what counts only the first of something ever, all from its
+ * instant on.  An exchange rate holds from its day on.  An UPDATE that leaves
+ * all but instants as they were, and of those only ends, influences an
+ * interval from the earlier of both ends on.
+ *
+ * Sources look each other up, by names: a column account_id, opportunity_id or
+ * lead_id.  So what changed is widened, before it is turned into periods: to
+ * the opportunities of changed accounts and leads (the region of a deal, the
+ * first contact), to the leads of changed opportunities (their conversion), and
+ * then to all rows of any source that name one of these; from subscriptions
+ * to the purchases of their customers (the cohort), and within the history of
+ * an opportunity to all of it (the stages passed).
+ *
+ * The clock.  What has an instant to come counts when that has passed, in the
+ * running period, which is taken anyway; only a measure "since" changes an
+ * earlier one, so of sources with such measures the rows that have an instant
+ * between the last snapshot and this one count as changed.  What is planned is
+ * valued and assigned as of now: periods with overdue plans are taken anew.
+ *
+ * The triggers see all writes but those that go round them: DDL, a trigger
+ * switched off meanwhile, a table or a view swapped.  These leave their mark in
+ * the catalogs, of which kpi_basis is the sum; when it is not that of the last
+ * snapshot all periods are taken.  Foreign and subscribed tables, materialized
+ * views, unlogged tables (a crash empties them) and views over functions that
+ * depend on more than their arguments cannot be tracked; kpi_tracking tells.
+ * Changes in a source that is not tracked are looked for in the periods of the
+ * last lookback_days; by default in all.
+ *
+ * The log is read, and deleted, by the statement that reads the sources, in the
+ * same MVCC snapshot.  What other transactions had not committed then remains
+ * for the next snapshot, which will also be the first to see its effect.
+ */
+CREATE TABLE @extschema@.kpi_track_log (
+	relation	oid NOT NULL,
+	payload		bytea
+);
+ALTER TABLE @extschema@.kpi_track_log ALTER payload SET STORAGE PLAIN;
+COMMENT ON TABLE @extschema@.kpi_track_log IS
+'changes in tracked tables since the last default snapshot, written by their triggers: the rows touched, as kpi_track_rows reads them; NULL: it cannot be told which. Not dumped: after a restore all periods are taken';
+
+CREATE FUNCTION @extschema@.kpi_track_change() RETURNS trigger
+AS 'MODULE_PATHNAME', 'salkpi_track_change'
+LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION @extschema@.kpi_track_change() IS
+'trigger function: notes in kpi_track_log which rows a statement touched; kpi_track makes its triggers';
+
+CREATE FUNCTION @extschema@.kpi_track_rows(payload bytea)
+	RETURNS TABLE (before text[], after text[], only_noted boolean)
+AS 'MODULE_PATHNAME', 'salkpi_track_rows'
+LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 10;
+COMMENT ON FUNCTION @extschema@.kpi_track_rows(bytea) IS
+'the rows in a payload of kpi_track_log: the noted columns before and after (NULL: inserted, deleted); only_noted: no other column that a source reads was updated';
+
+CREATE FUNCTION @extschema@.kpi_lineage(of_relation regclass)
+	RETURNS TABLE (item text, place integer, relation regclass, name text, expression text, columns text[],
+				   other_place integer, other_expression text)
+AS 'MODULE_PATHNAME', 'salkpi_lineage'
+LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 30;
+COMMENT ON FUNCTION @extschema@.kpi_lineage(regclass) IS
+'what a table or view is made of: "table" (with the columns it reads there), "view", "fault" (name: what makes it depend on more than tables); and for a plain join "column" (where and from which expression a column comes) and "join" (an equality between two places). place: the number of the table in the view''s FROM list, NULL elsewhere';
+
+/* A table with its partitions, or with what inherits from it. */
+CREATE FUNCTION @extschema@.kpi_table_tree(root regclass) RETURNS SETOF regclass
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	ROWS 2
+BEGIN ATOMIC
+	WITH RECURSIVE tree AS (
+		SELECT root::oid AS relation
+		UNION
+		SELECT i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
+	)
+	SELECT t.relation::regclass FROM tree t;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_table_tree(regclass) IS
+'a table and all its partitions or inheritance children, of every level';
+
+CREATE FUNCTION @extschema@.kpi_names_rows(source text) RETURNS text[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE source WHEN 'account' THEN '{id}' WHEN 'opportunity' THEN '{id,lead_id}' WHEN 'lead' THEN '{id}'
+		   WHEN 'subscription' THEN '{account_id}' WHEN 'opportunity_history' THEN '{opportunity_id}' ELSE '{}' END::text[];
+END;
+COMMENT ON FUNCTION @extschema@.kpi_names_rows(text) IS
+'the columns of a source by which others find what its changed rows have a part in';
+
+/*
+ * The columns of a source that have to be known of a changed row, as they come
+ * from the relation: NULL for one that is no expression over one table.
+ */
+CREATE FUNCTION @extschema@.kpi_traced_columns(source text)
+	RETURNS TABLE (column_name text, kind text, type text, place integer, relation regclass, expression text, columns text[])
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT u.column_name, u.kind, u.type, l.place, l.relation, l.expression, l.columns
+	  FROM @extschema@.kpi_usable_columns() u
+	  LEFT JOIN @extschema@.kpi_lineage(@extschema@.kpi_source_relation(kpi_traced_columns.source)) l
+			ON l.item = 'column' AND l.name = u.column_name
+	 WHERE u.source = kpi_traced_columns.source
+	   AND (u.kind = 'instant' OR u.column_name = ANY (@extschema@.kpi_names_rows(u.source)));
+END;
+COMMENT ON FUNCTION @extschema@.kpi_traced_columns(text) IS
+'the instants of a source, and what others look it up by: the table and expression from which each comes; NULL when that is more than an expression over one table';
+
+CREATE FUNCTION @extschema@.kpi_can_note(relation regclass, columns text[]) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT cardinality(columns) <= 100 AND NOT EXISTS (
+		SELECT FROM unnest(columns) c(name)
+		  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = kpi_can_note.relation AND a.attname = c.name
+		  LEFT JOIN pg_catalog.pg_type t ON t.oid = @extschema@.kpi_base_type(a.atttypid::regtype)
+		 WHERE (t.typtype = 'e' OR t.oid = ANY ('{smallint,integer,bigint,date,timestamp,timestamptz,uuid,text,varchar,bpchar,name,boolean,numeric}'::regtype[])) IS NOT TRUE);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_can_note(regclass, text[]) IS
+'whether values of these columns can be noted in kpi_track_log: their types have a text form that no setting changes';
+
+/*
+ * How a change in each table under a source leads to rows of the source.  A
+ * table may be at several places of a view.
+ */
+CREATE FUNCTION @extschema@.kpi_traces(source text)
+	RETURNS TABLE (relation regclass, way text, key text, home regclass, home_key text, noted text[], read text[])
+	LANGUAGE sql STABLE PARALLEL SAFE
+	ROWS 5
+BEGIN ATOMIC
+	WITH lineage AS MATERIALIZED (
+		SELECT l.* FROM @extschema@.kpi_lineage(@extschema@.kpi_source_relation(kpi_traces.source)) l
+	), traced AS MATERIALIZED (
+		SELECT t.* FROM @extschema@.kpi_traced_columns(kpi_traces.source) t
+	), home AS (	-- the one place of all instants; the source may have constant ones besides
+		SELECT min(t.place) AS place, min(t.relation::oid)::regclass AS relation,
+			   (SELECT array_agg(DISTINCT c.name) FROM traced x, unnest(x.columns) c(name)) AS columns
+		  FROM traced t
+		 WHERE kpi_traces.source NOT IN ('rep', 'stage')
+		HAVING bool_and(t.expression IS NOT NULL) AND count(DISTINCT t.place) = 1
+	), usable AS (	-- of a table that is bound itself no other column is read
+		SELECT array_agg(u.column_name) AS columns FROM @extschema@.kpi_usable_columns() u
+		 WHERE u.source = kpi_traces.source AND NOT EXISTS (SELECT FROM lineage l WHERE l.item = 'view')
+	), way AS (
+		SELECT t.relation, h.relation AS home, j.expression AS key, j.other_expression AS home_key,
+			   CASE WHEN t.place = h.place THEN 'own' WHEN j.place IS NOT NULL THEN 'via' ELSE 'all' END AS way,
+			   CASE WHEN t.place = h.place THEN h.columns ELSE j.columns END AS noted,
+			   CASE WHEN u.columns IS NULL THEN t.columns ELSE u.columns END AS read
+		  FROM lineage t
+		  CROSS JOIN usable u
+		  LEFT JOIN home h ON @extschema@.kpi_can_note(h.relation, h.columns)
+		  LEFT JOIN LATERAL (
+				SELECT j.* FROM lineage j
+				 WHERE j.item = 'join' AND j.place = t.place AND j.other_place = h.place AND @extschema@.kpi_can_note(j.relation, j.columns)
+				 ORDER BY j.expression, j.other_expression LIMIT 1) j ON true
+		 WHERE t.item = 'table'
+	)
+	SELECT w.relation, w.way, CASE w.way WHEN 'via' THEN w.key END, CASE WHEN w.way <> 'all' THEN w.home END,
+		   CASE w.way WHEN 'via' THEN w.home_key END, CASE w.way WHEN 'all' THEN '{}' ELSE w.noted END, w.read
+	  FROM way w;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_traces(text) IS
+'for each table under a source: how the source rows that a changed row is in are found ("own": the row tells their instants; "via": those of the home rows whose home_key equals its key; "all": not), the columns that have to be noted of it for that, and those that the source reads';
+
+/* The arguments of a trigger each end in a zero byte. */
+CREATE FUNCTION @extschema@.kpi_trigger_arguments(arguments bytea) RETURNS text[]
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT array_agg(pg_catalog.convert_from(pg_catalog.decode(pg_catalog.replace(a, ' ', ''), 'hex'), pg_catalog.getdatabaseencoding()) ORDER BY n)
+	  FROM pg_catalog.string_to_table(pg_catalog.regexp_replace(pg_catalog.encode(arguments, 'hex'), '(..)', '\1 ', 'g'), '00 ') WITH ORDINALITY s(a, n)
+	 WHERE a <> '';
+END;
+COMMENT ON FUNCTION @extschema@.kpi_trigger_arguments(bytea) IS
+'the arguments of a trigger, from pg_trigger.tgargs';
+
+CREATE FUNCTION @extschema@.kpi_track_triggers(relation regclass)
+	RETURNS TABLE (trigger name, event text, enabled boolean, noted text[], read text[])
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	ROWS 4
+BEGIN ATOMIC
+	SELECT t.tgname, CASE WHEN t.tgtype & 4 > 0 THEN 'INSERT' WHEN t.tgtype & 8 > 0 THEN 'DELETE'
+						  WHEN t.tgtype & 16 > 0 THEN 'UPDATE' ELSE 'TRUNCATE' END,
+		   t.tgenabled = 'A', a.arguments[2 : 1 + a.arguments[1]::integer], a.arguments[2 :]
+	  FROM pg_catalog.pg_trigger t, LATERAL (SELECT @extschema@.kpi_trigger_arguments(t.tgargs) AS arguments) a
+	 WHERE t.tgrelid = relation AND t.tgfoid = '@extschema@.kpi_track_change()'::regprocedure;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_track_triggers(regclass) IS
+'the triggers of kpi_track on a table: whether they fire always, the columns they note and those they look at';
+
+/* Why the writes to one table would not all be noted, by itself. */
+CREATE FUNCTION @extschema@.kpi_track_obstacle(relation regclass) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN c.relkind = 'f' THEN 'is a foreign table'
+				WHEN c.relkind NOT IN ('r', 'p') THEN 'is no table'
+				WHEN c.relpersistence = 'u' THEN 'is unlogged: a crash empties it'
+				WHEN c.relpersistence = 't' THEN 'is temporary'
+				WHEN c.oid < 16384 OR c.relnamespace IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) THEN 'is a system catalog'
+				WHEN EXISTS (SELECT FROM pg_catalog.pg_subscription_rel s WHERE s.srrelid = c.oid) THEN 'is written by a subscription'
+				WHEN EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 'v') THEN 'has virtual columns' END
+	  FROM pg_catalog.pg_class c
+	 WHERE c.oid = relation;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_track_obstacle(regclass) IS
+'why triggers on the table would not see all that happens to it; NULL when they would';
+
+CREATE FUNCTION @extschema@.kpi_tracking()
+	RETURNS TABLE (source text, relation regclass, tracked boolean, way text, reason text)
+	LANGUAGE sql STABLE PARALLEL SAFE
+	ROWS 50
+BEGIN ATOMIC
+	WITH bound AS (
+		SELECT s.source, @extschema@.kpi_source_relation(s.source) AS relation FROM @extschema@.kpi_source s
+	), traced AS MATERIALIZED (
+		SELECT b.source, t.relation, CASE WHEN bool_or(t.way = 'all') THEN 'all' WHEN bool_or(t.way = 'via') THEN 'via' ELSE 'own' END AS way,
+			   array_agg(DISTINCT n.name) FILTER (WHERE n.is_noted) AS noted, array_agg(DISTINCT n.name) AS read
+		  FROM bound b
+		  CROSS JOIN LATERAL @extschema@.kpi_traces(b.source) t
+		  LEFT JOIN LATERAL (SELECT true, unnest(t.noted) UNION SELECT false, unnest(t.read)) n(is_noted, name) ON true
+		 GROUP BY b.source, t.relation
+	), member AS MATERIALIZED (	-- each table, partition and child once
+		SELECT DISTINCT t.relation AS root, m.relation, @extschema@.kpi_track_obstacle(m.relation) AS obstacle
+		  FROM traced t, LATERAL @extschema@.kpi_table_tree(t.relation) m(relation)
+	), state AS (
+		SELECT t.source, t.relation, t.way, min(CASE WHEN m.obstacle IS NOT NULL THEN m.relation || ' ' || m.obstacle
+				WHEN g.n = 0 THEN CASE WHEN m.relation = t.relation THEN 'has no triggers' ELSE m.relation || ', a part of it, has no triggers' END
+				WHEN g.n < 4 OR NOT g.enabled THEN m.relation || ' lacks a trigger, or one is switched off'
+				WHEN NOT g.suffices THEN m.relation || ' has triggers for other columns'
+				END) AS reason
+		  FROM traced t
+		  JOIN member m ON m.root = t.relation
+		  LEFT JOIN LATERAL (
+				SELECT count(DISTINCT k.event) AS n, bool_and(k.enabled) AS enabled,
+					   count(DISTINCT k.noted) = 1 AND bool_and(k.noted @> coalesce(t.noted, '{}') AND k.read @> array_remove(coalesce(t.read, '{}'), NULL)) AS suffices
+				  FROM @extschema@.kpi_track_triggers(m.relation) k) g ON true
+		 GROUP BY t.source, t.relation, t.way
+	)
+	SELECT s.source, s.relation, s.reason IS NULL, s.way, s.reason FROM state s
+	UNION ALL
+	SELECT DISTINCT b.source, coalesce(l.relation, b.relation), false, 'all',
+		   CASE WHEN l.relation IS NOT NULL THEN l.relation || ' is ' || l.name ELSE b.relation || ' depends on ' || l.name END
+	  FROM bound b, LATERAL @extschema@.kpi_lineage(b.relation) l
+	 WHERE l.item = 'fault'
+	UNION ALL
+	SELECT b.source, NULL, false, NULL, 'is bound to a relation that does not exist' FROM bound b WHERE b.relation IS NULL
+	 ORDER BY 1, 2;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_tracking() IS
+'for each bound source and each table under it: whether its changes are noted (kpi_track), and why not; way: what a change makes a default snapshot take: the periods of the row ("own"), of the rows joined to it ("via"), or "all"';
+
+CREATE FUNCTION @extschema@.kpi_require_trackable(source text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fault text;
+BEGIN
+	PERFORM @extschema@.kpi_require_source(source);
+	IF @extschema@.kpi_source_relation(source) IS NULL THEN
+		RAISE EXCEPTION 'source "%" is not bound to an existing table or view', source
+			USING ERRCODE = 'undefined_table',
+				  HINT = format('Use kpi_bind(%L, ...).', source);
+	END IF;
+	SELECT string_agg(f.reason, '; ' ORDER BY f.reason) INTO fault
+	  FROM (SELECT CASE WHEN l.relation IS NOT NULL THEN l.relation || ' is ' || l.name
+						ELSE @extschema@.kpi_source_relation(source) || ' depends on ' || l.name END AS reason
+			  FROM @extschema@.kpi_lineage(@extschema@.kpi_source_relation(source)) l WHERE l.item = 'fault'
+			UNION
+			SELECT m.relation || ' ' || @extschema@.kpi_track_obstacle(m.relation)
+			  FROM @extschema@.kpi_traces(source) t, @extschema@.kpi_table_tree(t.relation) m(relation)) f;
+	IF fault IS NOT NULL THEN
+		RAISE EXCEPTION 'source "%" cannot be tracked', source
+			USING ERRCODE = 'feature_not_supported',
+				  DETAIL = format('Triggers would not see all that changes it: %s.', fault),
+				  HINT = 'Each default snapshot takes all periods for it, or those of the last days (setting lookback_days).';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_require_trackable(text) IS
+'raises, saying why, when changes in the tables under a source cannot all be noted by triggers';
+
+CREATE FUNCTION @extschema@.kpi_drop_triggers(relation regclass) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	name name;
+BEGIN
+	FOR name IN SELECT t.trigger FROM @extschema@.kpi_track_triggers(relation) t ORDER BY t.trigger LOOP
+		EXECUTE format('DROP TRIGGER %I ON %s', name, relation);
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_drop_triggers(regclass) IS
+'drops the triggers of kpi_track from one table';
+
+/* One trigger for each event, since only such a one may have transition tables; it fires always, in replica mode too. */
+CREATE FUNCTION @extschema@.kpi_make_triggers(relation regclass, noted text[], read text[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	arguments text := (SELECT string_agg(quote_literal(a), ', ' ORDER BY n)
+						 FROM unnest(cardinality(noted)::text || noted || read) WITH ORDINALITY u(a, n));
+	t record;
+BEGIN
+	PERFORM @extschema@.kpi_drop_triggers(relation);
+	FOR t IN SELECT * FROM (VALUES ('insert', 'NEW TABLE AS kpi_after'), ('update', 'OLD TABLE AS kpi_before NEW TABLE AS kpi_after'),
+								   ('delete', 'OLD TABLE AS kpi_before'), ('truncate', NULL)) v(event, tables) LOOP
+		EXECUTE format('CREATE TRIGGER kpi_track_%s AFTER %1$s ON %s%s FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.kpi_track_change(%s)',
+					   t.event, relation, ' REFERENCING ' || t.tables, arguments);
+		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER kpi_track_%s', relation, t.event);
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_make_triggers(regclass, text[], text[]) IS
+'makes the four triggers of kpi_track on one table, for columns to be noted and others to be looked at, in place of those it has';
+
+CREATE FUNCTION @extschema@.kpi_track(source text)
+	RETURNS TABLE (relation regclass, way text)
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	t record;
+BEGIN
+	PERFORM @extschema@.kpi_require_trackable(kpi_track.source);
+	FOR t IN
+		WITH wanted AS (	-- by this source, and by those that the triggers already serve
+			SELECT x.relation, x.noted, x.noted || x.read AS read FROM @extschema@.kpi_traces(kpi_track.source) x
+			UNION ALL
+			SELECT r.relation, k.noted, k.read
+			  FROM (SELECT DISTINCT x.relation FROM @extschema@.kpi_traces(kpi_track.source) x) r,
+				   @extschema@.kpi_table_tree(r.relation) m(relation), @extschema@.kpi_track_triggers(m.relation) k
+		), columns AS (
+			SELECT w.relation, ARRAY(SELECT DISTINCT c.name FROM wanted x, unnest(x.noted) c(name) WHERE x.relation = w.relation ORDER BY 1) AS noted,
+				   ARRAY(SELECT DISTINCT c.name FROM wanted x, unnest(x.read) c(name) WHERE x.relation = w.relation ORDER BY 1) AS read
+			  FROM wanted w GROUP BY w.relation
+		), existing AS (
+			SELECT c.relation, ARRAY(SELECT n FROM unnest(c.noted) n WHERE EXISTS (
+								SELECT FROM pg_attribute a WHERE a.attrelid = c.relation AND a.attname = n AND NOT a.attisdropped)) AS noted,
+				   ARRAY(SELECT n FROM unnest(c.read) n WHERE n <> ALL (c.noted) AND EXISTS (
+								SELECT FROM pg_attribute a WHERE a.attrelid = c.relation AND a.attname = n AND NOT a.attisdropped)) AS read
+			  FROM columns c
+		)
+		SELECT m.relation, e.noted, e.read
+		  FROM existing e, @extschema@.kpi_table_tree(e.relation) m(relation)
+		 WHERE (SELECT count(*) FILTER (WHERE k.enabled AND k.noted = e.noted AND k.read = e.noted || e.read) <> 4 OR count(*) <> 4
+				  FROM @extschema@.kpi_track_triggers(m.relation) k)
+		 ORDER BY m.relation::oid
+	LOOP
+		PERFORM @extschema@.kpi_make_triggers(t.relation, t.noted, t.read);
+	END LOOP;
+	RETURN QUERY SELECT k.relation, k.way FROM @extschema@.kpi_tracking() k WHERE k.source = kpi_track.source ORDER BY k.relation::text COLLATE "C";
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_track(text) IS
+'puts triggers on the tables under a source, partitions included, so that a default snapshot takes only the periods in which something changed; one row per table. way: what a change makes it take (see kpi_tracking). To be called again when a table got a partition or a view other columns. Needs to be called by the owner of the tables; raises when the source cannot be tracked';
+
+/* A table may be under several sources: its triggers stay while another one is tracked. */
+CREATE FUNCTION @extschema@.kpi_untrack(source text) RETURNS SETOF regclass
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	t regclass;
+BEGIN
+	PERFORM @extschema@.kpi_require_source(kpi_untrack.source);
+	FOR t IN
+		WITH tracking AS MATERIALIZED (
+			SELECT k.source, k.relation, bool_and(k.tracked) OVER (PARTITION BY k.source) AS tracked FROM @extschema@.kpi_tracking() k
+		)
+		SELECT m.relation
+		  FROM (SELECT DISTINCT k.relation FROM tracking k
+				 WHERE k.source = kpi_untrack.source
+				   AND NOT EXISTS (SELECT FROM tracking o WHERE o.relation = k.relation AND o.source <> k.source AND o.tracked)) r,
+			   @extschema@.kpi_table_tree(r.relation) m(relation)
+		 WHERE EXISTS (SELECT FROM @extschema@.kpi_track_triggers(m.relation))
+		 ORDER BY m.relation::oid
+	LOOP
+		PERFORM @extschema@.kpi_drop_triggers(t);
+		RETURN NEXT t;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_untrack(text) IS
+'drops the triggers of kpi_track from the tables under a source, except from those under another tracked source; returns the tables';
+
+/*
+ * What facts are made from besides the rows of the sources.  Catalog rows are
+ * taken with their xmin, so that what was changed and changed back shows too.
+ */
+CREATE FUNCTION @extschema@.kpi_basis() RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH lineage AS MATERIALIZED (
+		SELECT DISTINCT l.item, l.relation
+		  FROM @extschema@.kpi_source s, @extschema@.kpi_lineage(@extschema@.kpi_source_relation(s.source)) l
+		 WHERE l.item IN ('table', 'view')
+	), member AS MATERIALIZED (
+		SELECT DISTINCT m.relation FROM lineage l, @extschema@.kpi_table_tree(l.relation) m(relation) WHERE l.item = 'table'
+	), rule AS MATERIALIZED (
+		SELECT r.oid, r.xmin FROM lineage l JOIN pg_catalog.pg_rewrite r ON r.ev_class = l.relation WHERE l.item = 'view'
+	)
+	SELECT pg_catalog.md5(pg_catalog.string_agg(b.kind || ' ' || b.what, E'\n' ORDER BY b.kind COLLATE "C", b.what COLLATE "C"))
+	  FROM (
+		SELECT 'version' AS kind, e.extversion AS what FROM pg_catalog.pg_extension e WHERE e.extname = 'salkpi'
+		UNION ALL
+		SELECT 'setting', v.setting || '=' || v.value FROM @extschema@.kpi_setting_value v WHERE v.setting NOT IN ('language', 'lookback_days')
+		UNION ALL
+		SELECT 'dimension', d.dimension || '=' || d.parts::text FROM @extschema@.kpi_dimension d
+		UNION ALL
+		SELECT 'column', u.source || '.' || u.column_name || ' ' || u.type || ' ' || @extschema@.kpi_source_relation(u.source)::oid
+		  FROM @extschema@.kpi_usable_columns() u
+		UNION ALL
+		SELECT 'rule', r.oid || ' ' || r.xmin FROM rule r
+		UNION ALL
+		SELECT 'function', p.oid || ' ' || p.xmin
+		  FROM rule r
+		  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_proc'::regclass
+		  JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid
+		UNION ALL
+		SELECT 'table', m.relation::oid || ' ' || a.attnum || ' ' || a.xmin
+		  FROM member m JOIN pg_catalog.pg_attribute a ON a.attrelid = m.relation AND a.attnum > 0
+		UNION ALL
+		SELECT 'part', i.inhrelid || ' ' || i.inhparent || ' ' || i.xmin
+		  FROM member m JOIN pg_catalog.pg_inherits i ON i.inhrelid = m.relation
+		UNION ALL
+		SELECT 'trigger', t.oid || ' ' || t.xmin
+		  FROM member m JOIN pg_catalog.pg_trigger t ON t.tgrelid = m.relation AND t.tgfoid = '@extschema@.kpi_track_change()'::regprocedure
+	  ) b;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_basis() IS
+'a hash of what facts are made from besides rows: settings, dimensions, the definitions of views, tables and triggers under the sources. Facts of different bases may differ though no row changed';
+
+/*
+ * SQL text of the days that a row influences, as an array of ranges over its
+ * instants (columns of their names, of type date).
+ */
+CREATE FUNCTION @extschema@.kpi_spans_expression(source text, columns text[]) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH part AS (
+		SELECT p.kind,
+			   CASE WHEN p.starts <> 'NULL' THEN (SELECT string_agg(DISTINCT w.m[1], ', ') FROM regexp_matches(p.starts, '\w+', 'g') w(m)
+				WHERE kpi_spans_expression.source || '.' || w.m[1] = ANY (columns)) END AS starts,
+			   (SELECT string_agg(DISTINCT w.m[1], ', ') FROM regexp_matches(p.ends, '\w+', 'g') w(m)
+				WHERE kpi_spans_expression.source || '.' || w.m[1] = ANY (columns)) AS ends,
+			   p.kind = 'ledger' OR EXISTS (
+					SELECT FROM @extschema@.kpi_slots(p.source, p.part) s
+					 WHERE s.slot = 'first' AND @extschema@.kpi_has_columns(p.source, s.needs, columns)) AS for_good
+		  FROM @extschema@.kpi_part p
+		 WHERE p.source = kpi_spans_expression.source AND p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL)) AND p.reads = 'source'
+		UNION ALL	-- what is made of its rows counts at one of their instants
+		SELECT p.kind, u.column_name, NULL, false
+		  FROM @extschema@.kpi_part p JOIN @extschema@.kpi_usable_columns() u ON u.source = p.source AND u.kind = 'instant'
+		 WHERE p.source = kpi_spans_expression.source AND p.reads <> 'source' AND u.source || '.' || u.column_name = ANY (columns)
+		UNION ALL
+		SELECT 'ledger', 'valid_on', NULL, true WHERE kpi_spans_expression.source = 'exchange_rate'
+	)
+	SELECT format('ARRAY[%s]::daterange[]', string_agg(DISTINCT format('CASE WHEN least(%1$s) IS NOT NULL THEN %2$s END', p.starts,
+		CASE WHEN p.for_good THEN format('daterange(least(%s), NULL)', p.starts)
+			 WHEN p.kind IN ('flow', 'plan') THEN format('daterange(least(%1$s), least(%1$s) + 1)', p.starts)
+			 ELSE format('CASE WHEN greatest(%2$s) IS NULL THEN daterange(least(%1$s), NULL) ELSE daterange(least(%1$s, %2$s), greatest(%1$s, %2$s) + 1) END',
+						 p.starts, coalesce(p.ends, 'NULL::date')) END), ', '))
+	  FROM part p WHERE p.starts IS NOT NULL;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_spans_expression(text, text[]) IS
+'SQL text of the days in whose periods a row of a source can change a measure: an array of ranges, open where it does so for good; columns: the usable ones as source.column. NULL when the source is nothing but looked up';
+
+/* The rows of a source that a table's noted rows were or are in, as far as they had to be traced: instants as days, ids as text. */
+CREATE FUNCTION @extschema@.kpi_touched_query(source text, relation regclass, way text, key text, home regclass, home_key text, noted text[]) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	layout text[] := (SELECT t.noted FROM @extschema@.kpi_track_triggers(relation) t LIMIT 1);
+	touched text := (
+		SELECT format('SELECT %s FROM @extschema@.kpi_track_log l, @extschema@.kpi_track_rows(l.payload) c, LATERAL (VALUES (c.before), (c.after)) x(v)'
+					  ' WHERE l.relation = %s AND x.v IS NOT NULL',
+					  string_agg(format('(x.v[%s])::%s AS %I', array_position(layout, n.name), format_type(a.atttypid, a.atttypmod), n.name), ', '),
+					  relation::oid)
+		  FROM unnest(noted) n(name) JOIN pg_attribute a ON a.attrelid = relation AND a.attname = n.name);
+	traced text := (
+		SELECT string_agg(format(CASE WHEN c.kind <> 'instant' THEN 'nullif((%s)::text, '''') AS %I' WHEN c.type = 'date' THEN '(%s)::date AS %I'
+									  ELSE '((%s)::timestamptz AT TIME ZONE %3$L)::date AS %2$I' END,
+								 c.expression, c.column_name, @extschema@.kpi_setting('time_zone')), ', ')
+		  FROM @extschema@.kpi_traced_columns(source) c);
+BEGIN
+	IF way = 'own' THEN
+		RETURN format('SELECT DISTINCT %s FROM (%s) r', traced, touched);
+	END IF;
+	RETURN format('SELECT DISTINCT %s FROM %s r WHERE %s IN (SELECT %s FROM (%s) r)', traced, home, home_key, key, touched);
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_touched_query(text, regclass, text, text, regclass, text, text[]) IS
+'SQL text that gives, from the rows of one table noted in kpi_track_log, the traced columns of the source rows that they are in: instants as days; arguments as from kpi_traces';
+
+/* The same columns of the rows that a source has now, of those that meet a condition. */
+CREATE FUNCTION @extschema@.kpi_current_query(source text, condition text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format('SELECT DISTINCT %s FROM (%s) r WHERE %s',
+				  string_agg(CASE WHEN u.kind = 'instant' THEN format('(%1$I AT TIME ZONE %2$L)::date AS %1$I', u.column_name, @extschema@.kpi_setting('time_zone'))
+								  ELSE quote_ident(u.column_name) END, ', '),
+				  @extschema@.kpi_source_select(kpi_current_query.source), condition)
+	  FROM @extschema@.kpi_usable_columns() u
+	 WHERE u.source = kpi_current_query.source
+	   AND (u.kind = 'instant' OR u.column_name = ANY (@extschema@.kpi_names_rows(u.source)));
+END;
+COMMENT ON FUNCTION @extschema@.kpi_current_query(text, text) IS
+'SQL text that gives the traced columns of those rows of a source that meet a condition (SQL over the columns of its contract): instants as days';
+
+CREATE FUNCTION @extschema@.kpi_influence_query(source text, columns text[], traced text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format('WITH s AS MATERIALIZED (%s) SELECT coalesce((SELECT range_agg(u.span) FROM s, LATERAL unnest(%s) u(span)), ''{}'') AS spans, %s',
+				  traced, coalesce(@extschema@.kpi_spans_expression(source, columns), 'ARRAY[]::daterange[]'),
+				  string_agg(CASE WHEN source || '.' || k.name = ANY (columns) AND k.name = ANY (@extschema@.kpi_names_rows(source))
+								  THEN format('ARRAY(SELECT DISTINCT %1$I FROM s WHERE %1$I IS NOT NULL) AS %2$I', k.name, k.name || 's')
+								  ELSE format('''{}''::text[] AS %I', k.name || 's') END, ', ' ORDER BY k.n))
+	  FROM unnest('{id,lead_id,account_id,opportunity_id}'::text[]) WITH ORDINALITY k(name, n);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_influence_query(text, text[], text) IS
+'SQL text that gives, for traced rows of a source (SQL text as of kpi_touched_query), the days that they influence and, as far as others look them up by those, their ids, lead_ids, account_ids and opportunity_ids; columns: the usable ones as source.column';
+
+/* The condition on rows of a source that look up something that changed, or of which an instant has passed that a measure waits for. */
+CREATE FUNCTION @extschema@.kpi_concerned_condition(source text, columns text[]) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT string_agg(c.condition, ' OR ')
+	  FROM (
+		SELECT format('%I = ANY ($%s)', l.name, l.n) AS condition
+		  FROM (VALUES ('account_id', 1), ('opportunity_id', 2), ('lead_id', 3)) l(name, n)
+		 WHERE source || '.' || l.name = ANY (columns)
+		UNION ALL
+		SELECT format('id = ANY ($%s)', CASE source WHEN 'opportunity' THEN 2 ELSE 3 END) WHERE source IN ('opportunity', 'lead')
+		UNION ALL
+		SELECT format('%1$I >= $4 AND %1$I < $5', u.column_name)
+		  FROM @extschema@.kpi_usable_columns() u
+		 WHERE u.source = kpi_concerned_condition.source AND u.kind = 'instant'
+		   AND (source = 'opportunity' OR EXISTS (
+					SELECT FROM @extschema@.kpi_part p WHERE p.source = kpi_concerned_condition.source AND p.reads <> 'source') OR EXISTS (
+					SELECT FROM @extschema@.kpi_measure m
+					 WHERE m.source = kpi_concerned_condition.source
+					   AND position('$4' IN @extschema@.kpi_fill_in(m.expression, m.source, 'NULL::timestamptz', columns)) > 0))) c;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_concerned_condition(text, text[]) IS
+'SQL text of the condition that a row names a changed account ($1), opportunity ($2) or lead ($3), or, where measures compare with now, that one of its instants lies from $4 to before $5. NULL when there is no such column';
+
+/* What the log says of the rows of one source.  STABLE: it sees what its caller sees. */
+CREATE FUNCTION @extschema@.kpi_noted_changes(source text, columns text[], OUT spans datemultirange, OUT ids text[], OUT lead_ids text[], OUT account_ids text[],
+											 OUT opportunity_ids text[])
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t record;
+	more record;
+BEGIN
+	spans := '{}';
+	ids := '{}';
+	lead_ids := '{}';
+	account_ids := '{}';
+	opportunity_ids := '{}';
+	FOR t IN SELECT x.*, l.relation AS part, l.unknown
+			   FROM @extschema@.kpi_traces(source) x, @extschema@.kpi_table_tree(x.relation) m(relation),
+					LATERAL (SELECT k.relation::regclass, bool_or(k.payload IS NULL) AS unknown FROM @extschema@.kpi_track_log k
+							  WHERE k.relation = m.relation GROUP BY k.relation) l LOOP
+		IF t.unknown OR t.way = 'all' OR t.way = 'via' AND NOT has_table_privilege(t.home, 'SELECT') THEN
+			spans := '{(,)}';
+			RETURN;
+		END IF;
+		EXECUTE @extschema@.kpi_influence_query(source, columns,
+					@extschema@.kpi_touched_query(source, t.part, t.way, t.key, t.home, t.home_key, t.noted)) INTO more;
+		spans := spans + more.spans;
+		ids := ids || more.ids;
+		lead_ids := lead_ids || more.lead_ids;
+		account_ids := account_ids || more.account_ids;
+		opportunity_ids := opportunity_ids || more.opportunity_ids;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_noted_changes(text, text[]) IS
+'for one tracked source, from kpi_track_log: the days that its changed rows influence (all when it cannot be told), their ids, lead_ids, account_ids and opportunity_ids';
+
+/*
+ * Everything that changed since the last default snapshot, as days in whose
+ * periods facts may be others now.
+ */
+CREATE FUNCTION @extschema@.kpi_changes(as_of timestamptz, OUT spans datemultirange, OUT basis text)
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+	SET datestyle = 'ISO, YMD'
+	SET timezone = 'UTC'	-- so that what is set below ends with the function
+AS $$
+DECLARE
+	everything CONSTANT datemultirange := '{(,)}';
+	bound text[] := ARRAY(SELECT s.source FROM @extschema@.kpi_source s ORDER BY s.source);
+	untracked text[] := ARRAY(SELECT DISTINCT k.source FROM @extschema@.kpi_tracking() k WHERE NOT k.tracked);
+	lookback text := @extschema@.kpi_setting('lookback_days');
+	columns text[];
+	last_run @extschema@.kpi_run;
+	accounts text[] := '{}';
+	deals text[] := '{}';
+	leads text[] := '{}';
+	deal_leads text[] := '{}';
+	payers text[] := '{}';
+	movers text[] := '{}';
+	rates_from timestamptz := 'infinity';
+	source text;
+	condition text;
+	c record;
+BEGIN
+	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
+	basis := @extschema@.kpi_basis();
+	SELECT * INTO last_run FROM @extschema@.kpi_run r WHERE r.basis IS NOT NULL AND r.outcome = 'done' ORDER BY r.run DESC LIMIT 1;
+	IF last_run.basis IS DISTINCT FROM basis OR untracked <> '{}' AND lookback = 'all'
+	   OR EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE 'preceding_activity' = ANY (d.parts)) THEN	-- which any activity of a customer may be
+		spans := everything;
+		RETURN;
+	END IF;
+	spans := CASE WHEN untracked = '{}' THEN '{}'
+				  ELSE datemultirange(daterange(@extschema@.kpi_day(as_of) - lookback::integer, NULL)) END;
+	SELECT array_agg(u.source || '.' || u.column_name || e.suffix) INTO columns
+	  FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix);
+
+	FOREACH source IN ARRAY bound LOOP
+		CONTINUE WHEN source = ANY (untracked);
+		SELECT * INTO c FROM @extschema@.kpi_noted_changes(source, columns);
+		spans := spans + c.spans;
+		IF spans = everything THEN
+			RETURN;
+		END IF;
+		accounts := accounts || CASE source WHEN 'account' THEN c.ids ELSE '{}' END;
+		leads := leads || CASE source WHEN 'lead' THEN c.ids ELSE '{}' END;
+		deals := deals || CASE source WHEN 'opportunity' THEN c.ids ELSE '{}' END;
+		deal_leads := deal_leads || c.lead_ids;
+		payers := payers || c.account_ids;
+		movers := movers || c.opportunity_ids;
+		rates_from := CASE source WHEN 'exchange_rate' THEN coalesce(@extschema@.kpi_midnight(lower(c.spans)), rates_from) ELSE rates_from END;
+	END LOOP;
+
+	/* First the opportunities that are concerned; by their leads, others that might now be the first one won; then the rest. */
+	IF 'opportunity' = ANY (bound) THEN
+		EXECUTE @extschema@.kpi_influence_query('opportunity', columns,
+					@extschema@.kpi_current_query('opportunity', @extschema@.kpi_concerned_condition('opportunity', columns)))
+		   INTO c USING accounts, deals, leads, last_run.as_of, as_of;
+		spans := spans + c.spans;
+		deals := deals || c.ids;
+		leads := leads || deal_leads || c.lead_ids;
+		IF 'opportunity.lead_id' = ANY (columns) THEN
+			EXECUTE @extschema@.kpi_influence_query('opportunity', columns, @extschema@.kpi_current_query('opportunity', 'lead_id = ANY ($1)'))
+			   INTO c USING leads;
+			spans := spans + c.spans;
+		END IF;
+	END IF;
+	FOREACH source IN ARRAY array_remove(bound, 'opportunity') LOOP
+		condition := @extschema@.kpi_concerned_condition(source, columns);
+		IF condition IS NOT NULL AND @extschema@.kpi_spans_expression(source, columns) IS NOT NULL THEN
+			EXECUTE @extschema@.kpi_influence_query(source, columns, @extschema@.kpi_current_query(source, condition))
+			   INTO c USING accounts, deals, leads, last_run.as_of, as_of;
+			spans := spans + c.spans;
+			movers := movers || c.opportunity_ids;
+		END IF;
+	END LOOP;
+
+	/* Whether a stage was passed, and when it was left, says the whole history of an opportunity. */
+	FOREACH source IN ARRAY ARRAY(SELECT b FROM unnest(bound) b WHERE b IN ('opportunity', 'opportunity_history')) LOOP
+		EXECUTE @extschema@.kpi_influence_query(source, columns, @extschema@.kpi_current_query(source,
+					CASE source WHEN 'opportunity' THEN 'id' ELSE 'opportunity_id' END || ' = ANY ($1)'))
+		   INTO c USING movers;
+		spans := spans + c.spans;
+	END LOOP;
+
+	/* A customer's cohort is that of the first subscription, also for earlier purchases. */
+	IF 'subscription' = ANY (bound) AND 'sale' = ANY (bound) AND EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE 'cohort' = ANY (d.parts)) THEN
+		EXECUTE @extschema@.kpi_influence_query('subscription', columns, @extschema@.kpi_current_query('subscription',
+					'valid_from >= $1 AND valid_from < $2 OR currency IS NOT NULL AND valid_from >= $3'))
+		   INTO c USING last_run.as_of, as_of, rates_from;
+		payers := payers || c.account_ids;
+		EXECUTE @extschema@.kpi_influence_query('sale', columns, @extschema@.kpi_current_query('sale', 'account_id = ANY ($1)' ||
+					CASE WHEN 'opportunity' = ANY (bound) THEN format(' OR opportunity_id IN (SELECT o.id FROM (%s) o WHERE o.account_id = ANY ($1))',
+							@extschema@.kpi_source_select('opportunity')) ELSE '' END))
+		   INTO c USING payers;
+		spans := spans + c.spans;
+	END IF;
+
+	/* What is overdue is valued as of now. */
+	FOR c IN SELECT p.source, p.starts, p.condition FROM @extschema@.kpi_part p
+			  WHERE p.kind = 'plan' AND p.source = ANY (bound) AND p.source || '.' || p.starts = ANY (columns) LOOP
+		EXECUTE @extschema@.kpi_influence_query(c.source, ARRAY[c.source || '.' || c.starts],
+					@extschema@.kpi_current_query(c.source, format('(%s) AND %I < $1', c.condition, c.starts)))
+		   INTO c USING as_of;
+		spans := spans + c.spans;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_changes(timestamptz) IS
+'the days in whose periods facts may differ from those of the last default snapshot, because something noted in kpi_track_log changed, an instant passed, or a source is not tracked (setting lookback_days); all days when kpi_basis is another. Periods never computed or not complete then are not among them';
+
+CREATE FUNCTION @extschema@.kpi_is_stale(grain text, period date, period_end date, is_complete boolean, days integer, spans datemultirange) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT spans && daterange(period, period_end) OR NOT EXISTS (
+		SELECT FROM @extschema@.kpi_fact f
+		 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.member = ''
+		   AND f.grain = kpi_is_stale.grain AND f.period = kpi_is_stale.period AND f.period_end = kpi_is_stale.period_end
+		   AND f.days = kpi_is_stale.days AND f.is_complete AND kpi_is_stale.is_complete);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_is_stale(text, date, date, boolean, integer, datemultirange) IS
+'whether a snapshot has to take a period (as of kpi_periods): it touches the days in spans, has no current facts, or is running or was when its facts were made';
