@@ -95,6 +95,14 @@ SELECT rank AS "Platz", name AS "Chance", rep AS "Vertriebler", stage AS "Phase"
 	round(100 * probability) || ' %' AS "Wahrsch.", to_char(expected_close, 'DD.MM.YYYY') AS "Abschluss"
 FROM kpi.kpi_top_opportunities(5);
 
+\echo '   SELECT * FROM kpi_stage_funnel(:''last_month'', ''quarter'');'
+\echo
+SELECT stage AS "Phase", entries AS "erreicht", advances AS "weiter", lpad(pg_temp.german(conversion, 'percent'), 8) AS "Konversion",
+	lpad(pg_temp.german(median_days, 'days'), 10) AS "Median", lpad(pg_temp.german(p90_days, 'days'), 11) AS "90. Perzentil",
+	repeat('█', round(40.0 * entries / max(entries) OVER ())::integer) AS "erreicht in Balken"
+FROM kpi.kpi_stage_funnel(:'last_month', 'quarter')
+ORDER BY stage_position;
+
 \echo '6  Umsatz der letzten dreizehn Monate, der Strich ist das Ziel'
 \echo '   SELECT * FROM kpi_series(''revenue'', :''a_year_before'', :''last_month'');'
 \echo
@@ -119,6 +127,13 @@ SELECT pg_temp.month_name(kpi.kpi_day("time")) AS "Monat", lpad(pg_temp.german(n
 	customers_closing AS "Kunden", repeat('█', round(20 * closing / max(closing) OVER ())::integer) AS "MRR in Balken"
 FROM kpi.kpi_mrr_movements(:'a_year_before', (date :'last_month' + interval '1 month')::date)
 ORDER BY "time";
+
+\echo '   SELECT * FROM kpi_cohorts(grain => ''year'');    so viel Prozent der Kunden eines Jahres sind nach n Jahren noch da'
+\echo
+SELECT to_char(cohort, 'YYYY') || ': ' || customers || ' Kunden' AS "Jahrgang", age AS "n", lpad(pg_temp.german(retention, 'percent'), 7) AS "gehalten"
+FROM kpi.kpi_cohorts(grain => 'year')
+ORDER BY cohort, age
+\crosstabview 1 2 3 2
 
 \echo '8  Was im CRM nicht stimmt, und deshalb fehlt'
 \echo '   SELECT * FROM kpi_problem;'
