@@ -135,12 +135,30 @@ FROM kpi.kpi_cohorts(grain => 'year')
 ORDER BY cohort, age
 \crosstabview 1 2 3 2
 
-\echo '8  Was im CRM nicht stimmt, und deshalb fehlt'
+\echo '8  Was hinter einer Zahl steckt: die Abschlüsse des besten Vertrieblers'
+\echo '   SELECT * FROM kpi_drill(''won_value'', :''last_month'', ''rep'', :''best_rep'');'
+\echo
+SELECT member AS best_rep FROM kpi.kpi_ranking('won_value', :'last_month', 'rep') ORDER BY rank, member LIMIT 1 \gset
+SELECT source AS "Quelle", key AS "Schlüssel", to_char(at AT TIME ZONE 'Europe/Berlin', 'DD.MM.YYYY') AS "gewonnen am",
+	lpad(pg_temp.german(amount, 'money'), 10) AS "Betrag", source_row ->> 'name' AS "Chance"
+FROM kpi.kpi_drill('won_value', :'last_month', 'rep', :'best_rep')
+ORDER BY amount DESC, key
+LIMIT 5;
+
+\echo '9  Was im CRM nicht stimmt, und deshalb fehlt'
 \echo '   SELECT * FROM kpi_problem;'
 \echo
 SELECT source AS "Quelle", reason AS "Grund", bad_rows AS "Zeilen", array_to_string(keys[1:4], ', ') AS "kleinste Schlüssel"
 FROM kpi.kpi_problem
 ORDER BY source COLLATE "C", reason COLLATE "C";
 
-\echo 'Weiter:  kpi_ranking(''revenue'', …, ''region'')   kpi_series(…, dimension => ''product'')   kpi_drill(''win_rate'', …)'
+\echo '10 Der Zustand des Ganzen'
+\echo '   SELECT * FROM kpi_check();'
+\echo
+SELECT CASE severity WHEN 'error' THEN 'Fehler' WHEN 'warning' THEN 'Warnung' WHEN 'note' THEN 'Hinweis' ELSE severity END AS "Grad",
+	subject AS "wo", what AS "was", detail AS "wie viele, welche"
+FROM kpi.kpi_check('de')
+WHERE subject IS NULL OR (subject, what) NOT IN (SELECT source, reason FROM kpi.kpi_problem);
+
+\echo 'Weiter:  kpi_ranking(''revenue'', …, ''region'')   kpi_series(…, dimension => ''product'')'
 \echo

@@ -656,6 +656,37 @@ SELECT 'rep-days by role' AS property, NOT EXISTS (
 ROLLBACK TO before;
 
 --
+-- The rows behind a number add up to it: every measure, in cells drawn at
+-- random, one or two of each dimension, unknown members and running months too.
+--
+SAVEPOINT before;
+SELECT kpi_define_dimension('region+product');
+SELECT outcome FROM crm.clock, kpi_snapshot('2024-04-10', '2025-12-31', as_of + interval '1 second');
+SELECT kpi_define('everything', string_agg(DISTINCT CASE slot WHEN 'duration' THEN format('mean(%s)', measure) ELSE measure END, ' + '),
+	'count', 'up', 'Everything') IS NOT NULL AS defined FROM kpi_measure;
+CREATE TABLE crm.scope AS
+SELECT DISTINCT ON (dimension, is_running) grain, period, dimension, member
+FROM kpi_fact, LATERAL (SELECT period_end > '2025-08-20' AS is_running) r
+WHERE superseded_at IS NULL AND grain IN ('month', 'quarter', 'year')
+	AND dimension IN ('total', 'rep', 'team', 'region', 'segment', 'cohort', 'stage', 'region+product')
+ORDER BY dimension, is_running, (grain = 'year') = (dimension = 'total') DESC, md5(grain || period || member);
+CREATE TABLE crm.drilled AS
+SELECT grain, s.period, s.dimension, s.member, d.measure, trim_scale(sum(d.amount))::text AS value, array_agg(round(d.amount * 86400000000) ORDER BY d.amount) AS took
+FROM crm.scope s, LATERAL kpi_drill('everything', s.period, s.dimension, s.member, s.grain) d GROUP BY 1, 2, 3, 4, 5;
+UPDATE crm.drilled SET value = (
+	SELECT '1:{' || string_agg(one || CASE WHEN n > 1 THEN '*' || n ELSE '' END, ',' ORDER BY one) || '}'
+	FROM (SELECT one, count(*) AS n FROM unnest(took) one GROUP BY one) t)
+WHERE measure IN (SELECT measure FROM kpi_measure WHERE slot = 'duration');
+SELECT 'most measures are drilled into' AS property, count(DISTINCT measure) > 40 AS holds FROM crm.drilled;
+SELECT 'the rows behind a number add up to it' AS property, NOT EXISTS (
+	(SELECT * FROM crm.found JOIN crm.scope USING (grain, period, dimension, member)
+	 EXCEPT SELECT grain, period, dimension, member, measure, value FROM crm.drilled)
+	UNION ALL
+	(SELECT grain, period, dimension, member, measure, value FROM crm.drilled WHERE value <> '0'
+	 EXCEPT SELECT * FROM crm.found)) AS holds;
+ROLLBACK TO before;
+
+--
 -- The fiscal year begins in April: years and quarters do, months are the same.
 --
 SAVEPOINT before;

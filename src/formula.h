@@ -71,6 +71,24 @@ typedef struct FormulaName
 	const char *used_as;		/* value, state, target or setting */
 } FormulaName;
 
+/* Periods, or months, back from some one; all in between are meant too. */
+typedef struct FormulaRange
+{
+	int			nearest;
+	int			farthest;
+} FormulaRange;
+
+/* A leaf of an expanded formula that reads something. */
+typedef struct FormulaRead
+{
+	FormulaName use;
+	const char *part;			/* numerator, denominator or both */
+	FormulaRange periods;		/* back from the current one */
+	bool		in_months;		/* within sum_months? */
+	FormulaRange months;		/* then: back from the last complete month of
+								 * these periods */
+} FormulaRead;
+
 /* A KPI that salkpi_formula_expand puts in the place of its name. */
 typedef struct FormulaKpi
 {
@@ -93,5 +111,6 @@ extern FormulaNode *salkpi_formula_expand(FormulaNode *node,
 extern int	salkpi_formula_reach(const FormulaNode *node, int periods_per_year);
 extern int	salkpi_formula_months(const FormulaNode *node);
 extern List *salkpi_formula_names(const FormulaNode *node);
+extern List *salkpi_formula_reads(const FormulaNode *node, int periods_per_year);
 
 #endif							/* SALKPI_FORMULA_H */

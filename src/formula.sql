@@ -40,6 +40,15 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.kpi_formula_months(text) IS
 'How many months, back from the last complete one of a period, the evaluation of an expanded formula reads for sum_months at most; 0 if there is none in it. NULL if the argument is NULL. Errors: those of the grammar.';
 
+CREATE FUNCTION @extschema@.kpi_formula_reads(formula text, periods_per_year integer)
+RETURNS TABLE (name text, used_as text, part text, nearest integer, farthest integer,
+			   nearest_month integer, farthest_month integer)
+AS 'MODULE_PATHNAME', 'salkpi_kpi_formula_reads'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION @extschema@.kpi_formula_reads(text, integer) IS
+'What an expanded formula reads, a row for each name in it from left to right: the name and what it is used as (as in kpi_formula_names), whether it stands in the numerator or the denominator (part; both: a mean, which divides a sum by a number), and in which periods: all from nearest to farthest before the current one, 0 being that; within sum_months, in all months from nearest_month to farthest_month before the last complete one of these periods (else NULL). NULL argument: no rows. Errors: those of the grammar.';
+
 CREATE FUNCTION @extschema@.kpi_evaluate(
 	formula text,
 	facts @extschema@.kpi_fact[],

@@ -44,6 +44,7 @@ PG_FUNCTION_INFO_V1(salkpi_kpi_formula_names);
 PG_FUNCTION_INFO_V1(salkpi_kpi_formula_expand);
 PG_FUNCTION_INFO_V1(salkpi_kpi_formula_reach);
 PG_FUNCTION_INFO_V1(salkpi_kpi_formula_months);
+PG_FUNCTION_INFO_V1(salkpi_kpi_formula_reads);
 PG_FUNCTION_INFO_V1(salkpi_kpi_evaluate);
 
 /* ---------- columns ---------- */
@@ -393,6 +394,33 @@ salkpi_kpi_formula_months(PG_FUNCTION_ARGS)
 	FormulaNode *tree = salkpi_formula_parse(text_to_cstring(PG_GETARG_TEXT_PP(0)), NULL);
 
 	PG_RETURN_INT32(salkpi_formula_months(tree));
+}
+
+Datum
+salkpi_kpi_formula_reads(PG_FUNCTION_ARGS)
+{
+	FormulaNode *tree = salkpi_formula_parse(text_to_cstring(PG_GETARG_TEXT_PP(0)), NULL);
+	int			periods_per_year = check_periods_per_year(PG_GETARG_INT32(1));
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(lc, salkpi_formula_reads(tree, periods_per_year))
+	{
+		const FormulaRead *read = lfirst(lc);
+		Datum		values[7] = {CStringGetTextDatum(read->use.name),
+			CStringGetTextDatum(read->use.used_as),
+			CStringGetTextDatum(read->part),
+			Int32GetDatum(read->periods.nearest),
+			Int32GetDatum(read->periods.farthest),
+			Int32GetDatum(read->months.nearest),
+		Int32GetDatum(read->months.farthest)};
+		bool		nulls[7] = {false};
+
+		nulls[5] = nulls[6] = !read->in_months;
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }
 
 Datum

@@ -425,3 +425,77 @@ salkpi_formula_names(const FormulaNode *node)
 	}
 	return distinct;
 }
+
+/* The mean of a distribution is its sum by the number of its values. */
+static const char *
+part_of_leaf(const FormulaNode *node, bool is_below)
+{
+	if (node->kind == FORMULA_MEAN)
+		return "both";
+	return is_below ? "denominator" : "numerator";
+}
+
+/* What the operators passed on the way down made of a leaf. */
+static FormulaRead
+read_of_operand(const FormulaNode *node, FormulaRead read, int periods_per_year)
+{
+	FormulaRange *range = read.in_months ? &read.months : &read.periods;
+	int			shift = 0;
+
+	if (node->kind == FORMULA_PRIOR)
+		shift = 1;
+	else if (node->kind == FORMULA_YEAR_AGO)
+		shift = read.in_months ? SALKPI_MONTHS_PER_YEAR : periods_per_year;
+	range->nearest += shift;
+	range->farthest += shift;
+	if (node->kind == FORMULA_SUM_MONTHS)
+	{
+		read.in_months = true;
+		range = &read.months;
+	}
+	if (node->kind == FORMULA_SUM_LAST || node->kind == FORMULA_MEAN_LAST ||
+		node->kind == FORMULA_SUM_MONTHS)
+		range->farthest += node->periods - 1;
+	return read;
+}
+
+/*
+ * A sum reads all of its periods, a shift all of those further back: what a
+ * leaf reads has no gaps.  A divisor of a divisor stands above the line again.
+ */
+static List *
+collect_reads(const FormulaNode *node, int periods_per_year, FormulaRead read,
+			  bool is_below, List *reads)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (node->name != NULL)
+	{
+		FormulaRead *leaf = palloc(sizeof(FormulaRead));
+
+		*leaf = read;
+		leaf->use.name = node->name;
+		leaf->use.used_as = use_of_name(node->kind);
+		leaf->part = part_of_leaf(node, is_below);
+		reads = lappend(reads, leaf);
+	}
+	read = read_of_operand(node, read, periods_per_year);
+	foreach(lc, node->args)
+	{
+		bool		is_divisor = node->kind == FORMULA_DIVIDE && lc != list_head(node->args);
+
+		reads = collect_reads(lfirst(lc), periods_per_year, read,
+							  is_below != is_divisor, reads);
+	}
+	return reads;
+}
+
+/* A FormulaRead for each leaf that names something, from left to right. */
+List *
+salkpi_formula_reads(const FormulaNode *node, int periods_per_year)
+{
+	FormulaRead read = {0};
+
+	return collect_reads(node, periods_per_year, read, false, NIL);
+}

@@ -28,6 +28,8 @@ INSERT INTO @extschema@.kpi_setting_default VALUES
 	('working_days', '1,2,3,4,5', '[1-7](,[1-7])*', false, false, 'days of the week that are worked, separated by commas: 1 is Monday; holidays are in kpi_holiday'),
 	('target_days', 'calendar', 'calendar|working', false, false, 'days over which targets are spread and running periods paced'),
 	('history_keep', '2,92', '[1-9][0-9]{0,3},[0-9]{1,5}|all', false, false, 'how many days all snapshots are kept, and how many the last of each day, before the history is thinned to the last of each month; or all'),
+	('stale_snapshot_hours', '26', '[1-9][0-9]{0,3}', false, false, 'how many hours after the newest snapshot kpi_check calls the numbers old'),
+	('stale_deal_days', '60', '[1-9][0-9]{0,3}', false, false, 'after how many days without a change or an activity kpi_check calls an open opportunity stale'),
 	('margin_default', NULL, '100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?', true, false, 'profit margin in percent (0 to 100) where no direct cost tells it: for lifetime values');
 
 CREATE TABLE @extschema@.kpi_setting_value (

@@ -46,7 +46,7 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_usable_columns() IS
 'the columns of the bound relations that are read: those of the contract and the text columns that are dimensions; type: the one under a domain';
 
-CREATE FUNCTION @extschema@.kpi_source_select(source text) RETURNS text
+CREATE FUNCTION @extschema@.kpi_source_select(source text, with_row boolean DEFAULT false) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -63,7 +63,7 @@ BEGIN
 				  HINT = format('Use kpi_bind(%L, ...).', source);
 	END IF;
 	RETURN (
-		SELECT format('SELECT %s FROM %s r', string_agg(
+		SELECT format('SELECT %s%s FROM %s r', string_agg(
 				CASE WHEN u.column_name IS NULL THEN format('NULL::%s AS %I', CASE c.kind
 						WHEN 'instant' THEN 'timestamptz' WHEN 'number' THEN 'numeric' WHEN 'integer' THEN 'bigint'
 						WHEN 'boolean' THEN 'boolean' ELSE 'text' END, c.column_name)
@@ -75,24 +75,25 @@ BEGIN
 					 WHEN u.kind = 'integer' THEN format('r.%1$I::bigint AS %1$I', u.column_name)
 					 WHEN u.kind = 'boolean' THEN format('r.%1$I AS %1$I', u.column_name)
 					 WHEN u.kind = 'id' OR u.column_name = 'currency' THEN format('nullif(r.%1$I::text, '''') AS %1$I', u.column_name)
-					 ELSE format('r.%1$I::text AS %1$I', u.column_name) END, ', ' ORDER BY c."position", u.column_name), relation)
+					 ELSE format('r.%1$I::text AS %1$I', u.column_name) END, ', ' ORDER BY c."position", u.column_name),
+				CASE WHEN with_row THEN ', to_jsonb(r) AS source_row' ELSE '' END, relation)
 		  FROM (SELECT * FROM @extschema@.kpi_source_column c WHERE c.source = kpi_source_select.source) c
 		  FULL JOIN (SELECT * FROM @extschema@.kpi_usable_columns() u WHERE u.source = kpi_source_select.source) u
 			ON u.column_name = c.column_name);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_source_select(text) IS
-'the text of a query that reads a bound source with every column of its contract: ids as text (a blank one, or a blank currency, as NULL), instants as timestamptz (a date as its local midnight, and as it is under name_day), numbers as numeric, missing columns as NULL';
+COMMENT ON FUNCTION @extschema@.kpi_source_select(text, boolean) IS
+'the text of a query that reads a bound source with every column of its contract: ids as text (a blank one, or a blank currency, as NULL), instants as timestamptz (a date as its local midnight, and as it is under name_day), numbers as numeric, missing columns as NULL. with_row: also the whole row, as jsonb, under source_row';
 
 /* A rep is one person, however many rows say so of a day. */
-CREATE FUNCTION @extschema@.kpi_roster_select() RETURNS text
+CREATE FUNCTION @extschema@.kpi_roster_select(with_row boolean) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT format($q$SELECT *, max(ends) OVER (PARTITION BY id ORDER BY starts, ends ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered_until
  FROM (SELECT *, greatest('-infinity', active_from, valid_from) AS starts, least('infinity', active_to, valid_to) AS ends FROM (%s) r) r$q$,
-				  @extschema@.kpi_source_select('rep'));
+				  @extschema@.kpi_source_select('rep', with_row));
 END;
-COMMENT ON FUNCTION @extschema@.kpi_roster_select() IS
+COMMENT ON FUNCTION @extschema@.kpi_roster_select(boolean) IS
 'the text of a query that reads reps as kpi_source_select does, with the time each row puts its rep on the roster (from starts to ends), and covered_until: how far the earlier rows of the same rep reach';
 
 /*
@@ -334,7 +335,7 @@ BEGIN
 			CASE WHEN probability BETWEEN 0 AND 1 THEN probability::text END,
 			CASE WHEN is_won THEN 'won' WHEN is_lost THEN 'lost' ELSE 'open' END)$q$]
 		WHEN 'account' THEN ARRAY[format('@extschema@.kpi_dictionary(id, valid_from, valid_to, %s)', attributes)]
-		WHEN 'rep' THEN ARRAY[format('@extschema@.kpi_dictionary(id, valid_from, valid_to, %s) FILTER (WHERE is_first)', attributes)]
+		WHEN 'rep' THEN ARRAY[format('@extschema@.kpi_dictionary(id, valid_from, valid_to, %s)', attributes)]
 		WHEN 'opportunity' THEN ARRAY[
 			format('@extschema@.kpi_dictionary(id, NULL, NULL, %s)', attributes),
 			$q$@extschema@.kpi_dictionary(id, NULL, NULL, CASE WHEN amount > '-Infinity' AND amount < 'Infinity' THEN amount::text END, currency,
@@ -567,7 +568,6 @@ AS $$
 DECLARE
 	p @extschema@.kpi_part;
 	bases text[] := @extschema@.kpi_part_bases(part, members, wanted);
-	unknown_rate text := @extschema@.kpi_unknown_rate(source, part, columns);
 	at text;
 BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_ledger_rows.source AND k.part = kpi_ledger_rows.part;
@@ -577,7 +577,7 @@ BEGIN
 			at, CASE WHEN in_pieces THEN 'piece_to' ELSE @extschema@.kpi_fill_in(p.ends, source, p.starts, columns) END,
 			CASE source WHEN 'subscription' THEN @extschema@.kpi_fill_in('{monthly}', source, p.starts, columns) ELSE '1' END]
 		|| ARRAY(SELECT coalesce(replace(members ->> bases[n], '{at}', at), 'NULL::text') FROM generate_series(1, 10) n ORDER BY n);
-	condition := concat_ws(' AND ', '(' || p.condition || ')', '(' || spoilt || ') IS NOT TRUE', '(' || unknown_rate || ') IS NOT TRUE');
+	condition := @extschema@.kpi_part_condition(source, part, columns, spoilt);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_ledger_rows(text, text, text[], jsonb, text[], text, boolean) IS
@@ -597,11 +597,10 @@ DECLARE
 	shape text;
 	slots integer[];
 	arguments text;
-	unknown_rate text;
 BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_cube_expression.source AND k.part = kpi_cube_expression.part;
 	at := CASE WHEN in_pieces AND p.kind = 'stock' THEN 'piece_from' ELSE @extschema@.kpi_part_instant(source, part, columns) END;
-	by_day := p.kind = 'spread' OR p.kind IN ('flow', 'plan') AND source || '.' || p.starts || ':date' = ANY (columns);
+	by_day := @extschema@.kpi_part_by_day(source, part, columns);
 
 	/* In a stock of money the currency is key 10 of every dimension: each boundary has its own rate. */
 	shape := @extschema@.kpi_shape(part, members, wanted, CASE WHEN p.kind = 'stock' AND currency IS NOT NULL THEN '10' END);
@@ -626,11 +625,7 @@ BEGIN
 			  LEFT JOIN @extschema@.kpi_slots(source, part) s ON s.slot = a.slot AND s.n = g.n
 			 WHERE p.kind <> 'stock' OR a.position <= 3) k;
 
-	/* A stock lacks a rate at some boundaries and not at others: kpi_cells_query sees to that. */
-	IF p.kind <> 'stock' THEN
-		unknown_rate := @extschema@.kpi_unknown_rate(source, part, columns);
-	END IF;
-	RETURN format(E'coalesce(@extschema@.%1$s(%2$s, %3$L, %4$s, %5$s)\n  FILTER (WHERE %11$s(%6$s)%7$s%8$s%9$s), @extschema@.%10$s(%2$s, %3$L))',
+	RETURN format(E'coalesce(@extschema@.%1$s(%2$s, %3$L, %4$s, %5$s)\n  FILTER (WHERE %9$s%6$s%7$s), @extschema@.%8$s(%2$s, %3$L))',
 		CASE p.kind WHEN 'stock' THEN 'kpi_stock' ELSE 'kpi_cube' END,
 		CASE p.kind WHEN 'stock' THEN CASE WHEN p.starts = 'NULL' THEN 'ARRAY[$4]' ELSE '$3' END
 					WHEN 'plan' THEN CASE WHEN by_day THEN '$14' ELSE '$13' END
@@ -643,9 +638,7 @@ BEGIN
 					WHEN 'plan' THEN p.starts || CASE WHEN by_day THEN '_day' ELSE '' END
 					ELSE CASE WHEN by_day THEN p.starts || '_day' ELSE at END END,
 		arguments,
-		@extschema@.kpi_fill_in(p.condition, source, at, columns),
-		coalesce(' AND (' || spoilt || ') IS NOT TRUE', ''),
-		coalesce(' AND (' || unknown_rate || ') IS NOT TRUE', ''),
+		@extschema@.kpi_part_condition(source, part, columns, spoilt),
 		CASE WHEN in_pieces AND p.kind NOT IN ('stock', 'spread') THEN ' AND is_first' ELSE '' END,
 		CASE p.kind WHEN 'stock' THEN 'kpi_empty_stock' ELSE 'kpi_empty_cube' END,
 		/* Which row is the first of something ever takes the earlier ones to tell. */
@@ -666,6 +659,16 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.kpi_part_instant(text, text, text[]) IS
 'SQL text of the instant at which a row''s members and exchange rate are looked up: for what is open, and when that should close, now';
+
+CREATE FUNCTION @extschema@.kpi_part_by_day(source text, part text, columns text[]) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT p.kind = 'spread' OR p.kind IN ('flow', 'plan') AND p.source || '.' || p.starts || ':date' = ANY (columns)
+	  FROM @extschema@.kpi_part p
+	 WHERE p.source = kpi_part_by_day.source AND p.part = kpi_part_by_day.part;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_part_by_day(text, text, text[]) IS
+'whether rows of the part count by calendar days, since they are spread over days or what they happened at is a date; else by instants';
 
 CREATE FUNCTION @extschema@.kpi_part_currency(source text, part text, columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -704,6 +707,21 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.kpi_unknown_rate(text, text, text[]) IS
 'SQL text of the condition that a row''s amount is in a currency without a rate at its instant; NULL when there is only one currency';
+
+CREATE FUNCTION @extschema@.kpi_part_condition(source text, part text, columns text[], spoilt text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	/* A stock lacks a rate at some boundaries and not at others: kpi_cells_query sees to that. */
+	SELECT format('(%s)%s%s',
+				  @extschema@.kpi_fill_in(p.condition, p.source, @extschema@.kpi_part_instant(p.source, p.part, columns), columns),
+				  coalesce(' AND (' || spoilt || ') IS NOT TRUE', ''),
+				  CASE WHEN p.kind = 'stock' THEN ''
+					   ELSE coalesce(' AND (' || @extschema@.kpi_unknown_rate(p.source, p.part, columns) || ') IS NOT TRUE', '') END)
+	  FROM @extschema@.kpi_part p
+	 WHERE p.source = kpi_part_condition.source AND p.part = kpi_part_condition.part;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_part_condition(text, text, text[], text) IS
+'SQL text of the condition under which a row of the source belongs to the part; spoilt: as of kpi_spoilt';
 
 /*
  * What became of opportunities in their stages, from their history: a row with
@@ -794,6 +812,17 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_stages_select(text[]) IS
 'SQL text of the stages that opportunities entered (entered_at; advanced: whether a later one or the deal followed before now) and of their stays in stages (left_at; stayed: microseconds, whole days where an end is a date), from the bound history; parameters as in kpi_source_query';
 
+CREATE FUNCTION @extschema@.kpi_rows_select(source text, reads text, columns text[], with_row boolean DEFAULT false) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN reads = 'stages' THEN CASE WHEN with_row THEN format('SELECT *, jsonb_strip_nulls(to_jsonb(e)) AS source_row FROM (%s) e', @extschema@.kpi_stages_select(columns))
+												ELSE @extschema@.kpi_stages_select(columns) END
+				WHEN source = 'rep' THEN @extschema@.kpi_roster_select(with_row)
+				ELSE @extschema@.kpi_source_select(source, with_row) END;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_rows_select(text, text, text[], boolean) IS
+'the text of the query whose rows the parts of a source are made of; reads: as of kpi_part; with_row: as of kpi_source_select';
+
 /*
  * Customers never affect each other, so the movements of ledgers of disjoint
  * customers add up.  Sorting spills, and of sorted groups one is in memory at a
@@ -836,9 +865,7 @@ DECLARE
 	pieces text := @extschema@.kpi_pieces_expression(source, columns, wanted_parts);
 	/* A stock or a spread joins each row with its pieces; where rows are counted each counts once. */
 	once text := CASE WHEN pieces IS NOT NULL THEN 'is_first AND ' ELSE '' END;
-	input text := format('(%s) s%s', CASE WHEN reads = 'stages' THEN @extschema@.kpi_stages_select(columns)
-										  WHEN source = 'rep' THEN @extschema@.kpi_roster_select() ELSE @extschema@.kpi_source_select(source) END,
-						 ', ' || pieces || ' p');
+	input text := format('(%s) s%s', @extschema@.kpi_rows_select(source, reads, columns), ', ' || pieces || ' p');
 	grown text := 'NULL::@extschema@.kpi_ledger';
 BEGIN
 	cubes := '{}';
@@ -878,7 +905,7 @@ BEGIN
 
 	query := format(E'SELECT ARRAY[%s]::@extschema@.kpi_cube[] AS cubes,\n ARRAY[%s]::@extschema@.kpi_bad_rows[] AS bad_rows,\n %s, %s, %s, %s AS first_at,\n %s AS ledger\n FROM %s',
 		array_to_string(filled, E',\n '), array_to_string(bad, E',\n '),
-		coalesce(dictionaries[1], 'NULL'), coalesce(dictionaries[2], 'NULL'), coalesce(dictionaries[3], 'NULL'),
+		coalesce(dictionaries[1] || CASE WHEN pieces IS NOT NULL THEN ' FILTER (WHERE is_first)' ELSE '' END, 'NULL'), coalesce(dictionaries[2], 'NULL'), coalesce(dictionaries[3], 'NULL'),
 		CASE source WHEN 'subscription' THEN 'min(valid_from)' ELSE 'NULL::timestamptz' END, grown, input);
 END;
 $$;
@@ -920,6 +947,14 @@ SELECT @extschema@.kpi_dictionary(account_id || ' ' || currency, run_from, NULL,
 END;
 COMMENT ON FUNCTION @extschema@.kpi_run_rates_query(text[]) IS
 'SQL text that makes, for each uninterrupted run of a customer''s subscriptions in a foreign currency, the rate of its first day';
+
+CREATE FUNCTION @extschema@.kpi_leads_query() RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format('SELECT @extschema@.kpi_dictionary(id, NULL, NULL, created_at::text, NULL) FROM (%s) s', @extschema@.kpi_source_select('lead'));
+END;
+COMMENT ON FUNCTION @extschema@.kpi_leads_query() IS
+'SQL text that makes the dictionary of when each lead was created';
 
 /*
  * The cohort of a customer: the month of the first row ever that makes it one,
@@ -1019,8 +1054,7 @@ BEGIN
 
 	/* First contact may be the lead's creation, and a lead's conversion the opportunity: leads are looked up first. */
 	IF 'opportunity.lead_id' = ANY (columns) AND 'lead.created_at' = ANY (columns) AND 'opportunity' = ANY (sources) THEN
-		EXECUTE format('SELECT @extschema@.kpi_dictionary(id, NULL, NULL, created_at::text, NULL) FROM (%s) s',
-					   @extschema@.kpi_source_select('lead')) INTO leads;
+		EXECUTE @extschema@.kpi_leads_query() INTO leads;
 	END IF;
 
 	IF EXISTS (SELECT FROM @extschema@.kpi_wanted_dimensions(wanted_dimensions) d WHERE 'cohort' = ANY (d.parts)) THEN

@@ -72,6 +72,14 @@ a_day() {
 	compare "$day" -f "$here/odoo/compare.sql" -f "$here/demo/want.sql" -f "$here/demo/compare.sql"
 }
 
+# Within a month, so that its periods are running ones: there it is drilled, too.
+mid_month() {
+	local day=2026-06-17
+
+	a_day "$day" "$day 12:00 Europe/Berlin"
+	compare "$day" -f "$here/odoo/compare.sql" -f "$here/demo/drill.sql"
+}
+
 today() {
 	local day
 
@@ -91,7 +99,7 @@ in_parallel() {
 }
 
 in_parallel 1 a_day 2024-02-29 '2024-02-29 12:00 Europe/Berlin'
-in_parallel 2 a_day 2026-06-17 '2026-06-17 12:00 Europe/Berlin'
+in_parallel 2 mid_month
 in_parallel 3 today
 wait
 cat "$tmp"/?.out >"$tmp/out"

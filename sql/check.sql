@@ -1,0 +1,93 @@
+--
+-- The state of the whole: each fault is found, named and gone when mended.
+--
+SET search_path = kpi, public;
+\set VERBOSITY terse
+SET client_min_messages = warning;
+SET timezone = 'America/New_York';
+
+BEGIN;
+CREATE SCHEMA shop;
+SELECT kpi_set('time_zone', 'Europe/Berlin'), kpi_set('language', 'en');
+
+-- Days, and numbers of runs, differ.
+CREATE FUNCTION shop.state(lang text DEFAULT NULL) RETURNS TABLE (severity text, subject text, what text, detail text, hint text) LANGUAGE sql AS $$
+	SELECT severity, regexp_replace(subject, '^run \d+', 'run N'), what, regexp_replace(detail, '\d{4}-\d\d-\d\d', 'DAY'), hint FROM kpi_check(lang)
+$$;
+
+SELECT * FROM shop.state();
+SELECT * FROM shop.state('de');
+SAVEPOINT before;
+SELECT * FROM kpi_check('fr');
+ROLLBACK TO before;
+
+-- A shop in which all is well.
+CREATE TABLE shop.line (sale_id integer, sold_at date, amount numeric, rep_id integer);
+INSERT INTO shop.line SELECT n, kpi_today() - n, 100, 1 + n % 2 FROM generate_series(1, 40) n;
+CREATE TABLE shop.rep (id integer, name text, team text);
+INSERT INTO shop.rep VALUES (1, 'Ada', 'North'), (2, 'Bob', 'South');
+CREATE TABLE shop.deal (id text, status text, created_at timestamptz, expected_close date, closed_at date);
+INSERT INTO shop.deal VALUES ('A', 'open', now() - interval '10 days', kpi_today() + 5, NULL), ('B', 'open', now() - interval '100 days', kpi_today(), NULL),
+	('C', 'won', now() - interval '900 days', kpi_today() - 800, kpi_today() - 790);
+CREATE TABLE shop.deal_log (opportunity_id text, valid_from timestamptz, stage text);
+INSERT INTO shop.deal_log VALUES ('A', now() - interval '10 days', 'New'), ('B', now() - interval '100 days', 'New');
+CREATE TABLE shop.call (happened_at timestamptz, kind text, opportunity_id text);
+INSERT INTO shop.call VALUES (now() - interval '2 days', 'call', 'B');
+SELECT count(*) AS bound FROM (VALUES ('sale', 'shop.line'), ('rep', 'shop.rep'), ('opportunity', 'shop.deal'), ('opportunity_history', 'shop.deal_log'), ('activity', 'shop.call')) v(source, relation)
+WHERE EXISTS (SELECT FROM kpi_bind(source, relation::regclass));
+SELECT * FROM shop.state();
+SELECT outcome FROM kpi_snapshot();
+INSERT INTO kpi_target (kpi, dimension, member, from_day, to_day, value) VALUES
+	('revenue', 'total', '', kpi_today() - 30, kpi_today(), 10), ('revenue', 'rep', '1', kpi_today() - 30, kpi_today(), 10);
+SELECT * FROM shop.state();
+SELECT * FROM shop.state('de');
+
+-- Deals: overdue since yesterday, untouched, unknown to the history.
+SAVEPOINT before;
+INSERT INTO shop.deal VALUES ('D', 'open', now() - interval '1 day', kpi_today() - 1), ('E', 'open', now() - interval '61 days', NULL), ('F', 'open', NULL, NULL);
+INSERT INTO shop.deal_log VALUES ('D', now() - interval '1 day', 'New'), ('E', now() - interval '61 days', 'New');
+SELECT * FROM shop.state();
+SELECT kpi_set('stale_deal_days', '62');
+INSERT INTO shop.deal_log VALUES ('F', now(), 'New');
+UPDATE shop.deal SET expected_close = kpi_today() WHERE id = 'D';
+SELECT * FROM shop.state();
+ROLLBACK TO before;
+
+-- A rep whom no one knows, a row that cannot be right, targets that lead nowhere.
+INSERT INTO shop.line VALUES (50, kpi_today() - 1, 70, 9), (51, NULL, 80, 1);
+SELECT kpi_define('odd', 'revenue', 'money', 'up', 'Odd'), kpi_define_dimension('planet');
+INSERT INTO kpi_target (kpi, dimension, member, from_day, to_day, value) VALUES
+	('revenue', 'rep', '77', kpi_today() - 30, kpi_today(), 10), ('revenue', 'rep', '77', kpi_today(), kpi_today() + 30, 10),
+	('odd', 'total', '', kpi_today() - 30, kpi_today(), 10), ('revenue', 'planet', 'Mars', kpi_today() - 30, kpi_today(), 10),
+	('revenue', 'total', '', '1999-01-01', '2000-01-01', 10);
+SELECT kpi_undefine('odd'), kpi_undefine_dimension('planet');
+SELECT outcome, problems FROM kpi_snapshot();
+SELECT * FROM shop.state();
+SELECT * FROM shop.state('de');
+DELETE FROM shop.line WHERE sale_id > 49;
+DELETE FROM kpi_target;
+SELECT outcome, problems FROM kpi_snapshot();
+SELECT * FROM shop.state();
+ROLLBACK TO before;
+
+-- Numbers of yesterday are new enough, those of the day before are not.
+UPDATE kpi_run SET as_of = as_of - interval '25 hours';
+SELECT * FROM shop.state();
+UPDATE kpi_run SET as_of = as_of - interval '2 hours';
+SELECT * FROM shop.state();
+INSERT INTO kpi_run (outcome, error) VALUES ('failed', 'cannot read source "sale"');
+INSERT INTO kpi_run (outcome, pid) VALUES ('running', 0);
+SELECT * FROM shop.state();
+DELETE FROM kpi_run WHERE outcome = 'running';
+SELECT * FROM shop.state();
+ROLLBACK TO before;
+
+-- What was bound and is no longer as it was.
+ALTER TABLE shop.line DROP COLUMN amount;
+ALTER TABLE shop.rep ALTER name TYPE integer USING 1, ALTER team TYPE integer USING 2;
+DROP TABLE shop.call;
+SELECT * FROM shop.state();
+ROLLBACK TO before;
+ALTER TABLE shop.deal DROP COLUMN status;
+SELECT severity, subject, what FROM shop.state();
+ROLLBACK;

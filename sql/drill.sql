@@ -1,0 +1,102 @@
+--
+-- The rows behind a number.  That they add up to it, for every measure, is
+-- tested where its data is: sql/snapshot.sql, test/demo.sh, test/odoo.sh.
+--
+SET search_path = kpi, public;
+\set VERBOSITY terse
+SET client_min_messages = warning;
+SET timezone = 'America/New_York';
+SET datestyle = 'ISO, YMD';
+
+BEGIN;
+CREATE SCHEMA shop;
+
+SELECT kpi_set('time_zone', 'Europe/Berlin'), kpi_set('currency', 'EUR');
+
+-- What a formula reads, where it stands in the fraction and how far back.
+SELECT * FROM kpi_formula_reads('100 * (revenue - prior(revenue)) / nullif(greatest(prior(revenue), 0), 0)', 12);
+SELECT * FROM kpi_formula_reads('a / (b / c) - mean(d) / quantile(e, 0.5)', 12);
+SELECT * FROM kpi_formula_reads('year_ago(sum_last(prior(a), 3)) / days() + target(revenue)', 4);
+SELECT * FROM kpi_formula_reads('prior(sum_months(a + year_ago(b), 3)) * setting(margin_default)', 4);
+SELECT kpi_formula_reads(NULL, 12);
+
+SAVEPOINT before;
+SELECT * FROM kpi_drill('revenue', '2025-06-01');
+ROLLBACK TO before;
+
+--
+-- A shop whose order lines are dated by days and in two currencies.
+--
+CREATE TABLE shop.line (order_no integer, line_no integer, day date, net numeric, paid_in text, customer integer, seller integer, note text);
+INSERT INTO shop.line VALUES
+	(1, 1, '2025-05-31', 100, NULL, 7, 1, 'the day before'),
+	(2, 1, '2025-06-01', 10.50, 'EUR', 7, 1, 'the first day'),
+	(2, 2, '2025-06-01', 5, 'USD', 7, NULL, NULL),
+	(3, 1, '2025-06-30', -3, NULL, 8, 2, 'a credit note on the last day'),
+	(4, 1, '2025-06-15', 1, 'GBP', 8, 2, 'a currency without rate'),
+	(4, 2, '2025-06-15', 'NaN', NULL, 8, 2, 'no number'),
+	(5, 1, '2025-07-01', 1000, NULL, 9, 2, 'the day after');
+CREATE VIEW shop.sale AS
+SELECT order_no AS sale_id, order_no || '/' || line_no AS line_id, day AS sold_at, net AS amount, paid_in AS currency, customer AS account_id, seller AS rep_id, note FROM shop.line;
+CREATE TABLE shop.rate (currency text, valid_on date, rate numeric);
+INSERT INTO shop.rate VALUES ('USD', '2025-05-20', 0.9);
+SELECT count(*) AS bound FROM kpi_bind('sale', 'shop.sale') WHERE status = 'ok';
+SELECT count(*) AS bound FROM kpi_bind('exchange_rate', 'shop.rate') WHERE status = 'ok';
+
+-- The row is the bound relation's own, with columns that no KPI uses.
+SELECT * FROM kpi_drill('revenue', '2025-06-10');
+SELECT key, amount FROM kpi_drill('revenue', '2025-06-10', 'rep', '2');
+SELECT key, amount FROM kpi_drill('revenue', '2025-06-10', 'rep', '(none)');
+SELECT key, amount FROM kpi_drill('revenue', '2025-06-10', 'rep', 'nobody');
+SELECT key, amount FROM kpi_drill('revenue', '2025-06-10', 'plan', '(none)');	-- a sale has no plan
+SELECT from_day, to_day, count(*), sum(amount) FROM kpi_drill('revenue', '2025-06-10', grain => 'quarter') GROUP BY 1, 2;
+
+-- Each measure and period of a formula by itself, and where it stands.
+SELECT part, measure, from_day, to_day, key, amount FROM kpi_drill('revenue_growth', '2025-06-10');
+SELECT part, measure, key, at, amount FROM kpi_drill('average_purchase_value', '2025-06-10');
+SELECT part, measure, key, amount FROM kpi_drill('customers', '2025-06-10');
+SELECT key, amount, source_row FROM kpi_drill('customers_won', '2025-05-10');
+SELECT kpi_define('twofold', '(revenue - 2 * sum_last(revenue, 2)) / revenue', 'ratio', 'up', 'Twofold');
+SELECT part, measure, from_day, sum(amount) FROM kpi_drill('twofold', '2025-07-10') GROUP BY 1, 2, 3 ORDER BY from_day;
+
+-- Of a running period what was there at the last snapshot, and its cut one to compare with.
+SELECT outcome FROM kpi_snapshot(as_of => '2025-07-02 12:00+02');
+INSERT INTO shop.line VALUES (6, 1, '2025-07-03', 50, NULL, 9, 2, 'after the snapshot');
+SELECT part, from_day, to_day, key, amount FROM kpi_drill('revenue_growth', '2025-07-10');
+SELECT value, numerator, denominator FROM kpi_report('2025-07-10') WHERE kpi = 'revenue_growth';
+SELECT count(*) FROM kpi_drill('revenue', '2025-08-10');
+
+-- No day: the last complete period.
+SELECT key FROM kpi_drill('sale_lines') ORDER BY key;
+
+-- What cannot be asked.
+SAVEPOINT before;
+SELECT * FROM kpi_drill('profit', '2025-06-01');
+ROLLBACK TO before;
+SELECT * FROM kpi_drill('revenue', '2025-06-01', grain => 'fortnight');
+ROLLBACK TO before;
+SELECT * FROM kpi_drill('revenue', '2025-06-01', 'planet');
+ROLLBACK TO before;
+SELECT * FROM kpi_drill('revenue', '2025-06-01', 'rep');
+ROLLBACK TO before;
+
+--
+-- Only the rows of the period are read, with an index on what they are dated
+-- by: days in one table, instants in the other.
+--
+CREATE TABLE shop.many_lines AS
+SELECT n AS sale_id, date '2023-01-01' + n % 1000 AS sold_at, 1 AS amount FROM generate_series(1, 30000) n;
+CREATE INDEX ON shop.many_lines (sold_at);
+CREATE TABLE shop.many_calls AS
+SELECT timestamptz '2023-01-01 00:00+01' + n % 1000 * interval '1 day' AS happened_at, 'call' AS kind, n % 5 AS rep_id FROM generate_series(1, 30000) n;
+CREATE INDEX ON shop.many_calls (happened_at);
+ANALYZE shop.many_lines, shop.many_calls;
+SELECT count(*) AS bound FROM kpi_bind('sale', 'shop.many_lines') WHERE status = 'ok';
+SELECT count(*) AS bound FROM kpi_bind('activity', 'shop.many_calls') WHERE status = 'ok';
+CREATE VIEW shop.rows_read AS
+SELECT relname, coalesce(seq_tup_read, 0) AS by_scan, coalesce(idx_tup_fetch, 0) AS by_index FROM pg_stat_xact_user_tables WHERE relname LIKE 'many%';
+CREATE TABLE shop.before AS SELECT * FROM shop.rows_read;
+SELECT sum(amount) FROM kpi_drill('revenue', '2024-02-10');
+SELECT sum(amount) FROM kpi_drill('calls', '2024-02-10', 'rep', '3');
+SELECT relname, r.by_scan - b.by_scan AS by_scan, r.by_index - b.by_index AS by_index FROM shop.rows_read r JOIN shop.before b USING (relname) ORDER BY relname;
+ROLLBACK;

@@ -1,0 +1,221 @@
+/*
+ * The state of the whole: what is not as it should be, each with what to do
+ * about it.  It reads what the caller may read and changes nothing.
+ */
+CREATE FUNCTION @extschema@.kpi_open_deals_check()
+	RETURNS TABLE (what text, deals bigint, keys text[])
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	ROWS 3
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	none text := 'SELECT NULL::text AS opportunity_id, NULL::timestamptz AS at WHERE false';
+	has_history boolean := @extschema@.kpi_may_read('opportunity_history');
+BEGIN
+	IF NOT @extschema@.kpi_may_read('opportunity') THEN
+		RETURN;
+	END IF;
+	RETURN QUERY EXECUTE format($q$
+		WITH touched AS (
+			SELECT t.opportunity_id, max(t.at) AS at FROM (%2$s UNION ALL %3$s) t WHERE t.at <= now() GROUP BY t.opportunity_id
+		), open AS (
+			SELECT o.id, @extschema@.kpi_day(o.expected_close) < @extschema@.kpi_today() AS is_overdue,
+				   greatest(o.created_at, t.at) < now() - make_interval(days => $1) AS is_stale, $2 AND h.id IS NULL AS is_unheard
+			  FROM (%1$s) o
+			  LEFT JOIN touched t ON t.opportunity_id = o.id
+			  LEFT JOIN (SELECT DISTINCT x.opportunity_id AS id FROM (%2$s) x) h ON h.id = o.id
+			 WHERE o.status = 'open' AND o.id IS NOT NULL
+		)
+		SELECT v.what, count(*), (array_agg(o.id ORDER BY o.id COLLATE "C"))[:5]
+		  FROM open o, LATERAL (VALUES ('overdue', o.is_overdue), ('stale', o.is_stale), ('without history', o.is_unheard)) v(what, holds)
+		 WHERE v.holds GROUP BY v.what$q$,
+		@extschema@.kpi_source_select('opportunity'),
+		CASE WHEN has_history THEN format('SELECT h.opportunity_id, h.valid_from AS at FROM (%s) h', @extschema@.kpi_source_select('opportunity_history')) ELSE none END,
+		CASE WHEN @extschema@.kpi_may_read('activity') THEN format('SELECT a.opportunity_id, a.happened_at AS at FROM (%s) a', @extschema@.kpi_source_select('activity')) ELSE none END)
+	USING @extschema@.kpi_setting('stale_deal_days')::integer, has_history;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_open_deals_check() IS
+'of the opportunities open now: how many are overdue (the expected close has passed), stale (created, changed and dealt with longer ago than the setting stale_deal_days) or without a row in the bound history, and the smallest of their ids. No rows where opportunities are not bound or the caller may not read them';
+
+/* Reps without a row in the roster make revenue per rep too high, and have no name, team or end. */
+CREATE FUNCTION @extschema@.kpi_unknown_reps() RETURNS text[]
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	unknown text[];
+BEGIN
+	IF @extschema@.kpi_may_read('rep') THEN
+		EXECUTE format('SELECT array_agg(DISTINCT f.member ORDER BY f.member) FROM @extschema@.kpi_fact f'
+					   ' WHERE f.superseded_at IS NULL AND f.dimension = ''rep'' AND f.member <> ''(none)'''
+					   ' AND NOT EXISTS (SELECT FROM (%s) r WHERE r.id = f.member)', @extschema@.kpi_source_select('rep')) INTO unknown;
+	END IF;
+	RETURN unknown;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_unknown_reps() IS
+'the members of the dimension rep with current facts that the source rep does not know, in order; NULL when there are none, or reps are not bound or the caller may not read them';
+
+CREATE FUNCTION @extschema@.kpi_target_faults()
+	RETURNS TABLE (kpi text, dimension text, member text, what text, targets bigint)
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+	WITH computed AS (
+		SELECT min(f.period) AS first_day FROM @extschema@.kpi_fact f
+		 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain NOT LIKE '%\_cut'
+	), judged AS (
+		SELECT t.kpi, t.dimension, t.member,
+			   CASE WHEN d.kpi IS NULL THEN 'unknown kpi'
+					WHEN x.dimension IS NULL THEN 'unknown dimension'
+					WHEN t.to_day <= c.first_day THEN 'before all facts'
+					WHEN NOT EXISTS (SELECT FROM @extschema@.kpi_fact f
+									  WHERE f.superseded_at IS NULL AND f.dimension = t.dimension AND f.member = t.member) THEN 'unknown member' END AS what
+		  FROM @extschema@.kpi_target t
+		 CROSS JOIN computed c
+		  LEFT JOIN @extschema@.kpi_definition d ON d.kpi = t.kpi
+		  LEFT JOIN @extschema@.kpi_dimension x ON x.dimension = t.dimension
+		 WHERE c.first_day IS NOT NULL
+	)
+	SELECT j.kpi, j.dimension, j.member, j.what, count(*)
+	  FROM judged j
+	 WHERE j.what IS NOT NULL
+	 GROUP BY j.kpi, j.dimension, j.member, j.what;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_target_faults() IS
+'targets that no fact can be measured against: of a KPI or dimension that is not defined, a member without current facts, or days before all facts; how many for each KPI and member. No rows before the first snapshot';
+
+CREATE FUNCTION @extschema@.kpi_findings(lang text)
+	RETURNS TABLE (severity text, subject text, what text, detail text, hint text)
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	ROWS 20
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	is_german boolean := @extschema@.kpi_require_language(lang) = 'de';
+	is_any_bound boolean := false;
+	message text;
+	reader text;
+	x record;
+BEGIN
+
+	/* What is bound, and can it be read? */
+	FOR x IN
+		SELECT s.source, format('%I.%I', s.relation_schema, s.relation_name) AS relation, r.relation IS NULL AS is_gone,
+			   r.relation IS NOT NULL AND NOT @extschema@.kpi_may_read(s.source) AS is_forbidden,
+			   (SELECT string_agg(format('%s: %s', b.column_name, b.status), '; ' ORDER BY b.column_name) FROM @extschema@.kpi_bound_columns(s.source, r.relation) b
+				 WHERE r.relation IS NOT NULL AND (b.status LIKE 'wrong type%' OR b.status = 'missing: required')) AS faults
+		  FROM @extschema@.kpi_source s, LATERAL (SELECT @extschema@.kpi_source_relation(s.source) AS relation) r
+		 ORDER BY s.source
+	LOOP
+		is_any_bound := true;
+		subject := x.source;
+		severity := 'error';
+		detail := x.relation;
+		IF x.is_gone THEN
+			what := CASE WHEN is_german THEN 'Tabelle oder Sicht fehlt' ELSE 'its table or view is gone' END;
+			hint := format(CASE WHEN is_german THEN 'kpi_bind(%L, …) bindet eine andere an.' ELSE 'kpi_bind(%L, …) binds another.' END, x.source);
+			RETURN NEXT;
+		ELSIF x.faults IS NOT NULL THEN
+			what := CASE WHEN is_german THEN 'Spalten passen nicht mehr' ELSE 'columns no longer fit' END;
+			detail := x.relation || ': ' || x.faults;
+			hint := format(CASE WHEN is_german THEN 'Sicht anpassen; kpi_skeleton(%L) schreibt eine zum Ausfüllen.' ELSE 'Change the view; kpi_skeleton(%L) writes one to fill in.' END, x.source);
+			RETURN NEXT;
+		ELSIF x.is_forbidden THEN
+			severity := 'note';
+			what := format(CASE WHEN is_german THEN '%I darf sie nicht lesen' ELSE '%I may not read it' END, current_user);
+			hint := format('GRANT SELECT ON %s TO %I;', x.relation, current_user);
+			RETURN NEXT;
+		END IF;
+	END LOOP;
+	IF NOT is_any_bound THEN
+		RETURN QUERY SELECT 'error', NULL::text, CASE WHEN is_german THEN 'keine Quelle ist angebunden' ELSE 'no source is bound' END, NULL::text,
+							CASE WHEN is_german THEN 'kpi_bind(''sale'', ''meine_tabelle'') bindet eine an.' ELSE 'kpi_bind(''sale'', ''my_table'') binds one.' END;
+	END IF;
+
+	/* How old are the numbers? */
+	SELECT r.run, r.outcome, r.started_at, r.error INTO x FROM @extschema@.kpi_runs r WHERE r.outcome <> 'running' ORDER BY r.run DESC LIMIT 1;
+	IF x.outcome IN ('failed', 'crashed') THEN
+		RETURN QUERY SELECT 'error', format(CASE WHEN is_german THEN 'Lauf %s' ELSE 'run %s' END, x.run),
+			CASE WHEN is_german THEN CASE x.outcome WHEN 'failed' THEN 'die letzte Momentaufnahme schlug fehl' ELSE 'die letzte Momentaufnahme brach ab' END
+				 ELSE CASE x.outcome WHEN 'failed' THEN 'the last snapshot failed' ELSE 'the last snapshot crashed' END END,
+			coalesce(x.error, ''), CASE WHEN is_german THEN 'CALL kpi_refresh() versucht es erneut.' ELSE 'CALL kpi_refresh() tries again.' END;
+	END IF;
+	SELECT max(r.as_of) AS as_of, date_trunc('second', now() - max(r.as_of)) AS age INTO x FROM @extschema@.kpi_run r WHERE r.outcome = 'done';
+	IF x.as_of IS NULL THEN
+		RETURN QUERY SELECT 'warning', NULL::text, CASE WHEN is_german THEN 'noch keine Momentaufnahme' ELSE 'no snapshot yet' END, NULL::text,
+			CASE WHEN is_german THEN 'SELECT * FROM kpi_snapshot(); nimmt eine auf.' ELSE 'SELECT * FROM kpi_snapshot(); takes one.' END;
+	ELSIF x.age > make_interval(hours => @extschema@.kpi_setting('stale_snapshot_hours')::integer) THEN
+		RETURN QUERY SELECT 'warning', NULL::text, CASE WHEN is_german THEN 'die Zahlen sind alt' ELSE 'the numbers are old' END,
+			format(CASE WHEN is_german THEN 'Stand vor %s Stunden' ELSE 'taken %s hours ago' END, floor(extract(epoch FROM x.age) / 3600)),
+			CASE WHEN is_german THEN 'kpi_schedule() nimmt regelmäßig auf; die Grenze ist die Einstellung stale_snapshot_hours.'
+				 ELSE 'kpi_schedule() takes snapshots regularly; the limit is the setting stale_snapshot_hours.' END;
+	END IF;
+
+	/* What was left out? */
+	RETURN QUERY
+		SELECT 'warning', p.source, p.reason,
+			   format(CASE WHEN is_german THEN 'Zeilen: %s, seit %s: %s' ELSE 'rows: %s, since %s: %s' END, p.bad_rows, to_char(@extschema@.kpi_day(p.first_seen), 'YYYY-MM-DD'), array_to_string(p.keys, ', ')),
+			   CASE WHEN is_german THEN 'Sie fehlen, oder zählen ohne das Falsche, bis sie berichtigt sind.' ELSE 'They are left out, or count without what is wrong, until they are mended.' END
+		  FROM @extschema@.kpi_problem p ORDER BY p.source, p.reason;
+
+	/* What can targets not be measured against? */
+	RETURN QUERY
+		SELECT 'warning', concat_ws(' ', t.kpi, nullif(t.dimension, 'total'), nullif(t.member, '')),
+			   CASE t.what WHEN 'unknown kpi' THEN CASE WHEN is_german THEN 'Ziel einer unbekannten Kennzahl' ELSE 'target of an unknown KPI' END
+						   WHEN 'unknown dimension' THEN CASE WHEN is_german THEN 'Ziel einer unbekannten Dimension' ELSE 'target in an unknown dimension' END
+						   WHEN 'unknown member' THEN CASE WHEN is_german THEN 'Ziel ohne Zahlen: unbekanntes Mitglied' ELSE 'target without facts: unknown member' END
+						   ELSE CASE WHEN is_german THEN 'Ziel vor den ersten Zahlen' ELSE 'target before the first facts' END END,
+			   format(CASE WHEN is_german THEN 'Ziele: %s' ELSE 'targets: %s' END, t.targets),
+			   CASE t.what WHEN 'unknown member' THEN format(CASE WHEN is_german THEN 'kpi_members(%L) zählt sie auf.' ELSE 'kpi_members(%L) lists them.' END, t.dimension) END
+		  FROM @extschema@.kpi_target_faults() t ORDER BY 2, 3;
+
+	/* Who, and which deals, does the CRM say too little of? */
+	BEGIN
+		reader := 'rep';
+		FOR x IN SELECT u.unknown FROM (SELECT @extschema@.kpi_unknown_reps() AS unknown) u WHERE u.unknown IS NOT NULL LOOP
+			RETURN QUERY SELECT 'warning', 'rep', CASE WHEN is_german THEN 'Vertriebler, die die Quelle nicht kennt' ELSE 'reps that the source does not know' END,
+				format('%s: %s', cardinality(x.unknown), array_to_string(x.unknown[:5], ', ')),
+				CASE WHEN is_german THEN 'Sie haben weder Team noch Vertrieblertage.' ELSE 'They have neither a team nor rep-days.' END;
+		END LOOP;
+		reader := 'opportunity';
+		RETURN QUERY
+			SELECT 'note', 'opportunity',
+				   CASE d.what WHEN 'overdue' THEN CASE WHEN is_german THEN 'offen, erwarteter Abschluss verstrichen' ELSE 'open, and the expected close has passed' END
+							   WHEN 'stale' THEN format(CASE WHEN is_german THEN 'offen, seit über %s Tagen nichts geschehen' ELSE 'open, and nothing happened for more than %s days' END,
+														@extschema@.kpi_setting('stale_deal_days'))
+							   ELSE CASE WHEN is_german THEN 'offen, aber ohne Historie' ELSE 'open, but without a history' END END,
+				   format('%s: %s', d.deals, array_to_string(d.keys, ', ')),
+				   CASE d.what WHEN 'overdue' THEN CASE WHEN is_german THEN 'Im CRM neu terminieren oder schließen.' ELSE 'Give them another date in the CRM, or close them.' END
+							   WHEN 'stale' THEN CASE WHEN is_german THEN 'Die Grenze ist die Einstellung stale_deal_days.' ELSE 'The limit is the setting stale_deal_days.' END
+							   ELSE CASE WHEN is_german THEN 'Sie fehlen in der Pipeline, die aus der Historie kommt.' ELSE 'The pipeline, which comes from the history, lacks them.' END END
+			  FROM @extschema@.kpi_open_deals_check() d ORDER BY d.what;
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
+		RETURN QUERY SELECT 'error', reader, CASE WHEN is_german THEN 'kann nicht gelesen werden' ELSE 'cannot be read' END, message, NULL::text;
+	END;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_findings(text) IS
+'the rows of kpi_check when something is not as it should be';
+
+CREATE FUNCTION @extschema@.kpi_check(lang text DEFAULT NULL)
+	RETURNS TABLE (severity text, subject text, what text, detail text, hint text)
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
+	ROWS 20
+BEGIN ATOMIC
+	WITH finding AS MATERIALIZED (
+		SELECT row_number() OVER () AS n, f.* FROM @extschema@.kpi_findings(lang) f
+	), every AS (
+		SELECT f.n, f.severity, f.subject, f.what, f.detail, f.hint FROM finding f
+		UNION ALL
+		SELECT 0, 'ok', NULL, CASE @extschema@.kpi_require_language(lang) WHEN 'de' THEN 'alles in Ordnung' ELSE 'all is well' END, NULL, NULL
+		 WHERE NOT EXISTS (SELECT FROM finding)
+	)
+	SELECT e.severity, e.subject, e.what, e.detail, e.hint
+	  FROM every e
+	 ORDER BY array_position('{error,warning,note}'::text[], e.severity), e.n;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_check(text) IS
+'the state of the whole, a row for each thing that is not as it should be, or a single one that says ok: relations and columns that are gone or no longer fit, the last snapshot failed, numbers older than the setting stale_snapshot_hours, bad rows that were left out, targets that no fact can be measured against, reps that the source does not know, and open opportunities that are overdue, stale (setting stale_deal_days) or without a history. severity: error (numbers cannot be taken), warning (some are not what they seem), note. subject: the source, target or run; detail: how many and which; hint: what to do. lang: en, de, NULL: the setting. What the caller may not read is left out';

@@ -1,0 +1,319 @@
+/*
+ * Drilling down: the rows of the sources behind a number.
+ *
+ * A query for each measure of the KPI's formula, made of the same catalog and
+ * the same pieces of SQL text as those of the snapshot: what a row's part,
+ * member, rate and amount are is said once.  Its parameters are those of
+ * kpi_source_query, with boundaries of a single period ($3: its start and its
+ * end), and $21, the parts of the member.
+ *
+ * The snapshot reads a source as a whole; a drill puts plain conditions on the
+ * column that a row is dated by, so that an index on it is of use.
+ */
+CREATE TYPE @extschema@.kpi_dictionaries AS (
+	rates		@extschema@.kpi_dictionary,
+	accounts	@extschema@.kpi_dictionary,
+	reps		@extschema@.kpi_dictionary,
+	stages		@extschema@.kpi_dictionary,
+	leads		@extschema@.kpi_dictionary,
+	deals		@extschema@.kpi_dictionary,
+	deal_states @extschema@.kpi_dictionary,
+	won_leads	@extschema@.kpi_dictionary,
+	run_rates	@extschema@.kpi_dictionary,
+	cohorts		@extschema@.kpi_dictionary,
+	activities	@extschema@.kpi_dictionary
+);
+COMMENT ON TYPE @extschema@.kpi_dictionaries IS
+'the dictionaries that queries over the sources look things up in; NULL: not needed, or its source not bound';
+
+CREATE FUNCTION @extschema@.kpi_make_dictionaries(query text, columns text[], as_of timestamptz) RETURNS @extschema@.kpi_dictionaries
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET datestyle = 'ISO, YMD'
+AS $$
+DECLARE
+	cohorts_query text := CASE WHEN position('(SELECT $16)' IN query) > 0 THEN @extschema@.kpi_cohorts_query(columns) END;
+	needed integer[] := ARRAY(SELECT m[1]::integer FROM regexp_matches(concat(query, cohorts_query), '\(SELECT \$(\d+)\)', 'g') m);
+	made @extschema@.kpi_dictionaries;
+	maker record;
+	first_dictionary @extschema@.kpi_dictionary;
+	second_dictionary @extschema@.kpi_dictionary;
+	third_dictionary @extschema@.kpi_dictionary;
+BEGIN
+	FOR maker IN SELECT v.source, @extschema@.kpi_dictionary_expressions(v.source, columns) AS expressions
+				   FROM (VALUES ('exchange_rate', '{5,15}'::integer[]), ('account', '{6}'), ('rep', '{7}'), ('stage', '{8}'),
+								('opportunity', '{10,11,12,19}')) v(source, parameters)
+				  WHERE v.parameters && needed AND @extschema@.kpi_source_relation(v.source) IS NOT NULL LOOP
+		EXECUTE format('SELECT %s, %s, %s FROM (%s) s', maker.expressions[1], coalesce(maker.expressions[2], 'NULL'),
+					   coalesce(maker.expressions[3], 'NULL'), @extschema@.kpi_source_select(maker.source))
+		   INTO first_dictionary, second_dictionary, third_dictionary;
+		CASE maker.source
+			WHEN 'exchange_rate' THEN made.rates := first_dictionary;
+			WHEN 'account' THEN made.accounts := first_dictionary;
+			WHEN 'rep' THEN made.reps := first_dictionary;
+			WHEN 'stage' THEN made.stages := first_dictionary;
+			WHEN 'opportunity' THEN
+				made.deals := first_dictionary;
+				made.deal_states := second_dictionary;
+				made.won_leads := third_dictionary;
+		END CASE;
+	END LOOP;
+	IF 9 = ANY (needed) AND 'lead.created_at' = ANY (columns) THEN
+		EXECUTE @extschema@.kpi_leads_query() INTO made.leads;
+	END IF;
+	IF 15 = ANY (needed) THEN
+		EXECUTE @extschema@.kpi_run_rates_query(columns) INTO made.run_rates USING made.rates;
+	END IF;
+	IF cohorts_query IS NOT NULL THEN
+		EXECUTE cohorts_query INTO made.cohorts
+		  USING NULL::timestamptz[], NULL::date[], NULL::timestamptz[], as_of, made.rates, made.accounts, made.reps, made.stages, made.leads,
+				made.deals, made.deal_states, made.won_leads, NULL::timestamptz[], NULL::date[], made.run_rates;
+	END IF;
+	IF 19 = ANY (needed) THEN
+		EXECUTE @extschema@.kpi_activities_query(columns) INTO made.activities USING made.deals, as_of;
+	END IF;
+	RETURN made;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_make_dictionaries(text, text[], timestamptz) IS
+'the dictionaries that a query refers to by their parameters, read from the sources; columns: the usable ones as source.column; as_of: the instant taken as now';
+
+/* What is netted for each customer has one row for each. */
+CREATE FUNCTION @extschema@.kpi_drill_ledger_query(movement text, source text, part text, dimension text, columns text[], members jsonb, of_member text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	p @extschema@.kpi_part;
+	pieces text := @extschema@.kpi_pieces_expression(source, columns, ARRAY[part]);
+	ledger record := @extschema@.kpi_ledger_rows(source, part, columns, members, ARRAY[dimension], @extschema@.kpi_spoilt(source, part, columns), pieces IS NOT NULL);
+BEGIN
+	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_drill_ledger_query.source AND k.part = kpi_drill_ledger_query.part;
+	RETURN format($q$
+SELECT g.customer, g.since, c.%1$s::numeric, g.source_rows
+  FROM (SELECT %2$s AS customer, min(%3$s) AS since, @extschema@.kpi_ledger($3, %4$L, %5$s) FILTER (WHERE %6$s) AS ledger,
+			   jsonb_agg(DISTINCT source_row) FILTER (WHERE %7$s AND (%8$s >= ($3)[1]) IS NOT FALSE) AS source_rows
+		  FROM (%9$s) s%10$s
+		 WHERE %3$s < ($3)[2]
+		 GROUP BY 1) g, @extschema@.kpi_movements(g.ledger, $17, $18) c
+ WHERE c.members = $21 AND c.%1$s <> 0
+ ORDER BY g.since, g.customer COLLATE "C"$q$,
+		movement, ledger.arguments[1], p.starts, ledger.shape, array_to_string(ledger.arguments, ', '), ledger.condition,
+		concat_ws(' AND ', ledger.condition, of_member), ledger.arguments[3],
+		@extschema@.kpi_rows_select(source, p.reads, columns, true), ', ' || pieces || ' p');
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_drill_ledger_query(text, text, text, text, text[], jsonb, text) IS
+'SQL text of the query for the customers behind a movement (a column of kpi_movements): key, since when, amount and their rows that reach into the period. of_member: condition that a row is of the member. It reads all rows up to the end of the period, since only they tell who is new';
+
+/* The column that rows are dated by is compared as it is: a date by the day. */
+CREATE FUNCTION @extschema@.kpi_drill_query(measure text, source text, part text, dimension text, columns text[], members jsonb) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	p @extschema@.kpi_part;
+	slot record;
+	pieces text := @extschema@.kpi_pieces_expression(source, columns, ARRAY[part]);
+	by_day integer := @extschema@.kpi_part_by_day(source, part, columns)::integer;
+	currency text := @extschema@.kpi_part_currency(source, part, columns);
+	rate text;
+	/* SQL texts over the columns of the source: */
+	starts text;	-- what a row is dated by
+	ends text;
+	at text;		-- when its members and its rate are looked up
+	moment text;	-- what is compared with the boundaries
+	belongs text;	-- is it of the part and the member?
+	dated text;		-- and of the period?
+	expression text; -- the measure's
+	entity text;	-- what is counted once
+	of_part text;	-- all rows that belong
+BEGIN
+	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_drill_query.source AND k.part = kpi_drill_query.part;
+	SELECT * INTO slot FROM @extschema@.kpi_slots(source, part) s WHERE s.measure = kpi_drill_query.measure;
+	starts := @extschema@.kpi_fill_in(p.starts, source, 'NULL::timestamptz', columns);
+	ends := @extschema@.kpi_fill_in(p.ends, source, 'NULL::timestamptz', columns);
+	at := CASE WHEN pieces IS NOT NULL AND p.kind IN ('stock', 'ledger') THEN 'piece_from'
+			   ELSE @extschema@.kpi_part_instant(source, part, columns) END;
+	SELECT string_agg(format('coalesce(nullif(%s, ''''), ''(none)'') = ($21)[%s]', replace(members ->> b.base, '{at}', at), b.n), ' AND ' ORDER BY b.n)
+	  INTO belongs
+	  FROM @extschema@.kpi_dimension d, unnest(d.parts) WITH ORDINALITY b(base, n)
+	 WHERE d.dimension = kpi_drill_query.dimension;
+	IF slot.slot = 'ledger' THEN
+		RETURN @extschema@.kpi_drill_ledger_query(slot.expression, source, part, dimension, columns, members, belongs);
+	END IF;
+
+	belongs := concat_ws(' AND ', @extschema@.kpi_part_condition(source, part, columns, CASE p.reads WHEN 'source' THEN @extschema@.kpi_spoilt(source, part, columns) END), belongs);
+	expression := '(' || @extschema@.kpi_fill_in(slot.expression, source, at, columns) || ')';
+	moment := CASE WHEN by_day = 1 THEN p.starts || '_day' ELSE starts END;
+	CASE p.kind
+		WHEN 'stock' THEN
+			dated := CASE WHEN p.starts = 'NULL' THEN '($3)[2] >= $4'	-- the present alone is known
+						  ELSE format('(%1$s < ($3)[2] OR %1$s IS NULL) AND (%2$s >= ($3)[2] OR %2$s IS NULL)', starts, ends) END
+				  || CASE WHEN pieces IS NOT NULL THEN ' AND (piece_from < ($3)[2]) IS NOT FALSE AND (piece_to >= ($3)[2]) IS NOT FALSE' ELSE '' END;
+			IF currency IS NOT NULL THEN
+				rate := format('CASE WHEN %1$s IS NULL OR %1$s = %2$L THEN 1 ELSE @extschema@.kpi_rate((SELECT $5), %1$s, ($3)[2]) END',
+							   currency, @extschema@.kpi_setting('currency'));
+				belongs := format('%s AND %s IS NOT NULL', belongs, rate);
+			END IF;
+		WHEN 'spread' THEN
+			dated := format('piece_from < piece_to AND (%1$s < ($13)[2] OR %1$s IS NULL)', starts);
+		WHEN 'plan' THEN
+			dated := format('%1$s >= ($%2$s)[1] AND %1$s < ($%2$s)[2]', moment, 13 + by_day);
+		WHEN 'flow' THEN
+			dated := format('%1$s >= ($%2$s)[1] AND %1$s < ($%2$s)[2]', moment, 1 + by_day);
+	END CASE;
+
+	entity := CASE slot.slot WHEN 'distinct' THEN expression WHEN 'first' THEN expression
+				WHEN 'first_flagged' THEN (SELECT @extschema@.kpi_fill_in(f.expression, source, at, columns)
+											 FROM @extschema@.kpi_slots(source, part) f WHERE f.slot = 'first' AND f.n = slot.n) END;
+	of_part := format('(%s) s%s WHERE %s', @extschema@.kpi_rows_select(source, p.reads, columns, true), coalesce(', ' || pieces || ' p', ''), belongs);
+	RETURN CASE WHEN slot.slot LIKE 'first%' THEN
+		format(E'\nWITH newcomer AS MATERIALIZED (SELECT %s AS entity FROM %s GROUP BY 1 HAVING min(%s) >= ($%s)[1]%s)', entity, of_part, moment, 1 + by_day,
+			   CASE slot.slot WHEN 'first_flagged' THEN format(' AND bool_or(%s)', expression) END) ELSE '' END || format($q$
+SELECT r.key, r.at, r.amount, r.source_row
+  FROM (SELECT %1$s q.key, q.at, q.amount, q.source_row
+		  FROM (SELECT %2$s AS key, (%3$s)::timestamptz AS at, %4$s::numeric AS amount, %5$s AS entity, source_row
+				  FROM %6$s AND %7$s AND %8$s) q%9$s) r
+ ORDER BY r.at, r.key COLLATE "C"$q$,
+		CASE WHEN entity IS NOT NULL THEN 'DISTINCT ON (q.entity)' END,
+		@extschema@.kpi_source_key(source, columns),
+		starts,
+		CASE slot.slot WHEN 'sum' THEN concat_ws(' * ', expression, rate)
+					   WHEN 'duration' THEN format('@extschema@.kpi_quotient(%s, 86400000000)', expression) ELSE '1' END,
+		coalesce(entity, 'NULL'),
+		of_part, dated,
+		CASE slot.slot WHEN 'count' THEN expression ELSE coalesce(entity, expression) || ' IS NOT NULL' END,
+		CASE WHEN slot.slot LIKE 'first%' THEN E'\n\t\t WHERE q.entity IN (SELECT n.entity FROM newcomer n)' ELSE '' END
+			|| CASE WHEN entity IS NOT NULL THEN E'\n\t\t ORDER BY q.entity, q.at, q.key COLLATE "C"' ELSE '' END);
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_drill_query(text, text, text, text, text[], jsonb) IS
+'SQL text of the query for the rows of one period and member behind a measure: key, at, amount, source_row; members: as of kpi_member_expressions. Only to see what was first in the period, and for a ledger, it reads rows before it';
+
+CREATE FUNCTION @extschema@.kpi_last_taken(period date, period_end date) RETURNS timestamptz
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(max(r.as_of), pg_catalog.now()) FROM @extschema@.kpi_run r
+	 WHERE r.outcome = 'done' AND (r.from_day < kpi_last_taken.period_end) IS NOT FALSE AND (r.to_day >= kpi_last_taken.period) IS NOT FALSE;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_last_taken(date, date) IS
+'what the last snapshot that looked at the days from period to before period_end took as now; without one, now';
+
+/* The periods that a formula reads, as kpi_window finds them: an unfinished one is compared with cut ones. */
+CREATE FUNCTION @extschema@.kpi_formula_periods(formula text, grain text, newest date, as_of timestamptz)
+	RETURNS TABLE (name text, used_as text, part text, from_day date, to_day date)
+	LANGUAGE sql STABLE PARALLEL SAFE
+	ROWS 10
+BEGIN ATOMIC
+	WITH present AS MATERIALIZED (
+		SELECT p.*, @extschema@.kpi_midnight(p.newest_end) > as_of AS is_running, @extschema@.kpi_day(as_of) - newest AS elapsed,
+			   @extschema@.kpi_starts(grain, newest, @extschema@.kpi_formula_reach(formula, p.per_year)) AS starts
+		  FROM (SELECT @extschema@.kpi_period_end(grain, newest) AS newest_end, @extschema@.kpi_periods_per_year(grain) AS per_year) p
+	), period AS (
+		SELECT r.*, p.elapsed, p.is_running AND b IN (1, p.per_year) AND b > 0 AS is_cut,
+			   p.starts[b + 1] AS period, CASE b WHEN 0 THEN p.newest_end ELSE p.starts[b] END AS period_end
+		  FROM present p, @extschema@.kpi_formula_reads(formula, p.per_year) r, generate_series(r.nearest, r.farthest) b
+	), known AS (
+		SELECT p.name, p.used_as, p.part, p.period, p.nearest_month, p.farthest_month,
+			   CASE WHEN p.is_cut THEN least(p.period + p.elapsed, p.period_end) ELSE p.period_end END AS period_end
+		  FROM period p
+		 WHERE NOT (p.is_cut AND p.elapsed <= 0)
+	), month AS (
+		SELECT k.name, k.used_as, k.part, m.starts[b + 2] AS period, m.starts[b + 1] AS period_end
+		  FROM known k
+		 CROSS JOIN LATERAL (SELECT @extschema@.kpi_starts('month', @extschema@.kpi_period_start('month', least(k.period_end, @extschema@.kpi_day(as_of))),
+														   k.farthest_month + 1) AS starts) m, generate_series(k.nearest_month, k.farthest_month) b
+	), every AS (
+		SELECT k.name, k.used_as, k.part, k.period, k.period_end FROM known k WHERE k.nearest_month IS NULL
+		UNION ALL
+		SELECT m.name, m.used_as, m.part, m.period, m.period_end FROM month m
+	)
+	SELECT e.name, e.used_as, CASE WHEN min(e.part) = max(e.part) THEN min(e.part) ELSE 'both' END, e.period, e.period_end
+	  FROM every e
+	 WHERE @extschema@.kpi_midnight(e.period) < as_of
+	 GROUP BY e.name, e.used_as, e.period, e.period_end;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_formula_periods(text, text, date, timestamptz) IS
+'what an expanded formula reads for the period of the grain that begins on newest, at an instant: each measure, distribution, target and setting (used_as: value, state, target, setting) with its place in the fraction, and the days of the periods, or months, that it is read in, cut where the readers compare with a cut one. Periods that have not begun are left out';
+
+CREATE FUNCTION @extschema@.kpi_drill(kpi text, period date DEFAULT NULL, dimension text DEFAULT 'total', member text DEFAULT '', grain text DEFAULT 'month')
+	RETURNS TABLE (part text, measure text, from_day date, to_day date, source text, key text, at timestamptz, amount numeric, source_row jsonb)
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET datestyle = 'ISO, YMD'
+	SET jit = off
+	SET timezone = 'UTC'	-- so that what is set below ends with the function
+AS $$
+#variable_conflict use_column
+DECLARE
+	formula text;
+	newest date;
+	as_of timestamptz;
+	today date;
+	begun date;
+	parts text[];
+	columns text[];
+	queries jsonb;
+	looked_up @extschema@.kpi_dictionaries;
+	reading record;
+BEGIN
+	PERFORM @extschema@.kpi_require_kpi(kpi);
+	PERFORM @extschema@.kpi_periods_per_year(grain);
+	PERFORM @extschema@.kpi_require_dimension(dimension);
+	PERFORM @extschema@.kpi_require_member(dimension, ARRAY[member]);
+	PERFORM @extschema@.kpi_bound_sources();
+	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
+	formula := @extschema@.kpi_expanded(kpi);
+	newest := coalesce(@extschema@.kpi_find_period(grain, dimension, period, NULL),
+					   @extschema@.kpi_period_start(grain, coalesce(period, @extschema@.kpi_today())));
+	as_of := @extschema@.kpi_last_taken(newest, @extschema@.kpi_period_end(grain, newest));
+	today := @extschema@.kpi_day(as_of);
+	begun := today + CASE WHEN @extschema@.kpi_midnight(today) < as_of THEN 1 ELSE 0 END;
+	parts := @extschema@.kpi_member_parts(member, (SELECT cardinality(d.parts) FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_drill.dimension));
+	columns := ARRAY(SELECT u.source || '.' || u.column_name || e.suffix
+					   FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix));
+
+	WITH used AS MATERIALIZED (
+		SELECT m.* FROM @extschema@.kpi_formula_names(formula) n JOIN @extschema@.kpi_measure m ON m.measure = n.name
+		 WHERE n.used_as IN ('value', 'state') AND m.part = ANY (@extschema@.kpi_parts_to_read(m.source, NULL)) AND @extschema@.kpi_has_columns(m.source, m.needs, columns)
+	), of_source AS MATERIALIZED (
+		SELECT s.source, @extschema@.kpi_member_expressions(s.source, columns) AS members
+		  FROM @extschema@.kpi_source s WHERE s.source IN (SELECT u.source FROM used u)
+	)
+	SELECT jsonb_agg(jsonb_build_object('measure', u.measure, 'source', u.source,
+										'query', @extschema@.kpi_drill_query(u.measure, u.source, u.part, d.dimension, columns, s.members)))
+	  INTO queries
+	  FROM used u
+	  JOIN of_source s USING (source)
+	 CROSS JOIN LATERAL @extschema@.kpi_part_dimensions(u.part, s.members, ARRAY[kpi_drill.dimension]) d;
+	looked_up := @extschema@.kpi_make_dictionaries(queries::text, columns, as_of);
+
+	FOR reading IN
+		SELECT f.part, f.name, f.from_day, f.to_day, r.source, r.query,
+			   ARRAY[v.starts_at, least(v.ends_at, as_of)] AS bounds, ARRAY[f.from_day, least(f.to_day, begun)] AS days,
+			   ARRAY[v.starts_at, v.ends_at] AS plan_bounds, ARRAY[f.from_day, f.to_day] AS plan_days
+		  FROM @extschema@.kpi_formula_periods(formula, grain, newest, as_of) f
+		 CROSS JOIN LATERAL (SELECT @extschema@.kpi_midnight(f.from_day) AS starts_at, @extschema@.kpi_midnight(f.to_day) AS ends_at) v
+		  JOIN jsonb_to_recordset(queries) r(measure text, source text, query text) ON r.measure = f.name
+		 ORDER BY array_position('{numerator,both,denominator}', f.part), f.name, f.from_day DESC, f.to_day DESC
+	LOOP
+		part := reading.part;
+		measure := reading.name;
+		from_day := reading.from_day;
+		to_day := reading.to_day;
+		source := reading.source;
+		FOR key, at, amount, source_row IN EXECUTE reading.query
+			USING reading.bounds, reading.days, reading.bounds, as_of, looked_up.rates, looked_up.accounts, looked_up.reps, looked_up.stages,
+				  looked_up.leads, looked_up.deals, looked_up.deal_states, looked_up.won_leads, reading.plan_bounds, reading.plan_days,
+				  looked_up.run_rates, looked_up.cohorts,
+				  '{1}'::integer[], '{2}'::integer[], looked_up.activities, NULL::tstzmultirange, parts
+		LOOP
+			amount := trim_scale(amount);
+			RETURN NEXT;
+		END LOOP;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_drill(text, date, text, text, text) IS
+'the rows of the sources behind a number: those of each measure in the formula of a KPI, for the period of a grain that contains the day (NULL: the last complete one) and a member of a dimension, with what the last snapshot took as now. For each measure and period (from_day to before to_day; more than one where a formula looks back) the amounts add up to the measure: 1 for what is counted, money in the reporting currency, days of a duration, the share of a cost or the days on the roster within the period. What is counted once (purchases, customers, contacts) has one row, the first; what customers pay has a row for each customer, with its movement, and its rows that reach into the period as an array. part: numerator, denominator or both, where the measure stands in the formula; key as in kpi_problem; at: what the row is dated by; source_row: the row of the bound relation. No rows where a measure is 0 or not available, and for a pipeline in the past without opportunity_history. Raises when a source cannot be read';
