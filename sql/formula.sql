@@ -284,7 +284,7 @@ ORDER BY i;
 -- ---------- sums over months ----------
 -- Months of 2024: June is running, March and January were not computed.
 CREATE TEMP TABLE given_months AS
-SELECT array_agg(CASE WHEN n NOT IN (1, 3) THEN jsonb_populate_record(NULL::kpi_fact, jsonb_build_object('period', make_date(2024, n, 1), 'is_complete', n < 6,
+SELECT array_agg(CASE WHEN n NOT IN (1, 3) THEN jsonb_populate_record(NULL::kpi_fact, jsonb_build_object('period', make_date(2024, n, 1), 'period_end', make_date(2024, n + 1, 1), 'is_complete', n < 6,
 	'days', CASE n WHEN 6 THEN 15 ELSE make_date(2024, n + 1, 1) - make_date(2024, n, 1) END, 'revenue', n * 100, 'won_deals', n, 'lost_deals', n - 4)) END ORDER BY n DESC) AS months
 FROM generate_series(1, 6) n;
 
@@ -912,13 +912,13 @@ WITH rows AS (
 		jsonb_populate_record(NULL::kpi_fact, '{"period": "2023-10-15", "revenue": 17, "direct_cost": 3, "won_deals": 1, "leads": 1, "quotes_sent": 1, "days": 31}')
 	] AS facts, ARRAY[
 		NULL,
-		jsonb_populate_record(NULL::kpi_fact, '{"period": "2024-06-01", "is_complete": false, "revenue": 99, "direct_cost": 98, "won_deals": 97, "leads": 96, "quotes_sent": 95, "days": 10}'),
-		jsonb_populate_record(NULL::kpi_fact, '{"period": "2024-05-01", "is_complete": true, "revenue": 10, "direct_cost": 4.5, "won_deals": 2, "leads": 3, "quotes_sent": 6, "days": 31}'),
-		jsonb_populate_record(NULL::kpi_fact, '{"period": "2024-04-01", "is_complete": true, "revenue": 20.25, "direct_cost": -8, "won_deals": 0, "leads": 1, "days": 30}'),
-		jsonb_populate_record(NULL::kpi_fact, '{"period": "2024-03-01", "is_complete": true, "revenue": 30, "direct_cost": 16, "won_deals": 5, "leads": 7, "quotes_sent": 1, "days": 31}'),
-		jsonb_populate_record(NULL::kpi_fact, '{"period": "2024-02-01", "is_complete": true, "revenue": -40, "direct_cost": 0, "won_deals": 3, "leads": 2, "quotes_sent": 2, "days": 29}'),
+		jsonb_populate_record(NULL::kpi_fact, '{"period": "2024-06-01", "period_end": "2024-07-01", "is_complete": false, "revenue": 99, "direct_cost": 98, "won_deals": 97, "leads": 96, "quotes_sent": 95, "days": 10}'),
+		jsonb_populate_record(NULL::kpi_fact, '{"period": "2024-05-01", "period_end": "2024-06-01", "is_complete": true, "revenue": 10, "direct_cost": 4.5, "won_deals": 2, "leads": 3, "quotes_sent": 6, "days": 31}'),
+		jsonb_populate_record(NULL::kpi_fact, '{"period": "2024-04-01", "period_end": "2024-05-01", "is_complete": true, "revenue": 20.25, "direct_cost": -8, "won_deals": 0, "leads": 1, "days": 30}'),
+		jsonb_populate_record(NULL::kpi_fact, '{"period": "2024-03-01", "period_end": "2024-04-01", "is_complete": true, "revenue": 30, "direct_cost": 16, "won_deals": 5, "leads": 7, "quotes_sent": 1, "days": 31}'),
+		jsonb_populate_record(NULL::kpi_fact, '{"period": "2024-02-01", "period_end": "2024-03-01", "is_complete": true, "revenue": -40, "direct_cost": 0, "won_deals": 3, "leads": 2, "quotes_sent": 2, "days": 29}'),
 		NULL,
-		jsonb_populate_record(NULL::kpi_fact, '{"period": "2023-12-01", "is_complete": true, "revenue": 50, "direct_cost": 1, "won_deals": 1, "leads": 1, "quotes_sent": 1, "days": 31}')
+		jsonb_populate_record(NULL::kpi_fact, '{"period": "2023-12-01", "period_end": "2024-01-01", "is_complete": true, "revenue": 50, "direct_cost": 1, "won_deals": 1, "leads": 1, "quotes_sent": 1, "days": 31}')
 	] AS month_facts, '{history_years,margin_default}'::text[] AS settings, '{NULL,37.5}'::numeric[] AS setting_values
 )
 SELECT v.*, e.value AS got, e.numerator, e.denominator, e.reason AS got_reason, c.canonical, to_jsonb(e) AS got_all, to_jsonb(again) AS got_again

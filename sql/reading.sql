@@ -198,7 +198,7 @@ INSERT INTO kpi_target (kpi, dimension, member, from_day, to_day, value, warn_at
 SELECT kpi, "time", value, target FROM unnest('{revenue,win_rate,target_attainment}'::text[]) kpi,
 	LATERAL kpi_merged_series(kpi, '2026-04-01', '2026-06-01', dimension => 'rep', members => '{r1,r2}') ORDER BY 1, 2;
 SELECT round(100 * (253.75 + 0) / (200 + 103), 12) AS attainment_wanted;
-SELECT kpi_additive_measures('segment') @> '{buying_customers}' AS by_segment, kpi_additive_measures('region') @> '{buying_customers}' AS by_region,
+SELECT kpi_additive_measures('segment') && '{purchases,buying_customers}' AS by_segment, kpi_additive_measures('region') @> '{buying_customers}' AS by_region,
 	   kpi_additive_measures('rep') && '{purchases,buying_customers,deals_quoted,deals_quoted_won,contacts_messaged,contacts_replied}' AS by_rep;
 
 -- ---------- several KPIs side by side: each as it is alone ----------

@@ -49,10 +49,10 @@ SELECT crm.refused($$SELECT kpi_unbind('sales')$$);
 SELECT crm.refused($$SELECT kpi_skeleton('sales')$$);
 SELECT crm.refused($$SELECT kpi_snapshot()$$);
 SELECT 'nothing was bound: ' || count(*) FROM kpi_source;
-CREATE VIEW crm.nobody AS SELECT 1 AS id;
-SELECT 'bound: ' || bool_or(true) FROM kpi_bind('account', 'crm.nobody');
+CREATE VIEW crm.nobody AS SELECT 'Offer'::text AS name;
+SELECT 'bound: ' || bool_or(true) FROM kpi_bind('stage', 'crm.nobody');
 SELECT crm.refused($$SELECT kpi_snapshot()$$);
-SELECT 'unbound: ' || kpi_unbind('account');
+SELECT 'unbound: ' || kpi_unbind('stage');
 
 -- What is not known is not in the way.
 ALTER TABLE crm.sale ADD stranger jsonb, ADD industry text;

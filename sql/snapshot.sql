@@ -57,12 +57,12 @@ INSERT INTO crm.rep VALUES
 	(7, 'Gus', 'Late', 'Nowhere', 'inside', '2025-01-01', '2024-01-01', NULL, NULL),
 	(NULL, 'Nil', 'Late', 'Nowhere', 'inside', '2025-01-01', NULL, NULL, NULL);
 
-CREATE TABLE crm.account (id uuid, name text, segment text, region text, channel text, campaign text, valid_from timestamptz, valid_to timestamptz);
+CREATE TABLE crm.account (id uuid, name text, segment text, region text, channel text, campaign text, valid_from timestamptz, valid_to timestamptz, created_at date);
 INSERT INTO crm.account
 SELECT md5('account' || n)::uuid, 'Account ' || n, crm.pick('seg' || v, n, 'SMB', 'Enterprise', '', NULL),
 	crm.pick('areg' || v, n, 'North', 'South', 'West+', '', NULL), crm.pick('acha' || v, n, 'Web', 'Fair', NULL),
 	crm.pick('acam' || v, n, 'Spring', 'Autumn', NULL, ''),
-	CASE v WHEN 2 THEN since END, CASE v WHEN 1 THEN since END
+	CASE v WHEN 2 THEN since END, CASE v WHEN 1 THEN since END, (crm.instant('acre', n) AT TIME ZONE 'Europe/Berlin')::date
 FROM generate_series(1, 24) n,
 	LATERAL (SELECT crm.berlin(CASE crm.h('since', n, 2) WHEN 0 THEN timestamp '2025-03-01' ELSE '2024-10-15 09:30' END) AS since) s,
 	generate_series(1, 2) v
@@ -70,8 +70,12 @@ WHERE n % 3 = 0
 UNION ALL
 SELECT md5('account' || n)::uuid, 'Account ' || n, crm.pick('seg', n, 'SMB', 'Enterprise', '', NULL),
 	crm.pick('areg', n, 'North', 'South', 'West+', '', NULL), crm.pick('acha', n, 'Web', 'Fair', NULL),
-	crm.pick('acam', n, 'Spring', 'Autumn', NULL, ''), NULL, NULL
+	crm.pick('acam', n, 'Spring', 'Autumn', NULL, ''), NULL, NULL,
+	CASE WHEN n % 5 > 0 THEN (crm.instant('acre', n) AT TIME ZONE 'Europe/Berlin')::date END
 FROM generate_series(1, 24) n WHERE n % 3 > 0;
+INSERT INTO crm.account VALUES
+	(NULL, 'Nobody', 'SMB', 'North', 'Web', 'Spring', NULL, NULL, '2024-01-01'),
+	(md5('backwards')::uuid, 'Backwards', 'SMB', 'North', 'Web', 'Spring', '2025-02-01', '2025-01-01', '2024-01-01');
 
 CREATE TABLE crm.stage (name text, "position" integer, probability numeric, is_won boolean, is_lost boolean);
 INSERT INTO crm.stage VALUES ('New', 1, 0.1, false, false), ('Demo+Trial', 2, 0.4, NULL, NULL), ('Offer', 3, NULL, false, false),
@@ -199,11 +203,12 @@ INSERT INTO crm.period VALUES
 CREATE FUNCTION crm.applies(measure text, dimension text) RETURNS boolean LANGUAGE sql IMMUTABLE
 RETURN CASE
 	WHEN measure LIKE 'mrr%' OR measure LIKE '%cost' AND measure NOT IN ('direct_cost', 'revenue_with_cost') THEN false	-- sources not bound here
+	WHEN measure = 'accounts' THEN dimension IN ('total', 'region', 'channel', 'campaign', 'segment')
 	WHEN measure = 'rep_days' THEN dimension IN ('total', 'rep', 'team')
-	WHEN dimension = 'cohort' THEN measure IN ('revenue', 'direct_cost', 'revenue_with_cost', 'sale_lines', 'purchases') OR measure LIKE '%customers%'
+	WHEN dimension = 'cohort' THEN measure IN ('revenue', 'revenue_to_date', 'direct_cost', 'revenue_with_cost', 'sale_lines', 'purchases', 'first_buyers') OR measure LIKE '%customers%'
 	WHEN measure IN ('leads', 'lead_responses', 'leads_qualified', 'leads_converted', 'conversions')
 		THEN dimension IN ('total', 'rep', 'team', 'region', 'channel', 'campaign', 'segment')
-	WHEN measure IN ('open_opportunities', 'pipeline_value', 'weighted_pipeline', 'unweighted_opportunities', 'closing_opportunities', 'pipeline_closing', 'weighted_closing',
+	WHEN measure IN ('open_opportunities', 'open_at_start', 'pipeline_value', 'weighted_pipeline', 'unweighted_opportunities', 'closing_opportunities', 'pipeline_closing', 'weighted_closing',
 			'stage_entries', 'stage_advances', 'stage_stays')
 		THEN dimension IN ('total', 'rep', 'team', 'region', 'product', 'channel', 'campaign', 'segment', 'stage', 'rep+stage', 'team+stage', 'region+stage', 'region+product')
 	WHEN measure IN ('calls', 'emails', 'meetings', 'linkedin_messages', 'demos', 'onboardings', 'no_shows', 'trials_started', 'calls_booked', 'contacts_messaged', 'contacts_replied')
@@ -255,7 +260,8 @@ FROM crm.good_sale s,
 	LATERAL crm.belongs(opportunity_id, rep_id::text, account_id::text, region, product, channel, campaign, at) b,
 	LATERAL (SELECT CASE WHEN direct_cost NOT IN ('NaN', 'Infinity', '-Infinity') THEN direct_cost END AS cost) c,
 	LATERAL (VALUES ('revenue', amount * rate, NULL), ('direct_cost', cost * rate, NULL), ('revenue_with_cost', CASE WHEN cost IS NOT NULL THEN amount * rate END, NULL),
-		('sale_lines', 1, NULL), ('purchases', NULL, CASE WHEN amount > 0 THEN sale_id END), ('buying_customers', NULL, CASE WHEN amount > 0 THEN account END)) m(measure, value, key);
+		('sale_lines', 1, NULL), ('purchases', NULL, CASE WHEN amount > 0 THEN sale_id END), ('buying_customers', NULL, CASE WHEN amount > 0 THEN account END),
+		('revenue_to_date', amount * rate, NULL), ('customers_to_date', NULL, CASE WHEN amount > 0 THEN account END), ('first_buyers', NULL, CASE WHEN amount > 0 THEN account END)) m(measure, value, key);
 
 CREATE VIEW crm.good_deal AS
 SELECT * FROM crm.opportunity
@@ -346,7 +352,7 @@ WHERE m.counts AND m.at IS NOT NULL;
 CREATE TABLE crm.stand (LIKE crm.event);
 
 CREATE VIEW crm.boundary AS
-SELECT DISTINCT least(crm.berlin(period_end), as_of) AS at FROM crm.period, crm.clock;
+SELECT least(crm.berlin(period_end), as_of) AS at FROM crm.period, crm.clock UNION SELECT crm.berlin(period) FROM crm.period;
 
 INSERT INTO crm.stand
 SELECT m.measure, t.at, m.value, NULL, NULL, b.*, h.stage, NULL
@@ -357,7 +363,7 @@ FROM crm.opportunity_history h JOIN crm.opportunity o ON o.id = h.opportunity_id
 	LATERAL (SELECT CASE WHEN h.probability IS NOT NULL THEN h.probability WHEN h.valid_to IS NULL AND o.probability IS NOT NULL THEN o.probability ELSE s.probability END AS p) p,
 	LATERAL (SELECT coalesce(h.amount, CASE WHEN o.amount NOT IN ('NaN', 'Infinity', '-Infinity') THEN o.amount END, 0) * rate AS money, CASE WHEN p BETWEEN 0 AND 1 THEN p END AS likely) y,
 	LATERAL crm.belongs(o.id, h.rep_id::text, NULL, NULL, NULL, NULL, NULL, t.at, true) b,
-	LATERAL (VALUES ('open_opportunities', 1), ('pipeline_value', money), ('weighted_pipeline', money * likely), ('unweighted_opportunities', CASE WHEN likely IS NULL THEN 1 END)) m(measure, value)
+	LATERAL (VALUES ('open_opportunities', 1), ('open_at_start', 1), ('pipeline_value', money), ('weighted_pipeline', money * likely), ('unweighted_opportunities', CASE WHEN likely IS NULL THEN 1 END)) m(measure, value)
 WHERE h.valid_from < t.at AND (v.valid_to IS NULL OR v.valid_to >= t.at) AND (h.valid_to < h.valid_from) IS NOT TRUE
 	AND CASE WHEN h.status IS NULL THEN (s.is_won OR s.is_lost) IS NOT TRUE ELSE h.status = 'open' END
 	AND coalesce(h.amount, 0) NOT IN ('NaN', 'Infinity', '-Infinity') AND rate IS NOT NULL;
@@ -369,6 +375,12 @@ FROM crm.good_quote q, crm.boundary t, LATERAL (SELECT crm.rate(currency, t.at) 
 	LATERAL (VALUES ('open_quotes', 1), ('open_quotes_value', money * rate)) m(measure, value)
 WHERE sent_at < t.at AND (decided_at IS NULL OR decided_at >= t.at) AND status IS DISTINCT FROM 'draft' AND rate IS NOT NULL
 	AND NOT (coalesce(status, '') IN ('accepted', 'rejected', 'expired') AND decided_at IS NULL) AND (decided_at < sent_at) IS NOT TRUE;
+
+INSERT INTO crm.stand
+SELECT 'accounts', t.at, 1, NULL, NULL, NULL, NULL, region, NULL, channel, campaign, segment, NULL, NULL
+FROM crm.account a, crm.boundary t
+WHERE id IS NOT NULL AND (valid_to < valid_from) IS NOT TRUE
+	AND coalesce(crm.berlin(created_at) < t.at, true) AND coalesce(valid_from < t.at, true) AND coalesce(valid_to >= t.at, true);
 
 -- What is expected: open now, by the day it should close, also days to come;
 -- worth what it is worth now.
@@ -402,8 +414,8 @@ ANALYZE crm.placed, crm.span;
 CREATE TABLE crm.seen AS
 SELECT s.grain, s.period, p.dimension, p.member, p.measure, p.value, p.key
 FROM crm.span s JOIN crm.placed p
-	ON CASE p.way WHEN 'event' THEN p.at >= starts_at AND p.at < ends_at AND p.at < as_of
-		WHEN 'stand' THEN p.at = least(ends_at, as_of)
+	ON CASE p.way WHEN 'event' THEN (p.at >= starts_at OR measure LIKE '%_to_date') AND p.at < ends_at AND p.at < as_of
+		WHEN 'stand' THEN p.at = CASE measure WHEN 'open_at_start' THEN starts_at ELSE least(ends_at, as_of) END
 		WHEN 'plan' THEN p.at >= starts_at AND p.at < ends_at END;
 ANALYZE crm.seen;
 
@@ -411,31 +423,33 @@ ANALYZE crm.seen;
 -- contacts in the period of their first, which may lie before all periods.
 CREATE VIEW crm.once AS
 SELECT grain, period, dimension, member, measure, count(DISTINCT key)::numeric AS value
-FROM crm.seen WHERE measure IN ('purchases', 'buying_customers') GROUP BY 1, 2, 3, 4, 5
+FROM crm.seen WHERE measure IN ('purchases', 'buying_customers', 'customers_to_date') GROUP BY 1, 2, 3, 4, 5
 UNION ALL
 SELECT p.grain, p.period, dimension, member, measure, count(*)
 FROM crm.span p JOIN (
 		SELECT dimension, member, measure, key, min(e.at) AS first_at, bool_or(flag) AS flag
 		FROM crm.clock, crm.placed e
-		WHERE measure IN ('deals_quoted', 'deals_quoted_won', 'contacts_messaged', 'contacts_replied') AND e.at < as_of AND key IS NOT NULL
+		WHERE measure IN ('deals_quoted', 'deals_quoted_won', 'contacts_messaged', 'contacts_replied', 'first_buyers') AND e.at < as_of AND key IS NOT NULL
 		GROUP BY 1, 2, 3, 4) f ON f.first_at >= p.starts_at AND f.first_at < p.ends_at
 WHERE f.flag IS NOT FALSE
 GROUP BY 1, 2, 3, 4, 5;
 
 -- Customers, without subscriptions: an account is one in a member from a purchase
--- there on for 365 days.  A boundary looks left.
+-- there on for 365 days, one of the last twelve months for a year.  A boundary looks left.
 CREATE VIEW crm.customer AS
 SELECT grain, period, dimension, member, m.measure, count(*)::numeric AS value
 FROM (SELECT p.grain, p.period, s.dimension, s.member,
 		bool_or(s.at < p.starts_at AND s.until >= p.starts_at) AS opening, bool_or(s.at < p.now AND s.until >= p.now) AS closing,
+		bool_or(s.at < p.now AND s.year_later >= p.now) AS of_year,
 		bool_or(s.at < p.starts_at) AS before, min(s.at) >= p.starts_at AND min(s.at) < p.now AS first
 	  FROM (SELECT *, least(ends_at, as_of) AS now FROM crm.span) p,
-		(SELECT *, (at AT TIME ZONE 'Europe/Berlin' + interval '365 days') AT TIME ZONE 'Europe/Berlin' AS until
+		(SELECT *, (at AT TIME ZONE 'Europe/Berlin' + interval '365 days') AT TIME ZONE 'Europe/Berlin' AS until,
+			(at AT TIME ZONE 'Europe/Berlin' + interval '1 year') AT TIME ZONE 'Europe/Berlin' AS year_later
 		 FROM crm.placed WHERE measure = 'buying_customers' AND key IS NOT NULL) s
 	  GROUP BY p.grain, p.period, p.starts_at, p.now, s.dimension, s.member, s.key) c,
 	LATERAL (VALUES ('customers', closing), ('customers_opening', opening), ('customers_won', closing AND NOT before),
 		('customers_reactivated', closing AND NOT opening AND before), ('customers_churned', opening AND NOT closing),
-		('customers_kept', opening AND closing), ('new_customers', first)) m(measure, holds)
+		('customers_kept', opening AND closing), ('new_customers', first), ('customers_of_year', of_year)) m(measure, holds)
 WHERE m.holds
 GROUP BY 1, 2, 3, 4, 5;
 
@@ -507,7 +521,7 @@ SELECT 'each period and dimension has the blank member' AS property, NOT EXISTS 
 SELECT 'members add up to the total' AS property, NOT EXISTS (
 	SELECT FROM (SELECT grain, period, dimension, measure, sum(value::numeric) AS value FROM crm.cell
 				 WHERE measure NOT IN ('sales_cycle', 'lead_responses', 'stage_stays', 'purchases', 'buying_customers', 'deals_quoted', 'deals_quoted_won', 'contacts_messaged', 'contacts_replied')
-				   AND measure NOT LIKE '%customers%'
+				   AND measure NOT LIKE '%customers%' AND measure <> 'first_buyers'
 				 GROUP BY 1, 2, 3, 4) m
 	JOIN (SELECT grain, period, measure, value::numeric FROM crm.cell WHERE dimension = 'total' AND measure NOT IN ('sales_cycle', 'lead_responses', 'stage_stays')) t USING (grain, period, measure)
 	WHERE m.value <> t.value) AS holds;
@@ -532,7 +546,7 @@ SELECT 'flows of months add up to the quarter' AS property, NOT EXISTS (
 -- the statements above, or from the tables where that would be tedious.
 SELECT p.source, p.reason, p.bad_rows, x.bad_rows AS expected
 FROM kpi_problem p FULL JOIN (
-	VALUES ('exchange_rate', 'rate is not a positive number', 2), ('exchange_rate', 'no day', 1),
+	VALUES ('account', 'no id', 1), ('account', 'ends before it starts', 1), ('exchange_rate', 'rate is not a positive number', 2), ('exchange_rate', 'no day', 1),
 		('rep', 'no id', 1), ('rep', 'ends before it starts', 1), ('stage', 'probability outside 0..1', 1),
 		('sale', 'no sale_id', 1), ('sale', 'no date', 1), ('sale', 'no amount', 1), ('sale', 'amount is not a finite number', 2),
 		('sale', 'direct_cost is not a finite number', 2),
@@ -583,7 +597,7 @@ SELECT 'February, March, their quarter and year changed; nothing else, and in th
 	array_agg(DISTINCT grain || ' ' || to_char(period, 'YYYY-MM') ORDER BY grain || ' ' || to_char(period, 'YYYY-MM'))
 		<@ '{month 2025-02,month 2025-03,quarter 2025-01,year 2025-01,year_cut 2024-01}'::text[]
 	AND count(DISTINCT grain) FILTER (WHERE grain <> 'year_cut') = 3
-	AND array_agg(DISTINCT measure) <@ '{revenue,revenue_with_cost,purchases,buying_customers}'::text[] AS holds
+	AND array_agg(DISTINCT measure) <@ '{revenue,revenue_with_cost,purchases,buying_customers,revenue_to_date,customers_to_date,first_buyers}'::text[] AS holds
 FROM crm.difference;
 ROLLBACK TO before;
 
@@ -611,7 +625,7 @@ UPDATE crm.opportunity_history SET valid_from = valid_from + interval '672 hours
 UPDATE crm.quote SET sent_at = sent_at + interval '672 hours', decided_at = decided_at + interval '672 hours';
 UPDATE crm.activity SET happened_at = happened_at + interval '672 hours', replied_at = replied_at + interval '672 hours', booked_at = booked_at + 28;
 UPDATE crm.rep SET valid_from = valid_from + interval '672 hours', valid_to = valid_to + interval '672 hours', active_from = active_from + 28, active_to = active_to + 28;
-UPDATE crm.account SET valid_from = valid_from + interval '672 hours', valid_to = valid_to + interval '672 hours';
+UPDATE crm.account SET valid_from = valid_from + interval '672 hours', valid_to = valid_to + interval '672 hours', created_at = created_at + 28;
 UPDATE crm.exchange_rate SET valid_on = valid_on + 28;
 SELECT outcome FROM crm.clock, kpi_snapshot('2025-05-29', '2025-09-17', as_of + interval '672 hours 1 second');
 SELECT 'shifted by 28 days: nothing changed' AS property, NOT EXISTS (
@@ -722,7 +736,7 @@ SELECT count(*) AS bound FROM unnest('{sale,opportunity,quote,activity,lead}'::t
 SELECT count(kpi_unbind(s)) AS unbound FROM unnest('{opportunity_history,stage,exchange_rate,account}'::text[]) s;
 SELECT outcome FROM crm.clock, kpi_snapshot('2025-01-01', '2025-08-20', as_of + interval '1 second');
 SELECT 'known are those that need no other column' AS property, string_agg(measure, ' ' ORDER BY measure COLLATE "C")
-	= 'calls demos emails leads linkedin_messages meetings onboardings open_opportunities purchases rep_days revenue sale_lines trials_started unweighted_opportunities' AS holds
+	= 'calls demos emails leads linkedin_messages meetings onboardings open_opportunities purchases rep_days revenue revenue_to_date sale_lines trials_started unweighted_opportunities' AS holds
 FROM crm.cell WHERE dimension = 'total' AND grain = 'month' AND period = '2025-08-01' AND value IS NOT NULL;
 SELECT 'of them a month before was not known what was open' AS property, string_agg(measure, ' ' ORDER BY measure COLLATE "C") = 'open_opportunities unweighted_opportunities' AS holds
 FROM (SELECT measure FROM crm.cell WHERE dimension = 'total' AND grain = 'month' AND period = '2025-08-01' AND value IS NOT NULL

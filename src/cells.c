@@ -686,19 +686,26 @@ salkpi_cube_cells(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* The smallest last word of a table of tuples, if it is below "least". */
+/* The lesser of two atoms, but none before "from". */
+static inline uint32
+lesser_atom(uint32 atom, uint32 from, uint32 least)
+{
+	return atom >= from && atom < least ? atom : least;
+}
+
+/* The smallest last word of a table of tuples in that range, else "least". */
 static uint32
-least_atom(const TupleTable *table, uint32 least)
+least_atom(const TupleTable *table, uint32 from, uint32 least)
 {
 	uint32		i;
 
 	for (i = 0; i < table->index.count; i++)
-		least = Min(least, salkpi_tuple_at(table, i)[table->width - 1]);
+		least = lesser_atom(salkpi_tuple_at(table, i)[table->width - 1], from, least);
 	return least;
 }
 
 static uint32
-least_cell(const Cube *cube, const CubeDimension *dimension, uint32 least)
+least_cell(const Cube *cube, const CubeDimension *dimension, uint32 from, uint32 least)
 {
 	Size		ncells = (Size) dimension->pages.index.count * CUBE_PAGE_ATOMS;
 	Size		i;
@@ -709,7 +716,7 @@ least_cell(const Cube *cube, const CubeDimension *dimension, uint32 least)
 											 i / CUBE_PAGE_ATOMS);
 		uint32		atom = page[1] * CUBE_PAGE_ATOMS + i % CUBE_PAGE_ATOMS;
 
-		if (atom < least &&
+		if (atom >= from && atom < least &&
 			!salkpi_cell_is_zero(cube, dimension->cells + i * cube->cell_size))
 			least = atom;
 	}
@@ -717,40 +724,41 @@ least_cell(const Cube *cube, const CubeDimension *dimension, uint32 least)
 }
 
 /*
- * The smallest atom in which a dimension has anything.  The first difference
- * of a stock is also its first state.
+ * The smallest atom, none before "from", in which a dimension has anything.
+ * The first difference of a stock is also its first state.
  */
 static uint32
 first_atom_of_dimension(const Cube *cube, const CubeDimension *dimension,
-						uint32 least)
+						uint32 from, uint32 least)
 {
 	const Shape *shape = &cube->grid.shape;
 	uint32		i;
 
-	least = least_cell(cube, dimension, least);
+	least = least_cell(cube, dimension, from, least);
 	for (i = 0; i < dimension->bigs.index.count; i++)
 		if (dimension->big_values[i] != NULL)
-			least = Min(least, salkpi_tuple_at(&dimension->bigs, i)[1]);
+			least = lesser_atom(salkpi_tuple_at(&dimension->bigs, i)[1], from, least);
 	for (i = 0; i < shape->ndistincts; i++)
-		least = least_atom(&dimension->distincts[i], least);
+		least = least_atom(&dimension->distincts[i], from, least);
 	for (i = 0; shape->nfirsts > 0 && i < dimension->firsts.index.count; i++)
 		if (dimension->first_at[i] / 2 > 0)
-			least = Min(least, dimension->first_at[i] / 2 - 1);
+			least = lesser_atom(dimension->first_at[i] / 2 - 1, from, least);
 	if (shape->ndurations > 0)
-		least = least_atom(&dimension->durations, least);
+		least = least_atom(&dimension->durations, from, least);
 	return least;
 }
 
-/* kpi_first_atom(cube) */
+/* kpi_first_atom(cube, from_atom) */
 Datum
 salkpi_cube_first_atom(PG_FUNCTION_ARGS)
 {
 	Cube	   *cube = cube_of_datum(PG_GETARG_DATUM(0));
+	uint32		from = Max(PG_GETARG_INT32(1), 1) - 1;
 	uint32		least = cube->natoms;
 	int			d;
 
 	for (d = 0; d < cube->grid.shape.ndimensions; d++)
-		least = first_atom_of_dimension(cube, &cube->dimensions[d], least);
+		least = first_atom_of_dimension(cube, &cube->dimensions[d], from, least);
 	if (least == cube->natoms)
 		PG_RETURN_NULL();
 	PG_RETURN_INT32(least + 1);

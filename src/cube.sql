@@ -172,8 +172,8 @@ COMMENT ON FUNCTION @extschema@.kpi_cells(@extschema@.kpi_cube, integer[], integ
 Period p is made of the atoms first_atom[p] to last_atom[p], both included, counted from 1; empty if last_atom[p] = first_atom[p] - 1; periods may overlap. For a stock it is the instant first_atom[p], and last_atom[p] is the same or NULL. first_atom[p] NULL: no rows.
 There is a row where anything is not zero, and always one for the blank member of each dimension (all keys (none); the one of a dimension without keys is {}). The arrays are as long as the shape has slots; never NULL in them. durations is NULL if the shape has none. Rows come in no particular order';
 
-CREATE FUNCTION @extschema@.kpi_first_atom(cube @extschema@.kpi_cube) RETURNS integer
+CREATE FUNCTION @extschema@.kpi_first_atom(cube @extschema@.kpi_cube, from_atom integer DEFAULT 1) RETURNS integer
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'salkpi_cube_first_atom';
-COMMENT ON FUNCTION @extschema@.kpi_first_atom(@extschema@.kpi_cube) IS
-'the first atom, or instant of a stock, in which a cube has anything but zeros, counted from 1; NULL if there is none';
+COMMENT ON FUNCTION @extschema@.kpi_first_atom(@extschema@.kpi_cube, integer) IS
+'the first atom, from from_atom on, in which a cube has anything but zeros, counted from 1; NULL if there is none. Of a stock the first instant, from that on, at which it changes';

@@ -53,6 +53,22 @@ INSERT INTO @extschema@.kpi_definition_shipped (number, kpi, formula, n, unit, b
 	 'conversions dated in the period by the leads created in it', 'Konversionen im Zeitraum durch die darin angelegten Leads'),
 	(6, 'customer_acquisition_cost', 'sales_and_marketing_cost / new_customers', 'new_customers', 'money', 'down', 'Customer acquisition cost', 'Kundengewinnungskosten',
 	 'cost of sales and marketing, fully loaded, by the new customers', 'Kosten für Vertrieb und Marketing, voll gerechnet, je neuem Kunden'),
+	(7, 'customer_lifetime_value', 'lifetime_value - acquisition_cost_of_year', 'customers', 'money', 'up', 'Customer lifetime value', 'Kundenlebenszeitwert',
+	 'what a customer brings in over the whole relationship, margin of the yearly revenue times years, less what it costs to win one', 'was ein Kunde über die ganze Beziehung einbringt, Marge des Jahresumsatzes mal Jahre, abzüglich der Kosten, ihn zu gewinnen'),
+	(7, 'lifetime_value', 'yearly_revenue_per_customer * margin_of_year / 100 * customer_lifetime', 'customers', 'money', 'up', 'Lifetime value', 'Lebenszeitwert',
+	 'the same without the cost of winning a customer', 'dasselbe ohne die Kosten der Kundengewinnung'),
+	(7, 'yearly_revenue_per_customer', 'coalesce(12 * revenue_per_account, sum_months(revenue, 12) / sum_months(customers_of_year, 1))', 'coalesce(customers, customers_of_year)', 'money', 'up', 'Yearly revenue per customer', 'Jahresumsatz je Kunde',
+	 'twelve times the MRR per account; without subscriptions the revenue of the last twelve complete months by the accounts that bought in them', 'zwölfmal das MRR je Kunde; ohne Abonnements der Umsatz der letzten zwölf vollen Monate durch die Kunden, die in ihnen kauften'),
+	(7, 'margin_of_year', 'coalesce(100 * sum_months(revenue_with_cost - direct_cost, 12) / nullif(greatest(sum_months(revenue_with_cost, 12), 0), 0), setting(margin_default))', NULL, 'percent', 'up', 'Profit margin of twelve months', 'Gewinnmarge von zwölf Monaten',
+	 'profit margin over the last twelve complete months, a ratio of sums; where it is not known the setting margin_default', 'Gewinnmarge der letzten zwölf vollen Monate, ein Quotient von Summen; wo sie nicht bekannt ist, die Einstellung margin_default'),
+	(7, 'customer_lifetime', 'sum_months(customers_opening, 6) / (12 * sum_months(customers_churned, 6))', NULL, 'ratio', 'up', 'Customer lifetime in years', 'Kundenbeziehung in Jahren',
+	 'expected years a customer stays, from the churn of the last six complete months; none when nobody left', 'erwartete Jahre, die ein Kunde bleibt, aus der Abwanderung der letzten sechs vollen Monate; leer, wenn niemand ging'),
+	(7, 'acquisition_cost_of_year', 'sum_months(sales_and_marketing_cost, 12) / sum_months(new_customers, 12)', NULL, 'money', 'down', 'Customer acquisition cost of twelve months', 'Kundengewinnungskosten von zwölf Monaten',
+	 'cost of sales and marketing by the new customers of the last twelve complete months', 'Kosten für Vertrieb und Marketing je neuem Kunden der letzten zwölf vollen Monate'),
+	(7, 'lifetime_spend', 'revenue_to_date', 'customers_to_date', 'money', 'up', 'Lifetime spend', 'Ausgaben aller Kunden bis heute',
+	 'net revenue since ever, up to the end of the period', 'gesamter Nettoumsatz bis zum Ende des Zeitraums'),
+	(7, 'lifetime_spend_per_customer', 'revenue_to_date / customers_to_date', 'customers_to_date', 'money', 'up', 'Lifetime spend per customer', 'Ausgaben je Kunde bis heute',
+	 'the same by the accounts that ever bought', 'dasselbe durch die Kunden, die je gekauft haben'),
 	(8, 'average_purchase_value', 'revenue / purchases', 'purchases', 'money', 'up', 'Average purchase value', 'Durchschnittlicher Kaufwert',
 	 'net revenue by the purchases with a positive line; credit notes reduce revenue, not the count', 'Nettoumsatz durch Käufe mit positiver Position; Gutschriften mindern den Umsatz, nicht die Anzahl'),
 	(8, 'revenue_per_buying_customer', 'revenue / buying_customers', 'buying_customers', 'money', 'up', 'Revenue per buying customer', 'Umsatz je kaufendem Kunden',
@@ -69,6 +85,8 @@ INSERT INTO @extschema@.kpi_definition_shipped (number, kpi, formula, n, unit, b
 	 'twelve times the MRR', 'das Zwölffache des MRR'),
 	(12, 'revenue_per_account', 'mrr / customers', 'customers', 'money', 'up', 'Revenue per account', 'Umsatz je Kunde',
 	 'MRR by the accounts with MRR at the end of the period', 'MRR durch die Kunden mit MRR am Ende des Zeitraums'),
+	(12, 'revenue_per_account_all', 'mrr / accounts', 'accounts', 'money', 'up', 'Revenue per account, all', 'Umsatz je Account, alle',
+	 'MRR by all accounts known at the end of the period', 'MRR durch alle am Ende des Zeitraums bekannten Accounts'),
 	(13, 'sales_cycle_length', 'mean(sales_cycle)', NULL, 'days', 'down', 'Sales cycle length', 'Länge des Verkaufszyklus',
 	 'mean days from first contact to won, of the deals won in the period', 'mittlere Tage vom Erstkontakt bis zum Abschluss der im Zeitraum gewonnenen Chancen'),
 	(13, 'sales_cycle_median', 'quantile(sales_cycle, 0.5)', NULL, 'days', 'down', 'Sales cycle, median', 'Verkaufszyklus, Median',
@@ -77,6 +95,8 @@ INSERT INTO @extschema@.kpi_definition_shipped (number, kpi, formula, n, unit, b
 	 'nine in ten deals won took at most as many days', 'neun von zehn gewonnenen Chancen dauerten höchstens so viele Tage'),
 	(14, 'cost_per_lead', 'campaign_cost / leads', 'leads', 'money', 'down', 'Cost per lead', 'Kosten je Lead',
 	 'marketing cost that names a campaign or channel by the leads of the period', 'Marketingkosten mit Kampagne oder Kanal durch die Leads des Zeitraums'),
+	(14, 'average_opportunity_value', 'opportunities_value / opportunities', 'opportunities', 'money', 'up', 'Average new opportunity', 'Durchschnittliche neue Chance',
+	 'amount of an opportunity created in the period, on average', 'durchschnittlicher Betrag der im Zeitraum angelegten Verkaufschancen'),
 	(15, 'customer_retention_rate', '100 * customers_kept / customers_opening', 'customers_opening', 'percent', 'up', 'Customer retention rate', 'Kundenbindungsrate',
 	 'customers at the start who still are at the end, by customers at the start', 'Kunden zu Beginn, die es am Ende noch sind, durch Kunden zu Beginn'),
 	(15, 'net_revenue_retention', '100 * (mrr_opening + mrr_expansion - mrr_contraction - mrr_churned) / mrr_opening', 'customers_opening', 'percent', 'up', 'Net revenue retention', 'Nettoumsatzbindung',
@@ -109,8 +129,22 @@ INSERT INTO @extschema@.kpi_definition_shipped (number, kpi, formula, n, unit, b
 	 'contacts who replied since by the contacts first reached in the period', 'Kontakte mit Antwort durch die im Zeitraum erstmals angesprochenen'),
 	(NULL, 'return_on_sales', '100 * (revenue - direct_cost - total_cost) / nullif(greatest(revenue, 0), 0)', 'sale_lines', 'percent', 'up', 'Return on sales', 'Umsatzrendite',
 	 'revenue less direct cost and all other cost, by revenue', 'Umsatz abzüglich direkter und aller übrigen Kosten durch Umsatz'),
+	(NULL, 'committed_mrr', 'mrr - mrr_cancelling', 'customers', 'money', 'up', 'Committed MRR', 'Zugesagtes MRR',
+	 'MRR less what is cancelled, its end still to come', 'MRR abzüglich des gekündigten, das noch läuft'),
+	(NULL, 'cac_payback_months', 'customer_acquisition_cost / (mrr_new / customers_won * margin_of_year / 100)', 'customers_won', 'ratio', 'down', 'CAC payback in months', 'CAC-Amortisation in Monaten',
+	 'months in which the margin of a new customer''s MRR earns back what it cost to win one', 'Monate, in denen die Marge des MRR eines neuen Kunden die Kosten seiner Gewinnung einspielt'),
+	(NULL, 'ltv_to_cac', 'lifetime_value / customer_acquisition_cost', 'new_customers', 'ratio', 'up', 'Lifetime value to acquisition cost', 'Lebenszeitwert zu Gewinnungskosten',
+	 'lifetime value by the cost of winning a customer in the period', 'Lebenszeitwert durch die Kosten der Kundengewinnung im Zeitraum'),
+	(NULL, 'repeat_purchase_rate', '100 * (buying_customers - first_buyers) / buying_customers', 'buying_customers', 'percent', 'up', 'Repeat purchase rate', 'Wiederkaufrate',
+	 'of the accounts that bought in the period, those that had bought before it', 'Anteil der Kunden mit Kauf im Zeitraum, die schon vorher gekauft hatten'),
+	(NULL, 'sales_velocity', 'open_at_start * average_won_value * win_rate / 100 / sales_cycle_length', 'won_deals', 'money', 'up', 'Sales velocity', 'Vertriebsgeschwindigkeit',
+	 'revenue a day in sight: opportunities open at the start times average deal won times win rate, by the sales cycle in days', 'absehbarer Umsatz je Tag: zu Beginn offene Chancen mal durchschnittlicher Abschluss mal Gewinnquote durch den Verkaufszyklus in Tagen'),
 	(NULL, 'lead_response_time', 'quantile(lead_responses, 0.5)', NULL, 'days', 'down', 'Lead response time', 'Reaktionszeit auf Leads',
 	 'half of the leads created in the period and answered since were answered within as many days', 'die Hälfte der im Zeitraum angelegten und seither beantworteten Leads wurde in höchstens so vielen Tagen beantwortet'),
+	(NULL, 'lead_response_time_mean', 'mean(lead_responses)', NULL, 'days', 'down', 'Lead response time, mean', 'Reaktionszeit auf Leads, Mittel',
+	 'mean days to the first answer, of the leads created in the period and answered since', 'mittlere Tage bis zur ersten Antwort auf die im Zeitraum angelegten und seither beantworteten Leads'),
+	(NULL, 'lead_response_time_p90', 'quantile(lead_responses, 0.9)', NULL, 'days', 'down', 'Lead response time, 90th percentile', 'Reaktionszeit auf Leads, 90. Perzentil',
+	 'nine in ten of these leads were answered within as many days', 'neun von zehn dieser Leads wurden in höchstens so vielen Tagen beantwortet'),
 	(NULL, 'stage_conversion', '100 * stage_advances / stage_entries', 'stage_entries', 'percent', 'up', 'Stage conversion', 'Phasenkonversion',
 	 'of the stages that opportunities entered in the period, those that led to a later one since, or to the deal; by stage in kpi_stage_funnel(period)', 'Anteil der im Zeitraum erreichten Phasen, auf die seither eine spätere oder der Abschluss folgte; nach Phase mit kpi_stage_funnel(zeitraum)'),
 	(NULL, 'time_in_stage', 'mean(stage_stays)', NULL, 'days', 'down', 'Time in stage', 'Zeit in der Phase',
@@ -151,8 +185,10 @@ CREATE VIEW @extschema@.kpi_definition AS
 			  FROM @extschema@.kpi_definition_shipped
 			UNION ALL
 			SELECT measure, NULL, CASE slot WHEN 'duration' THEN format('mean(%s)', measure) ELSE measure END,
-				   CASE slot WHEN 'duration' THEN NULL WHEN 'sum' THEN NULL ELSE measure END,
-				   unit, CASE WHEN measure IN ('direct_cost', 'lost_deals', 'lost_value', 'no_shows', 'unweighted_opportunities', 'sales_cycle', 'lead_responses', 'stage_stays')
+				   CASE WHEN unit = 'count' AND slot <> 'sum' THEN measure END,
+				   unit, CASE WHEN measure IN ('direct_cost', 'lost_deals', 'lost_value', 'no_shows', 'unweighted_opportunities', 'sales_cycle', 'lead_responses', 'stage_stays',
+											   'mrr_contraction', 'mrr_churned', 'mrr_cancelling', 'customers_churned',
+											   'sales_and_marketing_cost', 'campaign_cost', 'total_cost')
 							  THEN 'down' ELSE 'up' END,
 				   label_en, label_de, description_en, description_de, 2, "position"
 			  FROM @extschema@.kpi_measure) d
@@ -269,10 +305,11 @@ COMMENT ON TABLE @extschema@.kpi_selection_shipped IS 'the selections that come 
 INSERT INTO @extschema@.kpi_selection_shipped
 SELECT selection, kpi, n
   FROM (VALUES
-	('top5', '{profit_margin,revenue,revenue_growth,revenue_per_rep,average_purchase_value}'::text[]),
-	('management', '{revenue,revenue_growth,revenue_growth_year,profit_margin,target_attainment,pipeline_value,weighted_pipeline,win_rate,average_purchase_value,sales_cycle_length}'),
-	('sales', '{revenue,target_attainment,won_deals,won_value,win_rate,pipeline_value,weighted_pipeline,pipeline_closing,sales_cycle_median,quote_to_close_ratio,calls_and_emails_per_rep,demo_and_onboarding_calls}'),
-	('marketing', '{leads,lead_conversion_rate,lead_qualification_rate,conversions,opportunities,reply_rate,trials_started}'),
+	('top5', '{profit_margin,customer_lifetime_value,revenue,revenue_growth,revenue_per_rep}'::text[]),
+	('management', '{revenue,revenue_growth,revenue_growth_year,profit_margin,target_attainment,pipeline_value,weighted_pipeline,win_rate,average_purchase_value,sales_cycle_length,mrr,net_revenue_retention,customer_churn_rate,customer_acquisition_cost,customer_lifetime_value}'),
+	('sales', '{revenue,target_attainment,won_deals,won_value,win_rate,pipeline_value,weighted_pipeline,pipeline_closing,sales_cycle_median,sales_velocity,quote_to_close_ratio,calls_and_emails_per_rep,demo_and_onboarding_calls}'),
+	('marketing', '{leads,lead_conversion_rate,lead_qualification_rate,conversions,opportunities,average_opportunity_value,cost_per_lead,customer_acquisition_cost,lead_response_time,reply_rate,trials_started}'),
+	('customers', '{customers,new_customers,customer_retention_rate,customer_churn_rate,mrr,committed_mrr,net_revenue_retention,gross_revenue_retention,quick_ratio,revenue_per_account,customer_lifetime_value,ltv_to_cac,cac_payback_months,repeat_purchase_rate,lifetime_spend_per_customer}'),
 	('rep', '{revenue,target_attainment,won_deals,win_rate,pipeline_value,calls,emails,demos,onboardings,reply_rate}')
 	) s(selection, kpis), unnest(kpis) WITH ORDINALITY u(kpi, n);
 

@@ -113,7 +113,9 @@ CREATE FUNCTION @extschema@.kpi_drill_query(measure text, source text, part text
 AS $$
 DECLARE
 	p @extschema@.kpi_part;
+	own record;
 	slot record;
+	boundary text;
 	pieces text := @extschema@.kpi_pieces_expression(source, columns, ARRAY[part]);
 	by_day integer := @extschema@.kpi_part_by_day(source, part, columns)::integer;
 	currency text := @extschema@.kpi_part_currency(source, part, columns);
@@ -130,7 +132,11 @@ DECLARE
 	of_part text;	-- all rows that belong
 BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_drill_query.source AND k.part = kpi_drill_query.part;
-	SELECT * INTO slot FROM @extschema@.kpi_slots(source, part) s WHERE s.measure = kpi_drill_query.measure;
+	SELECT * INTO own FROM @extschema@.kpi_slots(source, part) s WHERE s.measure = kpi_drill_query.measure;
+	/* What is measured since ever, or at the start, is another measure of the part at another time. */
+	SELECT * INTO slot FROM @extschema@.kpi_slots(source, part) s
+	 WHERE s.measure = CASE WHEN own.slot IN ('to_date', 'opening') THEN own.expression ELSE own.measure END;
+	boundary := CASE own.slot WHEN 'opening' THEN '($3)[1]' ELSE '($3)[2]' END;
 	starts := @extschema@.kpi_fill_in(p.starts, source, 'NULL::timestamptz', columns);
 	ends := @extschema@.kpi_fill_in(p.ends, source, 'NULL::timestamptz', columns);
 	at := CASE WHEN pieces IS NOT NULL AND p.kind IN ('stock', 'ledger') THEN 'piece_from'
@@ -149,11 +155,11 @@ BEGIN
 	CASE p.kind
 		WHEN 'stock' THEN
 			dated := CASE WHEN p.starts = 'NULL' THEN '($3)[2] >= $4'	-- the present alone is known
-						  ELSE format('(%1$s < ($3)[2] OR %1$s IS NULL) AND (%2$s >= ($3)[2] OR %2$s IS NULL)', starts, ends) END
-				  || CASE WHEN pieces IS NOT NULL THEN ' AND (piece_from < ($3)[2]) IS NOT FALSE AND (piece_to >= ($3)[2]) IS NOT FALSE' ELSE '' END;
+						  ELSE format('(%1$s < %3$s OR %1$s IS NULL) AND (%2$s >= %3$s OR %2$s IS NULL)', starts, ends, boundary) END
+				  || CASE WHEN pieces IS NOT NULL THEN format(' AND (piece_from < %1$s) IS NOT FALSE AND (piece_to >= %1$s) IS NOT FALSE', boundary) ELSE '' END;
 			IF currency IS NOT NULL THEN
-				rate := format('CASE WHEN %1$s IS NULL OR %1$s = %2$L THEN 1 ELSE @extschema@.kpi_rate((SELECT $5), %1$s, ($3)[2]) END',
-							   currency, @extschema@.kpi_setting('currency'));
+				rate := format('CASE WHEN %1$s IS NULL OR %1$s = %2$L THEN 1 ELSE @extschema@.kpi_rate((SELECT $5), %1$s, %3$s) END',
+							   currency, @extschema@.kpi_setting('currency'), boundary);
 				belongs := format('%s AND %s IS NOT NULL', belongs, rate);
 			END IF;
 		WHEN 'spread' THEN
@@ -161,7 +167,7 @@ BEGIN
 		WHEN 'plan' THEN
 			dated := format('%1$s >= ($%2$s)[1] AND %1$s < ($%2$s)[2]', moment, 13 + by_day);
 		WHEN 'flow' THEN
-			dated := format('%1$s >= ($%2$s)[1] AND %1$s < ($%2$s)[2]', moment, 1 + by_day);
+			dated := format(CASE own.slot WHEN 'to_date' THEN '%1$s < ($%2$s)[2]' ELSE '%1$s >= ($%2$s)[1] AND %1$s < ($%2$s)[2]' END, moment, 1 + by_day);
 	END CASE;
 
 	entity := CASE slot.slot WHEN 'distinct' THEN expression WHEN 'first' THEN expression

@@ -34,7 +34,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
 
 #include "durations.h"
@@ -501,56 +500,59 @@ evaluate_last(Evaluation *evaluation, const FormulaNode *node, int offset,
 	return true;
 }
 
-/* Months from the year 0 on to the one that has this day. */
-static int
-month_of_day(DateADT day)
-{
-	int			year;
-	int			month;
-	int			mday;
-
-	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
-	return year * SALKPI_MONTHS_PER_YEAR + month;
-}
-
-/* The day that many days after the one with which a row's period begins. */
+/* A row's period and the first day that no longer belongs to it. */
 static DateADT
-day_of_row(const Evaluation *evaluation, HeapTupleHeader row, int days)
+day_of_row(const Evaluation *evaluation, HeapTupleHeader row, int column)
 {
 	bool		isnull;
 
-	return DatumGetDateADT(column_of_row(evaluation, row, evaluation->columns.period,
-										 &isnull)) + days;
+	return DatumGetDateADT(column_of_row(evaluation, row, column, &isnull));
+}
+
+/* The end of the days that have begun of a period: of a complete one its end. */
+static DateADT
+end_of_begun(const Evaluation *evaluation, HeapTupleHeader row)
+{
+	bool		isnull;
+
+	return day_of_row(evaluation, row, evaluation->columns.period) +
+		DatumGetInt32(column_of_row(evaluation, row, evaluation->columns.days, &isnull));
 }
 
 /*
  * Where in the months the last complete one is that ended with or before a
  * period: with one that is complete, else at the end of the days begun so far.
- * All months but the running one are complete.  Past the end of the array if
- * it lies outside or nothing is known of the months.
+ * If it did not end on that very day, the month after it must be there and
+ * reach so far, lest one that was not computed is passed over.  Past the end
+ * of the array if there is none.
  */
 static int
 last_complete_month(const Evaluation *evaluation, HeapTupleHeader row)
 {
 	const FactRows *months = &evaluation->months;
-	bool		isnull;
-	int			days = DatumGetInt32(column_of_row(evaluation, row,
-												   evaluation->columns.days, &isnull));
-	int			wanted = month_of_day(day_of_row(evaluation, row, days)) - 1;
-	int			i = 0;
+	DateADT		end = end_of_begun(evaluation, row);
 
-	while (i < months->count && months->rows[i] == NULL)
-		i++;
-	if (i == months->count)
-		return months->count;
-	i += month_of_day(day_of_row(evaluation, months->rows[i], 0)) - wanted;
-	if (i < 0)
-		return months->count;
-	if (i < months->count && months->rows[i] != NULL &&
-		!DatumGetBool(column_of_row(evaluation, months->rows[i],
-									evaluation->columns.is_complete, &isnull)))
-		i++;
-	return i;
+	for (int i = 0; i < months->count; i++)
+	{
+		HeapTupleHeader month = months->rows[i];
+		HeapTupleHeader next = i > 0 ? months->rows[i - 1] : NULL;
+		DateADT		month_end;
+		bool		isnull;
+
+		if (month == NULL)
+			continue;
+		month_end = day_of_row(evaluation, month, evaluation->columns.period_end);
+		if (month_end > end ||
+			!DatumGetBool(column_of_row(evaluation, month,
+										evaluation->columns.is_complete, &isnull)))
+			continue;
+		if (month_end == end ||
+			(next != NULL &&
+			 day_of_row(evaluation, next, evaluation->columns.period_end) >= end))
+			return i;
+		break;
+	}
+	return months->count;
 }
 
 static bool

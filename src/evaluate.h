@@ -28,6 +28,7 @@ typedef struct FactRows
 typedef struct FactColumns
 {
 	int			period;
+	int			period_end;
 	int			days;
 	int			is_complete;
 } FactColumns;

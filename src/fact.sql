@@ -114,6 +114,13 @@ CREATE TABLE @extschema@.kpi_fact (
 	stage_entries		bigint,
 	stage_advances		bigint,
 	stage_stays			@extschema@.kpi_durations,
+	first_buyers		bigint,
+	revenue_to_date		numeric,
+	customers_to_date	bigint,
+	customers_of_year	bigint,
+	accounts			bigint,
+	open_at_start		bigint,
+	mrr_cancelling		numeric,
 	PRIMARY KEY (dimension, member, grain, period, recorded_at)
 );
 COMMENT ON TABLE @extschema@.kpi_fact IS

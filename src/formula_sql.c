@@ -103,14 +103,16 @@ static FactColumns
 find_columns(TupleDesc tupdesc)
 {
 	Form_pg_attribute period = find_attribute(tupdesc, "period");
+	Form_pg_attribute period_end = find_attribute(tupdesc, "period_end");
 	Form_pg_attribute days = find_attribute(tupdesc, "days");
 	Form_pg_attribute is_complete = find_attribute(tupdesc, "is_complete");
 
 	if (period == NULL || period->atttypid != DATEOID ||
+		period_end == NULL || period_end->atttypid != DATEOID ||
 		days == NULL || days->atttypid != INT4OID ||
 		is_complete == NULL || is_complete->atttypid != BOOLOID)
-		elog(ERROR, "kpi_fact lacks period, days or is_complete");
-	return (FactColumns) {period->attnum, days->attnum, is_complete->attnum};
+		elog(ERROR, "kpi_fact lacks period, period_end, days or is_complete");
+	return (FactColumns) {period->attnum, period_end->attnum, days->attnum, is_complete->attnum};
 }
 
 /* Looks up the column of every leaf, also of those never reached. */

@@ -33,7 +33,7 @@ BEGIN
 					   WHERE b.source IN ('exchange_rate', 'account', 'rep', 'opportunity', 'sale') ORDER BY b.n),
 				'{sold}', ARRAY[wanted], ARRAY[begins, least(@extschema@.kpi_midnight(to_day), now())],
 				ARRAY[from_day, least(to_day, @extschema@.kpi_today() + 1)], ARRAY[now()], now(), NULL, NULL, NULL, NULL) r
-		 CROSS JOIN LATERAL @extschema@.kpi_cells(r.cube, '{1}', '{1}') c
+		 CROSS JOIN LATERAL @extschema@.kpi_cells(r.cube, '{2}', '{2}') c
 		  JOIN @extschema@.kpi_slots('sale', 'sold') s ON s.measure = 'revenue'
 		 WHERE r.part = 'sold' AND c.members[:cardinality(c.members) - 1] = fixed AND c.sums[s.n] <> 0;
 END;

@@ -397,24 +397,44 @@ COMMENT ON FUNCTION @extschema@.kpi_resolve(text[], integer, text) IS
 'KPIs with their formulas expanded and what those use, in the order given; unknown ones are left out';
 
 /*
- * A customer belongs to one segment, the account's, so buying customers add up
- * over segments; not where the account's history is bound, since then one can
- * move within the period.  It belongs to one cohort for good, so that how the
- * customers of cohorts come and go adds up too.
+ * Where the account alone says which member a row belongs to, an account has
+ * one member and counts of accounts add up; not where the account's history is
+ * bound, since then one can move within the period.  Its cohort it has for good.
  */
+CREATE FUNCTION @extschema@.kpi_is_of_account(source text, dimension text) RETURNS boolean
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(bool_and(p.base IN ('account', 'cohort') OR 'account.' || p.base = ANY (c.columns) AND NOT c.columns && ARRAY['account.valid_from', source || '.' || p.base]
+								AND (NOT 'rep.' || p.base = ANY (c.columns) OR p.base = 'region')
+								AND NOT c.columns @> ARRAY[source || '.opportunity_id', 'opportunity.' || p.base]), false)
+	  FROM @extschema@.kpi_dimension d
+	 CROSS JOIN LATERAL unnest(d.parts) p(base)
+	 CROSS JOIN (SELECT coalesce(array_agg(u.source || '.' || u.column_name), '{}') AS columns FROM @extschema@.kpi_usable_columns() u) c
+	 WHERE d.dimension = kpi_is_of_account.dimension;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_is_of_account(text, text) IS
+'whether an account has one member of the dimension in all rows of a source: neither the row nor its opportunity or rep can say another one, and the account''s own does not change. A cohort is its for good';
+
 CREATE FUNCTION @extschema@.kpi_additive_measures(dimension text) RETURNS text[]
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT pg_catalog.array_agg(DISTINCT m.measure)
-	  FROM @extschema@.kpi_measure m
+	WITH measure AS (
+		SELECT m.source, m.part, m.measure, coalesce(k.slot, m.slot) AS slot, coalesce(k.expression, m.expression) AS expression
+		  FROM @extschema@.kpi_measure m
+		  LEFT JOIN @extschema@.kpi_measure k ON m.slot IN ('to_date', 'opening') AND k.source = m.source AND k.part = m.part AND k.measure = m.expression
+	), source AS (
+		SELECT s.source, @extschema@.kpi_parts_to_read(s.source, NULL) AS parts, @extschema@.kpi_is_of_account(s.source, kpi_additive_measures.dimension) AS is_of_account
+		  FROM @extschema@.kpi_source s
+		 WHERE s.source IN (SELECT m.source FROM measure m WHERE m.slot = 'ledger' OR m.expression LIKE '%{account}%')
+	)
+	SELECT array_agg(DISTINCT m.measure)
+	  FROM measure m LEFT JOIN source s ON s.source = m.source AND m.part = ANY (s.parts)
 	 WHERE m.slot IN ('count', 'sum', 'duration')
-		OR (m.slot = 'ledger' OR m.measure = 'buying_customers') AND kpi_additive_measures.dimension = 'cohort'
-		OR m.measure = 'buying_customers' AND kpi_additive_measures.dimension = 'segment'
-		   AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
-							WHERE a.attrelid = @extschema@.kpi_source_relation('account') AND a.attname = 'valid_from' AND NOT a.attisdropped);
+		OR m.slot = 'ledger' AND m.expression IN ('opening', 'closing')
+		OR s.is_of_account AND (m.slot = 'ledger' OR m.expression LIKE '%{account}%');
 END;
 COMMENT ON FUNCTION @extschema@.kpi_additive_measures(text) IS
-'the measures whose values for several members of the dimension add up to that of all of them; others count something that can have several members, such as a purchase with two products';
+'the measures whose values for several members of the dimension add up to that of all of them; others count something that can have several members, such as a purchase with two products. Counts of accounts are among them where the account tells the member';
 
 /* ---------- why a value is missing ---------- */
 
@@ -431,6 +451,7 @@ BEGIN ATOMIC
 		WHEN 'not set' THEN 'Einstellung fehlt'
 		WHEN 'dimension does not apply' THEN 'Dimension passt nicht'
 		WHEN 'not additive' THEN 'nicht summierbar'
+		WHEN 'subscriptions count instead' THEN 'Abonnements gelten stattdessen'
 		ELSE reason END ELSE reason END;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_reason_text(text, text) IS
@@ -444,6 +465,7 @@ CREATE FUNCTION @extschema@.kpi_reason(reason text, measures text[], missing tex
 AS $$
 DECLARE
 	total_missing text[] := '{}';
+	additive text[];
 BEGIN
 	IF reason = 'not computed' THEN
 		reason := 'not computed yet';
@@ -451,14 +473,19 @@ BEGIN
 		IF dimension <> 'total' THEN
 			total_missing := (SELECT @extschema@.kpi_missing(f) FROM @extschema@.kpi_fact_version('total', '', grain, period, as_of) f);
 		END IF;
-		SELECT CASE WHEN bool_or(is_merged AND NOT m.measure = ANY (@extschema@.kpi_additive_measures(dimension))
+		IF is_merged THEN
+			additive := @extschema@.kpi_additive_measures(dimension);
+		END IF;
+		SELECT CASE WHEN bool_or(is_merged AND NOT m.measure = ANY (additive)
 								 AND NOT m.measure = ANY (total_missing)) THEN 'not additive'
 					WHEN bool_or(NOT m.is_bound) THEN 'source not bound'
+					WHEN bool_or(m.is_replaced) THEN 'subscriptions count instead'
 					WHEN bool_or(dimension <> 'total' AND m.is_missing AND NOT m.measure = ANY (total_missing)) THEN 'dimension does not apply'
 					WHEN bool_or(m.is_present_only AND (is_complete OR NOT m.is_missing)) THEN 'no history'
 					ELSE 'column missing' END
 		  INTO reason
 		  FROM (SELECT x.measure, x.measure = ANY (missing) AS is_missing, bool_or(s.source IS NOT NULL) AS is_bound,
+					   coalesce(bool_and(NOT p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL))) FILTER (WHERE s.source IS NOT NULL), false) AS is_replaced,
 					   coalesce(bool_and(p.kind = 'stock' AND p.starts = 'NULL') FILTER (WHERE s.source IS NOT NULL), false) AS is_present_only
 				  FROM @extschema@.kpi_measure x
 				  JOIN @extschema@.kpi_part p USING (source, part)
@@ -471,7 +498,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_reason(text, text[], text[], text, text, date, boolean, boolean, timestamptz, text) IS
-'the reason of kpi_evaluate spelt out: for a measure that is not available, whether its source is not bound, its dimension does not apply, it does not add up over the members merged, its stock has no history, or a column is missing. NULL for NULL';
+'the reason of kpi_evaluate spelt out: for a measure that is not available, whether its source is not bound, subscriptions say instead who is a customer, its dimension does not apply, it does not add up over the members merged, its stock has no history, or a column is missing. NULL for NULL';
 
 /* ---------- the work ---------- */
 

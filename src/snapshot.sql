@@ -15,6 +15,8 @@
  *	 $19 customer: kinds of activities, each from when it was done (where they are asked for)
  * and, of the periods of ledgers, $17 the numbers of their openings in $3 and $18 of their closings; and, where
  * not all periods are taken, $20 the instants within those that are.
+ * The cube of a part that is also measured since ever has one atom more, the
+ * first, for what lies before all periods.
  * A dictionary stands in the query as (SELECT $n), which is evaluated once.
  */
 CREATE TYPE @extschema@.kpi_bad_rows AS (reason text, bad_rows bigint, keys text[]);
@@ -451,7 +453,7 @@ BEGIN ATOMIC
 	   AND (wanted IS NULL OR p.part = ANY (wanted))
 	   AND NOT (p.source = 'opportunity' AND p.part = 'open'
 				AND @extschema@.kpi_source_relation('opportunity_history') IS NOT NULL)
-	   AND NOT (p.source = 'sale' AND p.part = 'customers'
+	   AND NOT (p.source = 'sale' AND p.kind = 'ledger'
 				AND @extschema@.kpi_source_relation('subscription') IS NOT NULL);
 END;
 COMMENT ON FUNCTION @extschema@.kpi_parts_to_read(text, text[]) IS
@@ -516,7 +518,7 @@ BEGIN ATOMIC
 					  FROM (VALUES ('account', 6), ('rep', 7)) v(holder, parameter)
 					 WHERE v.holder || '.valid_from' = ANY (columns)) h
 	 WHERE p.source = kpi_pieces_expression.source AND p.part = ANY (@extschema@.kpi_parts_to_read(source, wanted_parts))
-	   AND (p.kind = 'stock' OR p.source = 'subscription') AND p.starts <> 'NULL' AND h.key IS NOT NULL
+	   AND (p.kind = 'stock' OR p.source = 'subscription' AND p.part = 'recurring') AND p.starts <> 'NULL' AND h.key IS NOT NULL
 	 GROUP BY p.source, p.part, p.starts, p.ends
 	UNION ALL
 	SELECT format('@extschema@.kpi_day_pieces((%s AT TIME ZONE %L)::date, (%s AT TIME ZONE %2$L)::date, $2)',
@@ -574,7 +576,8 @@ BEGIN
 	at := CASE WHEN in_pieces THEN 'piece_from' ELSE p.starts END;
 	shape := format('%s / mb=%s', @extschema@.kpi_shape(part, members, wanted, NULL), @extschema@.kpi_setting('ledger_memory_mb'));
 	arguments := ARRAY[coalesce(@extschema@.kpi_member_expression(source, 'account', p.starts, columns), 'NULL::text'),
-			at, CASE WHEN in_pieces THEN 'piece_to' ELSE @extschema@.kpi_fill_in(p.ends, source, p.starts, columns) END,
+			CASE WHEN in_pieces THEN format('greatest(piece_from, %s)', p.starts) ELSE p.starts END,
+			format(CASE WHEN in_pieces THEN 'least(piece_to, %s)' ELSE '%s' END, @extschema@.kpi_fill_in(p.ends, source, p.starts, columns)),
 			CASE source WHEN 'subscription' THEN @extschema@.kpi_fill_in('{monthly}', source, p.starts, columns) ELSE '1' END]
 		|| ARRAY(SELECT coalesce(replace(members ->> bases[n], '{at}', at), 'NULL::text') FROM generate_series(1, 10) n ORDER BY n);
 	condition := @extschema@.kpi_part_condition(source, part, columns, spoilt);
@@ -582,6 +585,15 @@ END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_ledger_rows(text, text, text[], jsonb, text[], text, boolean) IS
 'of the aggregate that fills the ledger of a part its shape, the SQL texts of its arguments from customer on, and that of the condition under which a row counts; arguments as of kpi_cube_expression';
+
+CREATE FUNCTION @extschema@.kpi_reaches_back(source text, part text) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT EXISTS (SELECT FROM @extschema@.kpi_measure m
+					WHERE m.source = kpi_reaches_back.source AND m.part = kpi_reaches_back.part AND m.slot = 'to_date');
+END;
+COMMENT ON FUNCTION @extschema@.kpi_reaches_back(text, text) IS
+'whether a part is also measured since ever: then the first atom of its cube is what lies before all periods';
 
 CREATE FUNCTION @extschema@.kpi_cube_expression(source text, part text, columns text[], members jsonb, wanted text[], spoilt text,
 												in_pieces boolean, only_some boolean) RETURNS text
@@ -629,7 +641,9 @@ BEGIN
 		CASE p.kind WHEN 'stock' THEN 'kpi_stock' ELSE 'kpi_cube' END,
 		CASE p.kind WHEN 'stock' THEN CASE WHEN p.starts = 'NULL' THEN 'ARRAY[$4]' ELSE '$3' END
 					WHEN 'plan' THEN CASE WHEN by_day THEN '$14' ELSE '$13' END
-					ELSE CASE WHEN by_day THEN '$2' ELSE '$1' END END,
+					ELSE CASE WHEN @extschema@.kpi_reaches_back(source, part)
+						 THEN CASE WHEN by_day THEN '(date ''-infinity'' || $2)' ELSE '(timestamptz ''-infinity'' || $1)' END
+						 ELSE CASE WHEN by_day THEN '$2' ELSE '$1' END END END,
 		shape,
 		CASE p.kind WHEN 'stock' THEN CASE WHEN in_pieces THEN 'piece_from, piece_to'
 						ELSE format('(%s)::timestamptz, (%s)::timestamptz', @extschema@.kpi_fill_in(p.starts, source, at, columns),
@@ -641,8 +655,8 @@ BEGIN
 		@extschema@.kpi_part_condition(source, part, columns, spoilt),
 		CASE WHEN in_pieces AND p.kind NOT IN ('stock', 'spread') THEN ' AND is_first' ELSE '' END,
 		CASE p.kind WHEN 'stock' THEN 'kpi_empty_stock' ELSE 'kpi_empty_cube' END,
-		/* Which row is the first of something ever takes the earlier ones to tell. */
-		CASE WHEN only_some AND p.kind IN ('flow', 'plan') AND slots[4] = 0
+		/* Which row is the first of something ever takes the earlier ones to tell, and what is measured since ever takes them all. */
+		CASE WHEN only_some AND p.kind IN ('flow', 'plan') AND slots[4] = 0 AND NOT @extschema@.kpi_reaches_back(source, part)
 			 THEN format('(%s) <@ $20 AND ', @extschema@.kpi_fill_in(p.starts, source, at, columns)) ELSE '' END);
 END;
 $$;
@@ -866,7 +880,9 @@ DECLARE
 	/* A stock or a spread joins each row with its pieces; where rows are counted each counts once. */
 	once text := CASE WHEN pieces IS NOT NULL THEN 'is_first AND ' ELSE '' END;
 	input text := format('(%s) s%s', @extschema@.kpi_rows_select(source, reads, columns), ', ' || pieces || ' p');
-	grown text := 'NULL::@extschema@.kpi_ledger';
+	grown text := '';
+	n_ledgers integer := 0;
+	moved text;
 BEGIN
 	cubes := '{}';
 	FOR part IN SELECT p.* FROM @extschema@.kpi_part p
@@ -876,15 +892,16 @@ BEGIN
 		IF part.kind = 'ledger' THEN
 			ledger := @extschema@.kpi_ledger_rows(source, part.part, columns, members, wanted_dimensions, spoilt, pieces IS NOT NULL);
 			IF buckets = 1 THEN
-				grown := format(E'coalesce(@extschema@.kpi_ledger($3, %1$L, %2$s)\n  FILTER (WHERE %3$s), @extschema@.kpi_empty_ledger($3, %1$L))',
-								ledger.shape, array_to_string(ledger.arguments, ', '), ledger.condition);
-				movements := '@extschema@.kpi_movements(a.ledger, $17, $18)';
+				n_ledgers := n_ledgers + 1;
+				grown := grown || format(E',\n coalesce(@extschema@.kpi_ledger($3, %1$L, %2$s)\n  FILTER (WHERE %3$s), @extschema@.kpi_empty_ledger($3, %1$L)) AS ledger%4$s',
+										 ledger.shape, array_to_string(ledger.arguments, ', '), ledger.condition, n_ledgers);
+				moved := format('@extschema@.kpi_movements(a.ledger%s, $17, $18)', n_ledgers);
 			ELSE
-				movements := format('(%s)', @extschema@.kpi_grouped_movements(input, ledger.shape, ledger.arguments, ledger.condition, buckets));
+				moved := format('(%s)', @extschema@.kpi_grouped_movements(input, ledger.shape, ledger.arguments, ledger.condition, buckets));
 			END IF;
-			movements := format('SELECT %L, %L, NULL::@extschema@.kpi_cube, NULL::timestamptz, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[], m.*
+			movements := concat_ws(E'\n	UNION ALL\n	', movements, format('SELECT %L, %L, NULL::@extschema@.kpi_cube, NULL::timestamptz, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[], m.*
 	  FROM %s m',
-								source, part.part, movements);
+								source, part.part, moved));
 		ELSE
 			cubes := cubes || part.part;
 			filled := filled || @extschema@.kpi_cube_expression(source, part.part, columns, members, wanted_dimensions, spoilt, pieces IS NOT NULL, only_some);
@@ -903,14 +920,14 @@ BEGIN
 			 WHERE r.condition IS NOT NULL HAVING count(*) > 0) f
 	 WHERE reads = 'source';
 
-	query := format(E'SELECT ARRAY[%s]::@extschema@.kpi_cube[] AS cubes,\n ARRAY[%s]::@extschema@.kpi_bad_rows[] AS bad_rows,\n %s, %s, %s, %s AS first_at,\n %s AS ledger\n FROM %s',
+	query := format(E'SELECT ARRAY[%s]::@extschema@.kpi_cube[] AS cubes,\n ARRAY[%s]::@extschema@.kpi_bad_rows[] AS bad_rows,\n %s, %s, %s, %s AS first_at%s\n FROM %s',
 		array_to_string(filled, E',\n '), array_to_string(bad, E',\n '),
 		coalesce(dictionaries[1] || CASE WHEN pieces IS NOT NULL THEN ' FILTER (WHERE is_first)' ELSE '' END, 'NULL'), coalesce(dictionaries[2], 'NULL'), coalesce(dictionaries[3], 'NULL'),
 		CASE source WHEN 'subscription' THEN 'min(valid_from)' ELSE 'NULL::timestamptz' END, grown, input);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_query(text, text[], text[], text[], integer, text, boolean) IS
-'the SQL text of the one query that reads a source (cubes of some parts, bad rows, dictionaries, begin of subscriptions, ledger), the names of those parts, and the SQL text that turns the query''s result a into the movements of its ledger, as kpi_reading; NULL without ledger. buckets: 1 for a ledger of all customers; else the query makes none, and the movements are read in as many groups of customers. reads: as of kpi_part, the same for all the wanted parts; only_some: as of kpi_cube_expression';
+'the SQL text of the one query that reads a source (cubes of some parts, bad rows, dictionaries, begin of subscriptions, ledgers), the names of those parts, and the SQL text that turns the query''s result a into the movements of its ledgers, as kpi_reading; NULL without ledgers. buckets: 1 for ledgers of all customers; else the query makes none, and the movements are read in as many groups of customers. reads: as of kpi_part, the same for all the wanted parts; only_some: as of kpi_cube_expression';
 
 CREATE FUNCTION @extschema@.kpi_readings(sources text[], wanted_parts text[])
 	RETURNS TABLE (source text, reads text, parts text[])
@@ -979,7 +996,7 @@ SELECT @extschema@.kpi_dictionary(customer, NULL, NULL, date_trunc('month', firs
 	  FROM @extschema@.kpi_source b
 	  JOIN @extschema@.kpi_part p USING (source),
 		   LATERAL (SELECT @extschema@.kpi_member_expression(p.source, 'account', p.starts, columns) AS account) a
-	 WHERE p.kind = 'ledger' AND p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL)) AND a.account IS NOT NULL;
+	 WHERE p.part IN ('recurring', 'customers') AND p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL)) AND a.account IS NOT NULL;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_cohorts_query(text[]) IS
 'SQL text that makes the dictionary of customers and their cohorts, each the first day of a month; NULL when nothing bound tells who is a customer';
@@ -1012,6 +1029,7 @@ CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[]
 	SET datestyle = 'ISO, YMD'
 	SET extra_float_digits = 1
 	SET jit = off
+	SET enable_nestloop = on	-- whatever is best for what writes the facts
 	SET timezone = 'UTC'	-- so that what is set below ends with the function
 	SET application_name = 'kpi_snapshot'
 AS $$
@@ -1196,8 +1214,11 @@ COMMENT ON FUNCTION @extschema@.kpi_has_columns(text, text[], text[]) IS
 /*
  * SQL text that turns the cube number n into rows of (period number,
  * dimension, member, measures), of a row g that has the cubes and the rates, a
- * row t of what is to be known of each period and, for a ledger, of the rows of "reading" that are its movements.  A stock of money comes by currency, the last
- * part of each member, and is converted at the rate of its instant.  A stock
+ * row t of what is to be known of each period and, for a ledger, of the rows of
+ * "reading" that are its movements.  A stock of money comes by currency, the
+ * last part of each member, and is converted at the rate of its instant.  What
+ * is measured since ever, or of a stock at the start, is read from the same cube
+ * again, as rows of their own.  A stock
  * of which only the present can be read keeps what was recorded at the very
  * end of a period.
  */
@@ -1208,42 +1229,63 @@ AS $$
 DECLARE
 	p @extschema@.kpi_part;
 	by_currency boolean := @extschema@.kpi_part_currency(source, part, columns) IS NOT NULL;
-	measures text;
+	reaches_back boolean := @extschema@.kpi_reaches_back(source, part);
+	reading record;
+	queries text[] := '{}';
 BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_cells_query.source AND k.part = kpi_cells_query.part;
 	by_currency := by_currency AND p.kind = 'stock';
 
-	SELECT string_agg(CASE WHEN s.slot = 'ledger' AND @extschema@.kpi_has_columns(source, s.needs, columns) THEN 'c.' || s.expression
-						   WHEN s.slot IS NULL OR NOT @extschema@.kpi_has_columns(source, s.needs, columns) THEN format('NULL::%s', m.type)
-						   WHEN s.slot = 'duration' THEN 'c.durations'
-						   WHEN s.slot = 'sum' AND by_currency THEN format('c.sums[%s] * x.rate', s.n)
-						   ELSE format('c.%s[%s]%s', CASE s.slot WHEN 'count' THEN 'counts' WHEN 'sum' THEN 'sums'
-								WHEN 'distinct' THEN 'distincts' WHEN 'first' THEN 'firsts' ELSE 'firsts_flagged' END, s.n,
-								CASE WHEN s.slot = 'sum' AND m.type = 'bigint' THEN '::bigint' ELSE '' END)
-					  END || ' AS ' || quote_ident(m.measure), ', ' ORDER BY m.n) INTO measures
-	  FROM (SELECT f.*, row_number() OVER () AS n FROM @extschema@.kpi_fact_measures() f) m
-	  LEFT JOIN @extschema@.kpi_slots(source, part) s USING (measure);
+	FOR reading IN
+		WITH slot AS (	-- what is read when, and which slot of the cube it is
+			SELECT own.measure, CASE WHEN own.slot IN ('to_date', 'opening') THEN own.slot ELSE 'period' END AS at,
+				   k.slot, k.n, k.expression, @extschema@.kpi_has_columns(kpi_cells_query.source, own.needs || k.needs, columns) AS is_known
+			  FROM @extschema@.kpi_slots(kpi_cells_query.source, kpi_cells_query.part) own
+			  JOIN @extschema@.kpi_slots(kpi_cells_query.source, kpi_cells_query.part) k
+				ON k.measure = CASE WHEN own.slot IN ('to_date', 'opening') THEN own.expression ELSE own.measure END
+		)
+		SELECT r.at, string_agg(CASE WHEN s.is_known IS NOT TRUE THEN format('NULL::%s', m.type)
+									 WHEN s.slot = 'ledger' THEN 'c.' || s.expression
+									 WHEN s.slot = 'duration' THEN 'c.durations'
+									 WHEN s.slot = 'sum' AND by_currency THEN format('c.sums[%s] * x.rate', s.n)
+									 ELSE format('c.%s[%s]%s', CASE s.slot WHEN 'count' THEN 'counts' WHEN 'sum' THEN 'sums'
+										  WHEN 'distinct' THEN 'distincts' WHEN 'first' THEN 'firsts' ELSE 'firsts_flagged' END, s.n,
+										  CASE WHEN s.slot = 'sum' AND m.type = 'bigint' THEN '::bigint' ELSE '' END)
+								END || ' AS ' || quote_ident(m.measure), ', ' ORDER BY m.n) AS measures
+		  FROM (SELECT DISTINCT slot.at FROM slot) r
+		  CROSS JOIN (SELECT f.*, row_number() OVER () AS n FROM @extschema@.kpi_fact_measures() f) m
+		  LEFT JOIN slot s ON s.measure = m.measure AND s.at = r.at
+		 GROUP BY r.at
+		 ORDER BY r.at
+	LOOP
+		queries := queries || CASE p.kind WHEN 'ledger'
+			THEN format('SELECT c.period, c.dimension, @extschema@.kpi_member(c.members) AS member, %s FROM reading c WHERE c.source = %L AND c.part = %L',
+						reading.measures, source, part)
+			ELSE format('SELECT c.period, c.dimension, @extschema@.kpi_member(%s) AS member, %s FROM @extschema@.kpi_cells((g.cubes)[%s], %s) c%s',
+				CASE WHEN by_currency THEN 'c.members[:cardinality(c.members) - 1]' ELSE 'c.members' END,
+				reading.measures, n,
+				CASE WHEN reading.at = 'to_date' THEN 'array_fill(1, ARRAY[cardinality(t.last_atom_since)]), t.last_atom_since'
+					 WHEN reading.at = 'opening' THEN 't.opening, t.opening' WHEN p.kind = 'plan' THEN 't.first_plan_atom, t.last_plan_atom'
+					 WHEN reaches_back THEN 't.first_atom_since, t.last_atom_since' WHEN p.kind <> 'stock' THEN 't.first_atom, t.last_atom'
+					 WHEN p.starts = 'NULL' THEN 't.present, t.present' ELSE 't.instant, t.instant' END,
+				CASE WHEN by_currency THEN format(
+					', LATERAL (SELECT CASE c.members[cardinality(c.members)] WHEN ''(none)'' THEN 1'
+					' ELSE @extschema@.kpi_rate(g.rates, c.members[cardinality(c.members)], %s[c.period]) END AS rate) x WHERE x.rate IS NOT NULL',
+					CASE reading.at WHEN 'opening' THEN '(t.starts_at)' ELSE '(t.at)' END) ELSE '' END) END;
+	END LOOP;
 
-	IF p.kind = 'ledger' THEN
-		RETURN format('SELECT c.period, c.dimension, @extschema@.kpi_member(c.members) AS member, %s FROM reading c WHERE c.source = %L AND c.part = %L',
-					  measures, source, part);
-	END IF;
-	RETURN format('SELECT c.period, c.dimension, @extschema@.kpi_member(%s) AS member, %s FROM @extschema@.kpi_cells((g.cubes)[%s], %s) c%s%s',
-		CASE WHEN by_currency THEN 'c.members[:cardinality(c.members) - 1]' ELSE 'c.members' END,
-		measures, n,
-		CASE WHEN p.kind = 'plan' THEN 't.first_plan_atom, t.last_plan_atom' WHEN p.kind <> 'stock' THEN 't.first_atom, t.last_atom' WHEN p.starts = 'NULL' THEN 't.present, t.present' ELSE 't.instant, t.instant' END,
-		CASE WHEN by_currency THEN
-			', LATERAL (SELECT CASE c.members[cardinality(c.members)] WHEN ''(none)'' THEN 1'
-			' ELSE @extschema@.kpi_rate(g.rates, c.members[cardinality(c.members)], (t.at)[c.period]) END AS rate) x WHERE x.rate IS NOT NULL' ELSE '' END,
-		CASE WHEN p.starts = 'NULL' THEN (
-			SELECT format(E'\n\tUNION ALL\n\tSELECT p.n, f.dimension, f.member, %s FROM @extschema@.kpi_fact f'
+	IF p.starts = 'NULL' THEN
+		queries := queries || (
+			SELECT format('SELECT p.n, f.dimension, f.member, %s FROM @extschema@.kpi_fact f'
 						  ' JOIN period p USING (grain, period)'
 						  ' WHERE f.superseded_at IS NULL AND f.is_complete AND num_nonnulls(%s) > 0 AND f.dimension IN (SELECT d.dimension FROM @extschema@.kpi_dimension d)',
 						  string_agg(CASE WHEN s.measure IS NULL OR NOT @extschema@.kpi_has_columns(source, s.needs, columns)
 										  THEN format('NULL::%s', m.type) ELSE format('f.%I', m.measure) END, ', ' ORDER BY m.n),
 						  string_agg('f.' || quote_ident(s.measure), ', '))
 			  FROM (SELECT f.*, row_number() OVER () AS n FROM @extschema@.kpi_fact_measures() f) m
-			  LEFT JOIN @extschema@.kpi_slots(source, part) s USING (measure)) ELSE '' END);
+			  LEFT JOIN @extschema@.kpi_slots(source, part) s USING (measure));
+	END IF;
+	RETURN array_to_string(queries, E'\n\tUNION ALL\n\t');
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_cells_query(integer, text, text, text[]) IS
@@ -1273,7 +1315,8 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 	SELECT array_agg(p.first_atom ORDER BY p.n) AS first_atom, array_agg(p.last_atom ORDER BY p.n) AS last_atom,
 		   array_agg(p.first_plan_atom ORDER BY p.n) AS first_plan_atom, array_agg(p.last_plan_atom ORDER BY p.n) AS last_plan_atom,
 		   array_agg(p.opening ORDER BY p.n) AS opening, array_agg(p.instant ORDER BY p.n) AS instant, array_agg(p.present ORDER BY p.n) AS present,
-		   array_agg(p.at ORDER BY p.n) AS at,
+		   array_agg(p.at ORDER BY p.n) AS at, array_agg(p.starts_at ORDER BY p.n) AS starts_at,
+		   array_agg(p.first_atom + 1 ORDER BY p.n) AS first_atom_since, array_agg(p.last_atom + 1 ORDER BY p.n) AS last_atom_since,
 		   CASE WHEN count(*) < cardinality($8) THEN range_agg(tstzrange(p.starts_at, p.ends_at)) END AS only_within
 	  FROM period p
 ), reading AS MATERIALIZED (
@@ -1283,7 +1326,9 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 	  FROM reading r LEFT JOIN unnest($22::text[], $23::text[]) WITH ORDINALITY k(source, part, n) USING (source, part)
 ), beginning AS MATERIALIZED (	-- with the first period that has data, or had when last computed
 	SELECT CASE WHEN NOT $25 THEN $24
-			ELSE least(greatest($24, least(($17)[min(@extschema@.kpi_first_atom(r.cube))], @extschema@.kpi_day(min(r.first_at)), @extschema@.kpi_day($13))), (
+			ELSE least(greatest($24, least(($17)[min(
+				CASE WHEN @extschema@.kpi_reaches_back(r.source, r.part) THEN @extschema@.kpi_first_atom(r.cube, 2) - 1
+					 ELSE @extschema@.kpi_first_atom(r.cube) END)], @extschema@.kpi_day(min(r.first_at)), @extschema@.kpi_day($13))), (
 				SELECT max(greatest($24, o.oldest)) FILTER (WHERE o.oldest IS NOT NULL)
 				  FROM unnest(string_to_array(@extschema@.kpi_setting('grains'), ',')) k(grain),
 					   LATERAL (SELECT min(f.period) AS oldest FROM @extschema@.kpi_fact f
@@ -1370,6 +1415,7 @@ CREATE FUNCTION @extschema@.kpi_take_snapshot(run bigint, from_day date, to_day 
 	SET row_security = off
 	SET application_name = 'kpi_snapshot'
 	SET jit = off
+	SET enable_nestloop = on	-- so that what is set below ends with the function
 AS $$
 DECLARE
 	today date := @extschema@.kpi_day(as_of);
@@ -1435,11 +1481,14 @@ BEGIN
 				  HINT = 'Bind one that says what happened: kpi_bind(''sale'', ''my_table'').';
 	END IF;
 	PERFORM set_config('application_name', 'kpi_snapshot: writing facts', true);	-- once it has read
+	/* Without statistics of kpi_fact the planner takes it for empty, and would compare each row with each. */
+	PERFORM set_config('enable_nestloop', 'off', true);
 	EXECUTE @extschema@.kpi_write_query(parts.cells) INTO periods, facts, changed, changed, problems, made_from
 	  USING sources, g.first_atom, g.last_atom, g.instant, g.present, bounds, g.at,
 			g.grains, g.starts, g.ends, g.complete, g.days, as_of, run, g.first_plan_atom, g.last_plan_atom,
 			days, instants, g.opening, plan_bounds, plan_days, parts.sources, parts.parts, first_day, from_day IS NULL,
 			from_day IS NULL AND to_day IS NULL, g.starts_at, g.ends_at;
+	PERFORM set_config('enable_nestloop', 'on', true);
 	UPDATE @extschema@.kpi_run r SET basis = made_from WHERE r.run = kpi_take_snapshot.run;
 	DELETE FROM @extschema@.kpi_problem k WHERE k.run <> kpi_take_snapshot.run;
 	PERFORM @extschema@.kpi_keep_expected(run, as_of);
@@ -1526,6 +1575,7 @@ AS $$
 DECLARE
 	this_run bigint;
 	taken pg_catalog.timestamptz;
+	what record;
 	message pg_catalog.text;
 	state pg_catalog.text;
 	detail pg_catalog.text;
@@ -1545,10 +1595,10 @@ BEGIN
 	END IF;
 	BEGIN
 		taken := @extschema@.kpi_check_as_of(NULL);
+		SELECT s.periods, s.facts, s.changed, s.problems INTO what FROM @extschema@.kpi_take_snapshot(this_run, NULL, NULL, taken) s;
 		UPDATE @extschema@.kpi_run r
-		   SET outcome = 'done', as_of = taken, periods = s.periods, facts = s.facts, changed = s.changed, problems = s.problems,
+		   SET outcome = 'done', as_of = taken, periods = what.periods, facts = what.facts, changed = what.changed, problems = what.problems,
 			   duration = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.started_at
-		  FROM @extschema@.kpi_take_snapshot(this_run, NULL, NULL, taken) s
 		 WHERE r.run OPERATOR(pg_catalog.=) this_run;
 	EXCEPTION WHEN OTHERS OR query_canceled THEN
 		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, state = RETURNED_SQLSTATE, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;

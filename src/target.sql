@@ -212,7 +212,7 @@ BEGIN
 			  LEFT JOIN LATERAL (
 					SELECT bool_and(CASE p.kind WHEN 'ledger' THEN m.expression = 'customers_first'
 											ELSE p.kind <> 'stock' AND m.slot IN ('count', 'sum', 'first', 'first_flagged') END) AS is_additive_flow,
-						   bool_and(CASE p.kind WHEN 'ledger' THEN m.expression ~ '(opening|closing)$' ELSE p.kind = 'stock' END) AS is_stock
+						   bool_and(CASE p.kind WHEN 'ledger' THEN m.expression ~ '(opening|closing)$' ELSE p.kind = 'stock' OR m.slot = 'to_date' END) AS is_stock
 					  FROM @extschema@.kpi_measure m JOIN @extschema@.kpi_part p USING (source, part)
 					 WHERE m.measure = u.measure) m ON true);
 END;

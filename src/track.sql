@@ -469,7 +469,7 @@ BEGIN ATOMIC
 				WHERE kpi_spans_expression.source || '.' || w.m[1] = ANY (columns)) AS ends,
 			   p.kind = 'ledger' OR EXISTS (
 					SELECT FROM @extschema@.kpi_slots(p.source, p.part) s
-					 WHERE s.slot = 'first' AND @extschema@.kpi_has_columns(p.source, s.needs, columns)) AS for_good
+					 WHERE s.slot IN ('first', 'to_date') AND @extschema@.kpi_has_columns(p.source, s.needs, columns)) AS for_good
 		  FROM @extschema@.kpi_part p
 		 WHERE p.source = kpi_spans_expression.source AND p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL)) AND p.reads = 'source'
 		UNION ALL	-- what is made of its rows counts at one of their instants

@@ -9,7 +9,7 @@ SELECT pg_temp.same(m.measure || ': every period and member', format($q$
 		AND %1$I <> 0$q$, m.measure), format($q$
 	SELECT grain, period, dimension, member, trim_scale(value) FROM want WHERE measure = %L$q$, m.measure))
 FROM kpi_measure AS m
-WHERE m.slot <> 'duration' AND NOT (m.source = 'opportunity_history' AND m.part = 'open') AND NOT (m.source = 'sale' AND m.slot = 'ledger')
+WHERE m.slot <> 'duration' AND NOT (m.source = 'opportunity_history' AND m.part = 'open' AND m.slot <> 'opening') AND NOT (m.source = 'sale' AND m.slot = 'ledger')
 ORDER BY m."position";
 
 SELECT pg_temp.same('sales_cycle: the durations themselves', $q$
@@ -59,7 +59,7 @@ SELECT pg_temp.same('recurring revenue and costs: known in these dimensions and 
 SELECT pg_temp.same('where a measure is known it is 0 for the blank member, at least', $q$
 	SELECT DISTINCT k.key FROM kpi_fact AS f, jsonb_each(to_jsonb(f)) AS k
 	WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = 'month' AND k.key IN (SELECT measure FROM kpi_measure)
-		AND k.value = 'null'$q$, 'SELECT NULL::text WHERE false');
+		AND k.value = 'null'$q$, $q$SELECT 'customers_of_year'	/* with subscriptions these say who is a customer */$q$);
 
 /* ratio KPI NUMERATORS DENOMINATORS: a ratio of sums of measures, of every grain and dimension */
 CREATE FUNCTION pg_temp.ratio_of(kpi text, percent boolean, numerators text[], denominators text[],
@@ -89,6 +89,9 @@ SELECT pg_temp.ratio_of('lead_conversion_rate_in_period', true, '{conversions}',
 SELECT pg_temp.ratio_of('quote_to_close_ratio', true, '{won_deals}', '{quotes_sent}');
 SELECT pg_temp.ratio_of('quote_to_close_ratio_cohort', true, '{deals_quoted_won}', '{deals_quoted}');
 SELECT pg_temp.ratio_of('show_rate', true, '{demos,onboardings}', '{demos,onboardings,no_shows}');
+SELECT pg_temp.ratio_of('average_opportunity_value', false, '{opportunities_value}', '{opportunities}');
+SELECT pg_temp.ratio_of('lifetime_spend_per_customer', false, '{revenue_to_date}', '{customers_to_date}');
+SELECT pg_temp.ratio_of('revenue_per_account_all', false, '{mrr}', '{accounts}', '{total,region,channel,campaign,segment}');
 SELECT pg_temp.ratio_of('reply_rate', true, '{contacts_replied}', '{contacts_messaged}');
 SELECT pg_temp.ratio_of('customer_acquisition_cost', false, '{sales_and_marketing_cost}', '{new_customers}', '{total,channel,campaign}');
 SELECT pg_temp.ratio_of('cost_per_lead', false, '{campaign_cost}', '{leads}', '{total,channel,campaign}');
@@ -116,6 +119,73 @@ SELECT pg_temp.same('profit_margin: revenue and cost of the lines whose cost is 
 	SELECT r.grain, r.period, r.dimension, r.member, pg_temp.ratio(100 * (r.value - coalesce(c.value, 0)), r.value)
 	FROM pg_temp.wanted('revenue_with_cost') AS r LEFT JOIN pg_temp.wanted('direct_cost') AS c USING (grain, period, dimension, member)
 	WHERE r.value > 0 AND r.dimension <> 'campaign'$q$);
+
+/*
+ * Lifetime values: sums over the last six and twelve complete months, where
+ * there are as many; none where nobody left.
+ */
+CREATE TEMP TABLE monthly AS
+SELECT t.grain, t.period, w.dimension, w.member, w.measure,
+	CASE WHEN l.last_month - interval '5 months' >= f.first_month THEN coalesce(sum(w.value) FILTER (WHERE w.period > l.last_month - interval '6 months'), 0) END AS six,
+	CASE WHEN l.last_month - interval '11 months' >= f.first_month THEN sum(w.value) END AS twelve
+FROM (SELECT min(period) AS first_month FROM period WHERE grain = 'month') AS f, period AS t
+	CROSS JOIN LATERAL (SELECT (date_trunc('month', least(t.period_end, pg_temp.day(:'as_of'))::timestamp) - interval '1 month')::date AS last_month) AS l
+	JOIN want AS w ON w.grain = 'month' AND w.period <= l.last_month AND w.period > l.last_month - interval '12 months'
+WHERE w.measure IN ('customers_opening', 'customers_churned', 'revenue_with_cost', 'direct_cost', 'sales_and_marketing_cost', 'new_customers')
+	AND w.dimension IN ('total', 'rep', 'team', 'region', 'channel', 'campaign', 'segment')
+GROUP BY t.grain, t.period, w.dimension, w.member, w.measure, l.last_month, f.first_month;
+CREATE FUNCTION pg_temp.sums(measure text) RETURNS TABLE (grain text, period date, dimension text, member text, six numeric, twelve numeric) LANGUAGE sql AS
+	$$SELECT m.grain, m.period, m.dimension, m.member, m.six, m.twelve FROM monthly AS m WHERE m.measure = sums.measure$$;
+CREATE TEMP TABLE lifetime AS
+SELECT grain, period, dimension, member, 12 * m.value AS mrr_of_year, c.value AS customers, r.twelve AS revenue, coalesce(d.twelve, 0) AS cost, o.six AS opening, l.six AS lost,
+	s.twelve AS spent, n.twelve AS won
+FROM pg_temp.wanted('mrr') AS m JOIN pg_temp.wanted('customers') AS c USING (grain, period, dimension, member)
+	LEFT JOIN pg_temp.sums('revenue_with_cost') AS r USING (grain, period, dimension, member)
+	LEFT JOIN pg_temp.sums('direct_cost') AS d USING (grain, period, dimension, member)
+	LEFT JOIN pg_temp.sums('customers_opening') AS o USING (grain, period, dimension, member)
+	LEFT JOIN pg_temp.sums('customers_churned') AS l USING (grain, period, dimension, member)
+	LEFT JOIN pg_temp.sums('sales_and_marketing_cost') AS s USING (grain, period, dimension, member)
+	LEFT JOIN pg_temp.sums('new_customers') AS n USING (grain, period, dimension, member);
+SELECT pg_temp.same('lifetime_value: yearly revenue, margin and years', $q$
+	SELECT grain, period, dimension, member, value FROM pg_temp.series('lifetime_value', '{total,rep,team,region,channel,campaign,segment}') WHERE value IS NOT NULL$q$, $q$
+	SELECT grain, period, dimension, member, pg_temp.ratio(mrr_of_year * (revenue - cost) * opening, customers * revenue * 12 * lost)
+	FROM lifetime WHERE revenue > 0 AND lost > 0$q$);
+SELECT pg_temp.same('customer_lifetime_value: less the cost of winning one', $q$
+	SELECT grain, period, dimension, member, value FROM pg_temp.series('customer_lifetime_value', '{total,channel,campaign}') WHERE value IS NOT NULL$q$, $q$
+	SELECT grain, period, dimension, member,
+		pg_temp.ratio(mrr_of_year * (revenue - cost) * opening * won - coalesce(spent, 0) * customers * revenue * 12 * lost, customers * revenue * 12 * lost * won)
+	FROM lifetime WHERE revenue > 0 AND lost > 0 AND won > 0 AND dimension IN ('total', 'channel', 'campaign')$q$);
+SELECT pg_temp.same('ltv_to_cac: by the cost of winning one in the period', $q$
+	SELECT grain, period, dimension, member, value FROM pg_temp.series('ltv_to_cac', '{total,channel,campaign}') WHERE value IS NOT NULL$q$, $q$
+	SELECT grain, period, dimension, member, pg_temp.ratio(mrr_of_year * (revenue - cost) * opening * n.value, customers * revenue * 12 * lost * s.value)
+	FROM lifetime JOIN pg_temp.wanted('new_customers') AS n USING (grain, period, dimension, member)
+		JOIN pg_temp.wanted('sales_and_marketing_cost') AS s USING (grain, period, dimension, member)
+	WHERE revenue > 0 AND lost > 0 AND s.value > 0$q$);
+SELECT pg_temp.same('cac_payback_months: the cost of winning one by the margin of what a new one pays a month', $q$
+	SELECT grain, period, dimension, member, value FROM pg_temp.series('cac_payback_months', '{total,channel,campaign}') WHERE value IS NOT NULL$q$, $q$
+	SELECT grain, period, dimension, member, pg_temp.ratio(coalesce(s.value, 0) * w.value * revenue, n.value * m.value * (revenue - cost))
+	FROM lifetime JOIN pg_temp.wanted('new_customers') AS n USING (grain, period, dimension, member)
+		LEFT JOIN pg_temp.wanted('sales_and_marketing_cost') AS s USING (grain, period, dimension, member)
+		JOIN pg_temp.wanted('mrr_new') AS m USING (grain, period, dimension, member) JOIN pg_temp.wanted('customers_won') AS w USING (grain, period, dimension, member)
+	WHERE revenue > 0 AND revenue <> cost AND dimension IN ('total', 'channel', 'campaign')$q$);
+SELECT pg_temp.same('committed_mrr: less what is cancelled', $q$
+	SELECT grain, period, dimension, member, trim_scale(value) FROM pg_temp.series('committed_mrr', '{total,team,plan}') WHERE value <> 0$q$, $q$
+	SELECT grain, period, dimension, member, trim_scale(m.value - coalesce(c.value, 0))
+	FROM pg_temp.wanted('mrr') AS m LEFT JOIN pg_temp.wanted('mrr_cancelling') AS c USING (grain, period, dimension, member)
+	WHERE dimension IN ('total', 'team', 'plan') AND m.value <> coalesce(c.value, 0)$q$);
+SELECT pg_temp.same('repeat_purchase_rate: buyers who had bought before', $q$
+	SELECT grain, period, dimension, member, value FROM pg_temp.series('repeat_purchase_rate', '{total,rep,segment,product}') WHERE value IS NOT NULL$q$, $q$
+	SELECT grain, period, dimension, member, pg_temp.ratio(100 * (b.value - coalesce(f.value, 0)), b.value)
+	FROM pg_temp.wanted('buying_customers') AS b LEFT JOIN pg_temp.wanted('first_buyers') AS f USING (grain, period, dimension, member)
+	WHERE dimension IN ('total', 'rep', 'segment', 'product')$q$);
+SELECT pg_temp.same('sales_velocity: what is open, what a deal brings, how many are won, how long it takes', $q$
+	SELECT grain, period, dimension, member, value FROM pg_temp.series('sales_velocity', '{total,rep,region,product}') WHERE value IS NOT NULL$q$, $q$
+	SELECT grain, period, dimension, member, pg_temp.ratio(coalesce(o.value, 0) * v.value * c.n * 86400000000, (w.value + coalesce(l.value, 0)) * c.took)
+	FROM pg_temp.wanted('won_deals') AS w JOIN pg_temp.wanted('won_value') AS v USING (grain, period, dimension, member)
+		LEFT JOIN pg_temp.wanted('lost_deals') AS l USING (grain, period, dimension, member)
+		LEFT JOIN pg_temp.wanted('open_at_start') AS o USING (grain, period, dimension, member)
+		JOIN (SELECT grain, period, dimension, member, count(*) AS n, sum(took) AS took FROM cycle GROUP BY 1, 2, 3, 4) AS c USING (grain, period, dimension, member)
+	WHERE dimension IN ('total', 'rep', 'region', 'product') AND c.took > 0$q$);
 
 SELECT pg_temp.same('return_on_sales: after all costs', $q$
 	SELECT grain, period, dimension, member, value FROM pg_temp.series('return_on_sales', '{total,channel}') WHERE value IS NOT NULL$q$, $q$

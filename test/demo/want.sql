@@ -57,10 +57,10 @@ GROUP BY customer_no;
 ALTER TABLE came ADD PRIMARY KEY (customer_no);
 
 INSERT INTO event
-SELECT m.measure, m.how, s.day, m.value, m.key, NULL, NULL,
+SELECT m.measure, m.how, s.day, m.value, m.key, s.ordered_at, true,
 	s.rep_no, pg_temp.team(s.rep_no, s.day), p.region, s.name, coalesce(s.channel, p.channel), coalesce(s.campaign, p.campaign), p.segment, true,
 	(SELECT c.month FROM came AS c WHERE c.customer_no = s.customer_no)
-FROM (SELECT o.order_no, o.rep_no, o.customer_no, l.net_amount, pg_temp.day(o.ordered_at) AS day, i.name, d.channel, d.campaign,
+FROM (SELECT o.order_no, o.ordered_at, o.rep_no, o.customer_no, l.net_amount, pg_temp.day(o.ordered_at) AS day, i.name, d.channel, d.campaign,
 		pg_temp.euro(l.net_amount, o.currency, pg_temp.day(o.ordered_at)) AS net,
 		pg_temp.euro(l.cost, o.currency, pg_temp.day(o.ordered_at)) AS cost
 	FROM crm.order_line AS l JOIN crm.sales_order AS o USING (order_no) JOIN crm.product AS i USING (sku) LEFT JOIN crm.deal AS d USING (deal_no)
@@ -69,7 +69,8 @@ FROM (SELECT o.order_no, o.rep_no, o.customer_no, l.net_amount, pg_temp.day(o.or
 	CROSS JOIN LATERAL (VALUES
 		('revenue', 'sum', net, NULL), ('direct_cost', 'sum', cost, NULL), ('revenue_with_cost', 'sum', CASE WHEN cost IS NOT NULL THEN net END, NULL),
 		('sale_lines', 'sum', 1, NULL), ('purchases', 'distinct', NULL, CASE WHEN net > 0 THEN order_no::text END),
-		('buying_customers', 'distinct', NULL, CASE WHEN net > 0 THEN customer_no::text END)) AS m(measure, how, value, key)
+		('buying_customers', 'distinct', NULL, CASE WHEN net > 0 THEN customer_no::text END),
+		('first_buyers', 'first', NULL, CASE WHEN net > 0 THEN customer_no::text END)) AS m(measure, how, value, key)
 WHERE s.net IS NOT NULL;
 
 INSERT INTO event
@@ -154,7 +155,7 @@ FROM event AS e
 	CROSS JOIN LATERAL (VALUES ('total', ''), ('rep', rep), ('team', team), ('region', region), ('channel', channel), ('campaign', campaign),
 		('segment', segment), ('product', product), ('cohort', cohort)) AS v(dimension, member)
 WHERE (v.dimension <> 'product' OR e.has_product)
-	AND (v.dimension <> 'cohort' OR e.measure IN ('revenue', 'direct_cost', 'revenue_with_cost', 'sale_lines', 'purchases', 'buying_customers'));
+	AND (v.dimension <> 'cohort' OR e.measure IN ('revenue', 'direct_cost', 'revenue_with_cost', 'sale_lines', 'purchases', 'buying_customers', 'first_buyers'));
 
 CREATE TEMP TABLE want (grain text, period date, dimension text, member text, measure text, value numeric);
 
@@ -193,13 +194,20 @@ FROM (VALUES ('month', interval '1 month'), ('quarter', '3 months'), ('year', '1
 	LATERAL generate_series(date_trunc(g, least((SELECT min(day) FROM event), (SELECT pg_temp.day(min(since)) FROM crm.contract_price WHERE state = 'aktiv'))::timestamp), pg_temp.day(:'as_of')::timestamp, step) AS s
 WHERE pg_temp.midnight(s::date) < :'as_of';
 
+/* What was bought since ever. */
+INSERT INTO want
+SELECT t.grain, t.period, e.dimension, e.member, e.measure || '_to_date', CASE e.measure WHEN 'revenue' THEN sum(e.value) ELSE count(DISTINCT e.key) END
+FROM period AS t JOIN event_member AS e ON e.measure IN ('revenue', 'buying_customers') AND e.day < t.period_end
+GROUP BY t.grain, t.period, e.dimension, e.member, e.measure;
+UPDATE want SET measure = 'customers_to_date' WHERE measure = 'buying_customers_to_date';
+
 CREATE TEMP TABLE was_open AS
 SELECT b.boundary, d.deal_no, l.stage, l.rep_no AS rep,
 	pg_temp.team(l.rep_no, pg_temp.day(b.boundary - interval '1 microsecond')) AS team,
 	p.region, i.name AS product, coalesce(d.channel, p.channel) AS channel, coalesce(d.campaign, p.campaign) AS campaign, p.segment,
 	pg_temp.euro(coalesce(l.amount, d.amount, 0), d.currency, pg_temp.day(b.boundary)) AS amount,
 	CASE WHEN coalesce(l.percent, d.percent, s.percent) BETWEEN 0 AND 100 THEN coalesce(l.percent, d.percent, s.percent) / 100 END AS chance
-FROM (SELECT DISTINCT boundary FROM period) AS b
+FROM (SELECT boundary FROM period UNION SELECT pg_temp.midnight(period) FROM period) AS b
 	CROSS JOIN crm.deal AS d
 	CROSS JOIN LATERAL (SELECT * FROM crm.deal_stage_log AS x
 		WHERE x.deal_no = d.deal_no AND x.since < b.boundary AND (x.until >= x.since) IS NOT FALSE ORDER BY x.since DESC LIMIT 1) AS l
@@ -210,13 +218,20 @@ WHERE (l.until >= b.boundary OR l.until IS NULL) AND s.outcome IS NULL;
 INSERT INTO want
 SELECT t.grain, t.period, v.dimension, coalesce(v.member, '(none)'), m.measure, sum(m.value)
 FROM period AS t
-	JOIN was_open AS o USING (boundary)
+	JOIN was_open AS o ON o.boundary IN (t.boundary, pg_temp.midnight(t.period))
 	CROSS JOIN LATERAL (VALUES ('total', ''), ('rep', rep::text), ('team', team), ('region', region), ('channel', channel), ('campaign', campaign),
 		('segment', segment), ('product', product), ('stage', stage), ('rep+stage', rep || '+' || stage),
 		('team+stage', coalesce(team, '(none)') || '+' || stage), ('region+stage', coalesce(region, '(none)') || '+' || stage)) AS v(dimension, member)
 	CROSS JOIN LATERAL (VALUES ('open_opportunities', 1), ('pipeline_value', o.amount), ('weighted_pipeline', o.amount * o.chance),
-		('unweighted_opportunities', CASE WHEN o.chance IS NULL THEN 1 END)) AS m(measure, value)
+		('unweighted_opportunities', CASE WHEN o.chance IS NULL THEN 1 END), ('open_at_start', 1)) AS m(measure, value)
+WHERE o.boundary = CASE m.measure WHEN 'open_at_start' THEN pg_temp.midnight(t.period) ELSE t.boundary END
 GROUP BY 1, 2, 3, 4, 5;
+
+INSERT INTO want
+SELECT t.grain, t.period, v.dimension, coalesce(v.member, '(none)'), 'accounts', count(*)
+FROM period AS t JOIN crm.customer AS c ON c.created_at < t.boundary JOIN party AS p USING (customer_no)
+	CROSS JOIN LATERAL (VALUES ('total', ''), ('region', p.region), ('channel', p.channel), ('campaign', p.campaign), ('segment', p.segment)) AS v(dimension, member)
+GROUP BY 1, 2, 3, 4;
 
 INSERT INTO want
 SELECT t.grain, t.period, v.dimension, coalesce(v.member, '(none)'), m.measure, sum(m.value)
@@ -350,14 +365,14 @@ DELETE FROM paid WHERE mrr IS NULL;
 
 /* The team is the rep's at each time: a contract is cut where its rep changed teams. */
 CREATE TEMP TABLE paid_member AS
-SELECT c.customer_no, greatest(c.since, t.since) AS since, least(c.until, t.until) AS until, c.mrr, 'team' AS dimension,
+SELECT c.customer_no, greatest(c.since, t.since) AS since, least(c.until, t.until) AS until, c.cancelled_at, c.mrr, 'team' AS dimension,
 	pg_temp.team(c.rep_no, pg_temp.day(greatest(c.since, t.since))) AS member
 FROM paid AS c
 	CROSS JOIN LATERAL (SELECT lag(x.at) OVER (ORDER BY x.at) AS since, x.at AS until
 		FROM (SELECT pg_temp.midnight(m.since) AS at FROM crm.team_member AS m WHERE m.rep_no = c.rep_no UNION ALL SELECT NULL) AS x) AS t
 WHERE (t.since < c.until) IS NOT FALSE AND (t.until > c.since) IS NOT FALSE
 UNION ALL
-SELECT c.customer_no, c.since, c.until, c.mrr, v.dimension, coalesce(v.member, '(none)')
+SELECT c.customer_no, c.since, c.until, c.cancelled_at, c.mrr, v.dimension, coalesce(v.member, '(none)')
 FROM paid AS c JOIN party AS p USING (customer_no) LEFT JOIN came AS k USING (customer_no)
 	CROSS JOIN LATERAL (VALUES ('total', ''), ('rep', c.rep_no::text), ('region', p.region), ('channel', p.channel),
 		('campaign', p.campaign), ('segment', p.segment), ('plan', c.plan), ('cohort', k.month::text)) AS v(dimension, member);
@@ -390,6 +405,12 @@ FROM account AS a CROSS JOIN LATERAL (VALUES
 	('* gained', true, greatest(a.closing - a.opening, 0)), ('* lost in all', a.opening > 0, a.opening - a.closing)) AS m(measure, counts, value)
 WHERE m.counts
 GROUP BY 1, 2, 3, 4, 5;
+
+/* Of it, what is cancelled already. */
+INSERT INTO want
+SELECT t.grain, t.period, c.dimension, c.member, 'mrr_cancelling', sum(c.mrr)
+FROM period AS t JOIN paid_member AS c ON c.since < t.boundary AND c.cancelled_at < t.boundary AND (c.until >= t.boundary OR c.until IS NULL)
+GROUP BY 1, 2, 3, 4;
 
 /*
  * Costs: a day's is what the sum up to it, rounded, exceeds the sum up to the
