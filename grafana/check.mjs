@@ -71,8 +71,8 @@ const check = (lang, file) => {
 	for (const [i, r] of run(options.map((o) => expand(o.sql, { dimension: 'rep' }, range))).entries())
 		ok(r.rows?.length > 0 && r.types.every(([, type]) => type === 'text'), `${options[i].what} has values`, r.rows === null ? errorOf(expand(options[i].sql, { dimension: 'rep' }, range)) : r.types);
 
-	const scenarios = variables.length === 0 ? [['as it is', {}]] : (lang === 'en' ? ['All', 'single', 'several', 'hostile'] : ['All', 'single']).flatMap((pick) =>
-		(variables.some((v) => v.name === 'dimension') ? pick === 'All' ? ['total', 'rep'] : ['rep', 'region'] : [undefined]).map((dimension) =>
+	const scenarios = variables.length === 0 ? [['as it is', {}]] : (lang === 'en' ? ['All', 'single', 'several', 'hostile'] : ['All']).flatMap((pick) =>
+		(variables.some((v) => v.name === 'dimension') ? pick === 'All' ? ['total'] : pick === 'single' ? ['region'] : ['rep'] : [undefined]).map((dimension) =>
 			[`${pick}${dimension === undefined ? '' : ` by ${dimension}`}`, dimension === undefined ? {} : { dimension }, pick]));
 	for (const [scenario, others, pick] of scenarios) {
 		const values = { ...others, ...Object.fromEntries(variables.map((v) => [v.name, others[v.name] ?? valuesOf(v, pick, others)])) };
@@ -84,7 +84,7 @@ const check = (lang, file) => {
 			const fault = frameFault(r, targets[i].format);
 			if (fault) faults.push(`${targets[i].what}: ${fault}`);
 			if (isEmpty(r) && !targets[i].panel.fieldConfig.defaults.noValue?.includes(' ')) empty.push(targets[i].what);
-			if (r.ms > 50) r.ms = Math.min(...run(Array(6).fill(sqls[i])).map((again) => again.ms)); /* warm */
+			if (r.ms > 50) r.ms = Math.min(...run([sqls[i], sqls[i]]).map((again) => again.ms)); /* warm */
 			if (r.ms > 50) slow.push(`${targets[i].what}: ${r.ms} ms`);
 		});
 		ok(faults.length === 0, `${name}, ${scenario}: ${targets.length} queries give frames`, faults.join('\n'));

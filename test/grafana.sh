@@ -28,6 +28,13 @@ ok $? "make.mjs writes the dashboards" || note "$(tail -n 5 "$scratch/make")"
 diff -r "$scratch/made" "$grafana/dashboards" >"$scratch/diff" 2>&1
 ok $? "and they are those in grafana/dashboards (./dev dashboards writes them)" || note "$(cat "$scratch/diff")"
 
+# Meanwhile npm fetches what the types need.
+mkdir "$scratch/modules"
+echo '{ "private": true }' >"$scratch/modules/package.json"
+(cd "$scratch/modules" && timeout 120 npm install --no-audit --no-fund --no-package-lock --legacy-peer-deps \
+	@grafana/schema@13.2.2 ts-json-schema-generator@2.4.0 ajv@8.17.1) >"$scratch/npm" 2>&1 &
+npm=$!
+
 PGUSER=$role PGOPTIONS='' PGDATABASE=$db node "$grafana/check.mjs" "$grafana/dashboards" >"$scratch/check" 2>&1
 renumbered() { # FILE: its results, counted on from here
 	while IFS= read -r line; do
@@ -43,10 +50,7 @@ renumbered "$scratch/check"
 grep -q '^1\.\.[1-9]' "$scratch/check"
 ok $? "every dashboard was checked"
 
-mkdir "$scratch/modules"
-echo '{ "private": true }' >"$scratch/modules/package.json"
-if command -v npm >/dev/null && (cd "$scratch/modules" &&
-	timeout 120 npm install --no-audit --no-fund --no-package-lock --legacy-peer-deps @grafana/schema@13.2.2 ts-json-schema-generator@2.4.0 ajv@8.17.1 >"$scratch/npm" 2>&1); then
+if wait $npm; then
 	node "$grafana/types.mjs" "$grafana/dashboards" "$scratch/modules" >"$scratch/types" 2>&1
 	renumbered "$scratch/types"
 	grep -q '^1\.\.[1-9]' "$scratch/types"

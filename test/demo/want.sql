@@ -194,12 +194,16 @@ FROM (VALUES ('month', interval '1 month'), ('quarter', '3 months'), ('year', '1
 	LATERAL generate_series(date_trunc(g, least((SELECT min(day) FROM event), (SELECT pg_temp.day(min(since)) FROM crm.contract_price WHERE state = 'aktiv'))::timestamp), pg_temp.day(:'as_of')::timestamp, step) AS s
 WHERE pg_temp.midnight(s::date) < :'as_of';
 
-/* What was bought since ever. */
+/* What was bought since ever; a customer came on the day of the first purchase. */
 INSERT INTO want
-SELECT t.grain, t.period, e.dimension, e.member, e.measure || '_to_date', CASE e.measure WHEN 'revenue' THEN sum(e.value) ELSE count(DISTINCT e.key) END
-FROM period AS t JOIN event_member AS e ON e.measure IN ('revenue', 'buying_customers') AND e.day < t.period_end
+SELECT t.grain, t.period, e.dimension, e.member, e.measure, sum(e.value)
+FROM period AS t
+	JOIN (SELECT dimension, member, 'revenue_to_date' AS measure, day, sum(value) AS value FROM event_member WHERE measure = 'revenue' GROUP BY dimension, member, day
+		UNION ALL
+		SELECT dimension, member, 'customers_to_date', day, count(*)
+		FROM (SELECT dimension, member, key, min(day) AS day FROM event_member WHERE measure = 'buying_customers' AND key IS NOT NULL GROUP BY dimension, member, key) AS k
+		GROUP BY dimension, member, day) AS e ON e.day < t.period_end
 GROUP BY t.grain, t.period, e.dimension, e.member, e.measure;
-UPDATE want SET measure = 'customers_to_date' WHERE measure = 'buying_customers_to_date';
 
 CREATE TEMP TABLE was_open AS
 SELECT b.boundary, d.deal_no, l.stage, l.rep_no AS rep,
