@@ -1083,6 +1083,9 @@ BEGIN
 	END IF;
 
 	FOR name, reads_what, parts IN SELECT r.source, r.reads, r.parts FROM @extschema@.kpi_readings(sources, wanted_parts) r LOOP
+		n := n + CASE reads_what WHEN 'source' THEN 1 ELSE 0 END;
+		began := clock_timestamp();
+		PERFORM set_config('application_name', format('kpi_snapshot: reading %s (%s of %s)', name, n, cardinality(sources)), true);
 		/* A move of the rate is never a movement: the rate at which a customer's run in a currency began holds for all of it. */
 		IF run_rates IS NULL AND (name = 'subscription' OR name = 'sale' AND cohorts_query IS NOT NULL) AND 'subscription.currency' = ANY (columns) THEN
 			EXECUTE @extschema@.kpi_run_rates_query(columns) INTO run_rates USING rates;
@@ -1094,9 +1097,6 @@ BEGIN
 		IF name = 'sale' AND activities_query IS NOT NULL THEN
 			EXECUTE activities_query INTO activities USING deals, as_of;
 		END IF;
-		n := n + CASE reads_what WHEN 'source' THEN 1 ELSE 0 END;
-		began := clock_timestamp();
-		PERFORM set_config('application_name', format('kpi_snapshot: reading %s (%s of %s)', name, n, cardinality(sources)), true);
 		buckets := 1;
 		LOOP
 			BEGIN

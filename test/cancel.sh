@@ -29,7 +29,7 @@ SQL
 facts() { sql -d $db -c "SELECT count(*), sum(hashtextextended(f::text, 0)), max(recorded_at) FROM kpi.kpi_fact f"; }
 bind() { sql -d $db -c "SELECT count(*) FROM kpi.kpi_bind('sale', '$1')" >"$scratch/bind" || bail "cannot bind $1"; }
 last_run() { sql -d $db -c "SELECT outcome, error FROM kpi.kpi_runs ORDER BY run DESC LIMIT 1"; }
-is_reading() { [ "$(sql -d $db -c "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kpi_snapshot: reading sale (2 of 2)'")" = 1 ]; }
+is_reading() { [ "$(sql -d $db -c "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'kpi_snapshot: reading sale (2 of 2)'")" = 1 ]; }
 
 # Several statements in one session of their own, whatever becomes of each.
 # start STATEMENT...
@@ -54,7 +54,7 @@ ends() { # WHAT
 }
 
 # signal pg_cancel_backend|pg_terminate_backend
-signal() { sql -d $db -c "SELECT $1(pid) FROM pg_stat_activity WHERE application_name LIKE 'kpi_snapshot: %'" >"$scratch/signal"; }
+signal() { sql -d $db -c "SELECT $1(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'kpi_snapshot: %'" >"$scratch/signal"; }
 
 prepare $db
 before=$(facts)
@@ -127,7 +127,7 @@ is_up() { [ "$(sql -d $db -c 'SELECT 1')" = 1 ]; }
 for way in 'CALL kpi.kpi_refresh()' 'SELECT kpi.kpi_snapshot()'; do
 	start "$way"
 	await 20 is_reading
-	kill -9 "$(sql -d $db -c "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'kpi_snapshot: %'")"
+	kill -9 "$(sql -d $db -c "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'kpi_snapshot: %'")"
 	ends "$way: kill -9 ends it"
 	await 60 is_up
 	ok $? "$way: the server is up again"
