@@ -24,9 +24,7 @@
  * Which periods a source row influences follows from kpi_part: a flow or plan
  * that of its instant; a stock or spread those that its interval touches; a
  * ledger, and what counts only the first of something ever, all from its
- * instant on.  An exchange rate holds from its day on.  An UPDATE that leaves
- * all but instants as they were, and of those only ends, influences an
- * interval from the earlier of both ends on.
+ * instant on.  An exchange rate holds from its day on.
  *
  * Sources look each other up, by names: a column account_id, opportunity_id or
  * lead_id.  So what changed is widened, before it is turned into periods: to
