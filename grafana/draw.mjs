@@ -59,7 +59,8 @@ const all = ['en', 'de'].flatMap((lang) => readdirSync(join(dashboards, lang)).f
 for (const name of wanted.length > 0 ? wanted : all) {
 	const lang = name.split('/')[0];
 	data = JSON.stringify(dataOf(...name.split('/')));
-	const page = await browser.newPage({ viewport: { width, height: 900 }, locale: lang === 'de' ? 'de-DE' : 'en-US' });
+	/* High enough for all of it: a table that is not in view is not drawn. */
+	const page = await browser.newPage({ viewport: { width, height: 3000 }, locale: lang === 'de' ? 'de-DE' : 'en-US' });
 	page.on('pageerror', (e) => console.error(`${name}: ${e.message}`));
 	await page.goto(`http://127.0.0.1:${server.address().port}/`);
 	await page.waitForSelector('#dashboard');
