@@ -162,4 +162,16 @@ is "$(sql -d $db -c "SELECT outcome FROM kpi.kpi_snapshot()" -c "SELECT count(*)
 0
 0|" "after the last one all facts are as if made from nothing"
 
+# A dump takes the triggers along; the first snapshot after a restore takes everything, the next no more.
+create_database ${db}_restored
+pg_dump -Fc $db -f "$scratch/dump"
+pg_restore -d ${db}_restored "$scratch/dump" >"$scratch/restore" 2>&1
+ok $? "restored" || note "$(head -n 5 "$scratch/restore")"
+is "$(sql -d ${db}_restored -c "SELECT bool_and(tracked), count(*) > 15 FROM kpi.kpi_tracking()" -c "SELECT periods FROM kpi.kpi_snapshot()" \
+	-c "DELETE FROM crm.touchpoint WHERE touch_no = 1000001" -c "SELECT periods < $all_periods FROM kpi.kpi_snapshot()" \
+	-c 'BEGIN' -c 'SELECT * FROM differences()' -c 'ROLLBACK')" "t|t
+$all_periods
+t
+0|" "restored: tracked, and once everything"
+
 done_testing
