@@ -172,8 +172,8 @@ const recurring = (lang) => {
 const marketing = (lang) => {
 	const de = lang === 'de';
 	const effect = (by) =>
-		`SELECT label, leads, 100 * leads / nullif(sum(leads) OVER (), 0) AS share, conversion, cost_per_lead, cost, size
-		   FROM (SELECT member, label, max(value) FILTER (WHERE kpi = 'leads') AS leads, max(value) FILTER (WHERE kpi = 'lead_conversion_rate') AS conversion,
+		`SELECT label, leads, 100 * leads / nullif(all_leads, 0) AS share, conversion, cost_per_lead, cost, size
+		   FROM (SELECT member, label, max(value) FILTER (WHERE kpi = 'leads') AS leads, sum(max(value) FILTER (WHERE kpi = 'leads')) OVER () AS all_leads, max(value) FILTER (WHERE kpi = 'lead_conversion_rate') AS conversion,
 		                max(value) FILTER (WHERE kpi = 'cost_per_lead') AS cost_per_lead, max(value) FILTER (WHERE kpi = 'campaign_cost') AS cost,
 		                max(value) FILTER (WHERE kpi = 'opportunities_value') / nullif(max(value) FILTER (WHERE kpi = 'opportunities'), 0) AS size
 		           FROM kpi_compare('{leads,lead_conversion_rate,cost_per_lead,campaign_cost,opportunities_value,opportunities}', ${lastDay}, '${by}', '$grain', lang => '${lang}')

@@ -486,6 +486,20 @@ SELECT outcome FROM kpi_snapshot('2025-03-01', NULL, '2025-05-10 12:00+02');
 SELECT 'recorded before its end' AS rule_11, kpi_value('pipeline_value', '2025-04-01') IS NULL AND kpi_value('pipeline_value', '2025-03-01') = 300 AS holds;
 ROLLBACK TO rule;
 
+-- Not so a period that ends elsewhere by now: what was open on the 15th of
+-- March, as a history told, is not what was open on the 16th.
+SAVEPOINT rule;
+SELECT crm.bind('opportunity', 'opportunity_history');
+INSERT INTO crm.opportunity (id, status, created_at, amount) VALUES (1, 'open', '2025-03-10', 100);
+INSERT INTO crm.opportunity_history (opportunity_id, valid_from, stage, status) VALUES (1, '2025-03-10', 'New', 'open');
+SELECT outcome FROM kpi_snapshot('2025-03-01', NULL, '2025-04-15 12:00+02');
+SELECT 'cut' AS rule_8, crm.fact('open_opportunities', '2025-03-01', grain => 'month_cut') = '1' AS holds;
+SELECT kpi_unbind('opportunity_history');
+SELECT outcome FROM kpi_snapshot('2025-03-01', NULL, '2025-04-16 12:00+02');
+SELECT 'cut a day later' AS rule_8, crm.fact('open_opportunities', '2025-03-01', grain => 'month_cut') IS NULL
+	AND crm.fact('open_opportunities', '2025-03-01') = '1' AS holds;
+ROLLBACK TO rule;
+
 -- An instant at infinity is no duration, and a blank id or currency none.
 SAVEPOINT rule;
 SELECT crm.bind('sale', 'opportunity', 'rep', 'quote');

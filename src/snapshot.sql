@@ -1277,7 +1277,7 @@ BEGIN
 	IF p.starts = 'NULL' THEN
 		queries := queries || (
 			SELECT format('SELECT p.n, f.dimension, f.member, %s FROM @extschema@.kpi_fact f'
-						  ' JOIN period p USING (grain, period)'
+						  ' JOIN period p USING (grain, period, period_end)'
 						  ' WHERE f.superseded_at IS NULL AND f.is_complete AND num_nonnulls(%s) > 0 AND f.dimension IN (SELECT d.dimension FROM @extschema@.kpi_dimension d)',
 						  string_agg(CASE WHEN s.measure IS NULL OR NOT @extschema@.kpi_has_columns(source, s.needs, columns)
 										  THEN format('NULL::%s', m.type) ELSE format('f.%I', m.measure) END, ', ' ORDER BY m.n),
