@@ -28,6 +28,7 @@
 
 #include "cube.h"
 #include "durations.h"
+#include "panel.h"
 #include "salkpi.h"
 
 /* Columns of a row of kpi_cells. */
@@ -59,7 +60,9 @@ typedef struct Reading
 {
 	Cube	   *cube;			/* what is read */
 	CubeOrder	order;			/* its members in order */
-	ReturnSetInfo *result;		/* where the rows go */
+	ReturnSetInfo *result;		/* where the rows go; NULL: into the panel */
+	PanelWriter panel;			/* that */
+	bool		is_new_member;	/* has the member no row there yet? */
 	MemoryContext member_context;	/* lives as long as a member */
 	MemoryContext row_context;	/* lives as long as a row */
 	uint32		nperiods;		/* number of periods asked for */
@@ -83,6 +86,7 @@ typedef struct Reading
 } Reading;
 
 PG_FUNCTION_INFO_V1(salkpi_cube_cells);
+PG_FUNCTION_INFO_V1(salkpi_cube_panel);
 PG_FUNCTION_INFO_V1(salkpi_cube_first_atom);
 
 /* The cube of an argument, settled; flat ones are loaded. */
@@ -372,16 +376,14 @@ durations_of_period(const Reading *r, const Period *period, Size count)
 	return PointerGetDatum(salkpi_durations_build(values, count));
 }
 
-/* One row of the result. */
+/* One row of kpi_cells. */
 static void
-emit(Reading *r, uint32 p, const Total *total)
+emit_tuple(Reading *r, uint32 p, const Total *total)
 {
 	const Shape *shape = &r->cube->grid.shape;
-	MemoryContext caller = MemoryContextSwitchTo(r->row_context);
 	Datum		values[CELLS_COLUMNS] = {0};
 	bool		nulls[CELLS_COLUMNS] = {false};
 
-	CHECK_FOR_INTERRUPTS();
 	values[0] = CStringGetTextDatum(shape->dimensions[r->d].name);
 	values[1] = r->members;
 	values[2] = Int32GetDatum(p + 1);
@@ -395,6 +397,49 @@ emit(Reading *r, uint32 p, const Total *total)
 		values[8] = durations_of_period(r, &r->periods[p], total->ndurations);
 	tuplestore_putvalues(r->result->setResult, r->result->setDesc, values,
 						 nulls);
+}
+
+/* The same as a row of a panel: integers are counts, distincts, firsts, flagged. */
+static void
+emit_panel_row(Reading *r, uint32 p, const Total *total)
+{
+	const Shape *shape = &r->cube->grid.shape;
+	PanelRow	row = {.period = p};
+	int64	   *ints = row.ints;
+	int			i;
+
+	for (i = 0; i < shape->ncounts; i++)
+		*ints++ = total->counts[i];
+	for (i = 0; i < shape->ndistincts; i++)
+		*ints++ = total->distincts[i];
+	if (shape->nfirsts > 0)
+	{
+		*ints++ = total->firsts;
+		*ints++ = total->flagged;
+	}
+	for (i = 0; i < shape->nsums; i++)
+		row.numerics[i] = NumericGetDatum(salkpi_sum_to_numeric(&total->sums[i],
+																r->cube->dscale[i]));
+	if (shape->ndurations > 0)
+		row.durations = durations_of_period(r, &r->periods[p], total->ndurations);
+	salkpi_panel_row(&r->panel, &row);
+}
+
+/* One row of the result. */
+static void
+emit(Reading *r, uint32 p, const Total *total)
+{
+	MemoryContext caller;
+
+	CHECK_FOR_INTERRUPTS();
+	if (r->result == NULL && r->is_new_member)
+		salkpi_panel_array_member(&r->panel, r->dimension->spec->name, r->members);
+	r->is_new_member = false;
+	caller = MemoryContextSwitchTo(r->row_context);
+	if (r->result == NULL)
+		emit_panel_row(r, p, total);
+	else
+		emit_tuple(r, p, total);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(r->row_context);
 }
@@ -603,6 +648,7 @@ emit_blank(Reading *r)
 
 	r->members = salkpi_member_texts(r->dimension->spec, r->cube->keys,
 									 &r->dimension->members, NULL);
+	r->is_new_member = true;
 	for (p = 0; p < r->nperiods; p++)
 		if (r->periods[p].is_wanted)
 			emit(r, p, &total);
@@ -627,6 +673,7 @@ read_members(Reading *r)
 		MemoryContextReset(r->member_context);
 		r->members = salkpi_member_texts(r->dimension->spec, r->cube->keys,
 										 &r->dimension->members, &member);
+		r->is_new_member = true;
 		if (r->cube->grid.kind == CUBE_FLOW)
 			read_flow_member(r, member, member == blank);
 		else
@@ -655,35 +702,79 @@ read_dimension(Reading *r, int d)
 	read_members(r);
 }
 
+/* Start to read a cube, the first argument, in the periods of the next two. */
+static void
+open_reading(Reading *r, FunctionCallInfo fcinfo)
+{
+	memset(r, 0, sizeof(Reading));
+	r->member_context = AllocSetContextCreate(CurrentMemoryContext,
+											  "kpi_cells member",
+											  ALLOCSET_DEFAULT_SIZES);
+	r->row_context = AllocSetContextCreate(CurrentMemoryContext,
+										   "kpi_cells row",
+										   ALLOCSET_DEFAULT_SIZES);
+	r->cube = cube_of_datum(PG_GETARG_DATUM(0));
+	read_periods(r, PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_ARRAYTYPE_P(2));
+	if (r->cube->grid.kind == CUBE_FLOW)
+		salkpi_periods_list(r->periods, r->nperiods, r->cube->natoms,
+							&r->list_start, &r->list);
+	else
+		list_instants(r);
+	r->totals = palloc_extended((r->nperiods + 1) * sizeof(Total),
+								MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	r->touched = palloc((r->nperiods + 1) * sizeof(uint32));
+	salkpi_cube_order(r->cube, &r->order);
+}
+
+static void
+read_cube(Reading *r)
+{
+	int			d;
+
+	for (d = 0; d < r->cube->grid.shape.ndimensions; d++)
+		read_dimension(r, d);
+}
+
 /* kpi_cells(cube, first_atom, last_atom) */
 Datum
 salkpi_cube_cells(PG_FUNCTION_ARGS)
 {
-	Reading		r = {0};
-	int			d;
+	Reading		r;
 
 	InitMaterializedSRF(fcinfo, 0);
+	open_reading(&r, fcinfo);
 	r.result = (ReturnSetInfo *) fcinfo->resultinfo;
-	r.member_context = AllocSetContextCreate(CurrentMemoryContext,
-											 "kpi_cells member",
-											 ALLOCSET_DEFAULT_SIZES);
-	r.row_context = AllocSetContextCreate(CurrentMemoryContext,
-										  "kpi_cells row",
-										  ALLOCSET_DEFAULT_SIZES);
-	r.cube = cube_of_datum(PG_GETARG_DATUM(0));
-	read_periods(&r, PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_ARRAYTYPE_P(2));
-	if (r.cube->grid.kind == CUBE_FLOW)
-		salkpi_periods_list(r.periods, r.nperiods, r.cube->natoms,
-							&r.list_start, &r.list);
-	else
-		list_instants(&r);
-	r.totals = palloc_extended((r.nperiods + 1) * sizeof(Total),
-							   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	r.touched = palloc((r.nperiods + 1) * sizeof(uint32));
-	salkpi_cube_order(r.cube, &r.order);
-	for (d = 0; d < r.cube->grid.shape.ndimensions; d++)
-		read_dimension(&r, d);
+	read_cube(&r);
 	return (Datum) 0;
+}
+
+/*
+ * kpi_panel(cube, first_atom, last_atom) and, of sums in the currency that is
+ * the last part of each member, kpi_panel(cube, first_atom, last_atom, rates, at)
+ */
+Datum
+salkpi_cube_panel(PG_FUNCTION_ARGS)
+{
+	Reading		r;
+	PanelShape	shape;
+	PanelRates	rates;
+
+	for (int i = 0; i < 3; i++)
+		if (PG_ARGISNULL(i))
+			PG_RETURN_NULL();
+	open_reading(&r, fcinfo);
+	shape.nints = r.cube->grid.shape.ncounts + r.cube->grid.shape.ndistincts +
+		2 * r.cube->grid.shape.nfirsts;
+	shape.nnumerics = r.cube->grid.shape.nsums;
+	shape.ndurations = r.cube->grid.shape.ndurations;
+	salkpi_panel_start(&r.panel, &shape, CurrentMemoryContext);
+	if (PG_NARGS() > 3)
+	{
+		salkpi_panel_rates(&rates, fcinfo, 3, r.nperiods);
+		r.panel.rates = &rates;
+	}
+	read_cube(&r);
+	PG_RETURN_POINTER(salkpi_panel_finish(&r.panel));
 }
 
 /* The lesser of two atoms, but none before "from". */

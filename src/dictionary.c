@@ -99,6 +99,24 @@ find_step(const Dictionary *d, const KeyBlock *block, TimestampTz at)
 	return get_step(d, block, low);
 }
 
+/*
+ * The first attribute of a key at an instant, a text in the dictionary; NULL
+ * before its first step, and for an unknown key.
+ */
+const text *
+salkpi_dictionary_since(struct varlena *dictionary, const text *key,
+						TimestampTz at)
+{
+	const Dictionary *d = get_dictionary(PointerGetDatum(dictionary));
+	const KeyBlock *block = find_key(d, key);
+	uint32		offset;
+
+	if (block == NULL || TIMESTAMP_IS_NOBEGIN(block->first) || block->first > at)
+		return NULL;
+	offset = find_step(d, block, at)->attributes[0];
+	return offset == 0 ? NULL : (const text *) ((const char *) d + offset);
+}
+
 /* ---------- SQL functions ---------- */
 
 static void

@@ -134,6 +134,10 @@ get_text(const Pool *pool, uint32 offset)
 	return (text *) (pool->data + offset);
 }
 
+/* dictionary.c */
+extern const text *salkpi_dictionary_since(struct varlena *dictionary,
+										   const text *key, TimestampTz at);
+
 /* dictionary_state.c */
 extern void salkpi_dictionary_too_large(void);
 

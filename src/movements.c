@@ -31,9 +31,13 @@
 
 #include "ledger.h"
 #include "movements.h"
+#include "panel.h"
 #include "salkpi.h"
 
 #define MOVEMENTS_COLUMNS	20
+
+/* What a row has beside dimension, member and period. */
+static const PanelShape movement_shape = {.nints = 9,.nnumerics = 8};
 
 /* The steps of a run are fetched so many runs before they are read. */
 #define RUNS_AHEAD			8
@@ -65,7 +69,9 @@ typedef struct Reading
 {
 	Ledger	   *ledger;			/* what is read */
 	int			scale;			/* of its amounts */
-	ReturnSetInfo *result;		/* where the rows go */
+	ReturnSetInfo *result;		/* where the rows go; NULL: into the panel */
+	PanelWriter panel;			/* that */
+	bool		is_new_member;	/* has the member no row there yet? */
 	MemoryContext member_context;	/* lives as long as a member */
 	MemoryContext row_context;	/* lives as long as a row */
 	uint32		nperiods;		/* number of periods asked for */
@@ -82,6 +88,7 @@ typedef struct Reading
 } Reading;
 
 PG_FUNCTION_INFO_V1(salkpi_ledger_movements);
+PG_FUNCTION_INFO_V1(salkpi_ledger_panel);
 
 static void
 read_periods(Reading *r, ArrayType *openings, ArrayType *closings)
@@ -197,38 +204,58 @@ amount_datum(const Reading *r, const ExactSum *amount)
 	return NumericGetDatum(salkpi_sum_to_numeric(amount, r->ledger->dscale));
 }
 
+/* A row of kpi_movements, whose columns are those of a panel's row. */
+static void
+emit_tuple(Reading *r, const PanelRow *row)
+{
+	Datum		values[MOVEMENTS_COLUMNS];
+	bool		nulls[MOVEMENTS_COLUMNS] = {false};
+	int			i;
+
+	values[0] = CStringGetTextDatum(r->dimension->spec->name);
+	values[1] = r->members;
+	values[2] = Int32GetDatum(row->period + 1);
+	for (i = 0; i < movement_shape.nnumerics; i++)
+		values[3 + i] = row->numerics[i];
+	for (i = 0; i < movement_shape.nints; i++)
+		values[3 + movement_shape.nnumerics + i] = Int64GetDatum(row->ints[i]);
+	tuplestore_putvalues(r->result->setResult, r->result->setDesc, values,
+						 nulls);
+}
+
 /* One row of the result. */
 static void
 emit(Reading *r, uint32 p, const State *opening, const State *closing,
 	 const Movements *movements)
 {
-	MemoryContext caller = MemoryContextSwitchTo(r->row_context);
-	Datum		values[MOVEMENTS_COLUMNS];
-	bool		nulls[MOVEMENTS_COLUMNS] = {false};
+	MemoryContext caller;
+	PanelRow	row = {.period = p};
 	ExactSum	retained = opening->amount;
 	int			k;
 
 	CHECK_FOR_INTERRUPTS();
+	if (r->result == NULL && r->is_new_member)
+		salkpi_panel_array_member(&r->panel, r->dimension->spec->name, r->members);
+	r->is_new_member = false;
+	caller = MemoryContextSwitchTo(r->row_context);
 	salkpi_sum_add_sum(&retained, &movements->amount[CONTRACTION], -1, r->scale);
 	salkpi_sum_add_sum(&retained, &movements->amount[CHURN], -1, r->scale);
-	values[0] = CStringGetTextDatum(r->dimension->spec->name);
-	values[1] = r->members;
-	values[2] = Int32GetDatum(p + 1);
-	values[3] = amount_datum(r, &opening->amount);
-	values[9] = amount_datum(r, &closing->amount);
-	values[10] = amount_datum(r, &retained);
-	values[11] = Int64GetDatum(opening->customers);
-	values[17] = Int64GetDatum(closing->customers);
+	row.numerics[0] = amount_datum(r, &opening->amount);
+	row.numerics[6] = amount_datum(r, &closing->amount);
+	row.numerics[7] = amount_datum(r, &retained);
+	row.ints[0] = opening->customers;
+	row.ints[6] = closing->customers;
 	for (k = 0; k < MOVEMENT_KINDS; k++)
 	{
-		values[4 + k] = amount_datum(r, &movements->amount[k]);
-		values[12 + k] = Int64GetDatum(movements->customers[k]);
+		row.numerics[1 + k] = amount_datum(r, &movements->amount[k]);
+		row.ints[1 + k] = movements->customers[k];
 	}
-	values[18] = Int64GetDatum(opening->customers -
-							   movements->customers[CHURN]);
-	values[19] = Int64GetDatum(movements->first);
-	tuplestore_putvalues(r->result->setResult, r->result->setDesc, values,
-						 nulls);
+	row.ints[7] = opening->customers - movements->customers[CHURN];
+	row.ints[8] = movements->first;
+	if (r->result == NULL)
+		salkpi_panel_row(&r->panel, &row);
+	else
+		emit_tuple(r, &row);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(r->row_context);
 }
@@ -323,6 +350,7 @@ read_member(Reading *r, const uint32 *member, const Run *runs, Size count,
 
 	r->members = salkpi_member_texts(dimension->spec, r->ledger->keys,
 									 &dimension->members, member);
+	r->is_new_member = true;
 	memset(r->states, 0, r->ledger->nbounds * sizeof(State));
 	memset(r->movements, 0, r->nperiods * sizeof(Movements));
 	for (i = 0; i < count; i++)
@@ -357,34 +385,61 @@ read_dimension(Reading *r, LedgerDimension *dimension)
 	pfree(start);
 }
 
+/* Start to read a ledger, the first argument, in the periods of the next two. */
+static void
+open_reading(Reading *r, FunctionCallInfo fcinfo)
+{
+	memset(r, 0, sizeof(Reading));
+	r->member_context = AllocSetContextCreate(CurrentMemoryContext,
+											  "kpi_movements member",
+											  ALLOCSET_DEFAULT_SIZES);
+	r->row_context = AllocSetContextCreate(CurrentMemoryContext,
+										   "kpi_movements row",
+										   ALLOCSET_DEFAULT_SIZES);
+	r->ledger = salkpi_ledger_get(PG_GETARG_DATUM(0));
+	r->scale = salkpi_fixed_scale(r->ledger->dscale);
+	read_periods(r, PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_ARRAYTYPE_P(2));
+	salkpi_periods_list(r->periods, r->nperiods, r->ledger->nbounds,
+						&r->list_start, &r->list);
+	r->states = palloc_extended(r->ledger->nbounds * sizeof(State),
+								MCXT_ALLOC_HUGE);
+	r->movements = palloc_extended((r->nperiods + 1) * sizeof(Movements),
+								   MCXT_ALLOC_HUGE);
+	r->changes = palloc_extended((r->nperiods + 1) * sizeof(Change),
+								 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	r->touched = palloc((r->nperiods + 1) * sizeof(uint32));
+}
+
+static void
+read_ledger(Reading *r)
+{
+	int			d;
+
+	for (d = 0; d < r->ledger->shape.ndimensions; d++)
+		read_dimension(r, &r->ledger->dimensions[d]);
+}
+
 /* kpi_movements(ledger, opening, closing) */
 Datum
 salkpi_ledger_movements(PG_FUNCTION_ARGS)
 {
-	Reading		r = {0};
-	int			d;
+	Reading		r;
 
 	InitMaterializedSRF(fcinfo, 0);
+	open_reading(&r, fcinfo);
 	r.result = (ReturnSetInfo *) fcinfo->resultinfo;
-	r.member_context = AllocSetContextCreate(CurrentMemoryContext,
-											 "kpi_movements member",
-											 ALLOCSET_DEFAULT_SIZES);
-	r.row_context = AllocSetContextCreate(CurrentMemoryContext,
-										  "kpi_movements row",
-										  ALLOCSET_DEFAULT_SIZES);
-	r.ledger = salkpi_ledger_get(PG_GETARG_DATUM(0));
-	r.scale = salkpi_fixed_scale(r.ledger->dscale);
-	read_periods(&r, PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_ARRAYTYPE_P(2));
-	salkpi_periods_list(r.periods, r.nperiods, r.ledger->nbounds,
-						&r.list_start, &r.list);
-	r.states = palloc_extended(r.ledger->nbounds * sizeof(State),
-							   MCXT_ALLOC_HUGE);
-	r.movements = palloc_extended((r.nperiods + 1) * sizeof(Movements),
-								  MCXT_ALLOC_HUGE);
-	r.changes = palloc_extended((r.nperiods + 1) * sizeof(Change),
-								MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	r.touched = palloc((r.nperiods + 1) * sizeof(uint32));
-	for (d = 0; d < r.ledger->shape.ndimensions; d++)
-		read_dimension(&r, &r.ledger->dimensions[d]);
+	read_ledger(&r);
 	return (Datum) 0;
+}
+
+/* kpi_panel(ledger, opening, closing) */
+Datum
+salkpi_ledger_panel(PG_FUNCTION_ARGS)
+{
+	Reading		r;
+
+	open_reading(&r, fcinfo);
+	salkpi_panel_start(&r.panel, &movement_shape, CurrentMemoryContext);
+	read_ledger(&r);
+	PG_RETURN_POINTER(salkpi_panel_finish(&r.panel));
 }

@@ -1,6 +1,7 @@
 /*
- * The snapshot: each source is read once, by one query that fills the cubes of
- * all its parts; the cells become facts, and only what changed is written.
+ * The snapshot: each source is read once, by one query that fills the cubes and
+ * ledgers of all its parts and reads them for all periods; the panels become
+ * facts, and only what changed is written.
  *
  * kpi_source_query builds that query from the catalog of parts, measures,
  * faults and dimensions and from the columns that the bound relations have.
@@ -13,8 +14,8 @@
  *	 $15 customer and currency: rate at which an uninterrupted run began
  *	 $16 customer: month of the first purchase or payment
  *	 $19 customer: kinds of activities, each from when it was done (where they are asked for)
- * and, of the periods of ledgers, $17 the numbers of their openings in $3 and $18 of their closings; and, where
- * not all periods are taken, $20 the instants within those that are.
+ * and, of the periods of ledgers, $17 the numbers of their openings in $3 and $18 of their closings; where
+ * not all periods are taken, $20 the instants within those that are; and $21 the grid as a whole.
  * The cube of a part that is also measured since ever has one atom more, the
  * first, for what lies before all periods.
  * A dictionary stands in the query as (SELECT $n), which is evaluated once.
@@ -22,14 +23,16 @@
 CREATE TYPE @extschema@.kpi_bad_rows AS (reason text, bad_rows bigint, keys text[]);
 COMMENT ON TYPE @extschema@.kpi_bad_rows IS 'bad rows of one source for one reason: how many and the smallest of their keys';
 
-CREATE TYPE @extschema@.kpi_reading AS (source text, part text, cube @extschema@.kpi_cube, first_at timestamptz,
-	rates @extschema@.kpi_dictionary, bad_rows @extschema@.kpi_bad_rows[],
-	dimension text, members text[], period integer,
-	opening numeric, new numeric, reactivation numeric, expansion numeric, contraction numeric, churn numeric, closing numeric, retained numeric,
-	customers_opening bigint, customers_new bigint, customers_reactivated bigint, customers_expanded bigint, customers_contracted bigint,
-	customers_churned bigint, customers_closing bigint, customers_kept bigint, customers_first bigint);
+CREATE TYPE @extschema@.kpi_grid AS (as_of timestamptz, bounds timestamptz[], days date[], instants timestamptz[], plan_bounds timestamptz[], plan_days date[],
+	first_atom integer[], last_atom integer[], first_plan_atom integer[], last_plan_atom integer[], opening integer[], closing integer[], present integer[],
+	starts_at timestamptz[], at timestamptz[]);
+COMMENT ON TYPE @extschema@.kpi_grid IS
+'the periods of a reading, and the boundaries they are made of. as_of: the instant taken as now; bounds and days: boundaries of flows; instants: of stocks; plan_bounds and plan_days: of plans, to the end of the running periods. For each period first_atom to last_atom: which stretches between bounds it is made of, first_plan_atom to last_plan_atom: of those between plan_bounds; opening and closing: numbers of the instants at its start and at its end, or now; present: 1 where its end is not past; starts_at and at: those two instants';
+
+CREATE TYPE @extschema@.kpi_reading AS (source text, part text, panel @extschema@.kpi_panel, measures integer[], first_atom integer,
+	first_at timestamptz, rates @extschema@.kpi_dictionary, bad_rows @extschema@.kpi_bad_rows[]);
 COMMENT ON TYPE @extschema@.kpi_reading IS
-'what reading a source gave: for each part its cube, or of a ledger the movements (dimension and following, as of kpi_movements); for the source as a whole (part NULL) when subscriptions begin, the rates of exchange_rate, and the bad rows';
+'what reading a source gave: for each part one panel or more, with the measures that its values are (numbers as of kpi_fact_measures) and the first atom of its grid that has anything; for the source as a whole (part NULL) when subscriptions begin, the rates of exchange_rate, and the bad rows';
 
 CREATE FUNCTION @extschema@.kpi_usable_columns()
 	RETURNS TABLE (source text, column_name text, kind text, type text)
@@ -555,7 +558,7 @@ CREATE FUNCTION @extschema@.kpi_shape(part text, members jsonb, wanted text[], f
 BEGIN ATOMIC
 	SELECT string_agg(concat_ws('=', d.dimension, nullif(concat_ws(',', (
 				SELECT string_agg(array_position(b.bases, p.base)::text, ',' ORDER BY p.n) FROM unnest(d.parts) WITH ORDINALITY p(base, n)),
-				further_key), '')), ';' ORDER BY d.dimension)
+				further_key), '')), ';' ORDER BY d.dimension COLLATE "C")
 	  FROM @extschema@.kpi_part_dimensions(part, members, wanted) d,
 		   (SELECT @extschema@.kpi_part_bases(part, members, wanted) AS bases) b;
 END;
@@ -725,7 +728,7 @@ COMMENT ON FUNCTION @extschema@.kpi_unknown_rate(text, text, text[]) IS
 CREATE FUNCTION @extschema@.kpi_part_condition(source text, part text, columns text[], spoilt text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	/* A stock lacks a rate at some boundaries and not at others: kpi_cells_query sees to that. */
+	/* A stock lacks a rate at some boundaries and not at others: kpi_panel sees to that. */
 	SELECT format('(%s)%s%s',
 				  @extschema@.kpi_fill_in(p.condition, p.source, @extschema@.kpi_part_instant(p.source, p.part, columns), columns),
 				  coalesce(' AND (' || spoilt || ') IS NOT TRUE', ''),
@@ -837,6 +840,86 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_rows_select(text, text, text[], boolean) IS
 'the text of the query whose rows the parts of a source are made of; reads: as of kpi_part; with_row: as of kpi_source_select';
 
+/* The columns of kpi_fact that are measures, in their order. */
+CREATE FUNCTION @extschema@.kpi_fact_measures() RETURNS TABLE (measure text, type text)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)
+	  FROM pg_catalog.pg_attribute a
+	 WHERE a.attrelid = '@extschema@.kpi_fact'::regclass AND NOT a.attisdropped
+	   AND a.attname IN (SELECT m.measure FROM @extschema@.kpi_measure m)
+	 ORDER BY a.attnum;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_fact_measures() IS 'the measure columns of kpi_fact and their types, in order';
+
+CREATE FUNCTION @extschema@.kpi_has_columns(source text, needs text[], columns text[]) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(bool_and(EXISTS (
+				SELECT FROM unnest(string_to_array(n, '|')) a
+				 WHERE CASE WHEN a LIKE '%.%' THEN a ELSE source || '.' || a END = ANY (columns))), true)
+	  FROM unnest(needs) n;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_has_columns(text, text[], text[]) IS
+'whether the usable columns (as source.column) include those that a measure needs';
+
+CREATE FUNCTION @extschema@.kpi_measure_number(measure text) RETURNS integer
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT f.n::integer FROM (SELECT m.measure, row_number() OVER () AS n FROM @extschema@.kpi_fact_measures() m) f WHERE f.measure = kpi_measure_number.measure;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_measure_number(text) IS 'the place of a measure in kpi_fact_measures; NULL for something else';
+
+/*
+ * What is read of the state of a part: the values of its slots in each period
+ * and, from the same state, what is measured since ever, or of a stock at the
+ * start.  A stock of money comes by currency, and is converted at the rate of
+ * its instant.
+ */
+CREATE FUNCTION @extschema@.kpi_part_readings(source text, part text, columns text[])
+	RETURNS TABLE (periods text, measures integer[])
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH p AS (
+		SELECT p.*, @extschema@.kpi_reaches_back(p.source, p.part) AS reaches_back,
+			   p.kind = 'stock' AND @extschema@.kpi_part_currency(p.source, p.part, columns) IS NOT NULL AS by_currency
+		  FROM @extschema@.kpi_part p
+		 WHERE p.source = kpi_part_readings.source AND p.part = kpi_part_readings.part
+	), slot AS (
+		SELECT s.* FROM @extschema@.kpi_slots(kpi_part_readings.source, kpi_part_readings.part) s
+	), value AS (	-- in the order in which a panel has them
+		SELECT row_number() OVER (ORDER BY k.place, n) AS place, k.slot, n
+		  FROM (VALUES (1, 'count'), (2, 'distinct'), (3, 'first'), (4, 'first_flagged'), (5, 'sum'), (6, 'duration')) k(place, slot),
+			   LATERAL generate_series(1, (SELECT count(*) FROM slot s WHERE s.slot = CASE k.slot WHEN 'first_flagged' THEN 'first' ELSE k.slot END)) n
+		UNION ALL
+		SELECT m.place, m.expression, NULL
+		  FROM unnest('{customers_opening,customers_new,customers_reactivated,customers_expanded,customers_contracted,customers_churned,customers_closing,customers_kept,customers_first,opening,new,reactivation,expansion,contraction,churn,closing,retained}'::text[])
+				WITH ORDINALITY m(expression, place), p
+		 WHERE p.kind = 'ledger'
+	), known AS (	-- which measure a slot is, when read so
+		SELECT CASE WHEN own.slot IN ('to_date', 'opening') THEN own.slot ELSE 'period' END AS at, k.slot, k.n, k.expression, @extschema@.kpi_measure_number(own.measure) AS measure
+		  FROM slot own
+		  JOIN slot k ON k.measure = CASE WHEN own.slot IN ('to_date', 'opening') THEN own.expression ELSE own.measure END
+		 WHERE @extschema@.kpi_has_columns(kpi_part_readings.source, own.needs || k.needs, columns)
+	)
+	SELECT CASE WHEN r.at = 'to_date' THEN '(SELECT array_agg(1) FROM unnest(($21).last_atom)), (SELECT array_agg(a + 1 ORDER BY n) FROM unnest(($21).last_atom) WITH ORDINALITY u(a, n))'
+				WHEN r.at = 'opening' THEN '($21).opening, ($21).opening'
+				WHEN p.kind = 'ledger' THEN '($21).opening, ($21).closing'
+				WHEN p.kind = 'plan' THEN '($21).first_plan_atom, ($21).last_plan_atom'
+				WHEN p.starts = 'NULL' THEN '($21).present, ($21).present'
+				WHEN p.kind = 'stock' THEN '($21).closing, ($21).closing'
+				WHEN p.reaches_back THEN '(SELECT array_agg(a + 1 ORDER BY n) FROM unnest(($21).first_atom) WITH ORDINALITY u(a, n)), (SELECT array_agg(a + 1 ORDER BY n) FROM unnest(($21).last_atom) WITH ORDINALITY u(a, n))'
+				ELSE '($21).first_atom, ($21).last_atom' END
+		   || CASE WHEN NOT p.by_currency THEN '' WHEN r.at = 'opening' THEN ', (SELECT $5), ($21).starts_at' ELSE ', (SELECT $5), ($21).at' END,
+		   (SELECT array_agg(k.measure ORDER BY v.place)
+			  FROM value v
+			  LEFT JOIN known k ON k.at = r.at AND CASE p.kind WHEN 'ledger' THEN k.slot = 'ledger' AND k.expression = v.slot ELSE k.slot = v.slot AND k.n = v.n END)
+	  FROM p, (SELECT DISTINCT known.at FROM known) r
+	 ORDER BY r.at;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_part_readings(text, text, text[]) IS
+'the panels that are made of the state of a part: SQL text of the arguments of kpi_panel behind the state, and the measures that the values are (see kpi_measured), as far as the usable columns allow them';
+
 /*
  * Customers never affect each other, so the movements of ledgers of disjoint
  * customers add up.  Sorting spills, and of sorted groups one is in memory at a
@@ -845,33 +928,39 @@ COMMENT ON FUNCTION @extschema@.kpi_rows_select(text, text, text[], boolean) IS
 CREATE FUNCTION @extschema@.kpi_grouped_movements(input text, shape text, arguments text[], condition text, buckets integer) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT format($q$
-SELECT m.dimension, m.members, m.period, sum(m.opening), sum(m.new), sum(m.reactivation), sum(m.expansion), sum(m.contraction), sum(m.churn),
-	   sum(m.closing), sum(m.retained), sum(m.customers_opening)::bigint, sum(m.customers_new)::bigint, sum(m.customers_reactivated)::bigint,
-	   sum(m.customers_expanded)::bigint, sum(m.customers_contracted)::bigint, sum(m.customers_churned)::bigint, sum(m.customers_closing)::bigint,
-	   sum(m.customers_kept)::bigint, sum(m.customers_first)::bigint
-  FROM (SELECT @extschema@.kpi_ledger($3, %1$L, %2$s) AS ledger
-		  FROM (SELECT hashtext(%3$s) & %4$s AS bucket, %5$s FROM %6$s WHERE %7$s OFFSET 0) i
-		 GROUP BY bucket) l,
-	   @extschema@.kpi_movements(l.ledger, $17, $18) m
- GROUP BY m.dimension, m.members, m.period$q$,
+	SELECT format($q$(SELECT @extschema@.kpi_panel(m.dimension, m.members, m.period, m.integers, m.numerics ORDER BY m.dimension COLLATE "C", m.members)
+ FROM (SELECT m.dimension, m.members, m.period,
+			  ARRAY[sum(m.customers_opening), sum(m.customers_new), sum(m.customers_reactivated), sum(m.customers_expanded), sum(m.customers_contracted),
+					sum(m.customers_churned), sum(m.customers_closing), sum(m.customers_kept), sum(m.customers_first)]::bigint[] AS integers,
+			  ARRAY[sum(m.opening), sum(m.new), sum(m.reactivation), sum(m.expansion), sum(m.contraction), sum(m.churn), sum(m.closing), sum(m.retained)] AS numerics
+		 FROM (SELECT @extschema@.kpi_ledger($3, %1$L, %2$s) AS ledger
+				 FROM (SELECT hashtext(%3$s) & %4$s AS bucket, %5$s FROM %6$s WHERE %7$s OFFSET 0) i
+				GROUP BY bucket) l,
+			  @extschema@.kpi_movements(l.ledger, $17, $18) m
+		GROUP BY m.dimension, m.members, m.period) m)$q$,
 				  shape, string_agg('a' || a.n, ', ' ORDER BY a.n), arguments[1], buckets - 1,
 				  string_agg(format('%s AS a%s', a.expression, a.n), ', ' ORDER BY a.n), input, condition)
 	  FROM unnest(arguments) WITH ORDINALITY a(expression, n);
 END;
 COMMENT ON FUNCTION @extschema@.kpi_grouped_movements(text, text, text[], text, integer) IS
-'SQL text of the movements of the rows, read as ledgers of some customers each; input: SQL text of what is read, buckets: how many such ledgers there are at most, a power of two, the rest as of kpi_ledger_rows';
+'SQL text of the panel of the movements of the rows, read as ledgers of some customers each; input: SQL text of what is read, buckets: how many such ledgers there are at most, a power of two, the rest as of kpi_ledger_rows';
 
 CREATE FUNCTION @extschema@.kpi_source_query(source text, columns text[], wanted_parts text[] DEFAULT NULL, wanted_dimensions text[] DEFAULT NULL,
 											 buckets integer DEFAULT 1, reads text DEFAULT 'source', only_some boolean DEFAULT false,
-											 OUT cubes text[], OUT query text, OUT movements text)
+											 OUT query text, OUT panels @extschema@.kpi_reading[])
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	part record;
+	reading record;
 	spoilt text;
-	filled text[] := '{}';
+	states text := '';
+	state text;
+	grouped text;
+	read text[] := '{}';
+	firsts text[] := '{}';
+	n integer := 0;
 	ledger record;
 	bad text[];
 	members jsonb := @extschema@.kpi_member_expressions(source, columns);
@@ -880,32 +969,33 @@ DECLARE
 	/* A stock or a spread joins each row with its pieces; where rows are counted each counts once. */
 	once text := CASE WHEN pieces IS NOT NULL THEN 'is_first AND ' ELSE '' END;
 	input text := format('(%s) s%s', @extschema@.kpi_rows_select(source, reads, columns), ', ' || pieces || ' p');
-	grown text := '';
-	n_ledgers integer := 0;
-	moved text;
 BEGIN
-	cubes := '{}';
+	panels := '{}';
 	FOR part IN SELECT p.* FROM @extschema@.kpi_part p
 				 WHERE p.source = kpi_source_query.source AND p.part = ANY (@extschema@.kpi_parts_to_read(kpi_source_query.source, wanted_parts)) ORDER BY p.part
 	LOOP
 		spoilt := CASE reads WHEN 'source' THEN @extschema@.kpi_spoilt(source, part.part, columns) END;
+		n := n + 1;
 		IF part.kind = 'ledger' THEN
 			ledger := @extschema@.kpi_ledger_rows(source, part.part, columns, members, wanted_dimensions, spoilt, pieces IS NOT NULL);
 			IF buckets = 1 THEN
-				n_ledgers := n_ledgers + 1;
-				grown := grown || format(E',\n coalesce(@extschema@.kpi_ledger($3, %1$L, %2$s)\n  FILTER (WHERE %3$s), @extschema@.kpi_empty_ledger($3, %1$L)) AS ledger%4$s',
-										 ledger.shape, array_to_string(ledger.arguments, ', '), ledger.condition, n_ledgers);
-				moved := format('@extschema@.kpi_movements(a.ledger%s, $17, $18)', n_ledgers);
+				state := format(E'coalesce(@extschema@.kpi_ledger($3, %1$L, %2$s)\n  FILTER (WHERE %3$s), @extschema@.kpi_empty_ledger($3, %1$L))',
+								ledger.shape, array_to_string(ledger.arguments, ', '), ledger.condition);
 			ELSE
-				moved := format('(%s)', @extschema@.kpi_grouped_movements(input, ledger.shape, ledger.arguments, ledger.condition, buckets));
+				state := NULL;
+				grouped := @extschema@.kpi_grouped_movements(input, ledger.shape, ledger.arguments, ledger.condition, buckets);
 			END IF;
-			movements := concat_ws(E'\n	UNION ALL\n	', movements, format('SELECT %L, %L, NULL::@extschema@.kpi_cube, NULL::timestamptz, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[], m.*
-	  FROM %s m',
-								source, part.part, moved));
 		ELSE
-			cubes := cubes || part.part;
-			filled := filled || @extschema@.kpi_cube_expression(source, part.part, columns, members, wanted_dimensions, spoilt, pieces IS NOT NULL, only_some);
+			state := @extschema@.kpi_cube_expression(source, part.part, columns, members, wanted_dimensions, spoilt, pieces IS NOT NULL, only_some);
 		END IF;
+		states := states || CASE WHEN state IS NULL THEN '' ELSE format(E',\n %s AS state%s', state, n) END;
+		FOR reading IN SELECT * FROM @extschema@.kpi_part_readings(source, part.part, columns) LOOP
+			panels := panels || ROW(source, part.part, NULL, reading.measures, NULL, NULL, NULL, NULL)::@extschema@.kpi_reading;
+			read := read || CASE WHEN state IS NULL THEN grouped ELSE format('@extschema@.kpi_panel(a.state%s, %s)', n, reading.periods) END;
+			firsts := firsts || CASE WHEN part.kind = 'ledger' THEN 'NULL'
+									 WHEN @extschema@.kpi_reaches_back(source, part.part) THEN format('@extschema@.kpi_first_atom(a.state%s, 2) - 1', n)
+									 ELSE format('@extschema@.kpi_first_atom(a.state%s)', n) END;
+		END LOOP;
 	END LOOP;
 
 	SELECT array_agg(format('ROW(%L, count(*) FILTER (WHERE %s), @extschema@.kpi_smallest(%s) FILTER (WHERE %2$s))::@extschema@.kpi_bad_rows',
@@ -920,14 +1010,16 @@ BEGIN
 			 WHERE r.condition IS NOT NULL HAVING count(*) > 0) f
 	 WHERE reads = 'source';
 
-	query := format(E'SELECT ARRAY[%s]::@extschema@.kpi_cube[] AS cubes,\n ARRAY[%s]::@extschema@.kpi_bad_rows[] AS bad_rows,\n %s, %s, %s, %s AS first_at%s\n FROM %s',
-		array_to_string(filled, E',\n '), array_to_string(bad, E',\n '),
-		coalesce(dictionaries[1] || CASE WHEN pieces IS NOT NULL THEN ' FILTER (WHERE is_first)' ELSE '' END, 'NULL'), coalesce(dictionaries[2], 'NULL'), coalesce(dictionaries[3], 'NULL'),
-		CASE source WHEN 'subscription' THEN 'min(valid_from)' ELSE 'NULL::timestamptz' END, grown, input);
+	query := format(E'SELECT ARRAY[%s]::@extschema@.kpi_panel[], ARRAY[%s]::integer[], a.bad_rows, a.dictionary1, a.dictionary2, a.dictionary3, a.first_at\n'
+					' FROM (SELECT ARRAY[%s]::@extschema@.kpi_bad_rows[] AS bad_rows,\n %s AS dictionary1, %s AS dictionary2, %s AS dictionary3, %s AS first_at%s\n FROM %s OFFSET 0) a',
+		array_to_string(read, E',\n '), array_to_string(firsts, ', '), array_to_string(bad, E',\n '),
+		coalesce(dictionaries[1] || CASE WHEN pieces IS NOT NULL THEN ' FILTER (WHERE is_first)' ELSE '' END, 'NULL::@extschema@.kpi_dictionary'),
+		coalesce(dictionaries[2], 'NULL::@extschema@.kpi_dictionary'), coalesce(dictionaries[3], 'NULL::@extschema@.kpi_dictionary'),
+		CASE source WHEN 'subscription' THEN 'min(valid_from)' ELSE 'NULL::timestamptz' END, states, input);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_query(text, text[], text[], text[], integer, text, boolean) IS
-'the SQL text of the one query that reads a source (cubes of some parts, bad rows, dictionaries, begin of subscriptions, ledgers), the names of those parts, and the SQL text that turns the query''s result a into the movements of its ledgers, as kpi_reading; NULL without ledgers. buckets: 1 for ledgers of all customers; else the query makes none, and the movements are read in as many groups of customers. reads: as of kpi_part, the same for all the wanted parts; only_some: as of kpi_cube_expression';
+'the SQL text of the one query that reads a source (panels of some parts, their first atoms, bad rows, dictionaries, begin of subscriptions), and what its panels are. buckets: 1 for ledgers of all customers; else movements are read in as many groups of customers. reads: as of kpi_part, the same for all the wanted parts; only_some: as of kpi_cube_expression';
 
 CREATE FUNCTION @extschema@.kpi_readings(sources text[], wanted_parts text[])
 	RETURNS TABLE (source text, reads text, parts text[])
@@ -1019,9 +1111,7 @@ COMMENT ON FUNCTION @extschema@.kpi_activities_query(text[]) IS
  * STABLE, this function and its queries see one moment, also when a writer
  * commits in between.
  */
-CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[], wanted_dimensions text[],
-											 bounds timestamptz[], days date[], instants timestamptz[], as_of timestamptz,
-											 plan_bounds timestamptz[], plan_days date[], openings integer[], closings integer[],
+CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[], wanted_dimensions text[], grid @extschema@.kpi_grid,
 											 only_within tstzmultirange DEFAULT NULL)
 	RETURNS SETOF @extschema@.kpi_reading
 	LANGUAGE plpgsql STABLE
@@ -1041,7 +1131,9 @@ DECLARE
 	began timestamptz;
 	columns text[];
 	reading record;
-	cubes @extschema@.kpi_cube[];
+	panels @extschema@.kpi_panel[];
+	first_atoms integer[];
+	first_at timestamptz;
 	bad @extschema@.kpi_bad_rows[];
 	first_dictionary @extschema@.kpi_dictionary;
 	second_dictionary @extschema@.kpi_dictionary;
@@ -1092,38 +1184,24 @@ BEGIN
 		END IF;
 		IF cohorts IS NULL AND name IN ('subscription', 'sale') AND cohorts_query IS NOT NULL THEN
 			EXECUTE cohorts_query INTO cohorts
-			  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days, run_rates;
+			  USING grid.bounds, grid.days, grid.instants, grid.as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, grid.plan_bounds,
+					grid.plan_days, run_rates;
 		END IF;
 		IF name = 'sale' AND activities_query IS NOT NULL THEN
-			EXECUTE activities_query INTO activities USING deals, as_of;
+			EXECUTE activities_query INTO activities USING deals, grid.as_of;
 		END IF;
 		buckets := 1;
 		LOOP
 			BEGIN
 				reading := @extschema@.kpi_source_query(name, columns, parts, wanted_dimensions, buckets, reads_what, only_within IS NOT NULL);
-				IF name IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity') THEN
-					EXECUTE reading.query INTO cubes, bad, first_dictionary, second_dictionary, third_dictionary
-					  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days, run_rates, cohorts,
-							openings, closings, activities, only_within;
-					RETURN QUERY
-						SELECT name, p.part, cubes[p.n], NULL::timestamptz, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[], (NULL::@extschema@.kpi_movement).*
-						  FROM unnest(reading.cubes) WITH ORDINALITY p(part, n)
-						UNION ALL
-						SELECT name, NULL, NULL, NULL, CASE name WHEN 'exchange_rate' THEN first_dictionary END, bad, (NULL::@extschema@.kpi_movement).*;
-				ELSE
-					RETURN QUERY EXECUTE format($q$
-SELECT r.*
-  FROM (%s
-		OFFSET 0) a, LATERAL (
-%s
-	SELECT %L, p.part, a.cubes[p.n], NULL::timestamptz, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[], (NULL::@extschema@.kpi_movement).*
-	  FROM unnest(%L::text[]) WITH ORDINALITY p(part, n)
-	UNION ALL
-	SELECT %3$L, NULL, NULL, a.first_at, NULL, a.bad_rows, (NULL::@extschema@.kpi_movement).*) r$q$,
-							reading.query, '	' || reading.movements || E'\n	UNION ALL', name, reading.cubes)
-					  USING bounds, days, instants, as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, plan_bounds, plan_days, run_rates, cohorts,
-							openings, closings, activities, only_within;
-				END IF;
+				EXECUTE reading.query INTO panels, first_atoms, bad, first_dictionary, second_dictionary, third_dictionary, first_at
+				  USING grid.bounds, grid.days, grid.instants, grid.as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, grid.plan_bounds,
+						grid.plan_days, run_rates, cohorts, grid.opening, grid.closing, activities, only_within, grid;
+				RETURN QUERY
+					SELECT p.source, p.part, panels[p.n], p.measures, first_atoms[p.n], NULL::timestamptz, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[]
+					  FROM unnest(reading.panels) WITH ORDINALITY p(source, part, panel, measures, first_atom, first_at, rates, bad_rows, n)
+					UNION ALL
+					SELECT name, NULL, NULL, NULL, NULL, first_at, CASE name WHEN 'exchange_rate' THEN first_dictionary END, bad;
 				EXIT;
 			EXCEPTION WHEN OTHERS THEN
 				GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, type = PG_DATATYPE_NAME;
@@ -1156,8 +1234,8 @@ SELECT r.*
 	END LOOP;
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], timestamptz[], date[], timestamptz[], timestamptz, timestamptz[], date[], integer[], integer[], tstzmultirange) IS
-'reads bound sources, each with one query (and the stages of a history with another), and returns the cube or the movements of each part and the bad rows of each source; openings and closings: of the periods of movements, as of kpi_movements; application_name tells other sessions how far it is. Parts and dimensions: NULL for all. only_within: the periods whose cells are needed (NULL: all); others may lack rows. An error names the source';
+COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], @extschema@.kpi_grid, tstzmultirange) IS
+'reads bound sources, each with one query (and the stages of a history with another), and returns the panels of each part and the bad rows of each source; application_name tells other sessions how far it is. Parts and dimensions: NULL for all; what a part needs of the grid may be NULL where no such part is read. only_within: the periods whose values are needed (NULL: all); others may lack rows. An error names the source';
 
 /* The bound sources in an order in which each finds the dictionaries it needs. */
 CREATE FUNCTION @extschema@.kpi_bound_sources() RETURNS text[]
@@ -1188,175 +1266,90 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_bound_sources() IS
 'the sources bound, in reading order; raises when one can no longer be read as bound, naming source and columns';
 
-/* The columns of kpi_fact that are measures, in their order. */
-CREATE FUNCTION @extschema@.kpi_fact_measures() RETURNS TABLE (measure text, type text)
+/*
+ * A stock of which only the present can be read keeps what was recorded at the
+ * very end of a period.
+ */
+CREATE FUNCTION @extschema@.kpi_kept_panels(columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)
-	  FROM pg_catalog.pg_attribute a
-	 WHERE a.attrelid = '@extschema@.kpi_fact'::regclass AND NOT a.attisdropped
-	   AND a.attname IN (SELECT m.measure FROM @extschema@.kpi_measure m)
-	 ORDER BY a.attnum;
+	SELECT string_agg(format($q$
+					UNION ALL
+					SELECT @extschema@.kpi_panel(k.dimension, k.members, k.n, k.integers, k.numerics ORDER BY k.dimension COLLATE "C", k.members), %1$L::integer[]
+					  FROM (SELECT f.dimension, @extschema@.kpi_member_parts(f.member, cardinality(d.parts)) AS members, p.n::integer,
+								   ARRAY[%2$s]::bigint[] AS integers, ARRAY[%3$s]::numeric[] AS numerics
+							  FROM @extschema@.kpi_fact f
+							  JOIN period p USING (grain, period, period_end)
+							  JOIN @extschema@.kpi_dimension d USING (dimension)
+							 WHERE f.superseded_at IS NULL AND f.is_complete AND num_nonnulls(%4$s) > 0) k
+					HAVING count(*) > 0$q$,
+				  s.integers || s.numerics, s.integer_columns, s.numeric_columns, s.columns), '')
+	  FROM @extschema@.kpi_part p,
+		   LATERAL (SELECT coalesce(array_agg(m.n ORDER BY m.n) FILTER (WHERE m.type = 'bigint'), '{}') AS integers,
+						   coalesce(array_agg(m.n ORDER BY m.n) FILTER (WHERE m.type = 'numeric'), '{}') AS numerics,
+						   string_agg(format('coalesce(f.%I, 0)', m.measure), ', ' ORDER BY m.n) FILTER (WHERE m.type = 'bigint') AS integer_columns,
+						   string_agg(format('coalesce(f.%I, 0)', m.measure), ', ' ORDER BY m.n) FILTER (WHERE m.type = 'numeric') AS numeric_columns,
+						   string_agg(format('f.%I', m.measure), ', ') AS columns
+					  FROM (SELECT f.*, row_number() OVER ()::integer AS n FROM @extschema@.kpi_fact_measures() f) m
+					  JOIN @extschema@.kpi_slots(p.source, p.part) k USING (measure)
+					 WHERE @extschema@.kpi_has_columns(p.source, k.needs, columns)) s
+	 WHERE p.starts = 'NULL' AND s.columns IS NOT NULL AND p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL))
+	   AND @extschema@.kpi_source_relation(p.source) IS NOT NULL;
 END;
-COMMENT ON FUNCTION @extschema@.kpi_fact_measures() IS 'the measure columns of kpi_fact and their types, in order';
-
-CREATE FUNCTION @extschema@.kpi_has_columns(source text, needs text[], columns text[]) RETURNS boolean
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT coalesce(bool_and(EXISTS (
-				SELECT FROM unnest(string_to_array(n, '|')) a
-				 WHERE CASE WHEN a LIKE '%.%' THEN a ELSE source || '.' || a END = ANY (columns))), true)
-	  FROM unnest(needs) n;
-END;
-COMMENT ON FUNCTION @extschema@.kpi_has_columns(text, text[], text[]) IS
-'whether the usable columns (as source.column) include those that a measure needs';
-
-/*
- * SQL text that turns the cube number n into rows of (period number,
- * dimension, member, measures), of a row g that has the cubes and the rates, a
- * row t of what is to be known of each period and, for a ledger, of the rows of
- * "reading" that are its movements.  A stock of money comes by currency, the
- * last part of each member, and is converted at the rate of its instant.  What
- * is measured since ever, or of a stock at the start, is read from the same cube
- * again, as rows of their own.  A stock
- * of which only the present can be read keeps what was recorded at the very
- * end of a period.
- */
-CREATE FUNCTION @extschema@.kpi_cells_query(n integer, source text, part text, columns text[]) RETURNS text
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	p @extschema@.kpi_part;
-	by_currency boolean := @extschema@.kpi_part_currency(source, part, columns) IS NOT NULL;
-	reaches_back boolean := @extschema@.kpi_reaches_back(source, part);
-	reading record;
-	queries text[] := '{}';
-BEGIN
-	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_cells_query.source AND k.part = kpi_cells_query.part;
-	by_currency := by_currency AND p.kind = 'stock';
-
-	FOR reading IN
-		WITH slot AS (	-- what is read when, and which slot of the cube it is
-			SELECT own.measure, CASE WHEN own.slot IN ('to_date', 'opening') THEN own.slot ELSE 'period' END AS at,
-				   k.slot, k.n, k.expression, @extschema@.kpi_has_columns(kpi_cells_query.source, own.needs || k.needs, columns) AS is_known
-			  FROM @extschema@.kpi_slots(kpi_cells_query.source, kpi_cells_query.part) own
-			  JOIN @extschema@.kpi_slots(kpi_cells_query.source, kpi_cells_query.part) k
-				ON k.measure = CASE WHEN own.slot IN ('to_date', 'opening') THEN own.expression ELSE own.measure END
-		)
-		SELECT r.at, string_agg(CASE WHEN s.is_known IS NOT TRUE THEN format('NULL::%s', m.type)
-									 WHEN s.slot = 'ledger' THEN 'c.' || s.expression
-									 WHEN s.slot = 'duration' THEN 'c.durations'
-									 WHEN s.slot = 'sum' AND by_currency THEN format('c.sums[%s] * x.rate', s.n)
-									 ELSE format('c.%s[%s]%s', CASE s.slot WHEN 'count' THEN 'counts' WHEN 'sum' THEN 'sums'
-										  WHEN 'distinct' THEN 'distincts' WHEN 'first' THEN 'firsts' ELSE 'firsts_flagged' END, s.n,
-										  CASE WHEN s.slot = 'sum' AND m.type = 'bigint' THEN '::bigint' ELSE '' END)
-								END || ' AS ' || quote_ident(m.measure), ', ' ORDER BY m.n) AS measures
-		  FROM (SELECT DISTINCT slot.at FROM slot) r
-		  CROSS JOIN (SELECT f.*, row_number() OVER () AS n FROM @extschema@.kpi_fact_measures() f) m
-		  LEFT JOIN slot s ON s.measure = m.measure AND s.at = r.at
-		 GROUP BY r.at
-		 ORDER BY r.at
-	LOOP
-		queries := queries || CASE p.kind WHEN 'ledger'
-			THEN format('SELECT c.period, c.dimension, @extschema@.kpi_member(c.members) AS member, %s FROM reading c WHERE c.source = %L AND c.part = %L',
-						reading.measures, source, part)
-			ELSE format('SELECT c.period, c.dimension, @extschema@.kpi_member(%s) AS member, %s FROM @extschema@.kpi_cells((g.cubes)[%s], %s) c%s',
-				CASE WHEN by_currency THEN 'c.members[:cardinality(c.members) - 1]' ELSE 'c.members' END,
-				reading.measures, n,
-				CASE WHEN reading.at = 'to_date' THEN 'array_fill(1, ARRAY[cardinality(t.last_atom_since)]), t.last_atom_since'
-					 WHEN reading.at = 'opening' THEN 't.opening, t.opening' WHEN p.kind = 'plan' THEN 't.first_plan_atom, t.last_plan_atom'
-					 WHEN reaches_back THEN 't.first_atom_since, t.last_atom_since' WHEN p.kind <> 'stock' THEN 't.first_atom, t.last_atom'
-					 WHEN p.starts = 'NULL' THEN 't.present, t.present' ELSE 't.instant, t.instant' END,
-				CASE WHEN by_currency THEN format(
-					', LATERAL (SELECT CASE c.members[cardinality(c.members)] WHEN ''(none)'' THEN 1'
-					' ELSE @extschema@.kpi_rate(g.rates, c.members[cardinality(c.members)], %s[c.period]) END AS rate) x WHERE x.rate IS NOT NULL',
-					CASE reading.at WHEN 'opening' THEN '(t.starts_at)' ELSE '(t.at)' END) ELSE '' END) END;
-	END LOOP;
-
-	IF p.starts = 'NULL' THEN
-		queries := queries || (
-			SELECT format('SELECT p.n, f.dimension, f.member, %s FROM @extschema@.kpi_fact f'
-						  ' JOIN period p USING (grain, period, period_end)'
-						  ' WHERE f.superseded_at IS NULL AND f.is_complete AND num_nonnulls(%s) > 0 AND f.dimension IN (SELECT d.dimension FROM @extschema@.kpi_dimension d)',
-						  string_agg(CASE WHEN s.measure IS NULL OR NOT @extschema@.kpi_has_columns(source, s.needs, columns)
-										  THEN format('NULL::%s', m.type) ELSE format('f.%I', m.measure) END, ', ' ORDER BY m.n),
-						  string_agg('f.' || quote_ident(s.measure), ', '))
-			  FROM (SELECT f.*, row_number() OVER () AS n FROM @extschema@.kpi_fact_measures() f) m
-			  LEFT JOIN @extschema@.kpi_slots(source, part) s USING (measure));
-	END IF;
-	RETURN array_to_string(queries, E'\n\tUNION ALL\n\t');
-END;
-$$;
-COMMENT ON FUNCTION @extschema@.kpi_cells_query(integer, text, text, text[]) IS
-'SQL text that turns the cube or the movements of a part into rows of period number, dimension, member and measures';
+COMMENT ON FUNCTION @extschema@.kpi_kept_panels(text[]) IS
+'SQL text that adds, to the panels of what was read, those of the stocks recorded at the end of periods, of the parts of which only the present can be read; NULL when none is';
 
 /*
  * SQL text that writes the facts: new versions of what changed, after closing
  * the versions they replace (and those of members that no longer have any, and
  * of grains no longer computed).
  */
-CREATE FUNCTION @extschema@.kpi_write_query(cells text) RETURNS text
+CREATE FUNCTION @extschema@.kpi_write_query(kept text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT replace(replace(replace(replace(replace(replace(replace($q$
 WITH changes AS MATERIALIZED (	-- at the same moment as the sources
-	SELECT c.spans, c.basis FROM @extschema@.kpi_changes($13) c WHERE $26
+	SELECT c.spans, c.basis FROM @extschema@.kpi_changes($13) c WHERE $24
 	UNION ALL
-	SELECT '{(,)}', NULL WHERE NOT $26
+	SELECT '{(,)}', NULL WHERE NOT $24
 ), period AS MATERIALIZED (
 	SELECT k.*, row_number() OVER (ORDER BY k.place) AS n
 	  FROM unnest($8::text[], $9::date[], $10::date[], $11::boolean[], $12::integer[], $2::integer[], $3::integer[], $15::integer[], $16::integer[],
-				  $19::integer[], $4::integer[], $5::integer[], $7::timestamptz[], $27::timestamptz[], $28::timestamptz[]) WITH ORDINALITY
+				  $19::integer[], $4::integer[], $5::integer[], $7::timestamptz[], $25::timestamptz[], $26::timestamptz[]) WITH ORDINALITY
 			AS k(grain, period, period_end, is_complete, days, first_atom, last_atom, first_plan_atom, last_plan_atom,
 				 opening, instant, present, at, starts_at, ends_at, place)
 	  JOIN changes c ON @extschema@.kpi_is_stale(k.grain, k.period, k.period_end, k.is_complete, k.days, c.spans)
 ), t AS MATERIALIZED (
-	SELECT array_agg(p.first_atom ORDER BY p.n) AS first_atom, array_agg(p.last_atom ORDER BY p.n) AS last_atom,
-		   array_agg(p.first_plan_atom ORDER BY p.n) AS first_plan_atom, array_agg(p.last_plan_atom ORDER BY p.n) AS last_plan_atom,
-		   array_agg(p.opening ORDER BY p.n) AS opening, array_agg(p.instant ORDER BY p.n) AS instant, array_agg(p.present ORDER BY p.n) AS present,
-		   array_agg(p.at ORDER BY p.n) AS at, array_agg(p.starts_at ORDER BY p.n) AS starts_at,
-		   array_agg(p.first_atom + 1 ORDER BY p.n) AS first_atom_since, array_agg(p.last_atom + 1 ORDER BY p.n) AS last_atom_since,
+	SELECT ROW($13, $6, $17, $18, $20, $21,
+			   array_agg(p.first_atom ORDER BY p.n), array_agg(p.last_atom ORDER BY p.n), array_agg(p.first_plan_atom ORDER BY p.n), array_agg(p.last_plan_atom ORDER BY p.n),
+			   array_agg(p.opening ORDER BY p.n), array_agg(p.instant ORDER BY p.n), array_agg(p.present ORDER BY p.n), array_agg(p.starts_at ORDER BY p.n),
+			   array_agg(p.at ORDER BY p.n))::@extschema@.kpi_grid AS grid,
 		   CASE WHEN count(*) < cardinality($8) THEN range_agg(tstzrange(p.starts_at, p.ends_at)) END AS only_within
 	  FROM period p
 ), reading AS MATERIALIZED (
-	SELECT r.* FROM t, LATERAL @extschema@.kpi_read_sources($1, NULL, NULL, $6, $17, $18, $13, $20, $21, t.opening, t.instant, t.only_within) r
-), gathered AS MATERIALIZED (
-	SELECT array_agg(r.cube ORDER BY k.n) FILTER (WHERE r.cube IS NOT NULL) AS cubes, (array_agg(r.rates) FILTER (WHERE r.rates IS NOT NULL))[1] AS rates
-	  FROM reading r LEFT JOIN unnest($22::text[], $23::text[]) WITH ORDINALITY k(source, part, n) USING (source, part)
+	SELECT r.* FROM t, LATERAL @extschema@.kpi_read_sources($1, NULL, NULL, t.grid, t.only_within) r
 ), beginning AS MATERIALIZED (	-- with the first period that has data, or had when last computed
-	SELECT CASE WHEN NOT $25 THEN $24
-			ELSE least(greatest($24, least(($17)[min(
-				CASE WHEN @extschema@.kpi_reaches_back(r.source, r.part) THEN @extschema@.kpi_first_atom(r.cube, 2) - 1
-					 ELSE @extschema@.kpi_first_atom(r.cube) END)], @extschema@.kpi_day(min(r.first_at)), @extschema@.kpi_day($13))), (
-				SELECT max(greatest($24, o.oldest)) FILTER (WHERE o.oldest IS NOT NULL)
+	SELECT CASE WHEN NOT $23 THEN $22
+			ELSE least(greatest($22, least(($17)[min(r.first_atom)], @extschema@.kpi_day(min(r.first_at)), @extschema@.kpi_day($13))), (
+				SELECT max(greatest($22, o.oldest)) FILTER (WHERE o.oldest IS NOT NULL)
 				  FROM unnest(string_to_array(@extschema@.kpi_setting('grains'), ',')) k(grain),
 					   LATERAL (SELECT min(f.period) AS oldest FROM @extschema@.kpi_fact f
 								 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = k.grain) o)) END AS day
 	  FROM reading r LEFT JOIN @extschema@.kpi_part p USING (source, part)
 	 WHERE r.part IS NULL OR p.kind = 'flow' OR p.source = 'cost'
-), raw AS (
-	SELECT c.* FROM gathered g, t, LATERAL (
-	%cells%) c
-), cell AS MATERIALIZED (
-	SELECT period AS n, dimension, member, %summed%
-	  FROM raw GROUP BY period, dimension, member
 ), p AS (
 	SELECT grain, period, period_end, is_complete, days, n FROM period
 	 WHERE period_end > (SELECT day FROM beginning) OR grain LIKE '%cut'
-), blank AS (
-	SELECT d.dimension, @extschema@.kpi_blank_member(d.dimension) AS member FROM @extschema@.kpi_dimension d
-), blank_cell AS MATERIALIZED (	-- before the join, lest members meet members
-	SELECT c.* FROM cell c JOIN blank USING (dimension, member)
 ), new AS MATERIALIZED (
-	SELECT p.grain, p.period, p.period_end, c.dimension, c.member, p.is_complete, p.days, %filled%
-	  FROM cell c
+	SELECT p.grain, p.period, p.period_end, f.dimension, f.member, p.is_complete, p.days, %f.all%
+	  FROM @extschema@.kpi_facts((
+			SELECT array_agg(ROW(u.panel, u.measures)::@extschema@.kpi_measured)
+			  FROM (SELECT r.panel, r.measures FROM reading r WHERE r.panel IS NOT NULL%kept%) u)) f(n integer, dimension text, member text, %columns%)
 	  JOIN p USING (n)
-	  JOIN blank_cell b USING (n, dimension)
 ), old AS MATERIALIZED (
 	SELECT f.* FROM @extschema@.kpi_fact f
 	 WHERE f.superseded_at IS NULL
-	   AND f.dimension IN (SELECT dimension FROM blank)
+	   AND f.dimension IN (SELECT d.dimension FROM @extschema@.kpi_dimension d)
 	   AND ((f.grain, f.period) IN (SELECT grain, period FROM p)
 			OR (f.grain IN (SELECT grain || '_cut' FROM p WHERE NOT is_complete)
 				OR split_part(f.grain, '_', 1) <> ALL (string_to_array(@extschema@.kpi_setting('grains'), ',')))
@@ -1388,16 +1381,13 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 	   SET bad_rows = excluded.bad_rows, keys = excluded.keys, run = excluded.run
 	RETURNING 1
 ), taken AS (	-- of the log just what kpi_changes saw
-	DELETE FROM @extschema@.kpi_track_log WHERE $26
+	DELETE FROM @extschema@.kpi_track_log WHERE $24
 )
 SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM new), (SELECT count(*) FROM written), (SELECT count(*) FROM delta), (SELECT count(*) FROM problem),
 	   (SELECT basis FROM changes)$q$,
-		'%cells%', cells),
-		'%summed%', string_agg(CASE m.type WHEN 'bigint' THEN format('sum(%1$I)::bigint AS %1$I', m.measure)
-									  WHEN 'numeric' THEN format('sum(%1$I) AS %1$I', m.measure)
-									  ELSE format('@extschema@.kpi_rollup(%1$I) AS %1$I', m.measure) END, ', ')),
-		'%filled%', string_agg(format('coalesce(c.%1$I, CASE WHEN b.%1$I IS NOT NULL THEN %2$s END) AS %1$I', m.measure,
-									  CASE WHEN m.type IN ('bigint', 'numeric') THEN '0' ELSE '''1:{}''::@extschema@.kpi_durations' END), ', ')),
+		'%kept%', coalesce(kept, '')),
+		'%columns%', string_agg(format('%I %s', m.measure, m.type), ', ')),
+		'%f.all%', string_agg(format('f.%I', m.measure), ', ')),
 		'%n.all%', string_agg(format('n.%I', m.measure), ', ') FILTER (WHERE m.type IN ('bigint', 'numeric'))),
 		'%o.all%', string_agg(format('o.%I', m.measure), ', ') FILTER (WHERE m.type IN ('bigint', 'numeric'))),
 		'%states%', string_agg(format(' OR coalesce(n.%1$I OPERATOR(@extschema@.<>) o.%1$I, num_nulls(n.%1$I, o.%1$I) = 1)', m.measure), '')
@@ -1406,7 +1396,7 @@ SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM new), (SELECT count(*) FR
 	  FROM @extschema@.kpi_fact_measures() m;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_write_query(text) IS
-'SQL text of the statement that reads the sources, compares new facts with the current ones and writes what changed; cells: SQL text that gives the new cells of what was read';
+'SQL text of the statement that reads the sources, compares new facts with the current ones and writes what changed; kept: as of kpi_kept_panels';
 
 CREATE FUNCTION @extschema@.kpi_take_snapshot(run bigint, from_day date, to_day date, as_of timestamptz,
 											  OUT periods integer, OUT facts bigint, OUT changed bigint, OUT problems bigint)
@@ -1429,8 +1419,6 @@ DECLARE
 	plan_bounds timestamptz[];
 	instants timestamptz[];
 	columns text[];
-	parts record;
-	cells text;
 	g record;
 	made_from text;
 BEGIN
@@ -1467,15 +1455,7 @@ BEGIN
 	  FROM @extschema@.kpi_periods(first_day, last_day, as_of) p;
 
 	SELECT array_agg(u.source || '.' || u.column_name) INTO columns FROM @extschema@.kpi_usable_columns() u;
-	SELECT string_agg(@extschema@.kpi_cells_query(k.n::integer, k.source, k.part, columns), E'\n\tUNION ALL\n\t') AS cells,
-		   array_agg(k.source ORDER BY k.n) AS sources, array_agg(k.part ORDER BY k.n) AS parts
-	  INTO parts
-	  FROM (SELECT p.source, p.part, row_number() OVER (ORDER BY p.kind = 'ledger') AS n	-- which has no cube
-			  FROM unnest(sources) s(source)
-			 CROSS JOIN LATERAL unnest(@extschema@.kpi_parts_to_read(s.source, NULL)) w(part)
-			  JOIN @extschema@.kpi_part p ON p.source = s.source AND p.part = w.part) k;
-
-	IF parts.cells IS NULL THEN
+	IF NOT EXISTS (SELECT FROM unnest(sources) s(source) WHERE @extschema@.kpi_parts_to_read(s.source, NULL) <> '{}') THEN
 		RAISE EXCEPTION 'there is nothing to compute from the sources bound, %', array_to_string(sources, ', ')
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  HINT = 'Bind one that says what happened: kpi_bind(''sale'', ''my_table'').';
@@ -1483,10 +1463,10 @@ BEGIN
 	PERFORM set_config('application_name', 'kpi_snapshot: writing facts', true);	-- once it has read
 	/* Without statistics of kpi_fact the planner takes it for empty, and would compare each row with each. */
 	PERFORM set_config('enable_nestloop', 'off', true);
-	EXECUTE @extschema@.kpi_write_query(parts.cells) INTO periods, facts, changed, changed, problems, made_from
+	EXECUTE @extschema@.kpi_write_query(@extschema@.kpi_kept_panels(columns)) INTO periods, facts, changed, changed, problems, made_from
 	  USING sources, g.first_atom, g.last_atom, g.instant, g.present, bounds, g.at,
 			g.grains, g.starts, g.ends, g.complete, g.days, as_of, run, g.first_plan_atom, g.last_plan_atom,
-			days, instants, g.opening, plan_bounds, plan_days, parts.sources, parts.parts, first_day, from_day IS NULL,
+			days, instants, g.opening, plan_bounds, plan_days, first_day, from_day IS NULL,
 			from_day IS NULL AND to_day IS NULL, g.starts_at, g.ends_at;
 	PERFORM set_config('enable_nestloop', 'on', true);
 	UPDATE @extschema@.kpi_run r SET basis = made_from WHERE r.run = kpi_take_snapshot.run;
@@ -1638,37 +1618,21 @@ COMMENT ON VIEW @extschema@.kpi_runs IS
 /* The open opportunities of this moment, from the sources. */
 CREATE FUNCTION @extschema@.kpi_open_now(dimension text)
 	RETURNS TABLE (parts text[], opportunities bigint, value numeric, weighted numeric)
-	LANGUAGE plpgsql STABLE
+	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET client_min_messages = warning
-AS $$
-DECLARE
-	columns text[];
-	sources text[];
-	readings @extschema@.kpi_reading[];
-BEGIN
-	SELECT array_agg(s.source ORDER BY s.n) INTO sources
-	  FROM unnest(@extschema@.kpi_bound_sources()) WITH ORDINALITY s(source, n)
-	 WHERE s.source IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity', 'opportunity_history');
-	SELECT array_agg(r) INTO readings
-	  FROM @extschema@.kpi_read_sources(sources, '{open}', ARRAY[dimension], ARRAY[now() - interval '1 day', now()],
-										ARRAY[@extschema@.kpi_today(), @extschema@.kpi_today() + 1], ARRAY[now()], now(), NULL, NULL, NULL, NULL) r;
-	SELECT array_agg(u.source || '.' || u.column_name) INTO columns FROM @extschema@.kpi_usable_columns() u;
-
-	RETURN QUERY
-		SELECT k.parts, sum(c.counts[1])::bigint, sum(c.sums[1] * k.rate), sum(c.sums[2] * k.rate)
-		  FROM unnest(readings) r
-		  CROSS JOIN LATERAL @extschema@.kpi_cells(r.cube, '{1}', '{1}') c
-		  CROSS JOIN LATERAL (
-				SELECT c.members[:cardinality(c.members) - currencies] AS parts,
-					   CASE WHEN currencies = 0 OR c.members[cardinality(c.members)] = '(none)' THEN 1
-							ELSE @extschema@.kpi_rate((SELECT x.rates FROM unnest(readings) x WHERE x.rates IS NOT NULL),
-													  c.members[cardinality(c.members)], now()) END AS rate
-				  FROM (SELECT (@extschema@.kpi_part_currency(r.source, r.part, columns) IS NOT NULL)::integer AS currencies) y) k
-		 WHERE r.part = 'open' AND r.source <> 'quote' AND k.rate IS NOT NULL
-		 GROUP BY k.parts
-		HAVING sum(c.counts[1]) > 0;
+BEGIN ATOMIC
+	SELECT c.members, sum(c.integers[1])::bigint, sum(c.numerics[1]), sum(c.numerics[2])
+	  FROM @extschema@.kpi_read_sources(
+			ARRAY(SELECT s.source FROM unnest(@extschema@.kpi_bound_sources()) WITH ORDINALITY s(source, n)
+				   WHERE s.source IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity', 'opportunity_history') ORDER BY s.n),
+			'{open}', ARRAY[dimension],
+			ROW(now(), ARRAY[now() - interval '1 day', now()], ARRAY[@extschema@.kpi_today(), @extschema@.kpi_today() + 1], ARRAY[now()], NULL, NULL,
+				'{1}', '{1}', NULL, NULL, '{1}', '{1}', '{1}', ARRAY[now()], ARRAY[now()])::@extschema@.kpi_grid) r
+	 CROSS JOIN LATERAL @extschema@.kpi_panel_rows(r.panel) c
+	 WHERE r.part = 'open' AND @extschema@.kpi_measure_number('open_opportunities') = ANY (r.measures)
+	 GROUP BY c.members
+	HAVING sum(c.integers[1]) > 0;
 END;
-$$;
 COMMENT ON FUNCTION @extschema@.kpi_open_now(text) IS
 'the opportunities open at this moment, read from the sources, by member of a dimension (its parts): how many, their amount, their weighted amount';
