@@ -7,7 +7,7 @@ OBJS = $(addprefix src/, salkpi.o numbers.o segment.o flat.o states.o \
 	ledger.o ledger_fold.o ledger_io.o movements.o \
 	durations.o durations_state.o durations_io.o sales_cycle.o \
 	ratio.o ratio_state.o ratio_text.o ratio_io.o ratio_finish.o \
-	keyed.o keyed_io.o amounts.o accounts.o panel.o facts.o \
+	keyed.o keyed_io.o amounts.o accounts.o panel.o facts.o execute.o \
 	dictionary.o dictionary_state.o dictionary_build.o smallest.o \
 	formula.o formula_tree.o formula_sql.o evaluate.o filled.o track.o lineage.o)
 

@@ -1106,6 +1106,16 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_activities_query(text[]) IS
 'SQL text that makes the dictionary of customers and the kinds of the activities done with them, each from when it was; NULL when no activities are bound or they name no account. Parameters: $1 opportunities, as $10 of kpi_source_query, $2 the instant taken as now';
 
+CREATE FUNCTION @extschema@.kpi_execute(query text, bounds timestamptz[], days date[], instants timestamptz[], as_of timestamptz,
+	rates @extschema@.kpi_dictionary, accounts @extschema@.kpi_dictionary, reps @extschema@.kpi_dictionary, stages @extschema@.kpi_dictionary,
+	leads @extschema@.kpi_dictionary, deals @extschema@.kpi_dictionary, deal_states @extschema@.kpi_dictionary, won_leads @extschema@.kpi_dictionary,
+	plan_bounds timestamptz[], plan_days date[], run_rates @extschema@.kpi_dictionary, cohorts @extschema@.kpi_dictionary, opening integer[], closing integer[],
+	activities @extschema@.kpi_dictionary, only_within tstzmultirange, grid @extschema@.kpi_grid) RETURNS SETOF record
+	LANGUAGE c STABLE
+	AS 'MODULE_PATHNAME', 'salkpi_execute';
+COMMENT ON FUNCTION @extschema@.kpi_execute(text, timestamptz[], date[], timestamptz[], timestamptz, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, timestamptz[], date[], @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, integer[], integer[], @extschema@.kpi_dictionary, tstzmultirange, @extschema@.kpi_grid) IS
+'the rows of a SELECT with the parameters of kpi_source_query, by a plan that holds none of their values; it sees what the calling statement sees. It runs as the caller. Raises when the query is not a SELECT or its columns are not those named';
+
 /*
  * Reads the sources, all as of the snapshot of the calling statement: being
  * STABLE, this function and its queries see one moment, also when a writer
@@ -1194,9 +1204,14 @@ BEGIN
 		LOOP
 			BEGIN
 				reading := @extschema@.kpi_source_query(name, columns, parts, wanted_dimensions, buckets, reads_what, only_within IS NOT NULL);
-				EXECUTE reading.query INTO panels, first_atoms, bad, first_dictionary, second_dictionary, third_dictionary, first_at
-				  USING grid.bounds, grid.days, grid.instants, grid.as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, grid.plan_bounds,
-						grid.plan_days, run_rates, cohorts, grid.opening, grid.closing, activities, only_within, grid;
+				/* In a generic plan a parameter is one value, which needs no subquery to be evaluated once. */
+				SELECT x.panels, x.first_atoms, x.bad, x.dictionary1, x.dictionary2, x.dictionary3, x.first_at
+				  INTO panels, first_atoms, bad, first_dictionary, second_dictionary, third_dictionary, first_at
+				  FROM @extschema@.kpi_execute(regexp_replace(reading.query, '\(SELECT (\$\d+)\)', '\1', 'g'),
+							grid.bounds, grid.days, grid.instants, grid.as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, grid.plan_bounds,
+							grid.plan_days, run_rates, cohorts, grid.opening, grid.closing, activities, only_within, grid)
+						AS x(panels @extschema@.kpi_panel[], first_atoms integer[], bad @extschema@.kpi_bad_rows[], dictionary1 @extschema@.kpi_dictionary,
+							 dictionary2 @extschema@.kpi_dictionary, dictionary3 @extschema@.kpi_dictionary, first_at timestamptz);
 				RETURN QUERY
 					SELECT p.source, p.part, panels[p.n], p.measures, first_atoms[p.n], NULL::timestamptz, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[]
 					  FROM unnest(reading.panels) WITH ORDINALITY p(source, part, panel, measures, first_atom, first_at, rates, bad_rows, n)
