@@ -7,7 +7,7 @@ OBJS = $(addprefix src/, salkpi.o numbers.o segment.o flat.o states.o \
 	ledger.o ledger_fold.o ledger_io.o movements.o \
 	durations.o durations_state.o durations_io.o sales_cycle.o \
 	ratio.o ratio_state.o ratio_text.o ratio_io.o ratio_finish.o \
-	keyed.o keyed_io.o amounts.o accounts.o panel.o facts.o execute.o \
+	keyed.o keyed_io.o amounts.o accounts.o panel.o facts.o source.o execute.o \
 	dictionary.o dictionary_state.o dictionary_build.o smallest.o \
 	formula.o formula_tree.o formula_sql.o evaluate.o filled.o track.o lineage.o)
 
@@ -19,7 +19,7 @@ SQL = $(addprefix src/, salkpi.sql durations.sql sales_cycle.sql ratio.sql amoun
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(DATA_built)
 
-REGRESS = setup durations sales_cycle ratio amounts retention accounts dictionary smallest cube ledger formula target workday calendar snapshot grouped track rules refuse reading outlook restate pipeline forecast alert recurring lifetime cohort funnel purchases drill check odoo
+REGRESS = setup durations sales_cycle ratio amounts retention accounts dictionary smallest cube ledger panel formula target workday calendar snapshot grouped track rules refuse reading outlook restate pipeline forecast alert recurring lifetime cohort funnel purchases drill check odoo
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare

@@ -79,6 +79,8 @@ BEGIN
 					 WHEN u.kind = 'number' THEN format('r.%1$I::numeric AS %1$I', u.column_name)
 					 WHEN u.kind = 'integer' THEN format('r.%1$I::bigint AS %1$I', u.column_name)
 					 WHEN u.kind = 'boolean' THEN format('r.%1$I AS %1$I', u.column_name)
+					 WHEN u.kind = 'id' AND u.type IN ('bigint', 'integer', 'smallint') THEN format('@extschema@.kpi_id_text(r.%1$I) AS %1$I', u.column_name)
+					 WHEN u.kind = 'id' AND u.type = 'uuid' THEN format('r.%1$I::text AS %1$I', u.column_name)
 					 WHEN u.kind = 'id' OR u.column_name = 'currency' THEN format('nullif(r.%1$I::text, '''') AS %1$I', u.column_name)
 					 ELSE format('r.%1$I::text AS %1$I', u.column_name) END, ', ' ORDER BY c."position", u.column_name),
 				CASE WHEN with_row THEN ', to_jsonb(r) AS source_row' ELSE '' END, relation)
@@ -658,6 +660,7 @@ BEGIN
 		@extschema@.kpi_part_condition(source, part, columns, spoilt),
 		CASE WHEN in_pieces AND p.kind NOT IN ('stock', 'spread') THEN ' AND is_first' ELSE '' END,
 		CASE p.kind WHEN 'stock' THEN 'kpi_empty_stock' ELSE 'kpi_empty_cube' END,
+		CASE WHEN p.kind IN ('flow', 'plan') THEN format('(%s) IS NOT NULL AND ', @extschema@.kpi_fill_in(p.starts, source, at, columns)) ELSE '' END ||
 		/* Which row is the first of something ever takes the earlier ones to tell, and what is measured since ever takes them all. */
 		CASE WHEN only_some AND p.kind IN ('flow', 'plan') AND slots[4] = 0 AND NOT @extschema@.kpi_reaches_back(source, part)
 			 THEN format('(%s) <@ $20 AND ', @extschema@.kpi_fill_in(p.starts, source, at, columns)) ELSE '' END);
@@ -955,6 +958,7 @@ DECLARE
 	part record;
 	reading record;
 	spoilt text;
+	faults record;
 	states text := '';
 	state text;
 	grouped text;
@@ -968,13 +972,28 @@ DECLARE
 	pieces text := @extschema@.kpi_pieces_expression(source, columns, wanted_parts);
 	/* A stock or a spread joins each row with its pieces; where rows are counted each counts once. */
 	once text := CASE WHEN pieces IS NOT NULL THEN 'is_first AND ' ELSE '' END;
-	input text := format('(%s) s%s', @extschema@.kpi_rows_select(source, reads, columns), ', ' || pieces || ' p');
+	input text;
 BEGIN
+	/* What several parts look at is worked out once a row: what makes it bad and, unless that may change with time, whose it is. */
+	SELECT string_agg(format(', (%s) AS %I', f.condition, f.name), '') AS columns, array_agg(f.name ORDER BY f.place) AS names, array_agg(f.reason ORDER BY f.place) AS reasons,
+		   jsonb_object_agg(f.name, f.spoils) AS spoils
+	  INTO faults
+	  FROM (SELECT k.*, format('kpi_fault_%s', k.place) AS name
+			  FROM (SELECT k.reason, @extschema@.kpi_fill_in(k.condition, k.source, 'NULL::timestamptz', columns) AS condition, k.spoils, row_number() OVER (ORDER BY k.reason) AS place
+					  FROM @extschema@.kpi_fault k WHERE k.source = kpi_source_query.source AND reads = 'source') k) f;
+	SELECT coalesce(string_agg(format(', %s AS %I', m.expression, 'kpi_base_' || m.base), '') FILTER (WHERE m.is_fixed), '') || coalesce(faults.columns, ''),
+		   coalesce(jsonb_object_agg(m.base, CASE WHEN m.is_fixed THEN quote_ident('kpi_base_' || m.base) ELSE m.expression END), '{}')
+	  INTO input, members
+	  FROM (SELECT e.base, CASE WHEN h.is_kept THEN e.expression ELSE replace(e.expression, '{at}', 'NULL::timestamptz') END AS expression,
+				   NOT h.is_kept OR position('{at}' IN e.expression) = 0 AS is_fixed
+			  FROM jsonb_each_text(members) e(base, expression),
+				   LATERAL (SELECT '{account.valid_from,rep.valid_from}'::text[] && columns OR e.base = 'preceding_activity' AS is_kept) h) m;
+	input := format('(SELECT s.*%s FROM (%s) s OFFSET 0) s%s', input, @extschema@.kpi_rows_select(source, reads, columns), ', ' || pieces || ' p');
 	panels := '{}';
 	FOR part IN SELECT p.* FROM @extschema@.kpi_part p
 				 WHERE p.source = kpi_source_query.source AND p.part = ANY (@extschema@.kpi_parts_to_read(kpi_source_query.source, wanted_parts)) ORDER BY p.part
 	LOOP
-		spoilt := CASE reads WHEN 'source' THEN @extschema@.kpi_spoilt(source, part.part, columns) END;
+		spoilt := (SELECT string_agg(f.name, ' OR ' ORDER BY f.name) FROM jsonb_each(faults.spoils) f(name, parts) WHERE f.parts ? part.part);
 		n := n + 1;
 		IF part.kind = 'ledger' THEN
 			ledger := @extschema@.kpi_ledger_rows(source, part.part, columns, members, wanted_dimensions, spoilt, pieces IS NOT NULL);
@@ -1001,8 +1020,7 @@ BEGIN
 	SELECT array_agg(format('ROW(%L, count(*) FILTER (WHERE %s), @extschema@.kpi_smallest(%s) FILTER (WHERE %2$s))::@extschema@.kpi_bad_rows',
 							f.reason, once || '(' || f.condition || ')',
 							@extschema@.kpi_source_key(kpi_source_query.source, columns)) ORDER BY f.reason) INTO bad
-	  FROM (SELECT reason, @extschema@.kpi_fill_in(condition, kpi_source_query.source, 'NULL::timestamptz', columns) AS condition
-			  FROM @extschema@.kpi_fault k WHERE k.source = kpi_source_query.source
+	  FROM (SELECT f.reason, f.name AS condition FROM unnest(faults.reasons, faults.names) f(reason, name)
 			UNION ALL
 			SELECT 'no exchange rate', string_agg('(' || r.condition || ')', ' OR ')
 			  FROM unnest(@extschema@.kpi_parts_to_read(kpi_source_query.source, wanted_parts)) p(part),

@@ -227,3 +227,8 @@ END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_skeleton(text) IS
 'a CREATE VIEW statement with all columns of the source, to fill in';
+
+CREATE FUNCTION @extschema@.kpi_id_text(id bigint) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'salkpi_id_text';
+COMMENT ON FUNCTION @extschema@.kpi_id_text(bigint) IS 'an id that is a number, as text: the same as a cast, and faster';

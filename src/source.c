@@ -1,0 +1,23 @@
+/*
+ * source.c
+ *	  Reading sources: what is done to each of their values.
+ *
+ * Ids are compared, looked up and shown as texts, whatever type a CRM gives
+ * them; this makes the text of a number, which a cast does through its output
+ * function and a copy.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "salkpi.h"
+
+PG_FUNCTION_INFO_V1(salkpi_id_text);
+Datum
+salkpi_id_text(PG_FUNCTION_ARGS)
+{
+	char		digits[MAXINT8LEN + 1];
+	int			length = pg_lltoa(PG_GETARG_INT64(0), digits);
+
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(digits, length));
+}
