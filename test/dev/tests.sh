@@ -249,7 +249,7 @@ command_test() {
 	names=("$@")
 	counting=yes
 	prepare
-	install_optional "postgresql-$(major_of "$pg_config")-cron"
+	install_optional "postgresql-$(major_of "$pg_config")-cron" python3-yaml
 	echo "PostgreSQL $("$pg_config" --version | sed 's/[^0-9]*//')"
 	test_build || finish_tests
 	check_names
