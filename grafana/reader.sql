@@ -12,7 +12,7 @@
 
 BEGIN;
 SET LOCAL search_path = :"schema", pg_temp;
-CREATE ROLE :"role" LOGIN;
+SELECT format('CREATE ROLE %I LOGIN', :'role') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
 \if :{?password}
 ALTER ROLE :"role" PASSWORD :'password';
 \endif

@@ -95,6 +95,7 @@ AS $$
 DECLARE
 	is_german boolean := @extschema@.kpi_require_language(lang) = 'de';
 	is_any_bound boolean := false;
+	age interval;
 	message text;
 	reader text;
 	x record;
@@ -142,13 +143,13 @@ BEGIN
 				 ELSE CASE x.outcome WHEN 'failed' THEN 'the last snapshot failed' ELSE 'the last snapshot crashed' END END,
 			coalesce(x.error, ''), CASE WHEN is_german THEN 'CALL kpi_refresh() versucht es erneut.' ELSE 'CALL kpi_refresh() tries again.' END;
 	END IF;
-	SELECT max(r.as_of) AS as_of, date_trunc('second', now() - max(r.as_of)) AS age INTO x FROM @extschema@.kpi_run r WHERE r.outcome = 'done';
-	IF x.as_of IS NULL THEN
+	age := @extschema@.kpi_age();
+	IF age IS NULL THEN
 		RETURN QUERY SELECT 'warning', NULL::text, CASE WHEN is_german THEN 'noch keine Momentaufnahme' ELSE 'no snapshot yet' END, NULL::text,
 			CASE WHEN is_german THEN 'SELECT * FROM kpi_snapshot(); nimmt eine auf.' ELSE 'SELECT * FROM kpi_snapshot(); takes one.' END;
-	ELSIF x.age > make_interval(hours => @extschema@.kpi_setting('stale_snapshot_hours')::integer) THEN
+	ELSIF age > make_interval(hours => @extschema@.kpi_setting('stale_snapshot_hours')::integer) THEN
 		RETURN QUERY SELECT 'warning', NULL::text, CASE WHEN is_german THEN 'die Zahlen sind alt' ELSE 'the numbers are old' END,
-			format(CASE WHEN is_german THEN 'Stand vor %s Stunden' ELSE 'taken %s hours ago' END, floor(extract(epoch FROM x.age) / 3600)),
+			format(CASE WHEN is_german THEN 'Stand vor %s Stunden' ELSE 'taken %s hours ago' END, floor(extract(epoch FROM age) / 3600)),
 			CASE WHEN is_german THEN 'kpi_schedule() nimmt regelmäßig auf; die Grenze ist die Einstellung stale_snapshot_hours.'
 				 ELSE 'kpi_schedule() takes snapshots regularly; the limit is the setting stale_snapshot_hours.' END;
 	END IF;

@@ -21,6 +21,7 @@ CREATE TABLE @extschema@.kpi_run (
 	is_pruned	boolean NOT NULL DEFAULT false,
 	basis		text
 );
+CREATE INDEX kpi_run_as_of ON @extschema@.kpi_run (as_of) WHERE outcome = 'done';
 COMMENT ON COLUMN @extschema@.kpi_run.basis IS
 'of a snapshot without day bounds: a hash of what its facts were made from besides the sources'' rows (kpi_basis)';
 COMMENT ON TABLE @extschema@.kpi_run IS

@@ -17,14 +17,14 @@ BEGIN
 			USING ERRCODE = 'insufficient_privilege', HINT = 'Their owner can.';
 	END IF;
 	RETURN QUERY
-	SELECT 'USAGE', format('SCHEMA %I', '@extschema@')
+	SELECT 'USAGE', 'SCHEMA @extschema@'
 	UNION ALL
 	SELECT 'SELECT', 'TABLE ' || d.objid::regclass::text
 	  FROM pg_depend d JOIN pg_class c ON c.oid = d.objid
 	 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND c.relkind IN ('r', 'v')
 	   AND d.refobjid = (SELECT e.refobjid FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = '@extschema@.kpi_fact'::regclass AND e.deptype = 'e')
 	UNION ALL
-	SELECT 'INSERT, UPDATE, DELETE', format('TABLE %I.%I', '@extschema@', t.name)
+	SELECT 'INSERT, UPDATE, DELETE', 'TABLE @extschema@.' || t.name
 	  FROM unnest(CASE what WHEN 'editor' THEN '{kpi_target,kpi_holiday,kpi_calendar,kpi_definition_own,kpi_selection_own,kpi_dimension_own}'::text[]
 							WHEN 'runner' THEN '{kpi_fact,kpi_run,kpi_problem,kpi_expected,kpi_alert,kpi_rep_role,kpi_track_log}' END) t(name)
 	UNION ALL

@@ -87,6 +87,7 @@ like "$(ask 'SELECT * FROM kpi_snapshot()' salkpi_nobody)" '42501: permission de
 like "$(ask "SELECT * FROM kpi_bind('sale', 'pg_class')" salkpi_nobody)" '42501: permission denied for table kpi_' "the schema alone: no binding"
 
 allow 'GRANT SELECT ON ALL TABLES IN SCHEMA "My KPI" TO salkpi_reader, salkpi_runner, salkpi_anna'
+like "$(ask "SELECT kpi_grant('salkpi_reader', 'reader')")" 'GRANT USAGE ON SCHEMA "My KPI" TO salkpi_reader' "kpi_grant: a schema whose name needs quotes"
 for query in "kpi_report('2026-03-01')" "kpi_series('revenue', '2026-01-01', '2026-04-01')" "kpi_value('revenue', '2026-03-01')" \
 	"kpi_pipeline(kpi_today())" "kpi_definition" "kpi_runs"; do
 	[ "$(ask "SELECT * FROM $query" salkpi_reader)" = "$(ask "SELECT * FROM $query")" ]
