@@ -1,0 +1,150 @@
+"""Measuring side by side, and the table of what came out."""
+
+import json
+import platform
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def progress(what, function, *arguments):
+    """Says what takes how long."""
+    print(f"{what} ... ", end="", file=sys.stderr, flush=True)
+    began = time.monotonic()
+    result = function(*arguments)
+    say(f"{time.monotonic() - began:.1f} s")
+    return result
+
+
+@dataclass
+class Item:
+    """Something to time: a script, what must be done before it each time, and how it runs."""
+    name: str
+    script: str
+    before: str = ""
+    session: object = None
+
+
+def interleave(session, items, runs):
+    """{name: medians of wall and cpu in seconds, MB of memory, the lines of the last run}: a round of all, then the next.
+
+    The first round warms up, and takes the memory; it does not count.
+    """
+    taken = {item.name: [] for item in items}
+    memory = {}
+    for turn in range(runs + 1):
+        began = time.monotonic()
+        for item in items:
+            one = item.session or session
+            if item.before:
+                one.run(item.before)
+            result = one.measure(item.script, with_memory=turn == 0)
+            if turn == 0:
+                memory[item.name] = result["memory"]
+            else:
+                taken[item.name].append(result)
+        say(f"  round {turn} of {runs}: {time.monotonic() - began:.1f} s")
+    return {name: {"wall": statistics.median(r["wall"] for r in results), "cpu": statistics.median(r["cpu"] for r in results),
+                   "least": min(r["wall"] for r in results), "memory": memory[name], "lines": results[-1]["lines"]} for name, results in taken.items()}
+
+
+def total(results, prefix):
+    """The sum of what begins with a name, the most memory of them."""
+    parts = [result for name, result in results.items() if name.startswith(prefix)]
+    return {"wall": sum(p["wall"] for p in parts), "cpu": sum(p["cpu"] for p in parts), "least": sum(p["least"] for p in parts),
+            "memory": max(p["memory"] or 0 for p in parts), "lines": []}
+
+
+@dataclass
+class Goal:
+    key: str
+    what: str
+    unit: str  # x: a ratio
+    must: float
+    aim: float
+    lower_is_better: bool = True
+
+    def verdict(self, value):
+        def holds(limit):
+            return value <= limit if self.lower_is_better else value >= limit
+        return "aim" if holds(self.aim) else "must" if holds(self.must) else "missed"
+
+    def limits(self):
+        sign = "<=" if self.lower_is_better else ">="
+        return f"{sign} {self.must:g}", f"{sign} {self.aim:g}"
+
+
+GOALS = {goal.key: goal for goal in (
+    Goal("snapshot/bare", "complete snapshot, facts written / bare scans, both serial", "x", 2.5, 1.8),
+    Goal("snapshot/bare, scattered", "the same with sparse, shuffled, text and uuid ids / its own bare scans", "x", 3.5, 2.2),
+    Goal("expert/snapshot", "expert/ / snapshot of what it computes, both serial", "x", 8, 14, False),
+    Goal("separate/snapshot", "separate/ / snapshot of what it computes, both serial", "x", 20, 35, False),
+    Goal("movements", "movements of subscriptions alone: delta SQL / ours", "x", 10, 30, False),
+    Goal("duckdb/snapshot", "DuckDB, same threads, no import / snapshot of what it computes", "x", 1.0, 1.6, False),
+    Goal("cores", "complete snapshot on one core / on two", "x", 1.4, 1.8, False),
+    Goal("refresh, recent", "0.1 % changed, all recent: full / refresh", "x", 10, 50, False),
+    Goal("refresh, scattered", "0.1 % changed, all over the months: full / refresh", "x", 1, 10, False),
+    Goal("panel", "36 months of one KPI and member (kpi_series)", "ms", 1, 0.3),
+    Goal("report", "kpi_report", "ms", 20, 5),
+    Goal("write, 1 row", "slowdown of one-row writes by tracking", "%", 15, 5),
+    Goal("write, 100 rows", "slowdown of 100-row writes by tracking", "%", 10, 5),
+    Goal("growth", "4 times the rows: time per row / that at one quarter of them", "x", 1.25, 1.1),
+)}
+
+
+class Report:
+    def __init__(self, about):
+        self.about, self.lines, self.times, self.notes = about, [], {}, []
+
+    def add(self, key, value, note=""):
+        """The value of a goal."""
+        goal = GOALS[key]
+        self.lines.append({"key": key, "what": goal.what, "value": value, "unit": goal.unit, "must": goal.must, "aim": goal.aim,
+                           "lower_is_better": goal.lower_is_better, "verdict": goal.verdict(value), "note": note})
+
+    def show(self, what, value, unit="x", note=""):
+        """A figure that has no goal."""
+        self.lines.append({"key": None, "what": what, "value": value, "unit": unit, "verdict": "", "note": note})
+
+    def skip(self, key, why):
+        self.lines.append({"key": key, "what": GOALS[key].what, "value": None, "unit": GOALS[key].unit, "verdict": "skipped", "note": why})
+
+    def keep(self, results):
+        self.times.update({name: {k: v for k, v in result.items() if k != "lines"} for name, result in results.items()})
+
+    def markdown(self):
+        out = [f"# salkpi, measured {time.strftime('%Y-%m-%d %H:%M')}", "", *(f"- {line}" for line in self.about), ""]
+        rows = [("", "value", "must", "aim", "holds", "")]
+        for line in self.lines:
+            limits = GOALS[line["key"]].limits() if line["key"] else ("", "")
+            value = "" if line["value"] is None else f"{line['value']:.3g}{' ' if line['unit'] != 'x' else ''}{line['unit']}"
+            rows.append((line["what"], value, *limits, line["verdict"], line["note"]))
+        out += table(rows)
+        if self.times:
+            out += ["", "Medians:", ""] + table([("", "wall ms", "cpu ms", "least wall ms", "memory MB")] + [
+                (name, f"{1000 * t['wall']:.1f}", f"{1000 * t['cpu']:.1f}", f"{1000 * t['least']:.1f}", "" if t["memory"] is None else f"{t['memory']:.0f}")
+                for name, t in self.times.items()])
+        return "\n".join(out + [""] + self.notes) + "\n"
+
+    def write(self, directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "bench.md").write_text(self.markdown(), encoding="utf-8")
+        (directory / "bench.json").write_text(json.dumps({"about": self.about, "figures": self.lines, "times": self.times}, indent=1) + "\n", encoding="utf-8")
+
+
+def table(rows):
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
+    return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
+
+
+def machine():
+    """What the figures depend on."""
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8") if line.startswith("model name")), platform.machine())
+    with open("/proc/loadavg", encoding="utf-8") as file:
+        return f"{model}; load {file.read().split()[0]} at the start"
