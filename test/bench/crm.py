@@ -4,9 +4,9 @@ from pathlib import Path
 
 from session import Session
 
-HERE = Path(__file__).resolve().parent
 DATABASE = "salkpi_bench"
-SOURCES = "account rep stage opportunity opportunity_history subscription sale lead quote activity cost".split()
+HERE = Path(__file__).resolve().parent
+SOURCES = "account rep stage opportunity opportunity_history subscription sale lead quote activity cost target".split()
 
 # What reading a table costs at least: up to the last column that a source needs.
 LAST_COLUMN = {
@@ -25,37 +25,36 @@ def boundaries(months):
     return [f"{(first + m) // 12}-{(first + m) % 12 + 1:02}-01" for m in range(months + 1)]
 
 
-def queries(directory):
-    return sorted((HERE / directory).glob("*.sql"))
-
-
 class Crm:
-    def __init__(self, scale, scattered=False, months=None, reps=200, products=300):
+    def __init__(self, scale, scattered=False, months=None, reps=200, products=300, database=DATABASE):
         """Makes the data and binds them."""
-        self.scale, self.scattered = scale, scattered
+        self.scale, self.scattered, self.database = scale, scattered, database
         self.months = months or (60 if scattered else 36)
         days = boundaries(self.months)
         self.first_day, self.last_day, self.now = days[0], "2025-12-31", "2026-01-01 00:00:00 Europe/Berlin"
         self.variables = {"days": "{" + ",".join(days) + "}", "instants": "{" + ",".join(f'"{day} 00:00"' for day in days) + "}"}
+        self.drop()
         admin = Session("postgres")
-        admin.run(f"DROP DATABASE IF EXISTS {DATABASE};")
-        admin.run(f"CREATE DATABASE {DATABASE};")
+        admin.run(f"CREATE DATABASE {database};")
         for setting in ("timezone = 'Europe/Berlin'", "jit = off", "search_path = crm, public"):
-            admin.run(f"ALTER DATABASE {DATABASE} SET {setting};")
+            admin.run(f"ALTER DATABASE {database} SET {setting};")
         admin.close()
-        for script, variables in (("data", {"scale": scale, "months": self.months, "scattered": scattered, "reps": reps, "products": products}), ("bind", {})):
-            session = Session(DATABASE, variables)
-            session.run(f"\\i {HERE}/{script}.sql")
-            session.close()
+        self.script("data", scale=scale, months=self.months, scattered=scattered, reps=reps, products=products)
+        self.script("bind")
 
-    def session(self, processes=1):
-        session = Session(DATABASE, self.variables)
-        session.run(f"SET work_mem = '1GB'; {parallel(processes)}")
+    def script(self, name, **variables):
+        session = Session(self.database, variables)
+        session.run(f"\\i {HERE}/{name}.sql")
+        session.close()
+
+    def session(self):
+        session = Session(self.database, self.variables)
+        session.run("SET work_mem = '1GB';")
         return session
 
     def drop(self):
         admin = Session("postgres")
-        admin.run(f"DROP DATABASE IF EXISTS {DATABASE};")
+        admin.run(f"DROP DATABASE IF EXISTS {self.database};")
         admin.close()
 
     def describe(self):
@@ -63,8 +62,12 @@ class Crm:
         return f"scale {self.scale:g} ({self.scale * 23.4:.2g} million rows), {self.months} months, {ids}"
 
 
+def queries(directory):
+    return sorted((HERE / directory).glob("*.sql"))
+
+
 def parallel(processes):
-    return f"SET max_parallel_workers_per_gather = {processes - 1};"
+    return f"SET max_parallel_workers_per_gather = {processes - 1};\n"
 
 
 def settings(which):

@@ -53,7 +53,7 @@ def interleave(session, items, runs):
                    "least": min(r["wall"] for r in results), "memory": memory[name], "lines": results[-1]["lines"]} for name, results in taken.items()}
 
 
-def total(results, prefix):
+def total(results, prefix=""):
     """The sum of what begins with a name, the most memory of them."""
     parts = [result for name, result in results.items() if name.startswith(prefix)]
     return {"wall": sum(p["wall"] for p in parts), "cpu": sum(p["cpu"] for p in parts), "least": sum(p["least"] for p in parts),
@@ -98,8 +98,8 @@ GOALS = {goal.key: goal for goal in (
 
 
 class Report:
-    def __init__(self, about):
-        self.about, self.lines, self.times, self.notes = about, [], {}, []
+    def __init__(self):
+        self.about, self.lines, self.times, self.notes = [], [], {}, []
 
     def add(self, key, value, note=""):
         """The value of a goal."""
@@ -110,6 +110,9 @@ class Report:
     def show(self, what, value, unit="x", note=""):
         """A figure that has no goal."""
         self.lines.append({"key": None, "what": what, "value": value, "unit": unit, "verdict": "", "note": note})
+
+    def note(self, text):
+        self.notes.append(text)
 
     def skip(self, key, why):
         self.lines.append({"key": key, "what": GOALS[key].what, "value": None, "unit": GOALS[key].unit, "verdict": "skipped", "note": why})
@@ -125,16 +128,18 @@ class Report:
             value = "" if line["value"] is None else f"{line['value']:.3g}{' ' if line['unit'] != 'x' else ''}{line['unit']}"
             rows.append((line["what"], value, *limits, line["verdict"], line["note"]))
         out += table(rows)
+        for note in self.notes:
+            out += ["", note]
         if self.times:
             out += ["", "Medians:", ""] + table([("", "wall ms", "cpu ms", "least wall ms", "memory MB")] + [
                 (name, f"{1000 * t['wall']:.1f}", f"{1000 * t['cpu']:.1f}", f"{1000 * t['least']:.1f}", "" if t["memory"] is None else f"{t['memory']:.0f}")
                 for name, t in self.times.items()])
-        return "\n".join(out + [""] + self.notes) + "\n"
+        return "\n".join(out) + "\n"
 
     def write(self, directory):
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "bench.md").write_text(self.markdown(), encoding="utf-8")
-        (directory / "bench.json").write_text(json.dumps({"about": self.about, "figures": self.lines, "times": self.times}, indent=1) + "\n", encoding="utf-8")
+        (directory / "bench.json").write_text(json.dumps({"about": self.about, "figures": self.lines, "notes": self.notes, "times": self.times}, indent=1) + "\n", encoding="utf-8")
 
 
 def table(rows):
