@@ -18,7 +18,7 @@ CHANGED = {
     "subscription": ("subscription_id", "monthly_amount = monthly_amount + 1", "valid_from"),
     "activity": ("activity_id", "kind = 5 - kind", "happened_at"),
     "cost": ("cost_id", "amount = amount + 1", "cost_date")}
-TRACKED = "account rep stage opportunity opportunity_history subscription sale lead quote activity cost".split()
+TRACKED = "account rep stage opportunity opportunity_history subscription sale lead quote activity cost target".split()
 
 
 def track(session, on):
@@ -60,11 +60,12 @@ def refresh(crm, report, runs):
             change(session, counts, since, 2 * run + 1)
             taken["full"].append(snapshot(f"'{crm.first_day}', '{crm.last_day}', "))
             snapshot()  # takes what the full one, having bounds, left noted
-        medians = {name: statistics.median(r["wall"] for r in results) for name, results in taken.items()}
+        wall, cpu = ({name: statistics.median(r[what] for r in results) for name, results in taken.items()} for what in ("wall", "cpu"))
         periods = taken["refresh"][-1]["lines"][-1].split("|")[2]
-        report.add(f"refresh, {kind}", medians["full"] / medians["refresh"],
-                   f"{changed} rows; {1000 * medians['full']:.0f} ms / {1000 * medians['refresh']:.0f} ms, which takes {periods} periods")
-    say("  by table: " + "; ".join(f"{row[0]} {row[3] or row[4]}" for row in session.rows("SELECT source, relation, tracked, way, reason FROM kpi.kpi_tracking()")))
+        report.add(f"refresh, {kind}", wall["full"] / wall["refresh"],
+                   f"{changed} rows; {1000 * wall['full']:.0f} ms / {1000 * wall['refresh']:.0f} ms, which takes {periods} periods", cpu["full"] / cpu["refresh"])
+    report.tables.append(("Tracking", [("source", "table", "a change influences")] + [tuple(row) for row in session.rows(
+        "SELECT source, relation, CASE WHEN tracked THEN way ELSE reason END FROM kpi.kpi_tracking() ORDER BY 1, 2")]))
     track(session, False)
     session.close()
 

@@ -6,7 +6,6 @@ from session import Session
 
 DATABASE = "salkpi_bench"
 HERE = Path(__file__).resolve().parent
-SOURCES = "account rep stage opportunity opportunity_history subscription sale lead quote activity cost target".split()
 
 # What reading a table costs at least: up to the last column that a source needs.
 LAST_COLUMN = {

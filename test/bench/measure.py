@@ -1,6 +1,7 @@
 """Measuring side by side, and the table of what came out."""
 
 import json
+import os
 import platform
 import statistics
 import sys
@@ -30,25 +31,29 @@ class Item:
     session: object = None
 
 
-def interleave(session, items, runs):
+def interleave(crm, items, runs):
     """{name: medians of wall and cpu in seconds, MB of memory, the lines of the last run}: a round of all, then the next.
 
-    The first round warms up, and takes the memory; it does not count.
+    A round before them warms up and does not count.  In it each has a session of
+    its own, whose memory is watched.
     """
     taken = {item.name: [] for item in items}
     memory = {}
+    session = crm.session()
     for turn in range(runs + 1):
         began = time.monotonic()
         for item in items:
-            one = item.session or session
-            if item.before:
-                one.run(item.before)
+            one = item.session or (session if turn else crm.session())
+            one.run(item.before)
             result = one.measure(item.script, with_memory=turn == 0)
-            if turn == 0:
-                memory[item.name] = result["memory"]
-            else:
+            if turn:
                 taken[item.name].append(result)
+            else:
+                memory[item.name] = result["memory"]
+                if one is not item.session:
+                    one.close()
         say(f"  round {turn} of {runs}: {time.monotonic() - began:.1f} s")
+    session.close()
     return {name: {"wall": statistics.median(r["wall"] for r in results), "cpu": statistics.median(r["cpu"] for r in results),
                    "least": min(r["wall"] for r in results), "memory": memory[name], "lines": results[-1]["lines"]} for name, results in taken.items()}
 
@@ -99,47 +104,46 @@ GOALS = {goal.key: goal for goal in (
 
 class Report:
     def __init__(self):
-        self.about, self.lines, self.times, self.notes = [], [], {}, []
+        self.about, self.figures, self.times, self.tables = [], [], {}, []
 
-    def add(self, key, value, note=""):
-        """The value of a goal."""
+    def add(self, key, value, note="", cpu=None):
+        """What came of a goal, by the clock and by processor time."""
         goal = GOALS[key]
-        self.lines.append({"key": key, "what": goal.what, "value": value, "unit": goal.unit, "must": goal.must, "aim": goal.aim,
-                           "lower_is_better": goal.lower_is_better, "verdict": goal.verdict(value), "note": note})
+        self.figures.append({"key": key, "what": goal.what, "value": value, "cpu": cpu, "unit": goal.unit, "must": goal.must, "aim": goal.aim,
+                             "lower_is_better": goal.lower_is_better, "verdict": goal.verdict(value), "note": note})
 
-    def show(self, what, value, unit="x", note=""):
+    def show(self, what, value, unit="x", note="", cpu=None):
         """A figure that has no goal."""
-        self.lines.append({"key": None, "what": what, "value": value, "unit": unit, "verdict": "", "note": note})
-
-    def note(self, text):
-        self.notes.append(text)
+        self.figures.append({"key": None, "what": what, "value": value, "cpu": cpu, "unit": unit, "verdict": "", "note": note})
 
     def skip(self, key, why):
-        self.lines.append({"key": key, "what": GOALS[key].what, "value": None, "unit": GOALS[key].unit, "verdict": "skipped", "note": why})
+        self.figures.append({"key": key, "what": GOALS[key].what, "value": None, "cpu": None, "unit": GOALS[key].unit, "verdict": "skipped", "note": why})
 
     def keep(self, results):
         self.times.update({name: {k: v for k, v in result.items() if k != "lines"} for name, result in results.items()})
 
     def markdown(self):
         out = [f"# salkpi, measured {time.strftime('%Y-%m-%d %H:%M')}", "", *(f"- {line}" for line in self.about), ""]
-        rows = [("", "value", "must", "aim", "holds", "")]
-        for line in self.lines:
-            limits = GOALS[line["key"]].limits() if line["key"] else ("", "")
-            value = "" if line["value"] is None else f"{line['value']:.3g}{' ' if line['unit'] != 'x' else ''}{line['unit']}"
-            rows.append((line["what"], value, *limits, line["verdict"], line["note"]))
+        rows = [("", "value", "by cpu", "must", "aim", "holds", "")]
+        for figure in self.figures:
+            limits = GOALS[figure["key"]].limits() if figure["key"] else ("", "")
+            values = ("" if v is None else f"{v:.3g}{'' if figure['unit'] == 'x' else ' ' + figure['unit']}" for v in (figure["value"], figure["cpu"]))
+            rows.append((figure["what"], *values, *limits, figure["verdict"], figure["note"]))
         out += table(rows)
-        for note in self.notes:
-            out += ["", note]
-        if self.times:
-            out += ["", "Medians:", ""] + table([("", "wall ms", "cpu ms", "least wall ms", "memory MB")] + [
-                (name, f"{1000 * t['wall']:.1f}", f"{1000 * t['cpu']:.1f}", f"{1000 * t['least']:.1f}", "" if t["memory"] is None else f"{t['memory']:.0f}")
-                for name, t in self.times.items()])
+        for title, rows in self.tables + [("Medians", self.medians())]:
+            out += ["", f"## {title}", "", *table(rows)]
         return "\n".join(out) + "\n"
+
+    def medians(self):
+        return [("", "wall ms", "cpu ms", "least wall ms", "memory MB")] + [
+            (name, f"{1000 * t['wall']:.1f}", f"{1000 * t['cpu']:.1f}", f"{1000 * t['least']:.1f}", "" if t["memory"] is None else f"{t['memory']:.0f}")
+            for name, t in self.times.items()]
 
     def write(self, directory):
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "bench.md").write_text(self.markdown(), encoding="utf-8")
-        (directory / "bench.json").write_text(json.dumps({"about": self.about, "figures": self.lines, "notes": self.notes, "times": self.times}, indent=1) + "\n", encoding="utf-8")
+        (directory / "bench.json").write_text(json.dumps({"about": self.about, "figures": self.figures, "times": self.times, "tables": self.tables}, indent=1) + "\n",
+                                              encoding="utf-8")
 
 
 def table(rows):
@@ -148,8 +152,12 @@ def table(rows):
     return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
 
 
-def machine():
-    """What the figures depend on."""
-    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8") if line.startswith("model name")), platform.machine())
+def load():
     with open("/proc/loadavg", encoding="utf-8") as file:
-        return f"{model}; load {file.read().split()[0]} at the start"
+        return file.read().split()[0]
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.machine())
+    return f"{os.cpu_count()} processors, {model}"

@@ -25,15 +25,23 @@ def best_forms(results):
 
 
 def by_source(result):
-    """What each source took, as the snapshot itself said; the rest is what writing took."""
+    """Milliseconds that each source took, as the snapshot itself said; the rest is what writing took."""
     taken = {m[1]: float(m[2]) for m in (re.match(r"NOTICE:  (.+) \(\S+\): (\d+) ms$", line) for line in result["lines"]) if m}
-    taken["writing and the rest"] = 1000 * result["wall"] - sum(taken.values())
-    return taken
+    return {**taken, "writing and the rest": 1000 * result["wall"] - sum(taken.values())}
+
+
+def sources_table(results):
+    names = {"account": "customer", "opportunity_history": "stage_history"}
+    columns = [by_source(results[f"snapshot, {which}, 1"]) for which in ("complete", "reference")]
+    rows = [("one core, ms", "bare scan", "complete", "reference")]
+    for source in columns[0]:
+        scan = results.get(f"bare, 1: {names.get(source, source)}")
+        rows.append((source, f"{1000 * scan['wall']:.1f}" if scan else "", *(f"{column.get(source, 0):.0f}" for column in columns)))
+    return "Sources", rows
 
 
 def snapshots(crm, report, runs, duckdb, wanted):
     """Snapshots, the bare scans and what others take, in one run, interleaved."""
-    session = crm.session()
     items = [Item(f"bare, {n}: {table}", bare(table), parallel(n)) for n in (1, 2) for table in LAST_COLUMN]
     items += [snapshot_item(crm, which, n) for which in ("complete", "reference") for n in (1, 2)]
     for directory in ("expert", "separate"):
@@ -42,32 +50,39 @@ def snapshots(crm, report, runs, duckdb, wanted):
     if duckdb:
         items += [Item(f"duckdb, {n}: {path.stem}", f"CREATE OR REPLACE TEMP TABLE result AS {path.read_text(encoding='utf-8')}", f"SET threads = {n}", duckdb)
                   for n in (1, 2) for path in queries("duckdb")]
-    results = interleave(session, items, runs)
-    session.close()
-    results.update({f"{name}": total(results, f"{name}:") for name in ("bare, 1", "bare, 2", "expert", "duckdb, 1", "duckdb, 2") if any(k.startswith(f"{name}:") for k in results)})
+    results = interleave(crm, items, runs)
+    for name in ("bare, 1", "bare, 2", "expert", "duckdb, 1", "duckdb, 2"):
+        if any(key.startswith(f"{name}:") for key in results):
+            results[name] = total(results, f"{name}:")
     if "separate" in wanted:
         results["separate"] = best_forms(results)
     report.keep(results)
+    report.tables.append(sources_table(results))
     ratios(crm, report, results)
 
 
+def ratio(results, a, b, what="wall"):
+    return results[a][what] / results[b][what]
+
+
 def ratios(crm, report, results):
-    wall = {name: result["wall"] for name, result in results.items()}
-    serial, same = "snapshot, complete, 1", "snapshot, reference, 1"
-    report.add("snapshot/bare, scattered" if crm.scattered else "snapshot/bare", wall[serial] / wall["bare, 1"],
-               f"what the reference computes: {wall[same] / wall['bare, 1']:.3g}")
+    """What the report says of them."""
+    serial, both = "snapshot, complete, 1", "snapshot, complete, 2"
+    same, same_both = "snapshot, reference, 1", "snapshot, reference, 2"
+
+    def r(a, b, what="wall"):
+        return ratio(results, a, b, what)
+
+    report.add("snapshot/bare, scattered" if crm.scattered else "snapshot/bare", r(serial, "bare, 1"), f"what the reference computes: {r(same, 'bare, 1'):.3g}",
+               r(serial, "bare, 1", "cpu"))
     for name in ("expert", "separate"):
-        if name in wall:
-            report.add(f"{name}/snapshot", wall[name] / wall[same], f"complete snapshot: {wall[name] / wall[serial]:.3g}")
-    if "duckdb, 1" in wall:
-        report.add("duckdb/snapshot", wall["duckdb, 1"] / wall[same],
-                   f"two threads: {wall['duckdb, 2'] / wall['snapshot, reference, 2']:.3g}; complete snapshot, one thread: {wall['duckdb, 1'] / wall[serial]:.3g}")
-    report.add("cores", wall[serial] / wall["snapshot, complete, 2"],
-               f"what the reference computes: {wall[same] / wall['snapshot, reference, 2']:.3g}; bare scans: {wall['bare, 1'] / wall['bare, 2']:.3g}")
-    report.show("complete snapshot, processor time / that of the bare scans", results[serial]["cpu"] / results["bare, 1"]["cpu"])
-    report.show("memory of the complete snapshot", results[serial]["memory"], "MB", f"on two cores {results['snapshot, complete, 2']['memory']:.0f} MB")
-    for which, name in (("complete", serial), ("reference", same)):
-        report.note(f"Of the {which} snapshot: " + ", ".join(f"{source} {ms:.0f} ms" for source, ms in by_source(results[name]).items()) + ".")
+        if name in results:
+            report.add(f"{name}/snapshot", r(name, same), f"complete snapshot: {r(name, serial):.3g}", r(name, same, "cpu"))
+    if "duckdb, 1" in results:
+        report.add("duckdb/snapshot", r("duckdb, 1", same), f"two threads: {r('duckdb, 2', same_both):.3g}; complete snapshot, one thread: {r('duckdb, 1', serial):.3g}",
+                   r("duckdb, 1", same, "cpu"))
+    report.add("cores", r(serial, both), f"what the reference computes: {r(same, same_both):.3g}; bare scans: {r('bare, 1', 'bare, 2'):.3g}")
+    report.show("memory of the complete snapshot", results[serial]["memory"], "MB", f"on two cores {results[both]['memory']:.0f} MB")
 
 
 MOVEMENTS = """
@@ -80,12 +95,10 @@ FROM (SELECT kpi.kpi_ledger(:'days'::date[], 'total; rep=1; region=2', s.custome
 
 def movements(crm, report, runs):
     """The movements of subscriptions alone: plain SQL over changes, and the ledger."""
-    session = crm.session()
     delta = next(path for path in queries("separate") if path.stem == "16_customer_churn_rate_delta").read_text(encoding="utf-8")
-    results = interleave(session, [Item("movements: delta SQL", to_nowhere(delta), parallel(1)), Item("movements: ledger", to_nowhere(MOVEMENTS), parallel(1))], runs)
-    session.close()
+    results = interleave(crm, [Item("movements: delta SQL", to_nowhere(delta), parallel(1)), Item("movements: ledger", to_nowhere(MOVEMENTS), parallel(1))], runs)
     report.keep(results)
-    report.add("movements", results["movements: delta SQL"]["wall"] / results["movements: ledger"]["wall"])
+    report.add("movements", ratio(results, "movements: delta SQL", "movements: ledger"), cpu=ratio(results, "movements: delta SQL", "movements: ledger", "cpu"))
 
 
 READING = """
@@ -129,27 +142,28 @@ def reading(crm, report, runs):
 
 def growth(crm, report, runs):
     """How the time grows with rows, members and periods; each in a CRM of its own."""
-    half = crm.scale / 2
-    cases = {"a quarter of the rows": {"scale": crm.scale / 4}, "half of the rows": {"scale": half}, "all rows": {"scale": crm.scale},
-             "half, 4 times the reps and products": {"scale": half, "reps": 800, "products": 1200},
-             "half, 60 months" if crm.months != 60 else "half, 36 months": {"scale": half, "months": 96 - crm.months}}
+    half = {"scale": crm.scale / 2}
+    cases = {"a quarter of the rows": {"scale": crm.scale / 4}, "half of the rows": half, "all rows": {"scale": crm.scale},
+             "half, 4 times the reps and products": {**half, "reps": 800, "products": 1200},
+             f"half, {96 - crm.months} months": {**half, "months": 96 - crm.months}}
     took = {}
     for name, how in cases.items():
-        scale = how.pop("scale")
-        one = progress(f"  {name}", lambda: Crm(scale, crm.scattered, **{"months": crm.months, **how}, database="salkpi_bench_growth"))
-        session = one.session()
-        results = interleave(session, [snapshot_item(one, which, 1) for which in ("complete", "reference")], min(runs, 3))
+        one = progress(f"  {name}", lambda: Crm(scattered=crm.scattered, database="salkpi_bench_growth", **{"months": crm.months, **how}))
+        results = interleave(one, [snapshot_item(one, which, 1) for which in ("complete", "reference")], min(runs, 3))
         took[name] = {which: results[f"snapshot, {which}, 1"] for which in ("complete", "reference")}
+        report.keep({f"growth, {name}, {which}": result for which, result in took[name].items()})
+        session = one.session()
         took[name]["facts"] = int(session.value("SELECT count(*) FROM kpi.kpi_fact"))
-        report.keep({f"growth, {name}, {which}": took[name][which] for which in ("complete", "reference")})
         session.close()
         one.drop()
 
-    def ratio(a, b, which="complete", what="wall"):
-        return took[a][which][what] / took[b][which][what]
+    def grown(a, b, which="complete", what="wall"):
+        return ratio({name: t[which] for name, t in took.items()}, a, b, what)
 
-    report.add("growth", ratio("all rows", "a quarter of the rows") / 4,
-               f"what the reference computes: {ratio('all rows', 'a quarter of the rows', 'reference') / 4:.3g}; memory: {ratio('all rows', 'a quarter of the rows', what='memory') / 4:.3g}")
+    whole, quarter = "all rows", "a quarter of the rows"
+    report.add("growth", grown(whole, quarter) / 4, f"what the reference computes: {grown(whole, quarter, 'reference') / 4:.3g}; memory: {grown(whole, quarter, what='memory') / 4:.3g}",
+               grown(whole, quarter, what="cpu") / 4)
     for name in list(cases)[3:]:
-        report.show(f"complete snapshot, {name} / half of the rows", ratio(name, "half of the rows"), "x",
-                    f"what the reference computes: {ratio(name, 'half of the rows', 'reference'):.3g}; its facts: {took[name]['facts'] / took['half of the rows']['facts']:.3g}")
+        report.show(f"complete snapshot, {name} / half of the rows", grown(name, "half of the rows"), "x",
+                    f"what the reference computes: {grown(name, 'half of the rows', 'reference'):.3g}; its facts: {took[name]['facts'] / took['half of the rows']['facts']:.3g}",
+                    grown(name, "half of the rows", what="cpu"))
