@@ -13,7 +13,7 @@ CHANGED = {
     "sale": ("sale_id", "amount = amount + 1", "sale_date"),
     "opportunity": ("opp_id", "amount = amount + 1", "created_at"),
     "stage_history": ("hist_id", "amount = amount + 1", "changed_at"),
-    "lead": ("lead_id", "converted_at = NULL", "created_at"),
+    "lead": ("lead_id", "created_at = created_at + interval '1 second'", "created_at"),
     "quote": ("quote_id", "amount = amount + 1", "sent_at"),
     "subscription": ("subscription_id", "monthly_amount = monthly_amount + 1", "valid_from"),
     "activity": ("activity_id", "kind = 5 - kind", "happened_at"),
@@ -31,10 +31,9 @@ def change(session, counts, since, salt):
     n = 0
     for table, (key, assignment, at) in CHANGED.items():
         where = f"{at} >= '{since}'" if since else "true"
-        wanted = max(1, counts[table] // 1000)
         n += int(session.value(
-            f"WITH c AS (UPDATE {table} SET {assignment} WHERE ctid IN (SELECT ctid FROM {table} WHERE {where}"
-            f" ORDER BY hashtextextended({key}::text, {salt}) LIMIT {wanted}) RETURNING 1) SELECT count(*) FROM c"))
+            f"WITH c AS (UPDATE {table} SET {assignment} WHERE {where} AND hashtextextended({key}::text, {salt}) & 1073741823"
+            f" < 1073741824.0 * {max(1, counts[table] // 1000)} / greatest((SELECT count(*) FROM {table} WHERE {where}), 1) RETURNING 1) SELECT count(*) FROM c"))
     return n
 
 
