@@ -19,7 +19,7 @@ SQL = $(addprefix src/, salkpi.sql durations.sql sales_cycle.sql ratio.sql amoun
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(DATA_built)
 
-REGRESS = setup durations sales_cycle ratio amounts retention accounts dictionary smallest cube ledger panel formula target workday calendar snapshot grouped track rules refuse reading outlook restate pipeline forecast alert recurring lifetime cohort funnel purchases drill check odoo
+REGRESS = setup durations sales_cycle ratio amounts retention accounts dictionary smallest cube ledger panel dimension formula target workday calendar snapshot grouped track rules refuse reading outlook restate pipeline forecast alert recurring lifetime cohort funnel purchases drill check odoo
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare

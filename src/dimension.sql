@@ -46,9 +46,11 @@ CREATE VIEW @extschema@.kpi_dimension AS
 	SELECT dimension, parts, label_en, label_de FROM @extschema@.kpi_dimension_own
 	UNION ALL
 	SELECT dimension, parts, label_en, label_de FROM @extschema@.kpi_dimension_shipped s
-	 WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_dimension_own o WHERE o.dimension = s.dimension);
+	 WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_dimension_own o WHERE o.dimension = s.dimension)
+	   AND (s.parts = '{}' OR (SELECT @extschema@.kpi_setting('dimensions')) = 'all'
+			OR s.dimension = ANY (pg_catalog.string_to_array((SELECT @extschema@.kpi_setting('dimensions')), ',')));
 COMMENT ON VIEW @extschema@.kpi_dimension IS
-'the dimensions: name, parts (base dimensions it combines), labels';
+'the dimensions: name, parts (base dimensions it combines), labels; of those that come with salkpi the ones that the setting dimensions names';
 
 CREATE FUNCTION @extschema@.kpi_member(parts text[]) RETURNS text
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE

@@ -19,6 +19,7 @@ INSERT INTO @extschema@.kpi_setting_default VALUES
 	('fiscal_year_month', '1', '[1-9]|1[0-2]', true, true, 'first month of the fiscal year: years and quarters begin there'),
 	('week_start', 'monday', 'monday|sunday', false, true, 'first day of a week'),
 	('grains', 'month,quarter,year', '(day|week|month|quarter|year)(,(day|week|month|quarter|year))*', false, false, 'grains that a snapshot computes, separated by commas; the facts of any other are closed by the next one'),
+	('dimensions', 'all', 'all|[a-z_]+(\+[a-z_]+)*(,[a-z_]+(\+[a-z_]+)*)*', false, false, 'which of the dimensions that come with salkpi a snapshot computes besides the total, separated by commas; own ones (kpi_define_dimension) it always computes'),
 	('language', 'en', 'en|de', false, false, 'language of labels and descriptions'),
 	('customer_active_days', '365', '[1-9][0-9]{0,3}', true, true, 'without subscriptions, how many days after a purchase an account still is a customer'),
 	('ledger_memory_mb', '256', '[1-9][0-9]{0,3}', false, false, 'megabytes that the ledger of all customers may need, in each process of a parallel plan; beyond it a snapshot reads them in groups, which spills to disk'),
@@ -103,12 +104,17 @@ BEGIN
 			is_possible := false;
 		END;
 	END IF;
+	IF name = 'dimensions' AND value <> 'all' THEN
+		is_possible := is_possible AND string_to_array(value, ',') <@ ARRAY(SELECT s.dimension FROM @extschema@.kpi_dimension_shipped s);
+	END IF;
 	IF NOT is_possible THEN
 		RAISE EXCEPTION 'value "%" is not possible for setting "%"', value, name
 			USING ERRCODE = 'invalid_parameter_value',
 				  DETAIL = upper(left(d.description, 1)) || substr(d.description, 2) || '.',
 				  HINT = CASE name WHEN 'time_zone'
 						 THEN 'Give it like Europe/Berlin; an abbreviation like CET would have no daylight saving. The view pg_timezone_names lists the names.'
+						 WHEN 'dimensions' THEN 'Dimensions are ' || (SELECT string_agg(s.dimension, ', ' ORDER BY s.dimension)
+																		FROM @extschema@.kpi_dimension_shipped s) || '; or all.'
 						 ELSE format('It must match %s.', d.pattern) END;
 	END IF;
 

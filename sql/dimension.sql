@@ -1,0 +1,51 @@
+-- The setting "dimensions": which of the shipped dimensions a snapshot computes.
+SET search_path = kpi, public;
+SET datestyle = 'ISO, YMD';
+SET timezone = 'UTC';
+SET client_min_messages = warning;
+\set VERBOSITY terse
+\set ON_ERROR_ROLLBACK on
+BEGIN;
+CREATE TABLE sales AS
+SELECT n AS sale_id, date '2026-01-01' + n * 7 % 80 AS sold_at, (20 + n * 13 % 50)::numeric AS amount,
+	'R' || n % 3 AS region, 'P' || n % 4 AS product, 'S' || n % 5 AS size, n % 2 AS rep_id
+FROM generate_series(1, 200) n;
+SELECT count(*) FROM kpi_bind('sale', 'sales');
+SELECT kpi_define_dimension('size'), kpi_define_dimension('region+product');
+SELECT kpi_set('grains', 'month');
+
+-- By default all are there; what a snapshot computes of them is what it computes of fewer.
+SELECT outcome FROM kpi_snapshot('2026-01-01', '2026-03-31', '2026-05-01');
+CREATE TABLE whole AS SELECT * FROM kpi_fact WHERE superseded_at IS NULL;
+SELECT count(DISTINCT dimension) = (SELECT count(*) FROM kpi_dimension WHERE dimension IN ('total', 'rep', 'region', 'product', 'size', 'region+product')) FROM whole WHERE revenue IS NOT NULL;
+SELECT kpi_set('dimensions', 'region,rep+kind');
+SELECT dimension FROM kpi_dimension ORDER BY dimension COLLATE "C";
+
+-- A row that comes late changes what is computed, and nothing else.
+INSERT INTO sales VALUES (1000, '2026-02-10', 7, 'R1', 'P1', 'S1', 1);
+SELECT outcome, changed FROM kpi_snapshot('2026-01-01', '2026-03-31', '2026-05-02');
+SELECT f.dimension, count(*) AS facts, bool_and(f.revenue = (
+		SELECT coalesce(sum(s.amount), 0) FROM sales s
+		 WHERE s.sold_at >= f.period AND s.sold_at < f.period_end
+		   AND CASE f.dimension WHEN 'total' THEN '' WHEN 'region' THEN s.region WHEN 'size' THEN s.size ELSE s.region || '+' || s.product END = f.member)) AS as_sold
+FROM kpi_fact f WHERE f.superseded_at IS NULL AND f.dimension IN (SELECT dimension FROM kpi_dimension) AND f.dimension <> 'rep+kind'
+GROUP BY f.dimension ORDER BY f.dimension COLLATE "C";
+SELECT count(*) AS stayed FROM kpi_fact f JOIN whole w USING (dimension, member, grain, period, recorded_at)
+WHERE f.superseded_at IS NULL AND f.dimension IN ('rep', 'product') AND f.revenue = w.revenue;
+SELECT kpi_value('revenue', '2026-02-01', 'region', 'R1') - (SELECT revenue FROM whole WHERE dimension = 'region' AND member = 'R1' AND period = '2026-02-01') AS added;
+SELECT kpi_value('revenue', '2026-02-01', 'product', 'P1');
+
+-- With all again they are made up for.
+SELECT kpi_set('dimensions', NULL);
+SELECT outcome FROM kpi_snapshot('2026-01-01', '2026-03-31', '2026-05-03');
+SELECT kpi_value('revenue', '2026-02-01', 'product', 'P1') - (SELECT sum(amount) FROM sales WHERE product = 'P1' AND sold_at BETWEEN '2026-02-01' AND '2026-02-28') AS differs;
+
+-- The total is always there; a name that none has is refused.
+SELECT kpi_set('dimensions', 'total');
+SELECT dimension FROM kpi_dimension ORDER BY dimension COLLATE "C";
+SELECT kpi_set('dimensions', 'region,regions');
+SELECT kpi_set('dimensions', 'size');
+SELECT kpi_set('dimensions', '');
+SELECT kpi_set('dimensions', 'region, rep');
+SELECT kpi_setting('dimensions');
+ROLLBACK;

@@ -1,0 +1,5 @@
+-- dimensions: total region channel
+SELECT m, region_id, channel, sum(amount) FILTER (WHERE kind IN ('sales', 'marketing')) AS sales_and_marketing_cost,
+	sum(amount) FILTER (WHERE kind = 'marketing') AS campaign_cost, sum(amount) AS total_cost
+FROM (SELECT width_bucket(cost_date, :'days'::date[]) AS m, region_id, channel, kind, amount FROM cost) c
+GROUP BY GROUPING SETS ((m), (m, region_id), (m, channel))
