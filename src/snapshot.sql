@@ -761,69 +761,33 @@ DECLARE
 						  WHERE c.source = 'opportunity_history' AND c.kind IN ('id', 'text') AND c.column_name NOT IN ('opportunity_id', 'stage', 'status')
 						 UNION SELECT quote_ident(u.column_name) FROM @extschema@.kpi_usable_columns() u
 						  WHERE u.source = 'opportunity_history' AND u.kind = 'text' AND u.column_name NOT IN ('stage', 'status') ORDER BY 1);
+	closed text := @extschema@.kpi_elapsed('(e).since', 'opportunity_history.valid_from', '(e).left_at', 'opportunity.closed_at', columns);
+	ended text := @extschema@.kpi_elapsed('(e).since', 'opportunity_history.valid_from', '(e).left_at', 'opportunity_history.valid_to', columns);
 BEGIN
 	RETURN format($q$
 WITH stage AS MATERIALIZED (
-	SELECT DISTINCT ON (name) name, "position"::numeric AS kpi_level,
-		   CASE WHEN is_won THEN 'won' WHEN is_lost THEN 'lost' ELSE 'open' END AS outcome
-	  FROM (%1$s) x WHERE name <> '' ORDER BY name, "position"
-), history AS MATERIALIZED (
-	SELECT h.*, coalesce(h.status, s.outcome, 'open') AS kpi_outcome, s.kpi_level,
-		   coalesce(h.valid_to, lead(h.valid_from) OVER own) AS kpi_until
-	  FROM (SELECT * FROM (%2$s) x WHERE valid_from < $4 AND (%3$s) IS NOT TRUE) h
-	  LEFT JOIN stage s ON s.name = h.stage
-	WINDOW own AS (PARTITION BY h.opportunity_id ORDER BY h.valid_from, h.valid_to)
-), deal AS MATERIALIZED (
-	SELECT d.*, (d.is_won AND d.closed_at < $4) IS TRUE AS won_then, (d.is_won AND (d.closed_at >= $4) IS NOT TRUE) IS TRUE AS won_since
-	  FROM (SELECT h.opportunity_id, %4$s AS closed_at, @extschema@.kpi_lookup((SELECT $11), opportunity_id, 5, NULL::timestamptz) = 'won' AS is_won
-			  FROM (SELECT DISTINCT opportunity_id FROM history) h) d
-), step AS (
-	SELECT opportunity_id, %5$s, valid_from AS kpi_at, CASE kpi_outcome WHEN 'open' THEN nullif(stage, '') END AS stage,
-		   CASE kpi_outcome WHEN 'won' THEN 'Infinity' ELSE kpi_level END AS kpi_level
-	  FROM history WHERE kpi_outcome <> 'lost'
-	UNION ALL
-	SELECT opportunity_id, %6$s, closed_at, NULL, 'Infinity' FROM deal WHERE won_then
-), reached AS (
-	SELECT *, max(kpi_level) OVER (PARTITION BY opportunity_id) AS kpi_highest,
-		   max(kpi_level) OVER (PARTITION BY opportunity_id ORDER BY kpi_at, kpi_level, stage, %5$s ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS kpi_before
-	  FROM step
-), entry AS (
-	SELECT DISTINCT ON (opportunity_id, s.name) r.*, s.name AS entered,
-		   (r.kpi_highest > s.kpi_level) IS TRUE OR (r.kpi_highest = 'Infinity') IS TRUE OR d.won_since AS advanced
-	  FROM reached r
-	  JOIN deal d USING (opportunity_id)
-	 CROSS JOIN LATERAL (
-			SELECT r.stage, r.kpi_level WHERE r.stage IS NOT NULL
-			UNION ALL
-			SELECT x.name, x.kpi_level FROM stage x WHERE x.outcome = 'open' AND x.kpi_level < r.kpi_level AND (x.kpi_level < r.kpi_before) IS NOT TRUE) s(name, kpi_level)
-	 WHERE (r.kpi_level < r.kpi_before) IS NOT TRUE
-	 ORDER BY opportunity_id, s.name, r.kpi_at, r.kpi_level, r.stage, %5$s
-), begun AS (
-	SELECT *, (kpi_outcome = 'open' AND lag(kpi_outcome) OVER own = 'open' AND lag(stage) OVER own = stage AND valid_from <= lag(kpi_until) OVER own) IS NOT TRUE AS kpi_starts
-	  FROM history
-	WINDOW own AS (PARTITION BY opportunity_id ORDER BY valid_from, valid_to)
-), stay AS (
-	SELECT *, max(valid_from) FILTER (WHERE kpi_starts) OVER own AS kpi_since, coalesce(lead(kpi_starts) OVER own, true) AS kpi_ends
-	  FROM begun
-	WINDOW own AS (PARTITION BY opportunity_id ORDER BY valid_from, valid_to)
+	SELECT coalesce(array_agg(name), '{}') AS names, coalesce(array_agg("position"), '{}') AS positions, coalesce(array_agg(outcome), '{}') AS outcomes
+	  FROM (SELECT DISTINCT ON (name) name, "position", CASE WHEN is_won THEN 'won' WHEN is_lost THEN 'lost' ELSE 'open' END AS outcome
+			  FROM (%1$s) x WHERE name <> '' ORDER BY name, "position") s
 )
-SELECT opportunity_id, %5$s, entered AS stage, kpi_at AS entered_at, advanced, NULL::timestamptz AS left_at, NULL::bigint AS stayed FROM entry
-UNION ALL
-SELECT opportunity_id, %5$s, stage, NULL, NULL, left_at, stayed
-  FROM (SELECT s.*, least(s.kpi_until, d.closed_at) AS left_at,
-			   CASE WHEN d.closed_at < s.kpi_until OR s.kpi_until IS NULL THEN %7$s ELSE %8$s END AS stayed
-		  FROM stay s JOIN deal d USING (opportunity_id)
-		 WHERE s.kpi_ends AND s.kpi_outcome = 'open' AND s.stage <> '') e
- WHERE stayed >= 0$q$,
+SELECT opportunity_id COLLATE "default" AS opportunity_id, %2$s(e).stage, (e).entered_at, (e).advanced, (e).left_at, %3$s AS stayed
+  FROM (SELECT opportunity_id, unnest(@extschema@.kpi_stage_events(steps, (SELECT names FROM stage), (SELECT positions FROM stage), (SELECT outcomes FROM stage), %4$s, %5$s)) AS e
+		  FROM (SELECT opportunity_id COLLATE "C" AS opportunity_id, array_agg(ROW(valid_from, valid_to, stage, status, %6$s)::@extschema@.kpi_step) AS steps
+				  FROM (%7$s) x
+				 WHERE valid_from < $4 AND (%8$s) IS NOT TRUE
+				 GROUP BY 1) h) w
+ WHERE (e).left_at IS NULL OR %3$s >= 0$q$,
 		CASE WHEN @extschema@.kpi_source_relation('stage') IS NULL
 			THEN 'SELECT NULL::text AS name, NULL::bigint AS "position", NULL::boolean AS is_won, NULL::boolean AS is_lost WHERE false'
 			ELSE @extschema@.kpi_source_select('stage') END,
-		@extschema@.kpi_source_select('opportunity_history'),
-		@extschema@.kpi_spoilt('opportunity_history', 'entered', columns),
+		(SELECT string_agg(format('CASE WHEN ((e).by_closing AND (e).left_at IS NULL) IS NOT TRUE THEN (e).keys[%s] END AS %s, ', k.n, k.name), '' ORDER BY k.n)
+		   FROM unnest(keys) WITH ORDINALITY k(name, n)),
+		CASE closed WHEN ended THEN ended ELSE format('CASE WHEN (e).by_closing THEN %s ELSE %s END', closed, ended) END,
 		@extschema@.kpi_fill_in('{closed_at}', 'opportunity_history', 'NULL::timestamptz', columns),
-		array_to_string(keys, ', '), array_to_string(array_fill('NULL'::text, ARRAY[cardinality(keys)]), ', '),
-		@extschema@.kpi_elapsed('s.kpi_since', 'opportunity_history.valid_from', 'd.closed_at', 'opportunity.closed_at', columns),
-		@extschema@.kpi_elapsed('s.kpi_since', 'opportunity_history.valid_from', 's.kpi_until', 'opportunity_history.valid_to', columns));
+		@extschema@.kpi_fill_in('{deal_won}', 'opportunity_history', 'NULL::timestamptz', columns),
+		format('ARRAY[%s]', array_to_string(keys, ', ')),
+		@extschema@.kpi_source_select('opportunity_history'),
+		@extschema@.kpi_spoilt('opportunity_history', 'entered', columns));
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_stages_select(text[]) IS
