@@ -5,10 +5,9 @@ CREATE TYPE @extschema@.kpi_step AS (valid_from timestamptz, valid_to timestampt
 COMMENT ON TYPE @extschema@.kpi_step IS
 'a row of the history of an opportunity, as kpi_stage_events reads it; keys: what tells the members that it belongs to';
 
-CREATE TYPE @extschema@.kpi_stage_event AS (entered_at timestamptz, left_at timestamptz, since timestamptz, advanced boolean, by_closing boolean,
-	stage text, keys text[]);
+CREATE TYPE @extschema@.kpi_stage_event AS (at timestamptz, since timestamptz, entered boolean, advanced boolean, by_closing boolean, stage text, keys text[]);
 COMMENT ON TYPE @extschema@.kpi_stage_event IS
-'that an opportunity entered a stage (entered_at; advanced: whether a later stage or the deal followed; by_closing: whether it was passed when the deal was won, which no row of the history says), or that a stay in one ended (left_at, since; by_closing: whether because the opportunity was closed); keys: of the row of the history that says so';
+'that an opportunity entered a stage for the first time (entered), or that a stay in one, which began at since, ended; advanced: whether a later stage or the deal followed; by_closing: whether it was the closing of the opportunity that did it; keys: of the row of the history that says so (of a stage entered by closing none does, and the array is empty)';
 
 CREATE FUNCTION @extschema@.kpi_stage_events(steps @extschema@.kpi_step[], names text[], positions bigint[], outcomes text[],
 											 closed_at timestamptz, is_won boolean) RETURNS @extschema@.kpi_stage_event[]
