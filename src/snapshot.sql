@@ -739,6 +739,8 @@ COMMENT ON FUNCTION @extschema@.kpi_part_condition(text, text, text[], text) IS
  * that moment if not before.  A stage without position is passed by no one and
  * passes none.  Rows of one stage that follow each other are one stay; a row
  * without end ends with the next, the last one when the opportunity is closed.
+ * kpi_stage_events works that out for one opportunity; its rows are put together
+ * by grouping, which spills.
  */
 CREATE FUNCTION @extschema@.kpi_stages_select(columns text[]) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
