@@ -84,6 +84,18 @@ FROM (SELECT DISTINCT id FROM tie) ids,
 	(SELECT timestamptz '2024-01-15') t(at)
 ORDER BY id COLLATE "C";
 
+-- Numbers and instants, which are compared by their value.
+SELECT kpi_lookup_number(d, 'k', 1, NULL) AS a1, kpi_lookup_number(d, 'k', 2, NULL) AS a2, kpi_lookup_instant(d, 'k', 3, NULL) AS a3, kpi_lookup(d, 'k', 4, NULL) AS a4, kpi_lookup(d, 'k', 5, NULL) AS a5,
+	kpi_lookup_number(d, 'x', 1, NULL) AS unknown, kpi_lookup_instant(d, NULL, 3, NULL) AS no_key
+FROM (SELECT kpi_dictionary('k', NULL, NULL, 1.50, NULL, 'infinity', 'a', 'b') AS d) dictionary;
+SELECT kpi_lookup_number(kpi_dictionary('k', NULL, NULL, v::numeric, NULL, NULL, NULL, NULL), 'k', 1, NULL) AS greatest FROM unnest('{9,10,-11}'::text[]) v;
+SELECT kpi_lookup_instant(kpi_dictionary('k', NULL, NULL, 1, NULL, v, NULL, NULL), 'k', 3, NULL) AS latest FROM unnest('{1999-12-31,2024-01-01,-infinity}'::timestamptz[]) v;
+SELECT outcome($$SELECT kpi.kpi_lookup_number(kpi.kpi_dictionary('k', NULL, NULL, 'a', 'b'), 'k', 1, NULL)$$) AS text, outcome($$SELECT kpi.kpi_lookup(kpi.kpi_dictionary('k', NULL, NULL, 1, 2, now(), 'a', 'b'), 'k', 3, NULL)$$) AS instant,
+	outcome($$SELECT kpi.kpi_lookup_instant(kpi.kpi_dictionary('k', NULL, NULL, 1, 2, now(), 'a', 'b'), 'k', 2, NULL)$$) AS number, outcome($$SELECT kpi.kpi_rate(kpi.kpi_dictionary('k', now(), NULL, 'a', 'b'), 'k', now())$$) AS rate;
+SELECT kpi_lookup_instant(kpi_dictionary(id, NULL, NULL, 1, 2, now(), id, id), 'k', 3, NULL) AS no_rows FROM account WHERE id = 'none';
+SELECT at, kpi_rate((SELECT kpi_dictionary('USD', f, NULL, rate, NULL, NULL, NULL, NULL) FROM (VALUES (timestamptz '2024-02-01', 0.9), ('2024-03-01', 0.95)) v(f, rate)), 'USD', at) AS rate
+FROM unnest('{2024-01-31,2024-02-01,2024-02-29,2024-03-01,infinity,NULL}'::timestamptz[]) at ORDER BY at;
+
 -- Random history against plain SQL: few instants, so that starts and ends meet.
 SELECT setseed(0.75);
 CREATE TABLE version AS
@@ -141,6 +153,10 @@ CREATE TABLE by_lookup AS
 SELECT kpi_lookup((SELECT kpi_dictionary(id, NULL, NULL, region, name) FROM large_account), account_id, 1, NULL) AS region,
 	count(*) AS n, min(kpi_lookup((SELECT kpi_dictionary(id, NULL, NULL, region, name) FROM large_account), account_id, 2, NULL) COLLATE "C") AS name
 FROM sale GROUP BY 1;
+SELECT is_partial('SELECT kpi.kpi_dictionary(id, NULL, NULL, id::numeric / 7, NULL, ''epoch'', name, NULL) FROM kpi.large_account') AS numbers_are_partial;
+SELECT count(*) AS compared, count(*) FILTER (WHERE (id::numeric / 7, timestamptz 'epoch' + id::integer * interval '1 second', name) IS DISTINCT FROM
+	(kpi_lookup_number(d, id, 1, NULL), kpi_lookup_instant(d, id, 3, NULL), kpi_lookup(d, id, 4, NULL))) AS different
+FROM large_account, (SELECT kpi_dictionary(id, NULL, NULL, id::numeric / 7, NULL, timestamptz 'epoch' + id::integer * interval '1 second', name, NULL) AS d FROM large_account) dictionary;
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;

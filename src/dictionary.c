@@ -18,7 +18,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -64,7 +63,7 @@ find_key(const Dictionary *d, const text *key)
 {
 	const char *bytes = VARDATA_ANY(key);
 	Size		length = VARSIZE_ANY_EXHDR(key);
-	uint32		hash = hash_bytes((const unsigned char *) bytes, length);
+	uint32		hash = salkpi_hash_text(bytes, length);
 
 	for (uint32 i = hash & d->mask; d->slots[i].id != 0;
 		 i = (i + 1) & d->mask)
@@ -74,7 +73,8 @@ find_key(const Dictionary *d, const text *key)
 		if (d->slots[i].hash != hash)
 			continue;
 		block = (const KeyBlock *) ((const char *) d + d->slots[i].id);
-		if (block->length == length && memcmp(block->key, bytes, length) == 0)
+		if (block->length == length &&
+			salkpi_same_bytes(block->key, bytes, length))
 			return block;
 	}
 	return NULL;
@@ -146,13 +146,21 @@ salkpi_dictionary_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(psprintf("(%u keys)", d->nkeys));
 }
 
-/*
- * The result may point into the dictionary, as an array's element does into
- * the array: an argument outlives what was made of it.
- */
-PG_FUNCTION_INFO_V1(salkpi_kpi_lookup);
-Datum
-salkpi_kpi_lookup(PG_FUNCTION_ARGS)
+static inline void
+require_kind(const Dictionary *d, int attribute, AttributeKind kind)
+{
+	static const char *const names[] = {"text", "number", "instant"};
+
+	if (d->kinds[attribute - 1] != kind)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("attribute %d of the dictionary has kind %s, not %s",
+						attribute, names[d->kinds[attribute - 1]], names[kind])));
+}
+
+/* The attribute of a kind that the arguments ask for, or NULL. */
+static const char *
+look_up(FunctionCallInfo fcinfo, AttributeKind kind)
 {
 	const Dictionary *d;
 	const KeyBlock *block;
@@ -161,7 +169,7 @@ salkpi_kpi_lookup(PG_FUNCTION_ARGS)
 	TimestampTz at;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		PG_RETURN_NULL();
+		return NULL;
 	d = get_dictionary(PG_GETARG_DATUM(0));
 	attribute = PG_GETARG_INT32(2);
 	if (attribute < 1 || attribute > d->nattributes)
@@ -171,14 +179,71 @@ salkpi_kpi_lookup(PG_FUNCTION_ARGS)
 						attribute),
 				 errdetail("Its attributes are numbered from 1 to %d.",
 						   d->nattributes)));
+	if (d->nkeys == 0)
+		return NULL;			/* which says nothing of kinds either */
+	require_kind(d, attribute, kind);
 	block = find_key(d, PG_GETARG_TEXT_PP(1));
 	if (block == NULL)
-		PG_RETURN_NULL();
+		return NULL;
 	at = PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3);
 	offset = find_step(d, block, at)->attributes[attribute - 1];
+	return offset == 0 ? NULL : (const char *) d + offset;
+}
+
+/*
+ * The results may point into the dictionary, as an array's element does into
+ * the array: an argument outlives what was made of it.
+ */
+PG_FUNCTION_INFO_V1(salkpi_kpi_lookup);
+Datum
+salkpi_kpi_lookup(PG_FUNCTION_ARGS)
+{
+	const char *found = look_up(fcinfo, ATTRIBUTE_TEXT);
+
+	if (found == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(found);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_kpi_lookup_number);
+Datum
+salkpi_kpi_lookup_number(PG_FUNCTION_ARGS)
+{
+	const char *found = look_up(fcinfo, ATTRIBUTE_NUMBER);
+
+	if (found == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_POINTER(found);
+}
+
+PG_FUNCTION_INFO_V1(salkpi_kpi_lookup_instant);
+Datum
+salkpi_kpi_lookup_instant(PG_FUNCTION_ARGS)
+{
+	const char *found = look_up(fcinfo, ATTRIBUTE_INSTANT);
+
+	if (found == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ(get_instant((const Instant *) found));
+}
+
+/* A rate is not known before the first one: it is never guessed. */
+PG_FUNCTION_INFO_V1(salkpi_kpi_rate);
+Datum
+salkpi_kpi_rate(PG_FUNCTION_ARGS)
+{
+	const Dictionary *d = get_dictionary(PG_GETARG_DATUM(0));
+	const KeyBlock *block = find_key(d, PG_GETARG_TEXT_PP(1));
+	TimestampTz at = PG_GETARG_TIMESTAMPTZ(2);
+	uint32		offset;
+
+	if (block == NULL || TIMESTAMP_IS_NOBEGIN(block->first) || at < block->first)
+		PG_RETURN_NULL();
+	require_kind(d, 1, ATTRIBUTE_NUMBER);
+	offset = find_step(d, block, at)->attributes[0];
 	if (offset == 0)
 		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P((const char *) d + offset);
+	PG_RETURN_POINTER((const char *) d + offset);
 }
 
 PG_FUNCTION_INFO_V1(salkpi_kpi_lookup_first);

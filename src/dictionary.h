@@ -3,8 +3,10 @@
  *	  What the files of kpi_dictionary share: the value, and what it is made of.
  *
  * Layout of a value: header, hash slots (open addressing, linear probing),
- * one block per key (KeyBlock, the key, its steps), attribute texts, each
- * text once.  Offsets are from the start of the value, 0 meaning NULL.
+ * one block per key (KeyBlock, the key, its steps), attributes, each text
+ * once.  Offsets are from the start of the value, 0 meaning NULL.  Every
+ * attribute is a varlena with a four-byte header: a text, a numeric, or the
+ * eight bytes of an instant, so that a lookup hands out what it finds.
  */
 #ifndef SALKPI_DICTIONARY_H
 #define SALKPI_DICTIONARY_H
@@ -12,12 +14,36 @@
 #include "datatype/timestamp.h"
 
 #include "salkpi.h"
+#include "segment.h"
 
 #define DICTIONARY_VERSION		1
 #define DICTIONARY_ATTRIBUTES	10	/* the most a dictionary can have */
 
 /* How many steps a loop takes between two looks at interrupts; 2^n - 1. */
 #define INTERRUPT_MASK			0xFFF
+
+/* What an attribute is. */
+typedef enum AttributeKind
+{
+	ATTRIBUTE_TEXT,
+	ATTRIBUTE_NUMBER,
+	ATTRIBUTE_INSTANT
+} AttributeKind;
+
+typedef struct Instant
+{
+	int32		vl_len_;		/* varlena header (do not touch directly!) */
+	char		at[sizeof(TimestampTz)];	/* its bytes, of any alignment */
+} Instant;
+
+static inline TimestampTz
+get_instant(const Instant *instant)
+{
+	TimestampTz at;
+
+	memcpy(&at, instant->at, sizeof(at));
+	return at;
+}
 
 typedef struct Slot
 {
@@ -34,6 +60,7 @@ typedef struct Dictionary
 	uint16		nattributes;	/* attributes of a step */
 	uint32		nkeys;			/* different keys */
 	uint32		mask;			/* number of slots - 1; a power of two - 1 */
+	uint8		kinds[16];		/* of the attributes; keeps what follows aligned */
 	Slot		slots[FLEXIBLE_ARRAY_MEMBER];	/* id: offset of a KeyBlock */
 } Dictionary;
 
@@ -104,8 +131,9 @@ typedef struct DictionaryState
 {
 	MemoryContext context;		/* where all arrays live */
 	int			nattributes;	/* of each version */
+	uint8		kinds[DICTIONARY_ATTRIBUTES];	/* of the attributes */
 	Pool		key_texts;		/* each key once */
-	Pool		texts;			/* each attribute text once */
+	Pool		texts;			/* attributes, each text once */
 	Table		key_table;		/* id: position in keys + 1 */
 	Table		text_table;		/* id: offset in texts */
 	Key		   *keys;			/* key_table.used of them */

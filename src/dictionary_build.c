@@ -12,8 +12,8 @@
  *
  * A region does not become unknown because its history begins late.  Of
  * versions that start together the one valid longer wins, and then the one
- * whose attributes are greater, compared in turn by bytes, NULL being the
- * smallest.  So rows may come in any order.  A start of -infinity and an end of
+ * whose attributes are greater, compared in turn (texts by bytes), NULL being
+ * the smallest.  So rows may come in any order.  A start of -infinity and an end of
  * infinity mean the same as NULL.  A version that ends before or when it starts
  * is never valid, but has started, and so answers by rules 2 and 3.  Asked for
  * the instant NULL, a dictionary answers as for the end of time.
@@ -25,6 +25,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -49,22 +50,29 @@ typedef struct Workspace
 	uint32		nturns;			/* how many */
 } Workspace;
 
+/* Numbers and instants by their value, then and texts by their bytes. */
 static int
-compare_attributes(const Pool *texts, uint32 a, uint32 b)
+compare_attributes(const Pool *texts, AttributeKind kind, uint32 a, uint32 b)
 {
 	const text *text_a = get_text(texts, a);
 	const text *text_b = get_text(texts, b);
-	int			order;
+	int			order = 0;
 
 	if (a == b)
 		return 0;
 	if (a == 0 || b == 0)
 		return a == 0 ? -1 : 1;
-	order = memcmp(VARDATA(text_a), VARDATA(text_b),
-				   Min(VARSIZE(text_a), VARSIZE(text_b)) - VARHDRSZ);
-	if (order != 0)
-		return order;
-	return VARSIZE(text_a) < VARSIZE(text_b) ? -1 : 1;
+	if (kind == ATTRIBUTE_INSTANT)
+		return timestamp_cmp_internal(get_instant((const Instant *) text_a),
+									  get_instant((const Instant *) text_b));
+	if (kind == ATTRIBUTE_NUMBER)
+		order = DatumGetInt32(DirectFunctionCall2(numeric_cmp,
+												  PointerGetDatum(text_a),
+												  PointerGetDatum(text_b)));
+	if (order == 0)
+		order = memcmp(VARDATA(text_a), VARDATA(text_b),
+					   Min(VARSIZE(text_a), VARSIZE(text_b)) - VARHDRSZ);
+	return order != 0 ? order : (int) VARSIZE(text_a) - (int) VARSIZE(text_b);
 }
 
 /* The order of versions: by start, end and attributes. */
@@ -79,8 +87,8 @@ compare_versions(const Version *a, const Version *b,
 	if (a->to != b->to)
 		return a->to < b->to ? -1 : 1;
 	for (int i = 0; i < state->nattributes && order == 0; i++)
-		order = compare_attributes(&state->texts, a->attributes[i],
-								   b->attributes[i]);
+		order = compare_attributes(&state->texts, state->kinds[i],
+								   a->attributes[i], b->attributes[i]);
 	return order;
 }
 
@@ -270,6 +278,7 @@ salkpi_dictionary_build(const DictionaryState *state)
 	d->nattributes = state->nattributes;
 	d->nkeys = state->key_table.used;
 	d->mask = state->key_table.mask;
+	memcpy(d->kinds, state->kinds, sizeof(state->kinds));
 	for (Size i = 0; i < nslots; i++)
 	{
 		const Slot *slot = &state->key_table.slots[i];

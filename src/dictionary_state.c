@@ -3,15 +3,17 @@
  *	  The aggregate kpi_dictionary: gathers versions of keys, in any order.
  *
  * Each key and each text of an attribute is stored once, found by its hash, so
- * that a million accounts in ten regions take ten texts.  What the versions
+ * that a million accounts in ten regions take ten texts; amounts and instants,
+ * of which there are as many as rows, are only stored.  What the versions
  * mean together is worked out at the end (see dictionary_build.c): until then
  * they are only chained to their keys, and states of parallel workers are put
  * together by adding the versions of one to the other.
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/lsyscache.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -58,13 +60,14 @@ create_table(MemoryContext context, Table *table, uint32 nslots)
 }
 
 static DictionaryState *
-create_state(MemoryContext context, int nattributes)
+create_state(MemoryContext context, int nattributes, const uint8 *kinds)
 {
 	DictionaryState *state = MemoryContextAllocZero(context,
 													sizeof(DictionaryState));
 
 	state->context = context;
 	state->nattributes = nattributes;
+	memcpy(state->kinds, kinds, sizeof(state->kinds));
 	state->key_texts.used = state->texts.used = sizeof(uint32);
 	create_table(context, &state->key_table, 64);
 	create_table(context, &state->text_table, 64);
@@ -119,7 +122,7 @@ are_equal(const text *a, const text *b)
 	Size		length = VARSIZE_ANY_EXHDR(a);
 
 	return length == VARSIZE_ANY_EXHDR(b) &&
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), length) == 0;
+		salkpi_same_bytes(VARDATA_ANY(a), VARDATA_ANY(b), length);
 }
 
 /*
@@ -129,8 +132,7 @@ are_equal(const text *a, const text *b)
 static Slot *
 find_slot(const Table *table, const Pool *pool, const Key *keys, const text *t)
 {
-	uint32		hash = hash_bytes((const unsigned char *) VARDATA_ANY(t),
-								  VARSIZE_ANY_EXHDR(t));
+	uint32		hash = salkpi_hash_text(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
 	uint32		i = hash & table->mask;
 
 	for (; table->slots[i].id != 0; i = (i + 1) & table->mask)
@@ -203,7 +205,9 @@ add_version(DictionaryState *state, const text *key_text, TimestampTz from,
 	version->key = key->text;
 	for (int i = 0; i < state->nattributes; i++)
 		if (attributes[i] != NULL)
-			version->attributes[i] = intern_text(state, attributes[i]);
+			version->attributes[i] = state->kinds[i] == ATTRIBUTE_TEXT ?
+				intern_text(state, attributes[i]) :
+				append_text(state->context, &state->texts, attributes[i]);
 	version->next = key->versions;
 	key->versions = ++state->nversions;
 	key->nversions++;
@@ -224,6 +228,7 @@ typedef struct Parcel
 	uint32		keys_size;		/* bytes of the pool of keys, the second */
 	uint32		texts_size;		/* bytes of the pool of texts, the third */
 	uint32		unused;			/* keeps the sections aligned */
+	uint8		kinds[16];		/* of the attributes */
 	char		sections[FLEXIBLE_ARRAY_MEMBER];	/* each MAXALIGNed */
 } Parcel;
 
@@ -242,6 +247,7 @@ pack_state(const DictionaryState *state)
 	SET_VARSIZE(parcel, size);
 	parcel->version = DICTIONARY_VERSION;
 	parcel->nattributes = state->nattributes;
+	memcpy(parcel->kinds, state->kinds, sizeof(state->kinds));
 	parcel->nversions = state->nversions;
 	parcel->keys_size = state->key_texts.used;
 	parcel->texts_size = state->texts.used;
@@ -274,6 +280,7 @@ unpack_state(bytea *packed)
 		parcel->nattributes > DICTIONARY_ATTRIBUTES)
 		elog(ERROR, "serialized kpi_dictionary has an unknown format");
 	state->nattributes = parcel->nattributes;
+	memcpy(state->kinds, parcel->kinds, sizeof(state->kinds));
 	state->nversions = parcel->nversions;
 	state->versions = (char *) parcel + size;
 	size += state->nversions * version_size(state);
@@ -292,7 +299,8 @@ add_state(DictionaryState *state, const DictionaryState *other)
 {
 	text	   *attributes[DICTIONARY_ATTRIBUTES];
 
-	if (state->nattributes != other->nattributes)
+	if (state->nattributes != other->nattributes ||
+		memcmp(state->kinds, other->kinds, sizeof(state->kinds)) != 0)
 		elog(ERROR, "kpi_dictionary states differ in their attributes");
 	for (uint32 i = 0; i < other->nversions; i++)
 	{
@@ -320,10 +328,39 @@ get_aggregate_context(FunctionCallInfo fcinfo)
 	return context;
 }
 
+static text *
+make_instant(Instant *instant, TimestampTz at)
+{
+	SET_VARSIZE(instant, sizeof(Instant));
+	memcpy(instant->at, &at, sizeof(at));
+	return (text *) instant;
+}
+
 static TimestampTz
 get_timestamp(FunctionCallInfo fcinfo, int arg, TimestampTz for_null)
 {
 	return PG_ARGISNULL(arg) ? for_null : PG_GETARG_TIMESTAMPTZ(arg);
+}
+
+/* What precedes the attributes in the arguments of the transition function. */
+#define FIXED_ARGUMENTS		4
+
+/* The kinds of the attributes, as the function that is called is declared. */
+static DictionaryState *
+create_declared_state(MemoryContext context, FunctionCallInfo fcinfo)
+{
+	uint8		kinds[DICTIONARY_ATTRIBUTES] = {0};
+	Oid		   *types;
+	int			n;
+
+	(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &n);
+	Assert(n - FIXED_ARGUMENTS <= DICTIONARY_ATTRIBUTES);
+	for (int i = FIXED_ARGUMENTS; i < n; i++)
+		kinds[i - FIXED_ARGUMENTS] =
+			types[i] == NUMERICOID ? ATTRIBUTE_NUMBER :
+			types[i] == TIMESTAMPTZOID ? ATTRIBUTE_INSTANT : ATTRIBUTE_TEXT;
+	pfree(types);
+	return create_state(context, n - FIXED_ARGUMENTS, kinds);
 }
 
 /* (state, key, valid_from, valid_to, attributes...), of any number of them. */
@@ -334,14 +371,24 @@ salkpi_dictionary_add(PG_FUNCTION_ARGS)
 	MemoryContext context = get_aggregate_context(fcinfo);
 	DictionaryState *state;
 	text	   *attributes[DICTIONARY_ATTRIBUTES];
+	Instant		instants[DICTIONARY_ATTRIBUTES];
 
-	state = PG_ARGISNULL(0) ? create_state(context, PG_NARGS() - 4) :
+	state = PG_ARGISNULL(0) ? create_declared_state(context, fcinfo) :
 		(DictionaryState *) PG_GETARG_POINTER(0);
-	Assert(state->nattributes <= DICTIONARY_ATTRIBUTES);
 	if (PG_ARGISNULL(1))
 		PG_RETURN_POINTER(state);
 	for (int i = 0; i < state->nattributes; i++)
-		attributes[i] = PG_ARGISNULL(4 + i) ? NULL : PG_GETARG_TEXT_PP(4 + i);
+	{
+		int			arg = FIXED_ARGUMENTS + i;
+
+		if (PG_ARGISNULL(arg))
+			attributes[i] = NULL;
+		else if (state->kinds[i] == ATTRIBUTE_INSTANT)
+			attributes[i] = make_instant(&instants[i],
+										 PG_GETARG_TIMESTAMPTZ(arg));
+		else
+			attributes[i] = PG_GETARG_TEXT_PP(arg);
+	}
 	add_version(state, PG_GETARG_TEXT_PP(1),
 				get_timestamp(fcinfo, 2, DT_NOBEGIN),
 				get_timestamp(fcinfo, 3, DT_NOEND), attributes);
@@ -361,7 +408,7 @@ salkpi_dictionary_combine(PG_FUNCTION_ARGS)
 	if (other != NULL)
 	{
 		if (state == NULL)
-			state = create_state(context, other->nattributes);
+			state = create_state(context, other->nattributes, other->kinds);
 		add_state(state, other);
 	}
 	if (state == NULL)
@@ -390,11 +437,12 @@ PG_FUNCTION_INFO_V1(salkpi_dictionary_final);
 Datum
 salkpi_dictionary_final(PG_FUNCTION_ARGS)
 {
+	static const uint8 texts[DICTIONARY_ATTRIBUTES] = {ATTRIBUTE_TEXT};
 	DictionaryState *state;
 
 	get_aggregate_context(fcinfo);
 	state = PG_ARGISNULL(0) ?
-		create_state(CurrentMemoryContext, DICTIONARY_ATTRIBUTES) :
+		create_state(CurrentMemoryContext, DICTIONARY_ATTRIBUTES, texts) :
 		(DictionaryState *) PG_GETARG_POINTER(0);
 	PG_RETURN_POINTER(salkpi_dictionary_build(state));
 }

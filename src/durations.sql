@@ -256,3 +256,10 @@ COMMENT ON FUNCTION @extschema@.kpi_median(@extschema@.kpi_durations) IS
 'median duration in days: kpi_quantile with p = 0.5. NULL for NULL and for the empty multiset';
 COMMENT ON FUNCTION @extschema@.kpi_p90(@extschema@.kpi_durations) IS
 '90th percentile of the durations in days: kpi_quantile with p = 0.9. NULL for NULL and for the empty multiset';
+
+CREATE FUNCTION @extschema@.kpi_microseconds(earlier timestamptz, later timestamptz) RETURNS bigint
+AS 'MODULE_PATHNAME', 'salkpi_kpi_microseconds'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION @extschema@.kpi_microseconds(timestamptz, timestamptz) IS
+'the microseconds from one instant to another, negative when that lies before it. NULL for NULL and when either is infinite';

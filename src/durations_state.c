@@ -273,6 +273,24 @@ salkpi_duration_of_instants(Timestamp opened, Timestamp closed)
 	return duration;
 }
 
+/* Of two instants the one may lie on either side of the other. */
+PG_FUNCTION_INFO_V1(salkpi_kpi_microseconds);
+Datum
+salkpi_kpi_microseconds(PG_FUNCTION_ARGS)
+{
+	TimestampTz earlier = PG_GETARG_TIMESTAMPTZ(0);
+	TimestampTz later = PG_GETARG_TIMESTAMPTZ(1);
+	int64		elapsed;
+
+	if (TIMESTAMP_NOT_FINITE(earlier) || TIMESTAMP_NOT_FINITE(later))
+		PG_RETURN_NULL();
+	if (pg_sub_s64_overflow(later, earlier, &elapsed))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("interval out of range")));
+	PG_RETURN_INT64(elapsed);
+}
+
 /* The arguments behind the state: two days, or two instants. */
 static inline int64
 get_days(FunctionCallInfo fcinfo)

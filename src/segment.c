@@ -163,74 +163,13 @@ salkpi_texts_growth(const TextTable *table, uint32 count, Size bytes)
 		array_growth(table->size, table->used + bytes, 1);
 }
 
-/* Loads of some bytes, of any alignment. */
-static inline uint64
-load8(const char *p)
-{
-	uint64		word;
-
-	memcpy(&word, p, sizeof(word));
-	return word;
-}
-
-static inline uint64
-load4(const char *p)
-{
-	uint32		word;
-
-	memcpy(&word, p, sizeof(word));
-	return word;
-}
-
-/* The first and last bytes of a text of up to eight, as one word. */
-static inline uint64
-load_short(const char *text, uint32 length)
-{
-	if (length >= 4)
-		return load4(text) << 32 | load4(text + length - 4);
-	if (length == 0)
-		return 0;
-	return (uint64) (unsigned char) text[0] << 16 |
-		(uint64) (unsigned char) text[length / 2] << 8 |
-		(unsigned char) text[length - 1];
-}
-
-/*
- * Eight bytes at a time; the last eight overlap those before, which spares
- * the copying of a rest.
- */
-static inline uint32
-hash_text(const char *text, uint32 length)
-{
-	uint64		hash = length * UINT64CONST(0x9e3779b97f4a7c15);
-	uint32		i;
-
-	if (length <= 8)
-		return (uint32) salkpi_mix(hash ^ load_short(text, length));
-	for (i = 0; i + 8 < length; i += 8)
-		hash = salkpi_mix(hash ^ load8(text + i));
-	return (uint32) salkpi_mix(hash ^ load8(text + length - 8));
-}
-
-/* Are these bytes the same?  Keys are short: no call for up to 16 bytes. */
-static inline bool
-same_bytes(const char *a, const char *b, uint32 length)
-{
-	if (length <= 8)
-		return load_short(a, length) == load_short(b, length);
-	if (length <= 16)
-		return load8(a) == load8(b) &&
-			load8(a + length - 8) == load8(b + length - 8);
-	return memcmp(a, b, length) == 0;
-}
-
 static inline bool
 is_text(const TextTable *table, uint32 number, const char *text, uint32 length)
 {
 	const TextEntry *entry = &table->entries[number];
 
 	return entry->length == length &&
-		same_bytes(table->bytes + entry->offset, text, length);
+		salkpi_same_bytes(table->bytes + entry->offset, text, length);
 }
 
 static inline uint32
@@ -255,7 +194,7 @@ search_text(const TextTable *table, const char *text, uint32 length,
 uint32
 salkpi_text_find(const TextTable *table, const char *text, uint32 length)
 {
-	return search_text(table, text, length, hash_text(text, length));
+	return search_text(table, text, length, salkpi_hash_text(text, length));
 }
 
 static uint32
@@ -281,7 +220,7 @@ add_text(TextTable *table, const char *text, uint32 length, uint32 hash)
 uint32
 salkpi_text_put(TextTable *table, const char *text, uint32 length)
 {
-	uint32		hash = hash_text(text, length);
+	uint32		hash = salkpi_hash_text(text, length);
 	uint32		number = search_text(table, text, length, hash);
 
 	return number != SALKPI_NOT_FOUND ? number :
@@ -311,7 +250,7 @@ void
 salkpi_batch_add(TextTable *table, TextBatch *batch, const char *text,
 				 uint32 length)
 {
-	uint32		hash = hash_text(text, length);
+	uint32		hash = salkpi_hash_text(text, length);
 
 	Assert(batch->count < SALKPI_BATCH);
 	__builtin_prefetch(&table->index.slots[hash & table->index.mask]);

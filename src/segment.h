@@ -166,6 +166,67 @@ salkpi_mix(uint64 x)
 	return x;
 }
 
+/* Loads of some bytes, of any alignment. */
+static inline uint64
+salkpi_load8(const char *p)
+{
+	uint64		word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+static inline uint64
+salkpi_load4(const char *p)
+{
+	uint32		word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+/* The first and last bytes of a text of up to eight, as one word. */
+static inline uint64
+salkpi_load_short(const char *text, uint32 length)
+{
+	if (length >= 4)
+		return salkpi_load4(text) << 32 | salkpi_load4(text + length - 4);
+	if (length == 0)
+		return 0;
+	return (uint64) (unsigned char) text[0] << 16 |
+		(uint64) (unsigned char) text[length / 2] << 8 |
+		(unsigned char) text[length - 1];
+}
+
+/*
+ * Eight bytes at a time; the last eight overlap those before, which spares
+ * the copying of a rest.
+ */
+static inline uint32
+salkpi_hash_text(const char *text, uint32 length)
+{
+	uint64		hash = length * UINT64CONST(0x9e3779b97f4a7c15);
+	uint32		i;
+
+	if (length <= 8)
+		return (uint32) salkpi_mix(hash ^ salkpi_load_short(text, length));
+	for (i = 0; i + 8 < length; i += 8)
+		hash = salkpi_mix(hash ^ salkpi_load8(text + i));
+	return (uint32) salkpi_mix(hash ^ salkpi_load8(text + length - 8));
+}
+
+/* Are these bytes the same?  Keys are short: no call for up to 16 bytes. */
+static inline bool
+salkpi_same_bytes(const char *a, const char *b, uint32 length)
+{
+	if (length <= 8)
+		return salkpi_load_short(a, length) == salkpi_load_short(b, length);
+	if (length <= 16)
+		return salkpi_load8(a) == salkpi_load8(b) &&
+			salkpi_load8(a + length - 8) == salkpi_load8(b + length - 8);
+	return memcmp(a, b, length) == 0;
+}
+
 static inline uint32
 salkpi_tuple_hash(const uint32 *tuple, int width)
 {

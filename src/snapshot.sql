@@ -198,23 +198,12 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_member_expressions(text, text[]) IS
 'for each base dimension that the bound columns allow, and the account, the SQL text of a row''s member; {at} in it stands for the instant';
 
-CREATE FUNCTION @extschema@.kpi_rate(rates @extschema@.kpi_dictionary, currency text, at timestamptz) RETURNS numeric
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT CASE WHEN @extschema@.kpi_lookup_first(rates, currency) <= at
-				THEN @extschema@.kpi_lookup(rates, currency, 1, at)::numeric END;
-END;
-COMMENT ON FUNCTION @extschema@.kpi_rate(@extschema@.kpi_dictionary, text, timestamptz) IS
-'reporting currency for one unit of a currency at an instant; NULL before the first known rate: never a guess';
-
 CREATE FUNCTION @extschema@.kpi_elapsed(earlier text, earlier_column text, later text, later_column text, columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT format('CASE WHEN isfinite(%s) AND isfinite(%s) THEN %s END', earlier, later,
-		CASE WHEN earlier_column || ':date' = ANY (columns) OR later_column || ':date' = ANY (columns)
-			THEN format('((%3$s AT TIME ZONE %1$L)::date - (%2$s AT TIME ZONE %1$L)::date) * 86400000000',
-						@extschema@.kpi_setting('time_zone'), earlier, later)
-			ELSE format('(extract(epoch FROM %2$s - %1$s) * 1000000)::bigint', earlier, later) END);
+	SELECT format(CASE WHEN earlier_column || ':date' = ANY (columns) OR later_column || ':date' = ANY (columns)
+				  THEN 'CASE WHEN isfinite(%1$s) AND isfinite(%2$s) THEN ((%2$s AT TIME ZONE %3$L)::date - (%1$s AT TIME ZONE %3$L)::date) * 86400000000 END'
+				  ELSE '@extschema@.kpi_microseconds(%1$s, %2$s)' END, earlier, later, @extschema@.kpi_setting('time_zone'));
 END;
 COMMENT ON FUNCTION @extschema@.kpi_elapsed(text, text, text, text, text[]) IS
 'SQL text for the microseconds from one instant to another (each with the source column it comes from): whole days of the reporting zone when either column is a date; NULL when either lies at infinity';
@@ -247,10 +236,10 @@ CREATE FUNCTION @extschema@.kpi_fill_in(template text, source text, at text, col
 AS $$
 DECLARE
 	filled text := regexp_replace(template, '\{infinite (\w+)\}', '(\1 > ''-Infinity'' AND \1 < ''Infinity'') IS FALSE', 'g');
-	stage_probability text := '@extschema@.kpi_lookup((SELECT $8), stage, 1, NULL::timestamptz)::numeric';
-	lead_created text := '@extschema@.kpi_lookup((SELECT $9), lead_id, 1, NULL::timestamptz)::timestamptz';
+	stage_probability text := '@extschema@.kpi_lookup_number((SELECT $8), stage, 1, NULL::timestamptz)';
+	lead_created text := '@extschema@.kpi_lookup_instant((SELECT $9), lead_id, 3, NULL::timestamptz)';
 	first_win text := '@extschema@.kpi_lookup_first((SELECT $12), id)';
-	run_rate text := '@extschema@.kpi_lookup((SELECT $15), account_id || '' '' || currency, 1, valid_from)::numeric';
+	run_rate text := '@extschema@.kpi_lookup_number((SELECT $15), account_id || '' '' || currency, 1, valid_from)';
 	placeholder record;
 BEGIN
 	IF position('{' IN template) = 0 THEN
@@ -274,19 +263,19 @@ BEGIN
 		('{converted_too_early}', format('CASE WHEN converted_at IS NOT NULL THEN %s ELSE %s END',
 			@extschema@.kpi_before('converted_at', 'lead.converted_at', 'created_at', 'lead.created_at', columns),
 			@extschema@.kpi_before(first_win, 'opportunity.closed_at', 'created_at', 'lead.created_at', columns))),
-		('{deal_amount}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 1, NULL::timestamptz)::numeric'),
-		('{closed_at}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 4, NULL::timestamptz)::timestamptz'),
+		('{deal_amount}', '@extschema@.kpi_lookup_number((SELECT $11), opportunity_id, 1, NULL::timestamptz)'),
+		('{closed_at}', '@extschema@.kpi_lookup_instant((SELECT $11), opportunity_id, 3, NULL::timestamptz)'),
 		('{deal_won}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 5, NULL::timestamptz) = ''won'''
-					   ' AND (@extschema@.kpi_lookup((SELECT $11), opportunity_id, 4, NULL::timestamptz)::timestamptz >= {now}) IS NOT TRUE'),
+					   ' AND (@extschema@.kpi_lookup_instant((SELECT $11), opportunity_id, 3, NULL::timestamptz) >= {now}) IS NOT TRUE'),
 		('{closed_unknown_when}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 5, NULL::timestamptz) <> ''open'''
-					   ' AND @extschema@.kpi_lookup((SELECT $11), opportunity_id, 4, NULL::timestamptz) IS NULL'),
+					   ' AND @extschema@.kpi_lookup_instant((SELECT $11), opportunity_id, 3, NULL::timestamptz) IS NULL'),
 		('{now}', '$4'),
 		('{known_deal}', CASE WHEN 'opportunity.id' = ANY (columns)
 			THEN '@extschema@.kpi_knows((SELECT $11), opportunity_id)' ELSE 'true' END),
-		('{is_open_stage}', 'coalesce(@extschema@.kpi_lookup((SELECT $8), stage, 2, NULL::timestamptz), ''open'') = ''open'''),
+		('{is_open_stage}', 'coalesce(@extschema@.kpi_lookup((SELECT $8), stage, 4, NULL::timestamptz), ''open'') = ''open'''),
 		('{probability}', CASE source WHEN 'opportunity_history'
 			THEN 'CASE WHEN probability IS NULL THEN coalesce(CASE WHEN valid_to IS NULL THEN '
-				 '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 3, NULL::timestamptz)::numeric END, ' || stage_probability ||
+				 '@extschema@.kpi_lookup_number((SELECT $11), opportunity_id, 2, NULL::timestamptz) END, ' || stage_probability ||
 				 ') WHEN probability BETWEEN 0 AND 1 THEN probability END'
 			ELSE 'CASE WHEN probability IS NULL THEN ' || stage_probability || ' WHEN probability BETWEEN 0 AND 1 THEN probability END' END),
 		('{done}', 'coalesce(status, ''done'') = ''done'''),
@@ -336,18 +325,18 @@ DECLARE
 						  LEFT JOIN unnest(@extschema@.kpi_dictionary_attributes(source, columns)) WITH ORDINALITY a(name, n) USING (n));
 BEGIN
 	RETURN CASE source
-		WHEN 'exchange_rate' THEN ARRAY[$q$@extschema@.kpi_dictionary(currency, date_trunc('day', valid_on), NULL, rate::text, NULL)
+		WHEN 'exchange_rate' THEN ARRAY[$q$@extschema@.kpi_dictionary(currency, date_trunc('day', valid_on), NULL, rate, NULL, NULL, NULL, NULL)
 			FILTER (WHERE rate > 0 AND rate < 'Infinity' AND valid_on IS NOT NULL)$q$]
 		WHEN 'stage' THEN ARRAY[$q$@extschema@.kpi_dictionary(name, NULL, NULL,
-			CASE WHEN probability BETWEEN 0 AND 1 THEN probability::text END,
-			CASE WHEN is_won THEN 'won' WHEN is_lost THEN 'lost' ELSE 'open' END)$q$]
+			CASE WHEN probability BETWEEN 0 AND 1 THEN probability END, NULL, NULL,
+			CASE WHEN is_won THEN 'won' WHEN is_lost THEN 'lost' ELSE 'open' END, NULL)$q$]
 		WHEN 'account' THEN ARRAY[format('@extschema@.kpi_dictionary(id, valid_from, valid_to, %s)', attributes)]
 		WHEN 'rep' THEN ARRAY[format('@extschema@.kpi_dictionary(id, valid_from, valid_to, %s)', attributes)]
 		WHEN 'opportunity' THEN ARRAY[
 			format('@extschema@.kpi_dictionary(id, NULL, NULL, %s)', attributes),
-			$q$@extschema@.kpi_dictionary(id, NULL, NULL, CASE WHEN amount > '-Infinity' AND amount < 'Infinity' THEN amount::text END, currency,
-				CASE WHEN probability BETWEEN 0 AND 1 THEN probability::text END,
-				CASE WHEN status <> 'open' THEN closed_at::text END, status, NULL, NULL, NULL, NULL, NULL)$q$,
+			$q$@extschema@.kpi_dictionary(id, NULL, NULL, CASE WHEN amount > '-Infinity' AND amount < 'Infinity' THEN amount END,
+				CASE WHEN probability BETWEEN 0 AND 1 THEN probability END,
+				CASE WHEN status <> 'open' THEN closed_at END, currency, status)$q$,
 			$q$@extschema@.kpi_dictionary(lead_id, closed_at, NULL, NULL, NULL) FILTER (WHERE status = 'won' AND closed_at IS NOT NULL)$q$]
 		ELSE '{}' END;
 END;
@@ -699,7 +688,7 @@ BEGIN ATOMIC
 								  WHERE own.source = kpi_part_currency.source AND own.part = kpi_part_currency.part AND m.unit = 'money') THEN NULL
 				WHEN source || '.currency' = ANY (columns) THEN 'currency'
 				WHEN source = 'opportunity_history' AND 'opportunity.currency' = ANY (columns)
-				THEN '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 2, NULL::timestamptz)' END;
+				THEN '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 4, NULL::timestamptz)' END;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_part_currency(text, text, text[]) IS
 'SQL text of the currency of a part''s amounts; NULL when they are all in the reporting currency';
@@ -710,7 +699,7 @@ CREATE FUNCTION @extschema@.kpi_unknown_rate(source text, part text, columns tex
 BEGIN ATOMIC
 	SELECT format(CASE p.source WHEN 'subscription'
 					THEN '%1$s <> %2$L AND (%4$s) AND (%6$s) IS NOT TRUE AND amount > 0 AND (valid_to <= valid_from) IS NOT TRUE'
-						' AND @extschema@.kpi_lookup((SELECT $15), account_id || '' '' || currency, 1, valid_from) IS NULL'
+						' AND @extschema@.kpi_lookup_number((SELECT $15), account_id || '' '' || currency, 1, valid_from) IS NULL'
 					ELSE '%1$s <> %2$L AND (%4$s) AND %5$s IS NOT NULL AND @extschema@.kpi_rate((SELECT $5), %1$s, %3$s) IS NULL' END,
 				  @extschema@.kpi_part_currency(source, part, columns), @extschema@.kpi_setting('currency'), i.instant,
 				  @extschema@.kpi_fill_in(p.condition, p.source, i.instant, columns),
@@ -753,6 +742,8 @@ COMMENT ON FUNCTION @extschema@.kpi_part_condition(text, text, text[], text) IS
  * that moment if not before.  A stage without position is passed by no one and
  * passes none.  Rows of one stage that follow each other are one stay; a row
  * without end ends with the next, the last one when the opportunity is closed.
+ * kpi_stage_events works that out for one opportunity; its rows are put together
+ * by grouping, which spills.
  */
 CREATE FUNCTION @extschema@.kpi_stages_select(columns text[]) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -764,69 +755,38 @@ DECLARE
 						  WHERE c.source = 'opportunity_history' AND c.kind IN ('id', 'text') AND c.column_name NOT IN ('opportunity_id', 'stage', 'status')
 						 UNION SELECT quote_ident(u.column_name) FROM @extschema@.kpi_usable_columns() u
 						  WHERE u.source = 'opportunity_history' AND u.kind = 'text' AND u.column_name NOT IN ('stage', 'status') ORDER BY 1);
+	closed text := @extschema@.kpi_elapsed('(e).since', 'opportunity_history.valid_from', '(e).at', 'opportunity.closed_at', columns);
+	ended text := @extschema@.kpi_elapsed('(e).since', 'opportunity_history.valid_from', '(e).at', 'opportunity_history.valid_to', columns);
 BEGIN
 	RETURN format($q$
 WITH stage AS MATERIALIZED (
-	SELECT DISTINCT ON (name) name, "position"::numeric AS kpi_level,
-		   CASE WHEN is_won THEN 'won' WHEN is_lost THEN 'lost' ELSE 'open' END AS outcome
-	  FROM (%1$s) x WHERE name <> '' ORDER BY name, "position"
-), history AS MATERIALIZED (
-	SELECT h.*, coalesce(h.status, s.outcome, 'open') AS kpi_outcome, s.kpi_level,
-		   coalesce(h.valid_to, lead(h.valid_from) OVER own) AS kpi_until
-	  FROM (SELECT * FROM (%2$s) x WHERE valid_from < $4 AND (%3$s) IS NOT TRUE) h
-	  LEFT JOIN stage s ON s.name = h.stage
-	WINDOW own AS (PARTITION BY h.opportunity_id ORDER BY h.valid_from, h.valid_to)
-), deal AS MATERIALIZED (
-	SELECT d.*, (d.is_won AND d.closed_at < $4) IS TRUE AS won_then, (d.is_won AND (d.closed_at >= $4) IS NOT TRUE) IS TRUE AS won_since
-	  FROM (SELECT h.opportunity_id, %4$s AS closed_at, @extschema@.kpi_lookup((SELECT $11), opportunity_id, 5, NULL::timestamptz) = 'won' AS is_won
-			  FROM (SELECT DISTINCT opportunity_id FROM history) h) d
-), step AS (
-	SELECT opportunity_id, %5$s, valid_from AS kpi_at, CASE kpi_outcome WHEN 'open' THEN nullif(stage, '') END AS stage,
-		   CASE kpi_outcome WHEN 'won' THEN 'Infinity' ELSE kpi_level END AS kpi_level
-	  FROM history WHERE kpi_outcome <> 'lost'
-	UNION ALL
-	SELECT opportunity_id, %6$s, closed_at, NULL, 'Infinity' FROM deal WHERE won_then
-), reached AS (
-	SELECT *, max(kpi_level) OVER (PARTITION BY opportunity_id) AS kpi_highest,
-		   max(kpi_level) OVER (PARTITION BY opportunity_id ORDER BY kpi_at, kpi_level, stage, %5$s ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS kpi_before
-	  FROM step
-), entry AS (
-	SELECT DISTINCT ON (opportunity_id, s.name) r.*, s.name AS entered,
-		   (r.kpi_highest > s.kpi_level) IS TRUE OR (r.kpi_highest = 'Infinity') IS TRUE OR d.won_since AS advanced
-	  FROM reached r
-	  JOIN deal d USING (opportunity_id)
-	 CROSS JOIN LATERAL (
-			SELECT r.stage, r.kpi_level WHERE r.stage IS NOT NULL
-			UNION ALL
-			SELECT x.name, x.kpi_level FROM stage x WHERE x.outcome = 'open' AND x.kpi_level < r.kpi_level AND (x.kpi_level < r.kpi_before) IS NOT TRUE) s(name, kpi_level)
-	 WHERE (r.kpi_level < r.kpi_before) IS NOT TRUE
-	 ORDER BY opportunity_id, s.name, r.kpi_at, r.kpi_level, r.stage, %5$s
-), begun AS (
-	SELECT *, (kpi_outcome = 'open' AND lag(kpi_outcome) OVER own = 'open' AND lag(stage) OVER own = stage AND valid_from <= lag(kpi_until) OVER own) IS NOT TRUE AS kpi_starts
-	  FROM history
-	WINDOW own AS (PARTITION BY opportunity_id ORDER BY valid_from, valid_to)
-), stay AS (
-	SELECT *, max(valid_from) FILTER (WHERE kpi_starts) OVER own AS kpi_since, coalesce(lead(kpi_starts) OVER own, true) AS kpi_ends
-	  FROM begun
-	WINDOW own AS (PARTITION BY opportunity_id ORDER BY valid_from, valid_to)
+	SELECT coalesce(array_agg(name), '{}') AS names, coalesce(array_agg("position"), '{}') AS positions, coalesce(array_agg(outcome), '{}') AS outcomes
+	  FROM (SELECT DISTINCT ON (name) name, "position", CASE WHEN is_won THEN 'won' WHEN is_lost THEN 'lost' ELSE 'open' END AS outcome
+			  FROM (%1$s) x WHERE name <> '' ORDER BY name, "position") s
 )
-SELECT opportunity_id, %5$s, entered AS stage, kpi_at AS entered_at, advanced, NULL::timestamptz AS left_at, NULL::bigint AS stayed FROM entry
-UNION ALL
-SELECT opportunity_id, %5$s, stage, NULL, NULL, left_at, stayed
-  FROM (SELECT s.*, least(s.kpi_until, d.closed_at) AS left_at,
-			   CASE WHEN d.closed_at < s.kpi_until OR s.kpi_until IS NULL THEN %7$s ELSE %8$s END AS stayed
-		  FROM stay s JOIN deal d USING (opportunity_id)
-		 WHERE s.kpi_ends AND s.kpi_outcome = 'open' AND s.stage <> '') e
- WHERE stayed >= 0$q$,
+SELECT opportunity_id COLLATE "default" AS opportunity_id, %2$s(e).stage, CASE WHEN (e).entered THEN (e).at END AS entered_at,
+	   CASE WHEN (e).entered THEN (e).advanced END AS advanced, CASE WHEN NOT (e).entered THEN (e).at END AS left_at, CASE WHEN NOT (e).entered THEN %3$s END AS stayed
+  FROM (SELECT opportunity_id, unnest(@extschema@.kpi_stage_events(steps, (SELECT names FROM stage), (SELECT positions FROM stage), (SELECT outcomes FROM stage), %4$s, %5$s)) AS e
+		  FROM (SELECT opportunity_id COLLATE "C" AS opportunity_id, array_agg(ROW(valid_from, valid_to, stage, status, %6$s)::@extschema@.kpi_step) AS steps
+				  FROM (%7$s) x
+				 WHERE valid_from < $4 AND (%8$s) IS NOT TRUE
+				 GROUP BY 1) h
+		 WHERE %9$s) w
+ WHERE (e).entered OR %3$s >= 0
+OFFSET 0$q$,	-- so that what a row is made of is worked out once
 		CASE WHEN @extschema@.kpi_source_relation('stage') IS NULL
 			THEN 'SELECT NULL::text AS name, NULL::bigint AS "position", NULL::boolean AS is_won, NULL::boolean AS is_lost WHERE false'
 			ELSE @extschema@.kpi_source_select('stage') END,
-		@extschema@.kpi_source_select('opportunity_history'),
-		@extschema@.kpi_spoilt('opportunity_history', 'entered', columns),
+		(SELECT string_agg(format('(e).keys[%s] AS %s, ', k.n, k.name), '' ORDER BY k.n)
+		   FROM unnest(keys) WITH ORDINALITY k(name, n)),
+		CASE closed WHEN ended THEN ended ELSE format('CASE WHEN (e).by_closing THEN %s ELSE %s END', closed, ended) END,
 		@extschema@.kpi_fill_in('{closed_at}', 'opportunity_history', 'NULL::timestamptz', columns),
-		array_to_string(keys, ', '), array_to_string(array_fill('NULL'::text, ARRAY[cardinality(keys)]), ', '),
-		@extschema@.kpi_elapsed('s.kpi_since', 'opportunity_history.valid_from', 'd.closed_at', 'opportunity.closed_at', columns),
-		@extschema@.kpi_elapsed('s.kpi_since', 'opportunity_history.valid_from', 's.kpi_until', 'opportunity_history.valid_to', columns));
+		@extschema@.kpi_fill_in('{deal_won}', 'opportunity_history', 'NULL::timestamptz', columns),
+		format('ARRAY[%s]', array_to_string(keys, ', ')),
+		@extschema@.kpi_source_select('opportunity_history'),
+		/* Whether the opportunity is known is asked once of each. */
+		@extschema@.kpi_spoilt('opportunity_history', 'entered', array_remove(columns, 'opportunity.id')),
+		@extschema@.kpi_fill_in('{known_deal}', 'opportunity_history', 'NULL::timestamptz', columns));
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_stages_select(text[]) IS
@@ -1058,7 +1018,7 @@ CREATE FUNCTION @extschema@.kpi_run_rates_query(columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT format($q$
-SELECT @extschema@.kpi_dictionary(account_id || ' ' || currency, run_from, NULL, @extschema@.kpi_rate($1, currency, run_from)::text, NULL)
+SELECT @extschema@.kpi_dictionary(account_id || ' ' || currency, run_from, NULL, @extschema@.kpi_rate($1, currency, run_from), NULL, NULL, NULL, NULL)
   FROM (SELECT account_id, currency, min(valid_from) AS run_from
 		  FROM (SELECT *, count(*) FILTER (WHERE is_gap) OVER (PARTITION BY account_id, currency ORDER BY valid_from, valid_to) AS run
 				  FROM (SELECT *, (valid_from <= max(coalesce(valid_to, 'infinity')) OVER (
@@ -1078,7 +1038,7 @@ COMMENT ON FUNCTION @extschema@.kpi_run_rates_query(text[]) IS
 CREATE FUNCTION @extschema@.kpi_leads_query() RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT format('SELECT @extschema@.kpi_dictionary(id, NULL, NULL, created_at::text, NULL) FROM (%s) s', @extschema@.kpi_source_select('lead'));
+	SELECT format('SELECT @extschema@.kpi_dictionary(id, NULL, NULL, NULL::numeric, NULL::numeric, created_at, NULL, NULL) FROM (%s) s', @extschema@.kpi_source_select('lead'));
 END;
 COMMENT ON FUNCTION @extschema@.kpi_leads_query() IS
 'SQL text that makes the dictionary of when each lead was created';
