@@ -99,24 +99,6 @@ find_step(const Dictionary *d, const KeyBlock *block, TimestampTz at)
 	return get_step(d, block, low);
 }
 
-/*
- * The first attribute of a key at an instant, a text in the dictionary; NULL
- * before its first step, and for an unknown key.
- */
-const text *
-salkpi_dictionary_since(struct varlena *dictionary, const text *key,
-						TimestampTz at)
-{
-	const Dictionary *d = get_dictionary(PointerGetDatum(dictionary));
-	const KeyBlock *block = find_key(d, key);
-	uint32		offset;
-
-	if (block == NULL || TIMESTAMP_IS_NOBEGIN(block->first) || block->first > at)
-		return NULL;
-	offset = find_step(d, block, at)->attributes[0];
-	return offset == 0 ? NULL : (const text *) ((const char *) d + offset);
-}
-
 /* ---------- SQL functions ---------- */
 
 static void
@@ -227,23 +209,35 @@ salkpi_kpi_lookup_instant(PG_FUNCTION_ARGS)
 	PG_RETURN_TIMESTAMPTZ(get_instant((const Instant *) found));
 }
 
-/* A rate is not known before the first one: it is never guessed. */
+/*
+ * The number of a key at an instant, within the dictionary; NULL when there is
+ * none.  A rate is not known before the first one: it is never guessed.
+ */
+Numeric
+salkpi_dictionary_rate(Datum dictionary, const text *key, TimestampTz at)
+{
+	const Dictionary *d = get_dictionary(dictionary);
+	const KeyBlock *block = find_key(d, key);
+	uint32		offset;
+
+	if (block == NULL || TIMESTAMP_IS_NOBEGIN(block->first) || at < block->first)
+		return NULL;
+	require_kind(d, 1, ATTRIBUTE_NUMBER);
+	offset = find_step(d, block, at)->attributes[0];
+	return offset == 0 ? NULL : (Numeric) ((const char *) d + offset);
+}
+
 PG_FUNCTION_INFO_V1(salkpi_kpi_rate);
 Datum
 salkpi_kpi_rate(PG_FUNCTION_ARGS)
 {
-	const Dictionary *d = get_dictionary(PG_GETARG_DATUM(0));
-	const KeyBlock *block = find_key(d, PG_GETARG_TEXT_PP(1));
-	TimestampTz at = PG_GETARG_TIMESTAMPTZ(2);
-	uint32		offset;
+	Numeric		rate = salkpi_dictionary_rate(PG_GETARG_DATUM(0),
+											  PG_GETARG_TEXT_PP(1),
+											  PG_GETARG_TIMESTAMPTZ(2));
 
-	if (block == NULL || TIMESTAMP_IS_NOBEGIN(block->first) || at < block->first)
+	if (rate == NULL)
 		PG_RETURN_NULL();
-	require_kind(d, 1, ATTRIBUTE_NUMBER);
-	offset = find_step(d, block, at)->attributes[0];
-	if (offset == 0)
-		PG_RETURN_NULL();
-	PG_RETURN_POINTER((const char *) d + offset);
+	PG_RETURN_NUMERIC(rate);
 }
 
 PG_FUNCTION_INFO_V1(salkpi_kpi_lookup_first);
