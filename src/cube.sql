@@ -91,6 +91,10 @@ CREATE FUNCTION @extschema@.kpi_cube_combine(@extschema@.kpi_cube, @extschema@.k
 	LANGUAGE c IMMUTABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'salkpi_cube_combine';
 
+CREATE FUNCTION @extschema@.kpi_cube_final(@extschema@.kpi_cube) RETURNS @extschema@.kpi_cube
+	LANGUAGE c IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'salkpi_state_final';
+
 CREATE AGGREGATE @extschema@.kpi_cube(
 	bounds timestamptz[], shape text, at timestamptz,
 	k1 text, k2 text, k3 text, k4 text, k5 text, k6 text, k7 text, k8 text, k9 text, k10 text,
@@ -101,6 +105,7 @@ CREATE AGGREGATE @extschema@.kpi_cube(
 	SFUNC = @extschema@.kpi_cube_add,
 	STYPE = @extschema@.kpi_cube,
 	SSPACE = 1000000,
+	FINALFUNC = @extschema@.kpi_cube_final,
 	COMBINEFUNC = @extschema@.kpi_cube_combine,
 	PARALLEL = SAFE
 );
@@ -115,6 +120,7 @@ CREATE AGGREGATE @extschema@.kpi_cube(
 	SFUNC = @extschema@.kpi_cube_add,
 	STYPE = @extschema@.kpi_cube,
 	SSPACE = 1000000,
+	FINALFUNC = @extschema@.kpi_cube_final,
 	COMBINEFUNC = @extschema@.kpi_cube_combine,
 	PARALLEL = SAFE
 );
@@ -128,6 +134,7 @@ CREATE AGGREGATE @extschema@.kpi_stock(
 	SFUNC = @extschema@.kpi_stock_add,
 	STYPE = @extschema@.kpi_cube,
 	SSPACE = 1000000,
+	FINALFUNC = @extschema@.kpi_cube_final,
 	COMBINEFUNC = @extschema@.kpi_cube_combine,
 	PARALLEL = SAFE
 );
@@ -136,6 +143,7 @@ CREATE AGGREGATE @extschema@.kpi_rollup(cube @extschema@.kpi_cube) (
 	SFUNC = @extschema@.kpi_cube_combine,
 	STYPE = @extschema@.kpi_cube,
 	SSPACE = 1000000,
+	FINALFUNC = @extschema@.kpi_cube_final,
 	COMBINEFUNC = @extschema@.kpi_cube_combine,
 	PARALLEL = SAFE
 );
@@ -143,6 +151,7 @@ CREATE AGGREGATE @extschema@.kpi_rollup(cube @extschema@.kpi_cube) (
 COMMENT ON FUNCTION @extschema@.kpi_cube_add(@extschema@.kpi_cube, timestamptz[], text, timestamptz, text, text, text, text, text, text, text, text, text, text, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, numeric, numeric, numeric, numeric, numeric, numeric, text, text, text, boolean, bigint) IS 'transition function of kpi_cube; an error outside of an aggregate';
 COMMENT ON FUNCTION @extschema@.kpi_cube_add(@extschema@.kpi_cube, date[], text, date, text, text, text, text, text, text, text, text, text, text, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, numeric, numeric, numeric, numeric, numeric, numeric, text, text, text, boolean, bigint) IS 'transition function of kpi_cube; an error outside of an aggregate';
 COMMENT ON FUNCTION @extschema@.kpi_stock_add(@extschema@.kpi_cube, timestamptz[], text, timestamptz, timestamptz, text, text, text, text, text, text, text, text, text, text, boolean, boolean, boolean, boolean, numeric, numeric, numeric, numeric) IS 'transition function of kpi_stock; an error outside of an aggregate';
+COMMENT ON FUNCTION @extschema@.kpi_cube_final(@extschema@.kpi_cube) IS 'final function of kpi_cube, kpi_stock and kpi_rollup(kpi_cube): the same cube';
 COMMENT ON FUNCTION @extschema@.kpi_cube_combine(@extschema@.kpi_cube, @extschema@.kpi_cube) IS 'combine function of kpi_cube, kpi_stock and kpi_rollup(kpi_cube); an error outside of an aggregate, and when bounds or shapes differ';
 COMMENT ON AGGREGATE @extschema@.kpi_cube(timestamptz[], text, timestamptz, text, text, text, text, text, text, text, text, text, text, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, numeric, numeric, numeric, numeric, numeric, numeric, text, text, text, boolean, bigint) IS
 'cube of a flow: events counted, summed and collected by time, dimension and member.

@@ -48,7 +48,6 @@
 PG_FUNCTION_INFO_V1(salkpi_ledger_add_instant);
 PG_FUNCTION_INFO_V1(salkpi_ledger_add_day);
 PG_FUNCTION_INFO_V1(salkpi_ledger_combine);
-PG_FUNCTION_INFO_V1(salkpi_ledger_final);
 PG_FUNCTION_INFO_V1(salkpi_ledger_size);
 
 /* An empty ledger in a new context below "parent"; everything is copied. */
@@ -299,26 +298,6 @@ salkpi_ledger_combine(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(0) && !PG_ARGISNULL(1))
 		salkpi_ledger_absorb(ledger, (struct varlena *) PG_GETARG_VARLENA_P(1));
 	PG_RETURN_DATUM(EOHPGetRWDatum(&ledger->header));
-}
-
-/*
- * Final function: the ledger as it is, by a read-only pointer in the current
- * context.  Before 16 the executor copies a result that lies elsewhere, and a
- * copy of an expanded object is a flat one, which the reader would have to
- * take apart again.
- */
-Datum
-salkpi_ledger_final(PG_FUNCTION_ARGS)
-{
-	ExpandedObjectHeader *header;
-	char	   *pointer;
-
-	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(PG_GETARG_DATUM(0))))
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	header = DatumGetEOHP(PG_GETARG_DATUM(0));
-	pointer = palloc(EXPANDED_POINTER_SIZE);
-	memcpy(pointer, header->eoh_ro_ptr, EXPANDED_POINTER_SIZE);
-	PG_RETURN_POINTER(pointer);
 }
 
 /* kpi_ledger_size(ledger) */

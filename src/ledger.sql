@@ -79,7 +79,7 @@ CREATE FUNCTION @extschema@.kpi_ledger_combine(@extschema@.kpi_ledger, @extschem
 
 CREATE FUNCTION @extschema@.kpi_ledger_final(@extschema@.kpi_ledger) RETURNS @extschema@.kpi_ledger
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-	AS 'MODULE_PATHNAME', 'salkpi_ledger_final';
+	AS 'MODULE_PATHNAME', 'salkpi_state_final';
 
 CREATE AGGREGATE @extschema@.kpi_ledger(
 	instants timestamptz[], shape text, customer text, valid_from timestamptz, valid_to timestamptz, amount numeric,

@@ -291,3 +291,24 @@ salkpi_get_members(FlatReader *r, const Dimension *dimension,
 	}
 	return numbers;
 }
+
+/*
+ * Final function: a cube or a ledger as it is, by a read-only pointer in the current
+ * context.  Before 16 the executor copies a result that lies elsewhere, and a
+ * copy of an expanded object is a flat one, which the reader would have to
+ * take apart again.
+ */
+PG_FUNCTION_INFO_V1(salkpi_state_final);
+Datum
+salkpi_state_final(PG_FUNCTION_ARGS)
+{
+	ExpandedObjectHeader *header;
+	char	   *pointer;
+
+	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(PG_GETARG_DATUM(0))))
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	header = DatumGetEOHP(PG_GETARG_DATUM(0));
+	pointer = palloc(EXPANDED_POINTER_SIZE);
+	memcpy(pointer, header->eoh_ro_ptr, EXPANDED_POINTER_SIZE);
+	PG_RETURN_POINTER(pointer);
+}
