@@ -92,7 +92,7 @@ CREATE FUNCTION @extschema@.kpi_cube_combine(@extschema@.kpi_cube, @extschema@.k
 	AS 'MODULE_PATHNAME', 'salkpi_cube_combine';
 
 CREATE FUNCTION @extschema@.kpi_cube_final(@extschema@.kpi_cube) RETURNS @extschema@.kpi_cube
-	LANGUAGE c IMMUTABLE PARALLEL SAFE
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'salkpi_state_final';
 
 CREATE AGGREGATE @extschema@.kpi_cube(
