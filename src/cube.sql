@@ -91,6 +91,10 @@ CREATE FUNCTION @extschema@.kpi_cube_combine(@extschema@.kpi_cube, @extschema@.k
 	LANGUAGE c IMMUTABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'salkpi_cube_combine';
 
+CREATE FUNCTION @extschema@.kpi_cube_final(@extschema@.kpi_cube) RETURNS @extschema@.kpi_cube
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'salkpi_cube_final';
+
 CREATE AGGREGATE @extschema@.kpi_cube(
 	bounds timestamptz[], shape text, at timestamptz,
 	k1 text, k2 text, k3 text, k4 text, k5 text, k6 text, k7 text, k8 text, k9 text, k10 text,
@@ -101,6 +105,7 @@ CREATE AGGREGATE @extschema@.kpi_cube(
 	SFUNC = @extschema@.kpi_cube_add,
 	STYPE = @extschema@.kpi_cube,
 	SSPACE = 1000000,
+	FINALFUNC = @extschema@.kpi_cube_final,
 	COMBINEFUNC = @extschema@.kpi_cube_combine,
 	PARALLEL = SAFE
 );
@@ -115,6 +120,7 @@ CREATE AGGREGATE @extschema@.kpi_cube(
 	SFUNC = @extschema@.kpi_cube_add,
 	STYPE = @extschema@.kpi_cube,
 	SSPACE = 1000000,
+	FINALFUNC = @extschema@.kpi_cube_final,
 	COMBINEFUNC = @extschema@.kpi_cube_combine,
 	PARALLEL = SAFE
 );
@@ -128,6 +134,7 @@ CREATE AGGREGATE @extschema@.kpi_stock(
 	SFUNC = @extschema@.kpi_stock_add,
 	STYPE = @extschema@.kpi_cube,
 	SSPACE = 1000000,
+	FINALFUNC = @extschema@.kpi_cube_final,
 	COMBINEFUNC = @extschema@.kpi_cube_combine,
 	PARALLEL = SAFE
 );
@@ -136,6 +143,7 @@ CREATE AGGREGATE @extschema@.kpi_rollup(cube @extschema@.kpi_cube) (
 	SFUNC = @extschema@.kpi_cube_combine,
 	STYPE = @extschema@.kpi_cube,
 	SSPACE = 1000000,
+	FINALFUNC = @extschema@.kpi_cube_final,
 	COMBINEFUNC = @extschema@.kpi_cube_combine,
 	PARALLEL = SAFE
 );
@@ -144,18 +152,19 @@ COMMENT ON FUNCTION @extschema@.kpi_cube_add(@extschema@.kpi_cube, timestamptz[]
 COMMENT ON FUNCTION @extschema@.kpi_cube_add(@extschema@.kpi_cube, date[], text, date, text, text, text, text, text, text, text, text, text, text, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, numeric, numeric, numeric, numeric, numeric, numeric, text, text, text, boolean, bigint) IS 'transition function of kpi_cube; an error outside of an aggregate';
 COMMENT ON FUNCTION @extschema@.kpi_stock_add(@extschema@.kpi_cube, timestamptz[], text, timestamptz, timestamptz, text, text, text, text, text, text, text, text, text, text, boolean, boolean, boolean, boolean, numeric, numeric, numeric, numeric) IS 'transition function of kpi_stock; an error outside of an aggregate';
 COMMENT ON FUNCTION @extschema@.kpi_cube_combine(@extschema@.kpi_cube, @extschema@.kpi_cube) IS 'combine function of kpi_cube, kpi_stock and kpi_rollup(kpi_cube); an error outside of an aggregate, and when bounds or shapes differ';
+COMMENT ON FUNCTION @extschema@.kpi_cube_final(@extschema@.kpi_cube) IS 'final function of kpi_cube, kpi_stock and kpi_rollup(kpi_cube): the cube as it is';
 COMMENT ON AGGREGATE @extschema@.kpi_cube(timestamptz[], text, timestamptz, text, text, text, text, text, text, text, text, text, text, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, numeric, numeric, numeric, numeric, numeric, numeric, text, text, text, boolean, bigint) IS
 'cube of a flow: events counted, summed and collected by time, dimension and member.
 bounds (ascending instants): atom i is [bounds[i], bounds[i + 1]); at: when the row happened; NULL or outside: the row changes nothing (it is still an entity''s first event if it is outside).
 shape: dimensions and the keys that make their members, then how many slots of each kind are in use, as in "total; rep=1; region=2; region+product=2,3 / c=3 m=2 e=1 f=1 d=1"; arguments not in use are not looked at.
 k1 to k10: keys; NULL and the empty text are the member (none). c1 to c10: true counts 1. m1 to m6: summed exactly, NULL adds nothing; NaN and infinity are an error (22003). e1, e2: entities of distinct counts. f1: an entity that is counted where its first event of all rows is; f1_flag: true for any of its rows flags it. d1: a duration in microseconds.
-Bounds and shape are those of the first row; NULL or not valid: an error. Memory grows with the cells that are not empty and the distinct (member, entity, atom); it is not meant for many groups of a GROUP BY, let dimensions do that. No rows: NULL';
+Bounds and shape are those of the first row; NULL or not valid: an error. Memory grows with the cells that are not empty, the distinct (combination of keys, entity, atom) and the durations; it is not meant for many groups of a GROUP BY, let dimensions do that. No rows: NULL';
 COMMENT ON AGGREGATE @extschema@.kpi_cube(date[], text, date, text, text, text, text, text, text, text, text, text, text, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, boolean, numeric, numeric, numeric, numeric, numeric, numeric, text, text, text, boolean, bigint) IS
 'cube of a flow: events counted, summed and collected by time, dimension and member.
 bounds (ascending days): atom i is [bounds[i], bounds[i + 1]); at: when the row happened; NULL or outside: the row changes nothing (it is still an entity''s first event if it is outside).
 shape: dimensions and the keys that make their members, then how many slots of each kind are in use, as in "total; rep=1; region=2; region+product=2,3 / c=3 m=2 e=1 f=1 d=1"; arguments not in use are not looked at.
 k1 to k10: keys; NULL and the empty text are the member (none). c1 to c10: true counts 1. m1 to m6: summed exactly, NULL adds nothing; NaN and infinity are an error (22003). e1, e2: entities of distinct counts. f1: an entity that is counted where its first event of all rows is; f1_flag: true for any of its rows flags it. d1: a duration in microseconds.
-Bounds and shape are those of the first row; NULL or not valid: an error. Memory grows with the cells that are not empty and the distinct (member, entity, atom); it is not meant for many groups of a GROUP BY, let dimensions do that. No rows: NULL';
+Bounds and shape are those of the first row; NULL or not valid: an error. Memory grows with the cells that are not empty, the distinct (combination of keys, entity, atom) and the durations; it is not meant for many groups of a GROUP BY, let dimensions do that. No rows: NULL';
 COMMENT ON AGGREGATE @extschema@.kpi_stock(timestamptz[], text, timestamptz, timestamptz, text, text, text, text, text, text, text, text, text, text, boolean, boolean, boolean, boolean, numeric, numeric, numeric, numeric) IS
 'cube of a stock: states counted and summed at instants, by dimension and member.
 A row counts at the instant t if valid_from < t (or is NULL) and valid_to >= t (or is NULL). instants: ascending. shape: as for kpi_cube, with slots c and m only, as in "total; stage=1 / c=1 m=2". k1 to k10, c1 to c4, m1 to m4: as for kpi_cube. No rows: NULL';
