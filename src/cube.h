@@ -96,20 +96,23 @@ extern char *salkpi_cube_cell(Cube *cube, CubeDimension *dimension,
 extern void salkpi_cube_add_sum(Cube *cube, CubeDimension *dimension,
 								uint32 member, uint32 atom, int s,
 								int128 addend);
-extern void salkpi_cube_add_big(Cube *cube, CubeDimension *dimension,
-								uint32 member, uint32 atom, int s,
-								Numeric addend);
-extern void salkpi_cube_grow_scale(Cube *cube, int s, int dscale);
-extern void salkpi_cube_settle(Cube *cube);
 extern bool salkpi_cube_has_entities(const Shape *shape, int e);
 
 extern void salkpi_cube_order(const Cube *cube, CubeOrder *order);
 extern uint32 *salkpi_cube_sorted(const Cube *cube, const CubeOrder *order,
 								  int d, const TupleTable *table);
 
+/* cube_sums.c */
+extern void salkpi_cube_add_big(Cube *cube, CubeDimension *dimension,
+								uint32 member, uint32 atom, int s,
+								Numeric addend);
+extern void salkpi_cube_grow_scale(Cube *cube, int s, int dscale);
+extern void salkpi_cube_settle(Cube *cube);
+
 /* cube_io.c */
 extern const ExpandedObjectMethods salkpi_cube_methods;
 extern Cube *salkpi_cube_load(MemoryContext parent, struct varlena *flat);
+extern Cube *salkpi_cube_of_datum(Datum datum);
 extern void salkpi_cube_absorb(Cube *cube, struct varlena *flat);
 
 /* The counts and the sums of a cell. */

@@ -479,6 +479,21 @@ salkpi_cube_load(MemoryContext parent, struct varlena *flat)
 	return cube;
 }
 
+/* The cube of an argument, settled, for reading; flat ones are loaded. */
+Cube *
+salkpi_cube_of_datum(Datum datum)
+{
+	Cube	   *cube;
+
+	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
+		cube = (Cube *) DatumGetEOHP(datum);
+	else
+		cube = salkpi_cube_load(CurrentMemoryContext,
+								(struct varlena *) PG_DETOAST_DATUM(datum));
+	salkpi_cube_settle(cube);
+	return cube;
+}
+
 /* Cubes of different grids or shapes cannot be merged: say what differs. */
 static void
 check_same_grid(const CubeGrid *a, const CubeGrid *b)
