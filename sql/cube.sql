@@ -86,6 +86,25 @@ FROM cube_got;
 (TABLE cube_got EXCEPT TABLE cube_expected) ORDER BY 1, 2, 3 LIMIT 5;
 SELECT count(*) = (SELECT count(*) FROM cube_expected) AS as_many FROM cube_got;
 
+-- Many members with little each; customers and contacts with several of them.
+CREATE TABLE cube_many AS
+SELECT c.members[1] AS member, c.period, c.distincts, c.firsts[1] AS first, c.firsts_flagged[1] AS flagged, kpi_count(c.durations) AS durations
+FROM (SELECT kpi_cube((SELECT bounds FROM cube_grid), 'total; deal=2 / e=2 f=1 d=1', at, NULL, (id / 2)::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+		NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, customer, product, contact, replied, took) AS cube FROM cube_deal) q,
+	(SELECT array_agg(first_atom ORDER BY period) AS f, array_agg(last_atom ORDER BY period) AS l FROM cube_period) p,
+	kpi_cells(cube, f, l) c
+WHERE c.dimension = 'deal' AND c.members <> '{(none)}';
+CREATE TABLE cube_many_expected AS
+SELECT (id / 2)::text AS member, period, ARRAY[count(DISTINCT customer), count(DISTINCT product)] AS distincts,
+	count(DISTINCT contact) FILTER (WHERE is_first) AS first, count(DISTINCT contact) FILTER (WHERE is_first AND flagged) AS flagged, count(took) AS durations
+FROM (SELECT *, at = min(at) OVER (PARTITION BY id / 2, contact) AS is_first, bool_or(replied) FILTER (WHERE at IS NOT NULL) OVER (PARTITION BY id / 2, contact) AS flagged
+	FROM cube_deal) d
+JOIN cube_period ON at >= starts::timestamptz AND at < ends::timestamptz
+GROUP BY 1, 2;
+SELECT count(*) > 10000 AS enough, count(DISTINCT member) * 60 > 200000 AS many, max(distincts[2]) AS several, sum(first) > 0 AS firsts, sum(flagged) > 0 AS flagged FROM cube_many_expected;
+(TABLE cube_many EXCEPT TABLE cube_many_expected) ORDER BY 1, 2 LIMIT 5;
+(TABLE cube_many_expected EXCEPT TABLE cube_many) ORDER BY 1, 2 LIMIT 5;
+
 -- Members add up to the total, in everything that adds up.
 SELECT g.dimension, bool_and(g.count = t.counts[1] AND g.sum = t.sums[1]) AS adds_up
 FROM (SELECT dimension, period, sum(counts[1]) AS count, sum(sums[1]) AS sum FROM cube_got GROUP BY 1, 2) g

@@ -9,9 +9,7 @@
  * however many the periods.  A period that nothing was added to is not even
  * looked at.
  *
- * A distinct count of a period is the number of entities with an atom in it.
- * Going through the atoms of an entity in order, an atom counts in the periods
- * that it lies in and that the atom before it does not.
+ * Entities are counted beforehand, in all dimensions at once (cells_events.c).
  *
  * The periods of a stock are instants.  A member's differences are added up in
  * order of time, once, whatever the number of instants.
@@ -26,7 +24,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "cube.h"
+#include "cells_events.h"
 #include "durations.h"
 #include "panel.h"
 #include "salkpi.h"
@@ -65,50 +63,34 @@ typedef struct Reading
 	bool		is_new_member;	/* has the member no row there yet? */
 	MemoryContext member_context;	/* lives as long as a member */
 	MemoryContext row_context;	/* lives as long as a row */
-	uint32		nperiods;		/* number of periods asked for */
-	Period	   *periods;		/* those */
+	PeriodLists lists;			/* periods asked for; flow: those of each atom */
+	Counts	   *counts[COUNT_KINDS];	/* flow: entities, for each dimension */
 	Total	   *totals;			/* of the member, for each of them */
 	uint32	   *touched;		/* periods in which the member has something */
 	uint32		ntouched;		/* how many */
-	Size	   *list_start;		/* flow: where an atom's periods start */
-	uint32	   *list;			/* flow: the periods of each atom */
 	uint32	   *instants;		/* stock: wanted periods by instant */
 	uint32		ninstants;		/* how many */
 	int			d;				/* dimension being read */
 	CubeDimension *dimension;	/* that */
 	Walk		cells;			/* through its pages */
 	Walk		bigs;			/* through its large sums */
-	Walk		distincts[SALKPI_MAX_DISTINCTS];	/* and so on */
-	Walk		firsts;
-	Walk		durations;
-	uint32		durations_start;	/* of this member in that walk */
+	Walk		sparse[COUNT_KINDS];	/* through counts that are not dense */
+	MemberColumn *columns;		/* members of combinations */
+	Duration   *by_atom;		/* all durations */
+	Duration   *durations;		/* the same by member of this dimension */
+	uint32		durations_start;	/* of this member in that */
+	uint32		durations_end;	/* first one behind */
 	Datum		members;		/* text[] of this member */
 } Reading;
 
 PG_FUNCTION_INFO_V1(salkpi_cube_cells);
 PG_FUNCTION_INFO_V1(salkpi_cube_panel);
-PG_FUNCTION_INFO_V1(salkpi_cube_first_atom);
-
-/* The cube of an argument, settled; flat ones are loaded. */
-static Cube *
-cube_of_datum(Datum datum)
-{
-	Cube	   *cube;
-
-	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
-		cube = (Cube *) DatumGetEOHP(datum);
-	else
-		cube = salkpi_cube_load(CurrentMemoryContext,
-								(struct varlena *) PG_DETOAST_DATUM(datum));
-	salkpi_cube_settle(cube);
-	return cube;
-}
 
 /* The atoms of a period must lie in the cube, its instant must be one. */
 static void
 check_period(const Reading *r, int p, bool has_last)
 {
-	const Period *period = &r->periods[p];
+	const Period *period = &r->lists.periods[p];
 	bool		is_flow = r->cube->grid.kind == CUBE_FLOW;
 
 	if (is_flow ? !has_last : (has_last && period->last != period->first))
@@ -136,17 +118,17 @@ read_periods(Reading *r, ArrayType *first_atoms, ArrayType *last_atoms)
 	bool	   *last_null;
 	int			p;
 
-	r->nperiods = salkpi_int4_array(first_atoms, "atoms of periods", &first,
+	r->lists.nperiods = salkpi_int4_array(first_atoms, "atoms of periods", &first,
 									&first_null);
 	if (salkpi_int4_array(last_atoms, "atoms of periods", &last,
-						  &last_null) != r->nperiods)
+						  &last_null) != r->lists.nperiods)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("first and last atoms must be arrays of the same length")));
-	r->periods = palloc0((r->nperiods + 1) * sizeof(Period));
-	for (p = 0; p < r->nperiods; p++)
+	r->lists.periods = palloc0((r->lists.nperiods + 1) * sizeof(Period));
+	for (p = 0; p < r->lists.nperiods; p++)
 	{
-		Period	   *period = &r->periods[p];
+		Period	   *period = &r->lists.periods[p];
 
 		if (first_null[p])
 			continue;
@@ -176,22 +158,34 @@ list_instants(Reading *r)
 {
 	uint32		p;
 
-	r->instants = palloc((r->nperiods + 1) * sizeof(uint32));
-	for (p = 0; p < r->nperiods; p++)
-		if (r->periods[p].is_wanted)
+	r->instants = palloc((r->lists.nperiods + 1) * sizeof(uint32));
+	for (p = 0; p < r->lists.nperiods; p++)
+		if (r->lists.periods[p].is_wanted)
 			r->instants[r->ninstants++] = p;
 	qsort_arg(r->instants, r->ninstants, sizeof(uint32), compare_instants,
-			  r->periods);
+			  r->lists.periods);
 }
 
 /* Start to walk through a table of the current dimension. */
 static void
-start_walk(Reading *r, Walk *walk, const TupleTable *table, int e)
+start_walk(Reading *r, Walk *walk, const TupleTable *table)
 {
 	walk->table = table;
-	walk->sorted = salkpi_cube_sorted(r->cube, &r->order, r->d, table, e);
+	walk->sorted = salkpi_cube_sorted(r->cube, &r->order, r->d, table);
 	walk->next = 0;
 	walk->atom = 0;
+}
+
+/* The same for counts that are not dense. */
+static void
+start_counts_walk(Reading *r, Walk *walk, const TupleTable *counts)
+{
+	const uint32 *rank[2] = {r->order.member_rank[r->d], NULL};
+	uint32		bound[2] = {r->order.nmembers[r->d], r->lists.nperiods};
+
+	walk->table = counts;
+	walk->sorted = salkpi_tuples_sorted(counts, rank, bound);
+	walk->next = 0;
 }
 
 /* The walk's next tuple, if it is of this member; else NULL. */
@@ -343,36 +337,27 @@ sum_array(const Reading *r, const Total *total)
 										   TYPALIGN_INT));
 }
 
-/*
- * The durations of the current member in a period: its atoms' lists stand
- * one after the other in the walk, in order of the atoms.
- */
+/* The durations of the current member in a period, by atom one after the other. */
 static Datum
 durations_of_period(const Reading *r, const Period *period, Size count)
 {
-	const Walk *walk = &r->durations;
 	int64	   *values = palloc_extended((count + 1) * sizeof(int64),
 										 MCXT_ALLOC_HUGE);
-	Size		used = 0;
 	uint32		low = r->durations_start;
-	uint32		high = walk->next;
+	uint32		high = r->durations_end;
+	Size		i;
 
 	while (count > 0 && low < high)
 	{
 		uint32		middle = low + (high - low) / 2;
 
-		if (salkpi_tuple_at(walk->table, walk->sorted[middle])[1] < period->first)
+		if (r->durations[middle].atom < period->first)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (; used < count; low++)
-	{
-		const DurationList *list = &r->dimension->duration_lists[walk->sorted[low]];
-
-		memcpy(values + used, list->values, list->count * sizeof(int64));
-		used += list->count;
-	}
+	for (i = 0; i < count; i++)
+		values[i] = r->durations[low + i].value;
 	return PointerGetDatum(salkpi_durations_build(values, count));
 }
 
@@ -394,7 +379,7 @@ emit_tuple(Reading *r, uint32 p, const Total *total)
 	values[7] = bigint_array(&total->flagged, shape->nfirsts);
 	nulls[8] = shape->ndurations == 0;
 	if (!nulls[8])
-		values[8] = durations_of_period(r, &r->periods[p], total->ndurations);
+		values[8] = durations_of_period(r, &r->lists.periods[p], total->ndurations);
 	tuplestore_putvalues(r->result->setResult, r->result->setDesc, values,
 						 nulls);
 }
@@ -421,7 +406,7 @@ emit_panel_row(Reading *r, uint32 p, const Total *total)
 		row.numerics[i] = NumericGetDatum(salkpi_sum_to_numeric(&total->sums[i],
 																r->cube->dscale[i]));
 	if (shape->ndurations > 0)
-		row.durations = durations_of_period(r, &r->periods[p], total->ndurations);
+		row.durations = durations_of_period(r, &r->lists.periods[p], total->ndurations);
 	salkpi_panel_row(&r->panel, &row);
 }
 
@@ -455,70 +440,56 @@ total_cells(Reading *r, uint32 member)
 	Size		i;
 
 	for (; (cell = peek_cell(r, member, &atom)) != NULL; r->cells.atom++)
-		for (i = r->list_start[atom]; i < r->list_start[atom + 1]; i++)
-			add_cell(r, touch(r, r->list[i]), cell);
+		for (i = r->lists.start[atom]; i < r->lists.start[atom + 1]; i++)
+			add_cell(r, touch(r, r->lists.list[i]), cell);
 	for (; (big = peek_big(r, member, &atom, &s)) != NULL; r->bigs.next++)
-		for (i = r->list_start[atom]; i < r->list_start[atom + 1]; i++)
-			salkpi_sum_add_big(&touch(r, r->list[i])->sums[s], big);
+		for (i = r->lists.start[atom]; i < r->lists.start[atom + 1]; i++)
+			salkpi_sum_add_big(&touch(r, r->lists.list[i])->sums[s], big);
 }
 
-/* Count the entities of a member: an atom counts where the one before does not. */
-static void
-total_distincts(Reading *r, uint32 member, int e)
+/* What counts of a kind are of in a total. */
+static inline int64 *
+counted(Total *total, int kind)
 {
-	Walk	   *walk = &r->distincts[e];
+	if (kind == COUNT_FIRSTS)
+		return &total->firsts;
+	if (kind == COUNT_FLAGGED)
+		return &total->flagged;
+	return &total->distincts[kind - COUNT_DISTINCTS];
+}
+
+/* Add the entities of a member to the periods in which they count. */
+static void
+total_entities(Reading *r, uint32 member, int kind)
+{
+	const Counts *counts = &r->counts[kind][r->d];
+	Walk	   *walk = &r->sparse[kind];
+	const uint32 *dense = counts->dense + (Size) member * counts->nperiods;
 	const uint32 *key;
-	const uint32 *before = NULL;
-	Size		i;
+	uint32		p;
 
-	for (; (key = peek(walk, member)) != NULL; walk->next++, before = key)
-	{
-		int64		atom_before = before != NULL && before[1] == key[1] ?
-			(int64) before[2] : -1;
-
-		CHECK_FOR_INTERRUPTS();
-		for (i = r->list_start[key[2]]; i < r->list_start[key[2] + 1]; i++)
-			if (atom_before < r->periods[r->list[i]].first)
-				touch(r, r->list[i])->distincts[e]++;
-	}
+	for (p = 0; p < counts->nperiods && counts->dense != NULL; p++)
+		if (dense[p] != 0)
+			*counted(touch(r, p), kind) = dense[p];
+	for (; counts->dense == NULL && (key = peek(walk, member)) != NULL;
+		 walk->next++)
+		*counted(touch(r, key[1]), kind) = counts->values[walk->sorted[walk->next]];
 }
 
-static void
-total_firsts(Reading *r, uint32 member)
-{
-	Walk	   *walk = &r->firsts;
-	Size		i;
-
-	for (; peek(walk, member) != NULL; walk->next++)
-	{
-		uint32		first = r->dimension->first_at[walk->sorted[walk->next]];
-		uint32		atom = first / 2 - 1;
-
-		CHECK_FOR_INTERRUPTS();
-		if (first / 2 == 0 || atom >= r->cube->natoms)
-			continue;
-		for (i = r->list_start[atom]; i < r->list_start[atom + 1]; i++)
-		{
-			Total	   *total = touch(r, r->list[i]);
-
-			total->firsts++;
-			total->flagged += first & 1;
-		}
-	}
-}
-
+/* Count the durations of a member, which follow those of the member before. */
 static void
 total_durations(Reading *r, uint32 member)
 {
-	Walk	   *walk = &r->durations;
-	const uint32 *key;
+	uint32		rank = r->order.member_rank[r->d][member];
+	uint32		n = r->durations_end;
 	Size		i;
 
-	for (r->durations_start = walk->next; (key = peek(walk, member)) != NULL;
-		 walk->next++)
-		for (i = r->list_start[key[1]]; i < r->list_start[key[1] + 1]; i++)
-			touch(r, r->list[i])->ndurations +=
-				r->dimension->duration_lists[walk->sorted[walk->next]].count;
+	r->durations_start = n;
+	for (; n < r->cube->durations.count && r->durations[n].combination == rank; n++)
+		for (i = r->lists.start[r->durations[n].atom];
+			 i < r->lists.start[r->durations[n].atom + 1]; i++)
+			touch(r, r->lists.list[i])->ndurations++;
+	r->durations_end = n;
 }
 
 static int
@@ -536,18 +507,17 @@ read_flow_member(Reading *r, uint32 member, bool is_blank)
 {
 	const Shape *shape = &r->cube->grid.shape;
 	uint32		i;
-	int			e;
+	int			kind;
 
 	r->ntouched = 0;
 	total_cells(r, member);
-	for (e = 0; e < shape->ndistincts; e++)
-		total_distincts(r, member, e);
-	if (shape->nfirsts > 0)
-		total_firsts(r, member);
+	for (kind = 0; kind < COUNT_KINDS; kind++)
+		if (r->counts[kind] != NULL)
+			total_entities(r, member, kind);
 	if (shape->ndurations > 0)
 		total_durations(r, member);
-	for (i = 0; i < r->nperiods && is_blank; i++)
-		if (r->periods[i].is_wanted)
+	for (i = 0; i < r->lists.nperiods && is_blank; i++)
+		if (r->lists.periods[i].is_wanted)
 			(void) touch(r, i);
 	qsort(r->touched, r->ntouched, sizeof(uint32), compare_periods);
 	for (i = 0; i < r->ntouched; i++)
@@ -604,7 +574,7 @@ skip_instants(const Reading *r, uint32 i, int64 atom)
 	{
 		uint32		middle = i + (high - i) / 2;
 
-		if (r->periods[r->instants[middle]].first < atom)
+		if (r->lists.periods[r->instants[middle]].first < atom)
 			i = middle + 1;
 		else
 			high = middle;
@@ -623,7 +593,7 @@ read_stock_member(Reading *r, uint32 member, bool is_blank)
 	{
 		uint32		p = r->instants[i];
 
-		advance_stock(r, member, r->periods[p].first, &total);
+		advance_stock(r, member, r->lists.periods[p].first, &total);
 		if (is_blank || !is_zero(r, &total))
 		{
 			emit(r, p, &total);
@@ -649,8 +619,8 @@ emit_blank(Reading *r)
 	r->members = salkpi_member_texts(r->dimension->spec, r->cube->keys,
 									 &r->dimension->members, NULL);
 	r->is_new_member = true;
-	for (p = 0; p < r->nperiods; p++)
-		if (r->periods[p].is_wanted)
+	for (p = 0; p < r->lists.nperiods; p++)
+		if (r->lists.periods[p].is_wanted)
 			emit(r, p, &total);
 }
 
@@ -687,19 +657,22 @@ read_dimension(Reading *r, int d)
 {
 	const Shape *shape = &r->cube->grid.shape;
 	CubeDimension *dimension = &r->cube->dimensions[d];
-	int			e;
+	int			kind;
 
 	r->d = d;
 	r->dimension = dimension;
-	start_walk(r, &r->cells, &dimension->pages, CUBE_NO_ENTITY);
-	start_walk(r, &r->bigs, &dimension->bigs, CUBE_NO_ENTITY);
-	for (e = 0; e < shape->ndistincts; e++)
-		start_walk(r, &r->distincts[e], &dimension->distincts[e], e);
-	if (shape->nfirsts > 0)
-		start_walk(r, &r->firsts, &dimension->firsts, CUBE_FIRST);
+	start_walk(r, &r->cells, &dimension->pages);
+	start_walk(r, &r->bigs, &dimension->bigs);
+	for (kind = 0; kind < COUNT_KINDS; kind++)
+		if (r->counts[kind] != NULL && r->counts[kind][d].dense == NULL)
+			start_counts_walk(r, &r->sparse[kind], &r->counts[kind][d].sparse);
 	if (shape->ndurations > 0)
-		start_walk(r, &r->durations, &dimension->durations, CUBE_NO_ENTITY);
+		r->durations = salkpi_durations_by_member(r->cube, &r->order, d,
+												  &r->columns[d], r->by_atom);
+	r->durations_end = 0;
 	read_members(r);
+	if (shape->ndurations > 0)
+		pfree(r->durations);
 }
 
 /* Start to read a cube, the first argument, in the periods of the next two. */
@@ -713,17 +686,22 @@ open_reading(Reading *r, FunctionCallInfo fcinfo)
 	r->row_context = AllocSetContextCreate(CurrentMemoryContext,
 										   "kpi_cells row",
 										   ALLOCSET_DEFAULT_SIZES);
-	r->cube = cube_of_datum(PG_GETARG_DATUM(0));
+	r->cube = salkpi_cube_of_datum(PG_GETARG_DATUM(0));
 	read_periods(r, PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_ARRAYTYPE_P(2));
 	if (r->cube->grid.kind == CUBE_FLOW)
-		salkpi_periods_list(r->periods, r->nperiods, r->cube->natoms,
-							&r->list_start, &r->list);
+		salkpi_periods_list(r->lists.periods, r->lists.nperiods, r->cube->natoms,
+							&r->lists.start, &r->lists.list);
 	else
 		list_instants(r);
-	r->totals = palloc_extended((r->nperiods + 1) * sizeof(Total),
+	r->totals = palloc_extended((r->lists.nperiods + 1) * sizeof(Total),
 								MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	r->touched = palloc((r->nperiods + 1) * sizeof(uint32));
+	r->touched = palloc((r->lists.nperiods + 1) * sizeof(uint32));
 	salkpi_cube_order(r->cube, &r->order);
+	if (r->cube->grid.kind != CUBE_FLOW)
+		return;
+	salkpi_count_entities(r->cube, &r->order, &r->lists, r->counts);
+	r->columns = salkpi_member_columns(&r->cube->combinations);
+	r->by_atom = salkpi_durations_by_atom(r->cube);
 }
 
 static void
@@ -770,87 +748,9 @@ salkpi_cube_panel(PG_FUNCTION_ARGS)
 	salkpi_panel_start(&r.panel, &shape, CurrentMemoryContext);
 	if (PG_NARGS() > 3)
 	{
-		salkpi_panel_rates(&rates, fcinfo, 3, r.nperiods);
+		salkpi_panel_rates(&rates, fcinfo, 3, r.lists.nperiods);
 		r.panel.rates = &rates;
 	}
 	read_cube(&r);
 	PG_RETURN_POINTER(salkpi_panel_finish(&r.panel));
-}
-
-/* The lesser of two atoms, but none before "from". */
-static inline uint32
-lesser_atom(uint32 atom, uint32 from, uint32 least)
-{
-	return atom >= from && atom < least ? atom : least;
-}
-
-/* The smallest last word of a table of tuples in that range, else "least". */
-static uint32
-least_atom(const TupleTable *table, uint32 from, uint32 least)
-{
-	uint32		i;
-
-	for (i = 0; i < table->index.count; i++)
-		least = lesser_atom(salkpi_tuple_at(table, i)[table->width - 1], from, least);
-	return least;
-}
-
-static uint32
-least_cell(const Cube *cube, const CubeDimension *dimension, uint32 from, uint32 least)
-{
-	Size		ncells = (Size) dimension->pages.index.count * CUBE_PAGE_ATOMS;
-	Size		i;
-
-	for (i = 0; i < ncells; i++)
-	{
-		const uint32 *page = salkpi_tuple_at(&dimension->pages,
-											 i / CUBE_PAGE_ATOMS);
-		uint32		atom = page[1] * CUBE_PAGE_ATOMS + i % CUBE_PAGE_ATOMS;
-
-		if (atom >= from && atom < least &&
-			!salkpi_cell_is_zero(cube, dimension->cells + i * cube->cell_size))
-			least = atom;
-	}
-	return least;
-}
-
-/*
- * The smallest atom, none before "from", in which a dimension has anything.
- * The first difference of a stock is also its first state.
- */
-static uint32
-first_atom_of_dimension(const Cube *cube, const CubeDimension *dimension,
-						uint32 from, uint32 least)
-{
-	const Shape *shape = &cube->grid.shape;
-	uint32		i;
-
-	least = least_cell(cube, dimension, from, least);
-	for (i = 0; i < dimension->bigs.index.count; i++)
-		if (dimension->big_values[i] != NULL)
-			least = lesser_atom(salkpi_tuple_at(&dimension->bigs, i)[1], from, least);
-	for (i = 0; i < shape->ndistincts; i++)
-		least = least_atom(&dimension->distincts[i], from, least);
-	for (i = 0; shape->nfirsts > 0 && i < dimension->firsts.index.count; i++)
-		if (dimension->first_at[i] / 2 > 0)
-			least = lesser_atom(dimension->first_at[i] / 2 - 1, from, least);
-	if (shape->ndurations > 0)
-		least = least_atom(&dimension->durations, from, least);
-	return least;
-}
-
-/* kpi_first_atom(cube, from_atom) */
-Datum
-salkpi_cube_first_atom(PG_FUNCTION_ARGS)
-{
-	Cube	   *cube = cube_of_datum(PG_GETARG_DATUM(0));
-	uint32		from = Max(PG_GETARG_INT32(1), 1) - 1;
-	uint32		least = cube->natoms;
-	int			d;
-
-	for (d = 0; d < cube->grid.shape.ndimensions; d++)
-		least = first_atom_of_dimension(cube, &cube->dimensions[d], from, least);
-	if (least == cube->natoms)
-		PG_RETURN_NULL();
-	PG_RETURN_INT32(least + 1);
 }

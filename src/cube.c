@@ -20,11 +20,10 @@
  * Everything hangs on tables of tuples (segment.h).  Cells come in pages of
  * four atoms, found by (member, page): dense data pays for few look-ups (and
  * rows by time for hardly any), sparse data (a hundred thousand members, each
- * sold on a few days of thirty years) does not pay for the days between.  Distinct counts keep the set of
- * tuples (member, entity, atom), hashed rather than appended and sorted: the
- * memory is bounded by what is distinct, and the neighbours that repeat (the
- * lines of a purchase) are caught by comparing with the last tuple.  From the
- * tuples the count of any range of atoms is exact, also after merging.
+ * sold on a few days of thirty years) does not pay for the days between.
+ * Distinct counts, first events and durations are kept for all dimensions at
+ * once, by combination of keys (cube_events.c), so that the count of any range
+ * of atoms is exact, also after merging.
  *
  * A row that contributes nothing (its instant is NULL or outside, no count is
  * true, all else is NULL) leaves no trace.  A row outside of the bounds still
@@ -34,7 +33,6 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/memutils.h"
@@ -73,7 +71,7 @@ typedef struct Row
 	uint32		distincts;		/* bit e: eN is there, in entity[e] */
 	uint32		entity[CUBE_ENTITIES];	/* numbers of the texts */
 	bool		has_first;		/* is f1 there, in entity[CUBE_FIRST]? */
-	uint32		first;			/* see salkpi_cube_add_first() */
+	FirstEvent	first;			/* that */
 	bool		has_duration;	/* is d1 there? */
 	int64		duration;		/* in microseconds */
 	uint32		keys[SALKPI_MAX_KEYS];	/* numbers of the texts */
@@ -93,21 +91,13 @@ salkpi_cube_has_entities(const Shape *shape, int e)
 
 static void
 init_dimension(CubeDimension *dimension, const Dimension *spec,
-			   const Shape *shape, MemoryContext context)
+			   MemoryContext context)
 {
-	int			e;
-
 	dimension->spec = spec;
 	if (spec->nkeys > 1)
 		salkpi_tuples_init(&dimension->members, context, spec->nkeys);
 	salkpi_tuples_init(&dimension->pages, context, 2);
 	salkpi_tuples_init(&dimension->bigs, context, 3);
-	for (e = 0; e < shape->ndistincts; e++)
-		salkpi_tuples_init(&dimension->distincts[e], context, 3);
-	if (shape->nfirsts > 0)
-		salkpi_tuples_init(&dimension->firsts, context, 2);
-	if (shape->ndurations > 0)
-		salkpi_tuples_init(&dimension->durations, context, 2);
 }
 
 /* An empty cube in a new context below "parent"; the grid is copied. */
@@ -136,11 +126,15 @@ salkpi_cube_create(MemoryContext parent, const CubeGrid *grid)
 			salkpi_texts_init(&cube->keys[i], context);
 	for (i = 0; i < CUBE_ENTITIES; i++)
 		if (salkpi_cube_has_entities(shape, i))
+		{
 			salkpi_texts_init(&cube->entities[i], context);
+			salkpi_visits_init(&cube->visits[i], context, i != CUBE_FIRST);
+		}
+	salkpi_combinations_init(&cube->combinations, context, shape);
+	cube->durations.context = context;
 	cube->dimensions = palloc0(shape->ndimensions * sizeof(CubeDimension));
 	for (i = 0; i < shape->ndimensions; i++)
-		init_dimension(&cube->dimensions[i], &shape->dimensions[i], shape,
-					   context);
+		init_dimension(&cube->dimensions[i], &shape->dimensions[i], context);
 	MemoryContextSwitchTo(caller);
 	return cube;
 }
@@ -190,29 +184,6 @@ salkpi_cube_cell(Cube *cube, CubeDimension *dimension, uint32 member,
 	return find_cell(cube, dimension, member, atom);
 }
 
-/* Add to the part of a sum that is kept as a Numeric. */
-void
-salkpi_cube_add_big(Cube *cube, CubeDimension *dimension, uint32 member,
-					uint32 atom, int s, Numeric addend)
-{
-	uint32		key[3] = {member, atom, s};
-	uint32		number = salkpi_tuple_put(&dimension->bigs, key, 3);
-	MemoryContext context = cube->header.eoh_context;
-	Numeric		old;
-
-	dimension->big_values = salkpi_grow(context, dimension->big_values,
-										&dimension->nbig_values,
-										(Size) number + 1, sizeof(Numeric));
-	old = dimension->big_values[number];
-	if (old != NULL)
-		addend = salkpi_numeric_add(old, addend);
-	dimension->big_values[number] = (Numeric)
-		MemoryContextAlloc(context, VARSIZE_ANY(addend));
-	memcpy(dimension->big_values[number], addend, VARSIZE_ANY(addend));
-	if (old != NULL)
-		pfree(old);
-}
-
 /* Add to a sum in a cell; on overflow what was there becomes a Numeric. */
 static inline void
 add_to_sum(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atom,
@@ -241,163 +212,7 @@ salkpi_cube_add_sum(Cube *cube, CubeDimension *dimension, uint32 member,
 			   &salkpi_cell_sums(cube, cell)[s], addend);
 }
 
-/*
- * Keep the earliest event of an entity, and whether any of its events was
- * flagged.  "first" is the number of bounds at or before the event, times
- * two, plus the flag.
- */
-void
-salkpi_cube_add_first(Cube *cube, CubeDimension *dimension, uint32 member,
-					  uint32 entity, uint32 first)
-{
-	uint32		key[2] = {member, entity};
-	uint32		count = dimension->firsts.index.count;
-	uint32		number = salkpi_tuple_put(&dimension->firsts, key, 2);
-	uint32		old;
-
-	dimension->first_at = salkpi_grow(cube->header.eoh_context,
-									  dimension->first_at,
-									  &dimension->nfirst_at,
-									  (Size) number + 1, sizeof(uint32));
-	old = number < count ? dimension->first_at[number] : first;
-	dimension->first_at[number] = (Min(old, first) & ~1U) |
-		(old & 1) | (first & 1);
-}
-
-void
-salkpi_cube_add_duration(Cube *cube, CubeDimension *dimension, uint32 member,
-						 uint32 atom, int64 value)
-{
-	uint32		key[2] = {member, atom};
-	uint32		number = salkpi_tuple_put(&dimension->durations, key, 2);
-	MemoryContext context = cube->header.eoh_context;
-	DurationList *list;
-
-	dimension->duration_lists = salkpi_grow(context, dimension->duration_lists,
-											&dimension->nduration_lists,
-											(Size) number + 1,
-											sizeof(DurationList));
-	list = &dimension->duration_lists[number];
-	list->values = salkpi_grow(context, list->values, &list->capacity,
-							   (Size) list->count + 1, sizeof(int64));
-	list->values[list->count++] = value;
-}
-
-/* Multiply one sum of all cells of a dimension by 10^by. */
-static void
-rescale_dimension(Cube *cube, CubeDimension *dimension, int s, int by,
-				  int old_scale)
-{
-	Size		ncells = (Size) dimension->pages.index.count * CUBE_PAGE_ATOMS;
-	Size		i;
-
-	for (i = 0; i < ncells; i++)
-	{
-		char	   *cell = dimension->cells + i * cube->cell_size;
-		int128	   *sum = &salkpi_cell_sums(cube, cell)[s];
-		uint32	   *page;
-
-		if (i % 4096 == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (salkpi_rescale(sum, by))
-			continue;
-		page = salkpi_tuple_at(&dimension->pages, i / CUBE_PAGE_ATOMS);
-		salkpi_cube_add_big(cube, dimension, page[0],
-							page[1] * CUBE_PAGE_ATOMS + i % CUBE_PAGE_ATOMS, s,
-							salkpi_int128_to_numeric(*sum, old_scale));
-		*sum = 0;
-	}
-}
-
-/* A value with more decimals than any before: the measure's scale grows. */
-void
-salkpi_cube_grow_scale(Cube *cube, int s, int dscale)
-{
-	int			old_scale = salkpi_fixed_scale(cube->dscale[s]);
-	int			by = salkpi_fixed_scale(dscale) - old_scale;
-	int			d;
-
-	for (d = 0; d < cube->grid.shape.ndimensions && by > 0; d++)
-		rescale_dimension(cube, &cube->dimensions[d], s, by, old_scale);
-	cube->dscale[s] = dscale;
-}
-
-/* Numerics that fit in a cell's integer go back to it; zero remains as NULL. */
-static void
-settle_bigs(Cube *cube, CubeDimension *dimension)
-{
-	uint32		i;
-
-	for (i = 0; i < dimension->bigs.index.count; i++)
-	{
-		uint32	   *key = salkpi_tuple_at(&dimension->bigs, i);
-		int			s = key[2];
-		int128	   *cell_sum = &salkpi_cell_sums(cube,
-												 salkpi_cube_cell(cube, dimension,
-																  key[0], key[1]))[s];
-		Numeric		old = dimension->big_values[i];
-		ExactSum	sum = {*cell_sum, old};
-
-		CHECK_FOR_INTERRUPTS();
-		salkpi_sum_settle(&sum, salkpi_fixed_scale(cube->dscale[s]));
-		*cell_sum = sum.small;
-		dimension->big_values[i] = NULL;
-		if (sum.big != NULL)
-			salkpi_cube_add_big(cube, dimension, key[0], key[1], s,
-								salkpi_numeric_pad(sum.big, cube->dscale[s]));
-		if (old != NULL)
-			pfree(old);
-	}
-}
-
-/* Integers that a settled sum does not keep as such become Numerics. */
-static void
-spill_large_sums(Cube *cube, CubeDimension *dimension)
-{
-	Size		ncells = (Size) dimension->pages.index.count * CUBE_PAGE_ATOMS;
-	Size		i;
-	int			s;
-
-	for (i = 0; i < ncells; i++)
-	{
-		int128	   *sums = salkpi_cell_sums(cube, dimension->cells +
-											i * cube->cell_size);
-
-		if (i % 4096 == 0)
-			CHECK_FOR_INTERRUPTS();
-		for (s = 0; s < cube->grid.shape.nsums; s++)
-			if (!salkpi_is_small(sums[s]))
-			{
-				uint32	   *page = salkpi_tuple_at(&dimension->pages,
-												   i / CUBE_PAGE_ATOMS);
-
-				salkpi_cube_add_big(cube, dimension, page[0],
-									page[1] * CUBE_PAGE_ATOMS +
-									i % CUBE_PAGE_ATOMS, s,
-									salkpi_int128_to_numeric(sums[s],
-															 salkpi_fixed_scale(cube->dscale[s])));
-				sums[s] = 0;
-			}
-	}
-}
-
-/*
- * Bring all sums into the form that depends on their values alone.  Done
- * before a cube is written or read; adding to it may go on afterwards.
- */
-void
-salkpi_cube_settle(Cube *cube)
-{
-	int			d;
-
-	for (d = 0; d < cube->grid.shape.ndimensions; d++)
-	{
-		spill_large_sums(cube, &cube->dimensions[d]);
-		settle_bigs(cube, &cube->dimensions[d]);
-	}
-}
-
-/* Find the canonical order of texts and members; all of it is palloc'd. */
+/* Find the canonical order of keys and members; all of it is palloc'd. */
 void
 salkpi_cube_order(const Cube *cube, CubeOrder *order)
 {
@@ -408,10 +223,6 @@ salkpi_cube_order(const Cube *cube, CubeOrder *order)
 		if (shape->key_used[i])
 			salkpi_texts_order(&cube->keys[i], &order->key_order[i],
 							   &order->key_rank[i]);
-	for (i = 0; i < CUBE_ENTITIES; i++)
-		if (salkpi_cube_has_entities(shape, i))
-			salkpi_texts_order(&cube->entities[i], &order->entity_order[i],
-							   &order->entity_rank[i]);
 	order->nmembers = palloc(shape->ndimensions * sizeof(uint32));
 	order->member_order = palloc(shape->ndimensions * sizeof(uint32 *));
 	order->member_rank = palloc(shape->ndimensions * sizeof(uint32 *));
@@ -424,23 +235,17 @@ salkpi_cube_order(const Cube *cube, CubeOrder *order)
 
 /*
  * The tuples of a table of dimension d in canonical order, palloc'd.  Their
- * first word is a member, the second an entity of table e if there is one;
- * the others are atoms, pages of atoms or sums.
+ * first word is a member, the others are atoms, pages of atoms or sums.
  */
 uint32 *
 salkpi_cube_sorted(const Cube *cube, const CubeOrder *order, int d,
-				   const TupleTable *table, int e)
+				   const TupleTable *table)
 {
 	const uint32 *rank[3] = {order->member_rank[d], NULL, NULL};
 	uint32		small = Max(cube->natoms, SALKPI_MAX_SUMS);
 	uint32		bound[3] = {order->nmembers[d], small, small};
 
 	Assert(table->width <= lengthof(rank));
-	if (e != CUBE_NO_ENTITY)
-	{
-		rank[1] = order->entity_rank[e];
-		bound[1] = cube->entities[e].index.count;
-	}
 	return salkpi_tuples_sorted(table, rank, bound);
 }
 
@@ -590,20 +395,6 @@ add_measures(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atom,
 								salkpi_numeric_negate(row->big[i]));
 }
 
-/* An entity of a distinct count; the row before often had the same. */
-static inline void
-add_distinct(CubeDimension *dimension, int e, uint32 member, uint32 entity,
-			 uint32 atom)
-{
-	TupleTable *table = &dimension->distincts[e];
-	uint32		key[3] = {member, entity, atom};
-
-	if (table->index.count == 0 ||
-		memcmp(salkpi_tuple_at(table, dimension->last_distinct[e]), key,
-			   sizeof(key)) != 0)
-		dimension->last_distinct[e] = salkpi_tuple_put(table, key, 3);
-}
-
 /*
  * Read what a flow has beside measures, for a row inside of the bounds or, of
  * first events, outside; is any of it there?  "upper" bounds are at or before
@@ -639,40 +430,39 @@ read_events(Cube *cube, FunctionCallInfo fcinfo, uint32 upper, bool inside,
 	return row->distincts != 0 || row->has_first || row->has_duration;
 }
 
-/* Add what a flow has beside measures to one dimension. */
+/* Add what a flow has beside measures. */
 static inline void
-add_events(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atom,
-		   const Row *row)
+add_events(Cube *cube, uint32 combination, uint32 atom, const Row *row)
 {
 	int			e;
 
 	for (e = 0; e < cube->grid.shape.ndistincts; e++)
 		if (row->distincts >> e & 1)
-			add_distinct(dimension, e, member, row->entity[e], atom);
+			salkpi_visit_put(&cube->visits[e], row->entity[e], combination, atom);
 	if (row->has_first)
-		salkpi_cube_add_first(cube, dimension, member,
-							  row->entity[CUBE_FIRST], row->first);
+		salkpi_visit_put(&cube->visits[CUBE_FIRST], row->entity[CUBE_FIRST],
+						 combination, row->first);
 	if (row->has_duration)
-		salkpi_cube_add_duration(cube, dimension, member, atom, row->duration);
+		salkpi_duration_add(&cube->durations, combination, atom, row->duration);
 }
 
 /*
  * The tables of events are large, and looking into them misses the caches:
- * fetch the places of all dimensions at once, before they are needed.
+ * start to fetch what will be looked at, before it is needed.
  */
 static inline void
-prefetch_events(const CubeDimension *dimension, uint32 member, uint32 atom,
+prefetch_events(const Cube *cube, uint32 combination, uint32 atom,
 				const Row *row)
 {
 	int			e;
 
-	for (e = 0; e < SALKPI_MAX_DISTINCTS; e++)
+	for (e = 0; e < cube->grid.shape.ndistincts; e++)
 		if (row->distincts >> e & 1)
-		{
-			uint32		key[3] = {member, row->entity[e], atom};
-
-			salkpi_tuple_prefetch(&dimension->distincts[e], key, 3);
-		}
+			salkpi_visit_prefetch(&cube->visits[e], row->entity[e], combination,
+								  atom);
+	if (row->has_first)
+		salkpi_visit_prefetch(&cube->visits[CUBE_FIRST],
+							  row->entity[CUBE_FIRST], combination, row->first);
 }
 
 /* Add a row to a flow: "upper" bounds are at or before its instant. */
@@ -683,6 +473,7 @@ add_flow_row(Cube *cube, FunctionCallInfo fcinfo, uint32 upper)
 	bool		has_measures;
 	bool		has_events;
 	uint32		members[SALKPI_MAX_DIMENSIONS];
+	uint32		combination = 0;
 	Row			row;
 	int			d;
 
@@ -693,18 +484,18 @@ add_flow_row(Cube *cube, FunctionCallInfo fcinfo, uint32 upper)
 		return;
 	read_keys(cube, fcinfo, ARG_FLOW_KEYS, &row);
 	for (d = 0; d < cube->grid.shape.ndimensions; d++)
+		members[d] = salkpi_member_put(cube->dimensions[d].spec,
+									   &cube->dimensions[d].members, row.keys);
+	if (has_events)
 	{
-		CubeDimension *dimension = &cube->dimensions[d];
-
-		members[d] = salkpi_member_put(dimension->spec, &dimension->members,
-									   row.keys);
-		if (has_events)
-			prefetch_events(dimension, members[d], upper - 1, &row);
+		combination = salkpi_combination_put(&cube->combinations, row.keys,
+											 members);
+		prefetch_events(cube, combination, upper - 1, &row);
 	}
 	for (d = 0; d < cube->grid.shape.ndimensions && has_measures; d++)
 		add_measures(cube, &cube->dimensions[d], members[d], upper - 1, &row, 1);
-	for (d = 0; d < cube->grid.shape.ndimensions && has_events; d++)
-		add_events(cube, &cube->dimensions[d], members[d], upper - 1, &row);
+	if (has_events)
+		add_events(cube, combination, upper - 1, &row);
 }
 
 /*

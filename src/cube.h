@@ -7,6 +7,7 @@
 
 #include "utils/expandeddatum.h"
 
+#include "cube_events.h"
 #include "numbers.h"
 #include "segment.h"
 #include "states.h"
@@ -40,14 +41,6 @@ typedef struct RecentPage
 	uint32		page;			/* number of the page + 1; 0 = none yet */
 } RecentPage;
 
-/* The durations of one cell. */
-typedef struct DurationList
-{
-	uint32		count;			/* values in use */
-	Size		capacity;		/* values allocated */
-	int64	   *values;			/* microseconds, in order of appearance */
-} DurationList;
-
 /* The cells of one dimension; tables of tuples with arrays beside them. */
 typedef struct CubeDimension
 {
@@ -63,17 +56,6 @@ typedef struct CubeDimension
 	TupleTable	bigs;			/* (member, atom, sum): what int128 cannot hold */
 	Numeric    *big_values;		/* for each of bigs; NULL = 0 */
 	Size		nbig_values;	/* allocated */
-
-	TupleTable	distincts[SALKPI_MAX_DISTINCTS];	/* (member, entity, atom) */
-	uint32		last_distinct[SALKPI_MAX_DISTINCTS];	/* tuple found last */
-
-	TupleTable	firsts;			/* (member, entity) */
-	uint32	   *first_at;		/* for each: (atom + 1) * 2 + flag */
-	Size		nfirst_at;		/* allocated */
-
-	TupleTable	durations;		/* (member, atom) */
-	DurationList *duration_lists;	/* for each of durations */
-	Size		nduration_lists;	/* allocated */
 } CubeDimension;
 
 /* Entities are counted in this many tables: e1, e2, f1. */
@@ -90,6 +72,9 @@ typedef struct Cube
 	Size		cell_size;		/* bytes: int64 counts, then int128 sums */
 	TextTable	keys[SALKPI_MAX_KEYS];	/* texts of the keys in use */
 	TextTable	entities[CUBE_ENTITIES];	/* those of e1, e2 and f1 */
+	Combinations combinations;	/* of keys, in rows with what follows */
+	Visits		visits[CUBE_ENTITIES];	/* of e1, e2 and f1 */
+	Durations	durations;		/* of d1 */
 	CubeDimension *dimensions;	/* as in the shape */
 	struct varlena *flat;		/* the flat form between size and flatten */
 } Cube;
@@ -99,15 +84,10 @@ typedef struct CubeOrder
 {
 	uint32	   *key_order[SALKPI_MAX_KEYS]; /* numbers of texts, bytewise */
 	uint32	   *key_rank[SALKPI_MAX_KEYS];	/* the inverse */
-	uint32	   *entity_order[CUBE_ENTITIES];	/* the same for entities */
-	uint32	   *entity_rank[CUBE_ENTITIES]; /* the inverse */
 	uint32	   *nmembers;		/* of each dimension */
 	uint32	  **member_order;	/* of each dimension: numbers of members */
 	uint32	  **member_rank;	/* the inverse */
 } CubeOrder;
-
-/* In salkpi_cube_sorted(): the tuples name no entity. */
-#define CUBE_NO_ENTITY	(-1)
 
 /* cube.c */
 extern Cube *salkpi_cube_create(MemoryContext parent, const CubeGrid *grid);
@@ -116,24 +96,23 @@ extern char *salkpi_cube_cell(Cube *cube, CubeDimension *dimension,
 extern void salkpi_cube_add_sum(Cube *cube, CubeDimension *dimension,
 								uint32 member, uint32 atom, int s,
 								int128 addend);
-extern void salkpi_cube_add_big(Cube *cube, CubeDimension *dimension,
-								uint32 member, uint32 atom, int s,
-								Numeric addend);
-extern void salkpi_cube_add_first(Cube *cube, CubeDimension *dimension,
-								  uint32 member, uint32 entity, uint32 first);
-extern void salkpi_cube_add_duration(Cube *cube, CubeDimension *dimension,
-									 uint32 member, uint32 atom, int64 value);
-extern void salkpi_cube_grow_scale(Cube *cube, int s, int dscale);
-extern void salkpi_cube_settle(Cube *cube);
 extern bool salkpi_cube_has_entities(const Shape *shape, int e);
 
 extern void salkpi_cube_order(const Cube *cube, CubeOrder *order);
 extern uint32 *salkpi_cube_sorted(const Cube *cube, const CubeOrder *order,
-								  int d, const TupleTable *table, int e);
+								  int d, const TupleTable *table);
+
+/* cube_sums.c */
+extern void salkpi_cube_add_big(Cube *cube, CubeDimension *dimension,
+								uint32 member, uint32 atom, int s,
+								Numeric addend);
+extern void salkpi_cube_grow_scale(Cube *cube, int s, int dscale);
+extern void salkpi_cube_settle(Cube *cube);
 
 /* cube_io.c */
 extern const ExpandedObjectMethods salkpi_cube_methods;
 extern Cube *salkpi_cube_load(MemoryContext parent, struct varlena *flat);
+extern Cube *salkpi_cube_of_datum(Datum datum);
 extern void salkpi_cube_absorb(Cube *cube, struct varlena *flat);
 
 /* The counts and the sums of a cell. */

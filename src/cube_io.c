@@ -16,9 +16,7 @@
  *			members				combined keys only: tuples of key numbers
  *			cells				(member, atom), the counts, the sums
  *			large sums			(member, atom, sum), a numeric as text
- *			distinct counts		for each: (member, entity, atom)
- *			firsts				(member, entity), the first and the flag
- *			durations			(member, atom), how many, sorted differences
+ *		distinct counts, firsts, durations	see cube_events_io.c
  *
  * How numbers, lists and tuples are written, and read without trust, is said
  * in flat.c.
@@ -101,8 +99,7 @@ static void
 put_cells(FlatWriter *w, const Cube *cube, const CubeOrder *order, int d)
 {
 	const CubeDimension *dimension = &cube->dimensions[d];
-	uint32	   *sorted = salkpi_cube_sorted(cube, order, d, &dimension->pages,
-											CUBE_NO_ENTITY);
+	uint32	   *sorted = salkpi_cube_sorted(cube, order, d, &dimension->pages);
 	uint32		before[2];
 	bool		is_first = true;
 	uint32		i;
@@ -135,8 +132,7 @@ static void
 put_bigs(FlatWriter *w, const Cube *cube, const CubeOrder *order, int d)
 {
 	const CubeDimension *dimension = &cube->dimensions[d];
-	uint32	   *sorted = salkpi_cube_sorted(cube, order, d, &dimension->bigs,
-											CUBE_NO_ENTITY);
+	uint32	   *sorted = salkpi_cube_sorted(cube, order, d, &dimension->bigs);
 	uint32		before[3];
 	uint32		count = 0;
 	bool		is_first = true;
@@ -163,94 +159,8 @@ put_bigs(FlatWriter *w, const Cube *cube, const CubeOrder *order, int d)
 }
 
 static void
-put_distincts(FlatWriter *w, const Cube *cube, const CubeOrder *order, int d,
-			  int e)
-{
-	const TupleTable *table = &cube->dimensions[d].distincts[e];
-	uint32	   *sorted = salkpi_cube_sorted(cube, order, d, table, e);
-	uint32		before[3];
-	uint32		i;
-
-	salkpi_put_number(w, table->index.count);
-	for (i = 0; i < table->index.count; i++)
-	{
-		const uint32 *key = salkpi_tuple_at(table, sorted[i]);
-		uint32		tuple[3] = {order->member_rank[d][key[0]],
-		order->entity_rank[e][key[1]], key[2]};
-
-		CHECK_FOR_INTERRUPTS();
-		salkpi_put_tuple(w, before, tuple, 3, i == 0);
-	}
-	pfree(sorted);
-}
-
-static void
-put_firsts(FlatWriter *w, const Cube *cube, const CubeOrder *order, int d)
-{
-	const CubeDimension *dimension = &cube->dimensions[d];
-	const TupleTable *table = &dimension->firsts;
-	uint32	   *sorted = salkpi_cube_sorted(cube, order, d, table, CUBE_FIRST);
-	uint32		before[2];
-	uint32		i;
-
-	salkpi_put_number(w, table->index.count);
-	for (i = 0; i < table->index.count; i++)
-	{
-		const uint32 *key = salkpi_tuple_at(table, sorted[i]);
-		uint32		tuple[2] = {order->member_rank[d][key[0]],
-		order->entity_rank[CUBE_FIRST][key[1]]};
-
-		CHECK_FOR_INTERRUPTS();
-		salkpi_put_tuple(w, before, tuple, 2, i == 0);
-		salkpi_put_number(w, dimension->first_at[sorted[i]]);
-	}
-	pfree(sorted);
-}
-
-static int
-compare_durations(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	CHECK_FOR_INTERRUPTS();
-	return (x > y) - (x < y);
-}
-
-static void
-put_durations(FlatWriter *w, const Cube *cube, const CubeOrder *order, int d)
-{
-	const CubeDimension *dimension = &cube->dimensions[d];
-	const TupleTable *table = &dimension->durations;
-	uint32	   *sorted = salkpi_cube_sorted(cube, order, d, table,
-											CUBE_NO_ENTITY);
-	uint32		before[2];
-	uint32		i;
-	uint32		v;
-
-	salkpi_put_number(w, table->index.count);
-	for (i = 0; i < table->index.count; i++)
-	{
-		const uint32 *key = salkpi_tuple_at(table, sorted[i]);
-		uint32		tuple[2] = {order->member_rank[d][key[0]], key[1]};
-		DurationList *list = &dimension->duration_lists[sorted[i]];
-
-		salkpi_put_tuple(w, before, tuple, 2, i == 0);
-		salkpi_put_number(w, list->count);
-		qsort(list->values, list->count, sizeof(int64), compare_durations);
-		salkpi_put_signed(w, list->values[0]);
-		for (v = 1; v < list->count; v++)
-			salkpi_put_number(w, (uint64) list->values[v] - (uint64) list->values[v - 1]);
-	}
-	pfree(sorted);
-}
-
-static void
 put_dimension(FlatWriter *w, const Cube *cube, const CubeOrder *order, int d)
 {
-	const Shape *shape = &cube->grid.shape;
-	int			e;
-
 	if (cube->dimensions[d].spec->nkeys > 1)
 		salkpi_put_members(w, cube->dimensions[d].spec,
 						   &cube->dimensions[d].members,
@@ -258,12 +168,45 @@ put_dimension(FlatWriter *w, const Cube *cube, const CubeOrder *order, int d)
 						   order->key_rank);
 	put_cells(w, cube, order, d);
 	put_bigs(w, cube, order, d);
-	for (e = 0; e < shape->ndistincts; e++)
-		put_distincts(w, cube, order, d, e);
-	if (shape->nfirsts > 0)
-		put_firsts(w, cube, order, d);
+}
+
+/* The ranks of combinations in their canonical order, which is also given. */
+static uint32 *
+order_combinations(const Cube *cube, const CubeOrder *order,
+				   uint32 **combination_order)
+{
+	const Combinations *c = &cube->combinations;
+	const uint32 *rank[SALKPI_MAX_KEYS];
+	uint32		bound[SALKPI_MAX_KEYS];
+	int			k;
+
+	for (k = 0; k < c->nkeys; k++)
+	{
+		rank[k] = order->key_rank[c->keys[k]];
+		bound[k] = cube->keys[c->keys[k]].index.count;
+	}
+	*combination_order = salkpi_tuples_sorted(&c->tuples, rank, bound);
+	return salkpi_inverse(*combination_order, c->tuples.index.count);
+}
+
+/* Write what entities did, and the durations. */
+static void
+put_events(FlatWriter *w, const Cube *cube, const CubeOrder *order,
+		   uint32 *const *entity_order)
+{
+	const Shape *shape = &cube->grid.shape;
+	uint32	   *combination_order;
+	uint32	   *rank = order_combinations(cube, order, &combination_order);
+	int			e;
+
+	salkpi_put_combinations(w, &cube->combinations, order->key_rank,
+							combination_order);
+	for (e = 0; e < CUBE_ENTITIES; e++)
+		if (salkpi_cube_has_entities(shape, e))
+			salkpi_put_visits(w, &cube->visits[e], entity_order[e],
+							  cube->entities[e].index.count, rank);
 	if (shape->ndurations > 0)
-		put_durations(w, cube, order, d);
+		salkpi_put_durations(w, &cube->durations, rank);
 }
 
 /* Write everything; scratch is left in the current context. */
@@ -272,6 +215,7 @@ put_cube(FlatWriter *w, Cube *cube)
 {
 	const Shape *shape = &cube->grid.shape;
 	CubeOrder	order;
+	uint32	   *entity_order[CUBE_ENTITIES];
 	int			i;
 
 	salkpi_cube_settle(cube);
@@ -284,9 +228,13 @@ put_cube(FlatWriter *w, Cube *cube)
 			salkpi_put_texts(w, &cube->keys[i], order.key_order[i]);
 	for (i = 0; i < CUBE_ENTITIES; i++)
 		if (salkpi_cube_has_entities(shape, i))
-			salkpi_put_texts(w, &cube->entities[i], order.entity_order[i]);
+		{
+			entity_order[i] = salkpi_texts_sorted(&cube->entities[i]);
+			salkpi_put_texts(w, &cube->entities[i], entity_order[i]);
+		}
 	for (i = 0; i < shape->ndimensions; i++)
 		put_dimension(w, cube, &order, i);
+	put_events(w, cube, &order, entity_order);
 }
 
 /*
@@ -432,89 +380,10 @@ absorb_bigs(Cube *cube, CubeDimension *dimension, Reader *r)
 }
 
 static void
-absorb_distincts(Cube *cube, CubeDimension *dimension, Reader *r, int e)
-{
-	uint32		bound[3] = {r->nmembers, r->nentities[e], cube->natoms};
-	uint32		count = salkpi_get_count(&r->flat, "distinct counts");
-	uint32		tuple[3];
-	uint32		i;
-
-	for (i = 0; i < count; i++)
-	{
-		uint32		key[3];
-
-		CHECK_FOR_INTERRUPTS();
-		salkpi_get_tuple(&r->flat, tuple, bound, 3, i == 0, "distinct counts");
-		key[0] = r->members[tuple[0]];
-		key[1] = r->entities[e][tuple[1]];
-		key[2] = tuple[2];
-		(void) salkpi_tuple_put(&dimension->distincts[e], key, 3);
-	}
-}
-
-static void
-absorb_firsts(Cube *cube, CubeDimension *dimension, Reader *r)
-{
-	uint32		bound[2] = {r->nmembers, r->nentities[CUBE_FIRST]};
-	uint32		count = salkpi_get_count(&r->flat, "firsts");
-	uint32		tuple[2];
-	uint32		i;
-
-	for (i = 0; i < count; i++)
-	{
-		uint64		first;
-
-		CHECK_FOR_INTERRUPTS();
-		salkpi_get_tuple(&r->flat, tuple, bound, 2, i == 0, "firsts");
-		first = salkpi_get_number(&r->flat, "firsts");
-		if (first / 2 > cube->grid.nbounds)
-			salkpi_flat_damaged(&r->flat, "firsts");
-		salkpi_cube_add_first(cube, dimension, r->members[tuple[0]],
-							  r->entities[CUBE_FIRST][tuple[1]],
-							  (uint32) first);
-	}
-}
-
-static void
-absorb_durations(Cube *cube, CubeDimension *dimension, Reader *r)
-{
-	uint32		bound[2] = {r->nmembers, cube->natoms};
-	uint32		count = salkpi_get_count(&r->flat, "durations");
-	uint32		tuple[2];
-	uint32		i;
-
-	for (i = 0; i < count; i++)
-	{
-		uint32		nvalues;
-		int64		value;
-
-		salkpi_get_tuple(&r->flat, tuple, bound, 2, i == 0, "durations");
-		nvalues = salkpi_get_count(&r->flat, "durations");
-		if (nvalues == 0)
-			salkpi_flat_damaged(&r->flat, "durations");
-		for (value = salkpi_get_signed(&r->flat, 64, "durations");; nvalues--)
-		{
-			int64		before = value;
-
-			CHECK_FOR_INTERRUPTS();
-			salkpi_cube_add_duration(cube, dimension, r->members[tuple[0]],
-									 tuple[1], value);
-			if (nvalues == 1)
-				break;
-			value = (uint64) before + salkpi_get_number(&r->flat, "durations");
-			if (value < before)
-				salkpi_flat_damaged(&r->flat, "durations");
-		}
-	}
-}
-
-static void
 absorb_dimension(Cube *cube, int d, Reader *r)
 {
 	CubeDimension *dimension = &cube->dimensions[d];
 	const Dimension *spec = dimension->spec;
-	const Shape *shape = &cube->grid.shape;
-	int			e;
 
 	r->members = &total_member;
 	r->nmembers = 1;
@@ -528,12 +397,31 @@ absorb_dimension(Cube *cube, int d, Reader *r)
 										r->keys, r->nkeys, &r->nmembers);
 	absorb_cells(cube, dimension, r);
 	absorb_bigs(cube, dimension, r);
-	for (e = 0; e < shape->ndistincts; e++)
-		absorb_distincts(cube, dimension, r, e);
-	if (shape->nfirsts > 0)
-		absorb_firsts(cube, dimension, r);
+}
+
+/* Read what entities did, and the durations. */
+static void
+absorb_events(Cube *cube, Reader *r)
+{
+	const Shape *shape = &cube->grid.shape;
+	TupleTable *members[SALKPI_MAX_DIMENSIONS];
+	const uint32 *combinations;
+	uint32		count;
+	int			i;
+
+	for (i = 0; i < shape->ndimensions; i++)
+		members[i] = &cube->dimensions[i].members;
+	combinations = salkpi_absorb_combinations(&r->flat, &cube->combinations,
+											  members, r->keys, r->nkeys, &count);
+	for (i = 0; i < CUBE_ENTITIES; i++)
+		if (salkpi_cube_has_entities(shape, i))
+			salkpi_absorb_visits(&r->flat, &cube->visits[i], r->entities[i],
+								 r->nentities[i], combinations, count,
+								 i == CUBE_FIRST ? ((uint64) cube->grid.nbounds + 1) * 2 :
+								 cube->natoms);
 	if (shape->ndurations > 0)
-		absorb_durations(cube, dimension, r);
+		salkpi_absorb_durations(&r->flat, &cube->durations, combinations,
+								count, cube->natoms);
 }
 
 /* Everything behind the head of a flat form goes into a cube of its grid. */
@@ -564,6 +452,7 @@ absorb_body(Cube *cube, Reader *r)
 											  "entities");
 	for (i = 0; i < shape->ndimensions; i++)
 		absorb_dimension(cube, i, r);
+	absorb_events(cube, r);
 	if (r->flat.p != r->flat.end)
 		salkpi_flat_damaged(&r->flat, "end");
 }
@@ -587,6 +476,21 @@ salkpi_cube_load(MemoryContext parent, struct varlena *flat)
 	get_grid(&r, &grid);
 	cube = salkpi_cube_create(parent, &grid);
 	absorb_body(cube, &r);
+	return cube;
+}
+
+/* The cube of an argument, settled, for reading; flat ones are loaded. */
+Cube *
+salkpi_cube_of_datum(Datum datum)
+{
+	Cube	   *cube;
+
+	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
+		cube = (Cube *) DatumGetEOHP(datum);
+	else
+		cube = salkpi_cube_load(CurrentMemoryContext,
+								(struct varlena *) PG_DETOAST_DATUM(datum));
+	salkpi_cube_settle(cube);
 	return cube;
 }
 

@@ -26,7 +26,6 @@
 #include "segment.h"
 
 #define FIRST_SLOTS		16
-#define MAX_ENTRIES		((uint32) 1 << 30)
 
 /* What a number in a shape may be at most: "c=3" */
 typedef struct ShapeSlot
@@ -46,11 +45,12 @@ static const ShapeSlot shape_slots[] = {
 
 /*
  * Make room for "needed" items in an array of *capacity items, at least
- * doubling it; new items are zero.  A NULL array is allocated.
+ * doubling it; new items are not touched, so that what is not used takes no
+ * memory of the machine.  A NULL array is allocated.
  */
 void *
-salkpi_grow(MemoryContext context, void *array, Size *capacity, Size needed,
-			Size item_size)
+salkpi_reserve(MemoryContext context, void *array, Size *capacity,
+			   Size needed, Size item_size)
 {
 	Size		size = Max(Max(needed, *capacity * 2), 16);
 
@@ -64,9 +64,21 @@ salkpi_grow(MemoryContext context, void *array, Size *capacity, Size needed,
 		array = MemoryContextAllocHuge(context, size * item_size);
 	else
 		array = repalloc_huge(array, size * item_size);
-	memset((char *) array + *capacity * item_size, 0,
-		   (size - *capacity) * item_size);
 	*capacity = size;
+	return array;
+}
+
+/* The same; new items are zero. */
+void *
+salkpi_grow(MemoryContext context, void *array, Size *capacity, Size needed,
+			Size item_size)
+{
+	Size		old = *capacity;
+
+	array = salkpi_reserve(context, array, capacity, needed, item_size);
+	if (*capacity > old)
+		memset((char *) array + old * item_size, 0,
+			   (*capacity - old) * item_size);
 	return array;
 }
 
@@ -77,8 +89,8 @@ allocate_slots(MemoryContext context, Size count)
 									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
-static void
-index_init(TableIndex *index, MemoryContext context)
+void
+salkpi_index_init(TableIndex *index, MemoryContext context)
 {
 	index->context = context;
 	index->slots = allocate_slots(context, FIRST_SLOTS);
@@ -118,13 +130,13 @@ array_growth(Size capacity, Size needed, Size item_size)
 	return needed > capacity ? Max(capacity, needed) * item_size : 0;
 }
 
-/* Give the next number to an entry that is not in the table. */
-static uint32
-index_add(TableIndex *index, uint32 hash)
+/* Add an entry that is not in the index. */
+void
+salkpi_index_add(TableIndex *index, uint32 hash, uint32 number)
 {
-	TableSlot	slot = {hash, index->count + 1};
+	TableSlot	slot = {hash, number + 1};
 
-	if (index->count >= MAX_ENTRIES)
+	if (index->count >= SALKPI_MAX_ENTRIES)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("aggregate state has too many members or entities")));
@@ -143,14 +155,14 @@ index_add(TableIndex *index, uint32 hash)
 		CHECK_FOR_INTERRUPTS();
 	}
 	index_insert(index, slot);
-	return index->count++;
+	index->count++;
 }
 
 void
 salkpi_texts_init(TextTable *table, MemoryContext context)
 {
 	memset(table, 0, sizeof(TextTable));
-	index_init(&table->index, context);
+	salkpi_index_init(&table->index, context);
 }
 
 /* Bytes that are needed, at most, to add some texts of so many bytes in all. */
@@ -203,17 +215,18 @@ add_text(TextTable *table, const char *text, uint32 length, uint32 hash)
 	MemoryContext context = table->index.context;
 	TextEntry  *entry;
 
-	table->entries = salkpi_grow(context, table->entries, &table->capacity,
+	table->entries = salkpi_reserve(context, table->entries, &table->capacity,
 								 (Size) table->index.count + 1,
 								 sizeof(TextEntry));
-	table->bytes = salkpi_grow(context, table->bytes, &table->size,
+	table->bytes = salkpi_reserve(context, table->bytes, &table->size,
 							   table->used + length, 1);
 	entry = &table->entries[table->index.count];
 	entry->offset = table->used;
 	entry->length = length;
 	memcpy(table->bytes + table->used, text, length);
 	table->used += length;
-	return index_add(&table->index, hash);
+	salkpi_index_add(&table->index, hash, table->index.count);
+	return table->index.count - 1;
 }
 
 /* Number of a text, which is added if it is new. */
@@ -352,7 +365,7 @@ void
 salkpi_tuples_init(TupleTable *table, MemoryContext context, int width)
 {
 	memset(table, 0, sizeof(TupleTable));
-	index_init(&table->index, context);
+	salkpi_index_init(&table->index, context);
 	table->width = width;
 }
 
@@ -372,11 +385,12 @@ salkpi_tuple_add(TupleTable *table, const uint32 *tuple, uint32 hash)
 {
 	Size		used = (Size) table->index.count * table->width;
 
-	table->words = salkpi_grow(table->index.context, table->words,
+	table->words = salkpi_reserve(table->index.context, table->words,
 							   &table->capacity, used + table->width,
 							   sizeof(uint32));
 	memcpy(table->words + used, tuple, table->width * sizeof(uint32));
-	return index_add(&table->index, hash);
+	salkpi_index_add(&table->index, hash, table->index.count);
+	return table->index.count - 1;
 }
 
 static inline uint32

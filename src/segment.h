@@ -18,6 +18,9 @@
 /* The member of rows whose key is NULL or ''. */
 #define SALKPI_BLANK			"(none)"
 
+/* Most entries of a table. */
+#define SALKPI_MAX_ENTRIES		((uint32) 1 << 30)
+
 #define SALKPI_NOT_FOUND		PG_UINT32_MAX
 
 /* One place of an open-addressing hash table. */
@@ -111,8 +114,13 @@ typedef struct Shape
 
 extern void salkpi_shape_parse(const char *text, ShapeKind kind, Shape *shape);
 
+extern void *salkpi_reserve(MemoryContext context, void *array,
+							Size *capacity, Size needed, Size item_size);
 extern void *salkpi_grow(MemoryContext context, void *array, Size *capacity,
 						 Size needed, Size item_size);
+
+extern void salkpi_index_init(TableIndex *index, MemoryContext context);
+extern void salkpi_index_add(TableIndex *index, uint32 hash, uint32 number);
 
 extern void salkpi_texts_init(TextTable *table, MemoryContext context);
 extern Size salkpi_texts_growth(const TextTable *table, uint32 count,

@@ -1,0 +1,49 @@
+/*
+ * cells_events.h
+ *	  Reading a cube: entities counted by member and period.
+ */
+#ifndef SALKPI_CELLS_EVENTS_H
+#define SALKPI_CELLS_EVENTS_H
+
+#include "cube.h"
+
+/* Counts of one kind in one dimension. */
+typedef struct Counts
+{
+	uint32		nperiods;		/* number of periods */
+	uint32	   *dense;			/* for each member, for each period; or NULL */
+	TupleTable	sparse;			/* (member, period) */
+	uint32	   *values;			/* for each of sparse */
+	Size		nvalues;		/* allocated */
+} Counts;
+
+/* The kinds of counts. */
+enum
+{
+	COUNT_DISTINCTS,			/* entities of e1, e2 */
+	COUNT_FIRSTS = SALKPI_MAX_DISTINCTS,	/* first events */
+	COUNT_FLAGGED,				/* of these, the flagged ones */
+	COUNT_KINDS
+};
+
+/* Which periods an atom lies in; see salkpi_periods_list(). */
+typedef struct PeriodLists
+{
+	uint32		nperiods;		/* number of periods */
+	Period	   *periods;		/* those */
+	Size	   *start;			/* where an atom's begin in list */
+	uint32	   *list;			/* numbers of periods, by atom */
+} PeriodLists;
+
+/* counts[kind][dimension]; NULL for a kind that the shape does not have. */
+extern void salkpi_count_entities(const Cube *cube, const CubeOrder *order,
+								  const PeriodLists *lists,
+								  Counts *counts[COUNT_KINDS]);
+
+extern Duration *salkpi_durations_by_atom(const Cube *cube);
+extern Duration *salkpi_durations_by_member(const Cube *cube,
+											const CubeOrder *order, int d,
+											const MemberColumn *column,
+											const Duration *by_atom);
+
+#endif							/* SALKPI_CELLS_EVENTS_H */
