@@ -46,12 +46,12 @@ CREATE TEMP TABLE stock AS
 SELECT kpi_stock(ARRAY[timestamptz '2026-02-01', '2026-03-01', '2026-04-01'], 'rep=1,10;total=10 / c=1 m=1', day::timestamptz, NULL,
 	rep, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, currency, true, NULL, NULL, NULL, amount, NULL, NULL, NULL) AS cube
 FROM deal;
-CREATE TEMP TABLE rate AS SELECT * FROM (VALUES ('USD', timestamptz '2026-02-15', '0.9'), ('USD', '2026-03-20', '0.8'), ('XXX', '2026-03-01', '2')) v(currency, since, rate);
+CREATE TEMP TABLE rate AS SELECT * FROM (VALUES ('USD', timestamptz '2026-02-15', 0.9), ('USD', '2026-03-20', 0.8), ('XXX', '2026-03-01', 2)) v(currency, since, rate);
 WITH got AS (
-	SELECT f.* FROM kpi_facts((SELECT array_agg(ROW(kpi_panel(cube, '{1,2,3}', '{1,2,3}', (SELECT kpi_dictionary(currency, since, NULL, rate, NULL) FROM rate),
+	SELECT f.* FROM kpi_facts((SELECT array_agg(ROW(kpi_panel(cube, '{1,2,3}', '{1,2,3}', (SELECT kpi_dictionary(currency, since, NULL, rate, NULL, NULL, NULL, NULL) FROM rate),
 			ARRAY[timestamptz '2026-02-01', '2026-03-01', '2026-04-01']), '{2,1}')::kpi_measured) FROM stock)) f(n integer, dimension text, member text, amount numeric, deals bigint)
 ), expected AS (
-	SELECT n, dimension, member, sum(amount * coalesce(rate::numeric, 1)) AS amount, count(*) AS deals
+	SELECT n, dimension, member, sum(amount * coalesce(rate, 1)) AS amount, count(*) AS deals
 	FROM (VALUES (1, timestamptz '2026-02-01'), (2, '2026-03-01'), (3, '2026-04-01')) p(n, at)
 	JOIN member ON day < at
 	LEFT JOIN LATERAL (SELECT r.rate FROM rate r WHERE r.currency = member.currency AND since <= at ORDER BY since DESC LIMIT 1) r ON true,

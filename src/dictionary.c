@@ -99,22 +99,35 @@ find_step(const Dictionary *d, const KeyBlock *block, TimestampTz at)
 	return get_step(d, block, low);
 }
 
+static inline void
+require_kind(const Dictionary *d, int attribute, AttributeKind kind)
+{
+	static const char *const names[] = {"text", "number", "instant"};
+
+	if (d->kinds[attribute - 1] != kind)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("attribute %d of the dictionary has kind %s, not %s",
+						attribute, names[d->kinds[attribute - 1]], names[kind])));
+}
+
 /*
- * The first attribute of a key at an instant, a text in the dictionary; NULL
- * before its first step, and for an unknown key.
+ * The rate of a currency at an instant, a number in the dictionary; NULL before
+ * the first one, since none is ever guessed, and for an unknown currency.
  */
-const text *
-salkpi_dictionary_since(struct varlena *dictionary, const text *key,
-						TimestampTz at)
+Numeric
+salkpi_dictionary_rate(struct varlena *dictionary, const text *currency,
+					   TimestampTz at)
 {
 	const Dictionary *d = get_dictionary(PointerGetDatum(dictionary));
-	const KeyBlock *block = find_key(d, key);
+	const KeyBlock *block = find_key(d, currency);
 	uint32		offset;
 
 	if (block == NULL || TIMESTAMP_IS_NOBEGIN(block->first) || block->first > at)
 		return NULL;
+	require_kind(d, 1, ATTRIBUTE_NUMBER);
 	offset = find_step(d, block, at)->attributes[0];
-	return offset == 0 ? NULL : (const text *) ((const char *) d + offset);
+	return offset == 0 ? NULL : (Numeric) ((char *) d + offset);
 }
 
 /* ---------- SQL functions ---------- */
@@ -144,18 +157,6 @@ salkpi_dictionary_out(PG_FUNCTION_ARGS)
 	const Dictionary *d = (const Dictionary *) PG_GETARG_VARLENA_P(0);
 
 	PG_RETURN_CSTRING(psprintf("(%u keys)", d->nkeys));
-}
-
-static inline void
-require_kind(const Dictionary *d, int attribute, AttributeKind kind)
-{
-	static const char *const names[] = {"text", "number", "instant"};
-
-	if (d->kinds[attribute - 1] != kind)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("attribute %d of the dictionary has kind %s, not %s",
-						attribute, names[d->kinds[attribute - 1]], names[kind])));
 }
 
 /* The attribute of a kind that the arguments ask for, or NULL. */
@@ -227,23 +228,17 @@ salkpi_kpi_lookup_instant(PG_FUNCTION_ARGS)
 	PG_RETURN_TIMESTAMPTZ(get_instant((const Instant *) found));
 }
 
-/* A rate is not known before the first one: it is never guessed. */
 PG_FUNCTION_INFO_V1(salkpi_kpi_rate);
 Datum
 salkpi_kpi_rate(PG_FUNCTION_ARGS)
 {
-	const Dictionary *d = get_dictionary(PG_GETARG_DATUM(0));
-	const KeyBlock *block = find_key(d, PG_GETARG_TEXT_PP(1));
-	TimestampTz at = PG_GETARG_TIMESTAMPTZ(2);
-	uint32		offset;
+	Numeric		rate = salkpi_dictionary_rate((struct varlena *) PG_GETARG_POINTER(0),
+											  PG_GETARG_TEXT_PP(1),
+											  PG_GETARG_TIMESTAMPTZ(2));
 
-	if (block == NULL || TIMESTAMP_IS_NOBEGIN(block->first) || at < block->first)
+	if (rate == NULL)
 		PG_RETURN_NULL();
-	require_kind(d, 1, ATTRIBUTE_NUMBER);
-	offset = find_step(d, block, at)->attributes[0];
-	if (offset == 0)
-		PG_RETURN_NULL();
-	PG_RETURN_POINTER((const char *) d + offset);
+	PG_RETURN_NUMERIC(rate);
 }
 
 PG_FUNCTION_INFO_V1(salkpi_kpi_lookup_first);

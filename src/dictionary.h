@@ -12,6 +12,7 @@
 #define SALKPI_DICTIONARY_H
 
 #include "datatype/timestamp.h"
+#include "utils/numeric.h"
 
 #include "salkpi.h"
 #include "segment.h"
@@ -163,8 +164,8 @@ get_text(const Pool *pool, uint32 offset)
 }
 
 /* dictionary.c */
-extern const text *salkpi_dictionary_since(struct varlena *dictionary,
-										   const text *key, TimestampTz at);
+extern Numeric salkpi_dictionary_rate(struct varlena *dictionary,
+									  const text *currency, TimestampTz at);
 
 /* dictionary_state.c */
 extern void salkpi_dictionary_too_large(void);

@@ -69,12 +69,11 @@ rates_of(const PanelRates *rates, Datum currency)
 	for (uint32 p = 0; p < rates->nperiods && rates->dictionary != NULL; p++)
 		if (!rates->no_instant[p])
 		{
-			const text *rate = salkpi_dictionary_since(rates->dictionary, DatumGetTextPP(currency),
-													   DatumGetTimestampTz(rates->instants[p]));
+			Numeric		rate = salkpi_dictionary_rate(rates->dictionary, DatumGetTextPP(currency),
+													  DatumGetTimestampTz(rates->instants[p]));
 
 			if (rate != NULL)
-				found[p] = DirectFunctionCall3(numeric_in, CStringGetDatum(text_to_cstring(rate)),
-											   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+				found[p] = NumericGetDatum(rate);
 		}
 	return found;
 }
