@@ -70,6 +70,32 @@ SELECT outcome, problems FROM kpi_snapshot();
 SELECT * FROM shop.state();
 ROLLBACK TO before;
 
+-- Where changes are tracked, what goes unseen is told; a foreign table, and a
+-- view of what is no table, cannot be tracked.
+SELECT relation::text, way FROM kpi_track('sale');
+SELECT * FROM shop.state();
+SELECT * FROM shop.state('de') WHERE subject = 'rep';
+SELECT count(*) AS tables FROM unnest('{rep,opportunity,opportunity_history,activity}'::text[]) s, kpi_track(s);
+SELECT * FROM shop.state();
+CREATE TABLE shop.quota (kpi text, from_day date, to_day date, value numeric);
+SELECT count(*) AS bound FROM kpi_bind('target', 'shop.quota') WHERE status = 'ok';
+SELECT * FROM shop.state();	-- targets are read, not taken
+CREATE FOREIGN DATA WRAPPER shop_nowhere;
+CREATE SERVER shop_elsewhere FOREIGN DATA WRAPPER shop_nowhere;
+CREATE FOREIGN TABLE shop.far_rep (id integer, name text, team text) SERVER shop_elsewhere;
+SELECT count(*) AS bound FROM kpi_bind('rep', 'shop.far_rep') WHERE status = 'ok';
+CREATE VIEW shop.calls AS SELECT c.happened_at, c.kind, c.opportunity_id FROM shop.call c, pg_settings s WHERE s.name = 'max_connections';
+SELECT count(*) AS bound FROM kpi_bind('activity', 'shop.calls') WHERE status = 'ok';
+SELECT severity, subject, what, regexp_replace(detail, '(shop.calls depends on).*', '\1 ...') AS detail, hint FROM shop.state() WHERE what LIKE 'not tracked%';
+-- Another table in the place of the tracked one; with a look-back what is older goes unnoticed.
+CREATE TABLE shop.newer (LIKE shop.line);
+ALTER TABLE shop.line RENAME TO older;
+ALTER TABLE shop.newer RENAME TO line;
+SELECT kpi_set('lookback_days', '30');
+SELECT severity, subject, what, regexp_replace(detail, '(shop.calls depends on).*', '\1 ...') AS detail, hint FROM shop.state() WHERE what LIKE 'not tracked%';
+SELECT severity, subject, what, hint FROM shop.state('de') WHERE what LIKE 'nicht verfolgt%';
+ROLLBACK TO before;
+
 -- Numbers of yesterday are new enough, those of the day before are not.
 UPDATE kpi_run SET as_of = as_of - interval '25 hours';
 SELECT * FROM shop.state();

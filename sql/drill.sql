@@ -59,11 +59,36 @@ SELECT key, amount, source_row FROM kpi_drill('customers_won', '2025-05-10');
 SELECT kpi_define('twofold', '(revenue - 2 * sum_last(revenue, 2)) / revenue', 'ratio', 'up', 'Twofold');
 SELECT part, measure, from_day, sum(amount) FROM kpi_drill('twofold', '2025-07-10') GROUP BY 1, 2, 3 ORDER BY from_day;
 
+-- The targets behind an attainment: one of the very month, months of the
+-- quarter, a share of the year where there is nothing shorter; a bound source's
+-- where kpi_target has none.
+INSERT INTO kpi_target (kpi, from_day, to_day, value, currency, rate) VALUES
+	('revenue', '2025-04-01', '2025-05-01', 50, NULL, NULL), ('revenue', '2025-05-01', '2025-06-01', 60, NULL, NULL), ('revenue', '2025-06-01', '2025-07-01', 100, 'USD', 0.8),
+	('revenue', '2025-01-01', '2026-01-01', 730, NULL, NULL);
+CREATE TABLE shop.quota (kpi text, from_day date, to_day date, value numeric, dimension text, member text, wish text);
+INSERT INTO shop.quota VALUES ('revenue', '2025-04-01', '2025-07-01', 91, 'rep', '1', 'of the boss'), ('revenue', '2025-06-01', '2025-07-01', 999, NULL, NULL, 'kpi_target has one');
+SELECT count(*) AS bound FROM kpi_bind('target', 'shop.quota') WHERE status = 'ok';
+CREATE FUNCTION shop.behind(day date, grain text, dimension text DEFAULT 'total', member text DEFAULT '')
+RETURNS TABLE (part text, measure text, source text, n bigint, amount numeric) LANGUAGE sql AS $$
+	SELECT part, measure, source, count(*), sum(amount) FROM kpi_drill('target_attainment', day, dimension, member, grain) GROUP BY 1, 2, 3 ORDER BY 2 $$;
+SELECT * FROM shop.behind('2025-06-10', 'month');
+SELECT * FROM shop.behind('2025-06-10', 'quarter');	-- 50 + 60 + 80
+SELECT * FROM shop.behind('2025-07-10', 'month');	-- 730 * 31 / 365
+SELECT * FROM shop.behind('2025-06-10', 'month', 'rep', '1');	-- 91 * 30 / 91
+SELECT * FROM shop.behind('2025-06-10', 'month', 'rep', '2');
+SELECT source, at, amount, source_row - 'target' AS source_row FROM kpi_drill('target_attainment', '2025-06-10', grain => 'quarter') WHERE measure = 'target(revenue)';
+SELECT source, key, at, amount, source_row FROM kpi_drill('target_attainment', '2025-06-10', 'rep', '1') WHERE measure = 'target(revenue)';
+SELECT kpi_define('ahead', 'revenue - prior(revenue) - target(revenue)', 'money', 'up', 'Ahead');
+SELECT part, measure, from_day, sum(amount) FROM kpi_drill('ahead', '2025-06-10') GROUP BY 1, 2, 3 ORDER BY 2, 3;
+
 -- Of a running period what was there at the last snapshot, and its cut one to compare with.
 SELECT outcome FROM kpi_snapshot(as_of => '2025-07-02 12:00+02');
 INSERT INTO shop.line VALUES (6, 1, '2025-07-03', 50, NULL, 9, 2, 'after the snapshot');
 SELECT part, from_day, to_day, key, amount FROM kpi_drill('revenue_growth', '2025-07-10');
 SELECT value, numerator, denominator FROM kpi_report('2025-07-10') WHERE kpi = 'revenue_growth';
+-- What the rows add up to is the number.
+SELECT d.grain, d.dimension, d.member, kpi_value('target_attainment', '2025-06-10', d.dimension, d.member, d.grain) = trim_scale(round(100 * max(b.amount) FILTER (WHERE b.measure = 'revenue') / max(b.amount) FILTER (WHERE b.measure <> 'revenue'), 16)) AS adds_up
+FROM (VALUES ('month', 'total', ''), ('quarter', 'total', ''), ('year', 'total', ''), ('month', 'rep', '1')) d(grain, dimension, member), LATERAL shop.behind('2025-06-10', d.grain, d.dimension, d.member) b GROUP BY 1, 2, 3 ORDER BY 1, 2;
 SELECT count(*) FROM kpi_drill('revenue', '2025-08-10');
 
 -- No day: the last complete period.

@@ -468,6 +468,26 @@ SELECT 'days on the roster' AS rule_12, crm.fact('rep_days', '2025-03-01') = (31
 	AND (SELECT bad_rows = 3 AND keys = '{1,2}' FROM kpi_problem WHERE reason = 'overlaps another row of the rep') AS holds;
 ROLLBACK TO rule;
 
+-- Nor is an account two when two rows say that there is one: account 1 is the
+-- North's until 15 March, then the South's; of two rows that say so of the same
+-- time the first by name counts; where one ends as the next begins none is bad.
+SAVEPOINT rule;
+ALTER TABLE crm.account ADD created_at date;
+SELECT crm.bind('account');
+INSERT INTO crm.account (id, region, created_at, valid_from, valid_to) VALUES
+	(1, 'North', '2025-01-10', NULL, '2025-03-15 00:00+01'), (1, 'South', '2025-01-10', '2025-02-10 00:00+01', NULL),
+	(2, 'North', '2025-02-10', NULL, NULL), (2, 'East', '2025-02-10', NULL, NULL),
+	(3, 'West', NULL, NULL, '2025-02-01 00:00+01'), (3, 'West', NULL, '2025-02-01 00:00+01', NULL), (NULL, 'West', NULL, NULL, NULL), (NULL, 'West', NULL, NULL, NULL);
+SELECT outcome FROM kpi_snapshot('2025-01-01', '2025-03-31', '2025-05-20 12:00+02');
+SELECT 'accounts' AS rule_12, array_agg(crm.fact('accounts', m) ORDER BY m) = '{2,3,3}' AS holds FROM unnest('{2025-01-01,2025-02-01,2025-03-01}'::date[]) m;
+SELECT 'accounts by region' AS rule_12, (SELECT array_agg(member || ' ' || accounts ORDER BY member) FROM kpi_fact WHERE dimension = 'region' AND grain = 'month' AND period = '2025-02-01' AND accounts > 0)
+	= '{East 1,North 1,West 1}' AND (SELECT array_agg(member || ' ' || accounts ORDER BY member) FROM kpi_fact WHERE dimension = 'region' AND grain = 'month' AND period = '2025-03-01' AND accounts > 0)
+	= '{East 1,South 1,West 1}' AS holds;
+SELECT reason, bad_rows, keys FROM kpi_problem ORDER BY reason;
+SELECT reason, key, source_row ->> 'region' AS region FROM kpi_bad_rows('account') WHERE key IS NOT NULL;
+SELECT key, source_row ->> 'region' AS region FROM kpi_drill('accounts', '2025-03-01') ORDER BY key;
+ROLLBACK TO rule;
+
 -- What could be read at the very end of a month stays: a pipeline without
 -- history is not unknown again because the month is computed anew.
 SAVEPOINT rule;

@@ -76,6 +76,11 @@ FROM generate_series(1, 24) n WHERE n % 3 > 0;
 INSERT INTO crm.account VALUES
 	(NULL, 'Nobody', 'SMB', 'North', 'Web', 'Spring', NULL, NULL, '2024-01-01'),
 	(md5('backwards')::uuid, 'Backwards', 'SMB', 'North', 'Web', 'Spring', '2025-02-01', '2025-01-01', '2024-01-01');
+-- Rows of one account that say different things of the same time.
+INSERT INTO crm.account
+SELECT md5('twice' || n / 3)::uuid, 'Twice ' || n, crm.pick('tseg', n, 'SMB', 'Enterprise'), crm.pick('treg', n, 'North', 'South', NULL), crm.pick('tcha', n, 'Web', 'Fair'), NULL,
+	CASE WHEN n % 4 > 0 THEN least(a, b) END, CASE WHEN n % 5 > 0 THEN greatest(a, b) END, CASE n % 2 WHEN 0 THEN (crm.instant('tcre', n / 3) AT TIME ZONE 'Europe/Berlin')::date END
+FROM generate_series(1, 30) n, LATERAL (SELECT crm.instant('ta', n) AS a, crm.instant('tb', n) AS b) i;
 
 CREATE TABLE crm.stage (name text, "position" integer, probability numeric, is_won boolean, is_lost boolean);
 INSERT INTO crm.stage VALUES ('New', 1, 0.1, false, false), ('Demo+Trial', 2, 0.4, NULL, NULL), ('Offer', 3, NULL, false, false),
@@ -377,10 +382,12 @@ WHERE sent_at < t.at AND (decided_at IS NULL OR decided_at >= t.at) AND status I
 	AND NOT (coalesce(status, '') IN ('accepted', 'rejected', 'expired') AND decided_at IS NULL) AND (decided_at < sent_at) IS NOT TRUE;
 
 INSERT INTO crm.stand
-SELECT 'accounts', t.at, 1, NULL, NULL, NULL, NULL, region, NULL, channel, campaign, segment, NULL, NULL
-FROM crm.account a, crm.boundary t
-WHERE id IS NOT NULL AND (valid_to < valid_from) IS NOT TRUE
-	AND coalesce(crm.berlin(created_at) < t.at, true) AND coalesce(valid_from < t.at, true) AND coalesce(valid_to >= t.at, true);
+SELECT 'accounts', at, 1, NULL, NULL, NULL, NULL, region, NULL, channel, campaign, segment, NULL, NULL
+FROM (SELECT DISTINCT ON (id, t.at) t.at, a.*	-- one account is one, as its first row says
+	  FROM crm.account a, crm.boundary t
+	  WHERE id IS NOT NULL AND (valid_to < valid_from) IS NOT TRUE
+		AND coalesce(crm.berlin(created_at) < t.at, true) AND coalesce(valid_from < t.at, true) AND coalesce(valid_to >= t.at, true)
+	  ORDER BY id, t.at, greatest('-infinity', crm.berlin(created_at), valid_from), coalesce(valid_to, 'infinity')) a;
 
 -- What is expected: open now, by the day it should close, also days to come;
 -- worth what it is worth now.
@@ -559,6 +566,11 @@ FROM kpi_problem p FULL JOIN (
 		('opportunity_history', 'no opportunity_id', 1), ('opportunity_history', 'no valid_from', 1), ('opportunity_history', 'ends before it starts', 1),
 		('opportunity_history', 'unknown opportunity', 1), ('opportunity_history', 'unknown status', 1), ('opportunity_history', 'amount is not a finite number', 1),
 		('opportunity_history', 'probability outside 0..1', (SELECT count(*) FROM crm.opportunity_history WHERE probability > 1)),
+		('account', 'overlaps another row of the account', (SELECT count(*)
+			FROM (SELECT id, row_number() OVER () AS n, greatest('-infinity', crm.berlin(created_at), valid_from) AS starts, coalesce(valid_to, 'infinity') AS ends FROM crm.account) a
+			WHERE starts < ends AND EXISTS (
+				SELECT FROM (SELECT id, row_number() OVER () AS n, greatest('-infinity', crm.berlin(created_at), valid_from) AS starts, coalesce(valid_to, 'infinity') AS ends FROM crm.account) b
+				WHERE b.id = a.id AND b.n <> a.n AND (b.starts, b.ends) < (a.starts, a.ends) AND b.ends > a.starts))),
 		('lead', 'no id', 1), ('lead', 'no creation date', 1), ('lead', 'qualified before it was created', 1),
 		('quote', 'no id', 1), ('quote', 'unknown status', 1), ('quote', 'amount is not a finite number', 1), ('quote', 'decided before it was sent', 1),
 		('quote', 'decided without decided_at', 1), ('quote', 'sent without sent_at', (SELECT count(*) FROM crm.quote WHERE status IN ('sent', 'accepted', 'rejected') AND sent_at IS NULL)),
@@ -698,6 +710,36 @@ SELECT 'the rows behind a number add up to it' AS property, NOT EXISTS (
 	UNION ALL
 	(SELECT grain, period, dimension, member, measure, value FROM crm.drilled WHERE value <> '0'
 	 EXCEPT SELECT * FROM crm.found)) AS holds;
+ROLLBACK TO before;
+
+--
+-- From the sources this second every KPI and measure is what a snapshot taken
+-- now says: of the total and of members drawn at random, over months, a quarter
+-- and a year.
+--
+SAVEPOINT before;
+SELECT outcome FROM kpi_snapshot('2022-01-01', '2025-12-31');
+CREATE TABLE crm.asked AS
+SELECT DISTINCT ON (dimension) grain, period, period_end, dimension, member
+FROM kpi_fact
+WHERE superseded_at IS NULL AND period BETWEEN '2025-01-01' AND '2025-08-01'
+	AND (dimension, grain) IN (('total', 'quarter'), ('rep', 'month'), ('team', 'year'), ('region', 'month'), ('cohort', 'quarter'), ('stage', 'month'))
+ORDER BY dimension, member IN ('', '(none)') = (dimension = 'total') DESC, md5(period || member);
+CREATE TABLE crm.live AS
+SELECT l.kpi, a.dimension, l.value AS live, c.value
+FROM crm.asked a, (SELECT array_agg(kpi) AS kpis FROM kpi_definition) k,
+	LATERAL kpi_live_values(k.kpis, a.period, a.period_end, a.dimension, ARRAY[a.member]) l
+	JOIN LATERAL kpi_compare(k.kpis, a.period, a.dimension, a.grain, ARRAY[a.member]) c ON c.kpi = l.kpi;
+SELECT 'live values are those of a snapshot' AS property, count(*) FILTER (WHERE live IS DISTINCT FROM value) AS others, count(DISTINCT kpi) = (SELECT count(*) FROM kpi_definition) AS all_kpis,
+	count(DISTINCT dimension) AS dimensions, count(value) > 350 AS most_known FROM crm.live;
+SELECT * FROM crm.live WHERE live IS DISTINCT FROM value ORDER BY kpi, dimension;
+
+-- All bad rows are as many as the problems say, and no others; the smallest keys first.
+SELECT 'all bad rows can be listed' AS property, count(*) > 30 AND bool_and(p.bad_rows = b.n AND coalesce(p.keys, '{}') = coalesce(b.keys[:5], '{}')) AS holds
+FROM kpi_problem p
+FULL JOIN (SELECT s.source, r.reason, count(*) AS n, array_agg(DISTINCT r.key COLLATE "C" ORDER BY r.key COLLATE "C") FILTER (WHERE r.key IS NOT NULL) AS keys
+	FROM kpi_source s, LATERAL kpi_bad_rows(s.source) r GROUP BY 1, 2) b USING (source, reason);
+SELECT reason, key, source_row ->> 'name' AS name, source_row ->> 'valid_from' > source_row ->> 'valid_to' AS backwards FROM kpi_bad_rows('account', 'ends before it starts');
 ROLLBACK TO before;
 
 --

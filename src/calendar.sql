@@ -205,14 +205,25 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_bases(text, date, date) IS
 '0 and on: how many periods of the grain each first day from newest down to oldest lies back; empty when NULL';
 
+CREATE TYPE @extschema@.kpi_period AS (
+	grain		text,
+	period		date,
+	period_end	date,
+	is_complete boolean,
+	days		integer,
+	starts_at	timestamptz,
+	ends_at		timestamptz
+);
+COMMENT ON TYPE @extschema@.kpi_period IS
+'a period: its first day, the day after its last, both as instants too, whether it is over, and how many of its days have begun';
+
 /*
  * is_cut marks what a running period is compared with: the previous one, and
  * the one a year before, cut after as many whole days as the running one has
  * behind it (a shorter one: whole).
  */
 CREATE FUNCTION @extschema@.kpi_periods(from_day date, to_day date, as_of timestamptz)
-	RETURNS TABLE (grain text, period date, period_end date, is_complete boolean, days integer,
-				   starts_at timestamptz, ends_at timestamptz)
+	RETURNS SETOF @extschema@.kpi_period
 	LANGUAGE sql STABLE PARALLEL SAFE
 	ROWS 200
 BEGIN ATOMIC

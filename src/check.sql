@@ -57,6 +57,63 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_unknown_reps() IS
 'the members of the dimension rep with current facts that the source rep does not know, in order; NULL when there are none, or reps are not bound or the caller may not read them';
 
+/*
+ * The rows behind kpi_problem, by the conditions of the snapshot.  Whether a
+ * stock lacks a rate depends on the instants at which it is taken: those of
+ * the last snapshot.
+ */
+CREATE FUNCTION @extschema@.kpi_bad_rows(source text, INOUT reason text DEFAULT NULL, OUT key text, OUT source_row jsonb) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+	SET datestyle = 'ISO, YMD'
+	SET jit = off
+	SET timezone = 'UTC'	-- so that what is set below ends with the function
+AS $$
+#variable_conflict use_column
+DECLARE
+	columns text[];
+	pieces text;
+	query text;
+	d @extschema@.kpi_dictionaries;
+	g @extschema@.kpi_grid;
+	taken record;	-- the last snapshot
+BEGIN
+	PERFORM @extschema@.kpi_require_source(source);
+	PERFORM @extschema@.kpi_source_select(source);	-- raises when it is not bound
+	PERFORM @extschema@.kpi_bound_sources(ARRAY[source]);
+	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
+	columns := ARRAY(SELECT u.source || '.' || u.column_name || e.suffix
+					   FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix));
+	IF NOT coalesce(kpi_bad_rows.reason IN (SELECT f.reason FROM @extschema@.kpi_faults(source, columns) f), true) THEN
+		RAISE EXCEPTION 'unknown reason "%" for bad rows of source "%"', kpi_bad_rows.reason, source
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Reasons are ' || (SELECT string_agg(format('"%s"', f.reason), ', ' ORDER BY f.reason COLLATE "C") FROM @extschema@.kpi_faults(source, columns) f) || '.';
+	END IF;
+	pieces := @extschema@.kpi_pieces_expression(source, columns, NULL);
+	SELECT format('SELECT f.reason, k.key, source_row FROM (%2$s) s%3$s CROSS JOIN LATERAL (VALUES %4$s) f(reason, is_bad) CROSS JOIN LATERAL (SELECT %1$s) k(key)'
+				  ' WHERE f.is_bad%5$s ORDER BY f.reason COLLATE "C", k.key COLLATE "C"',
+				  @extschema@.kpi_source_key(source, columns), @extschema@.kpi_rows_select(source, 'source', columns, true), ' CROSS JOIN ' || pieces || ' p',
+				  string_agg(format('(%L, %s)', f.reason, f.condition), ', '), CASE WHEN pieces IS NOT NULL THEN ' AND is_first' ELSE '' END) INTO query
+	  FROM @extschema@.kpi_faults(source, columns) f
+	 WHERE f.reason = kpi_bad_rows.reason OR kpi_bad_rows.reason IS NULL;
+	IF query IS NULL THEN
+		RETURN;
+	END IF;
+
+	SELECT k.from_day, k.to_day, k.as_of INTO taken
+	  FROM (SELECT r.run, r.from_day, r.to_day, r.as_of FROM @extschema@.kpi_run r WHERE r.outcome = 'done'
+			UNION ALL SELECT 0, NULL, NULL, now()) k ORDER BY k.run DESC LIMIT 1;
+	g := @extschema@.kpi_grid(ARRAY(SELECT p FROM @extschema@.kpi_snapshot_days(taken.from_day, taken.to_day, taken.as_of) x,
+												 @extschema@.kpi_periods(x.first_day, x.last_day, taken.as_of) p), taken.as_of);
+	d := @extschema@.kpi_make_dictionaries(query, columns, taken.as_of);
+	RETURN QUERY EXECUTE query
+		USING g.bounds, g.days, g.instants, taken.as_of, d.rates, d.accounts, d.reps, d.stages, d.leads, d.deals, d.deal_states, d.won_leads,
+			  g.plan_bounds, g.plan_days, d.run_rates;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_bad_rows(text, text) IS
+'every row of a source that is bad for a reason (NULL: for any), as it is now: reason and key as in kpi_problem, source_row: the row of the bound relation. What has changed since the last snapshot aside, kpi_problem has their number. Raises for an unknown source or reason, and for one that is not bound or cannot be read';
+
 CREATE FUNCTION @extschema@.kpi_target_faults()
 	RETURNS TABLE (kpi text, dimension text, member text, what text, targets bigint)
 	LANGUAGE sql STABLE PARALLEL RESTRICTED
@@ -85,9 +142,38 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_target_faults() IS
 'targets that no fact can be measured against: of a KPI or dimension that is not defined, a member without current facts, or days before all facts; how many for each KPI and member. No rows before the first snapshot';
 
+/* One source whose changes go unseen, and the others' triggers spare little or, with a look-back, miss what is older. */
+CREATE FUNCTION @extschema@.kpi_untracked()
+	RETURNS TABLE (source text, reason text, can_be boolean)
+	LANGUAGE plpgsql STABLE
+	ROWS 5
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	FOR source, reason IN
+		SELECT k.source, string_agg(DISTINCT k.what, '; ' ORDER BY k.what) FILTER (WHERE NOT k.tracked)
+		  FROM (SELECT t.*, CASE WHEN starts_with(t.reason, t.relation::text) THEN t.reason ELSE concat_ws(' ', t.relation, t.reason) END AS what,
+					   bool_or(t.tracked) OVER () AS is_used FROM @extschema@.kpi_tracking() t) k
+		 WHERE k.is_used AND k.source <> 'target' AND @extschema@.kpi_source_relation(k.source) IS NOT NULL
+		 GROUP BY k.source HAVING NOT bool_and(k.tracked) ORDER BY k.source
+	LOOP
+		BEGIN
+			PERFORM @extschema@.kpi_require_trackable(source);
+			can_be := true;
+		EXCEPTION WHEN feature_not_supported THEN
+			can_be := false;
+		END;
+		RETURN NEXT;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_untracked() IS
+'where kpi_track is in use at all: the sources whose changes are not all noted, why not, and whether kpi_track could mend that';
+
 CREATE FUNCTION @extschema@.kpi_findings(lang text)
 	RETURNS TABLE (severity text, subject text, what text, detail text, hint text)
-	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	LANGUAGE plpgsql STABLE
 	ROWS 20
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -154,11 +240,27 @@ BEGIN
 				 ELSE 'kpi_schedule() takes snapshots regularly; the limit is the setting stale_snapshot_hours.' END;
 	END IF;
 
+	/* What changes unseen? */
+	RETURN QUERY
+		SELECT CASE b.days WHEN 'all' THEN 'note' ELSE 'warning' END, u.source,
+			   CASE WHEN b.days = 'all' THEN CASE WHEN is_german THEN 'nicht verfolgt: jede Momentaufnahme nimmt alle Zeiträume auf' ELSE 'not tracked: each snapshot takes all periods' END
+					ELSE format(CASE WHEN is_german THEN 'nicht verfolgt: Änderungen, die über %s Tage zurückreichen, bleiben unbemerkt'
+									 ELSE 'not tracked: what changes more than %s days back goes unnoticed' END, b.days) END,
+			   u.reason,
+			   CASE WHEN u.can_be THEN format(CASE WHEN is_german THEN 'SELECT * FROM kpi_track(%L); verfolgt sie.' ELSE 'SELECT * FROM kpi_track(%L); tracks it.' END, u.source)
+					WHEN b.days = 'all' THEN CASE WHEN is_german THEN 'Mit der Einstellung lookback_days sieht eine Momentaufnahme nur in den letzten Tagen nach.'
+												  ELSE 'With the setting lookback_days a snapshot looks at the last days only.' END
+					ELSE CASE WHEN is_german THEN 'kpi_snapshot(from_day => …) nimmt frühere auf; die Grenze ist die Einstellung lookback_days.'
+							  ELSE 'kpi_snapshot(from_day => …) takes earlier periods; the limit is the setting lookback_days.' END END
+		  FROM @extschema@.kpi_untracked() u, (SELECT @extschema@.kpi_setting('lookback_days') AS days) b
+		 ORDER BY u.source;
+
 	/* What was left out? */
 	RETURN QUERY
 		SELECT 'warning', p.source, p.reason,
 			   format(CASE WHEN is_german THEN 'Zeilen: %s, seit %s: %s' ELSE 'rows: %s, since %s: %s' END, p.bad_rows, to_char(@extschema@.kpi_day(p.first_seen), 'YYYY-MM-DD'), array_to_string(p.keys, ', ')),
-			   CASE WHEN is_german THEN 'Sie fehlen, oder zählen ohne das Falsche, bis sie berichtigt sind.' ELSE 'They are left out, or count without what is wrong, until they are mended.' END
+			   format(CASE WHEN is_german THEN 'Sie fehlen, oder zählen ohne das Falsche, bis sie berichtigt sind; kpi_bad_rows(%L, %L) zählt sie auf.'
+						   ELSE 'They are left out, or count without what is wrong, until they are mended; kpi_bad_rows(%L, %L) lists them.' END, p.source, p.reason)
 		  FROM @extschema@.kpi_problem p ORDER BY p.source, p.reason;
 
 	/* What can targets not be measured against? */
@@ -203,7 +305,7 @@ COMMENT ON FUNCTION @extschema@.kpi_findings(text) IS
 
 CREATE FUNCTION @extschema@.kpi_check(lang text DEFAULT NULL)
 	RETURNS TABLE (severity text, subject text, what text, detail text, hint text)
-	LANGUAGE sql STABLE PARALLEL RESTRICTED
+	LANGUAGE sql STABLE
 	ROWS 20
 BEGIN ATOMIC
 	WITH finding AS MATERIALIZED (
@@ -219,4 +321,4 @@ BEGIN ATOMIC
 	 ORDER BY array_position('{error,warning,note}'::text[], e.severity), e.n;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_check(text) IS
-'the state of the whole, a row for each thing that is not as it should be, or a single one that says ok: relations and columns that are gone or no longer fit, the last snapshot failed, numbers older than the setting stale_snapshot_hours, bad rows that were left out, targets that no fact can be measured against, reps that the source does not know, and open opportunities that are overdue, stale (setting stale_deal_days) or without a history. severity: error (numbers cannot be taken), warning (some are not what they seem), note. subject: the source, target or run; detail: how many and which; hint: what to do. lang: en, de, NULL: the setting. What the caller may not read is left out';
+'the state of the whole, a row for each thing that is not as it should be, or a single one that says ok: relations and columns that are gone or no longer fit, the last snapshot failed, numbers older than the setting stale_snapshot_hours, where kpi_track is in use the sources that are not tracked, bad rows that were left out, targets that no fact can be measured against, reps that the source does not know, and open opportunities that are overdue, stale (setting stale_deal_days) or without a history. severity: error (numbers cannot be taken), warning (some are not what they seem), note. subject: the source, target or run; detail: how many and which; hint: what to do. lang: en, de, NULL: the setting. What the caller may not read is left out';

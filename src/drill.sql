@@ -26,24 +26,34 @@ CREATE TYPE @extschema@.kpi_dictionaries AS (
 COMMENT ON TYPE @extschema@.kpi_dictionaries IS
 'the dictionaries that queries over the sources look things up in; NULL: not needed, or its source not bound';
 
+CREATE FUNCTION @extschema@.kpi_looked_up(query text, columns text[]) RETURNS TABLE (parameter integer, source text)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT DISTINCT m.n[1]::integer, v.source
+	  FROM (SELECT concat(query, CASE WHEN position('(SELECT $16)' IN query) > 0 THEN @extschema@.kpi_cohorts_query(columns) END) AS text) q
+	 CROSS JOIN LATERAL regexp_matches(q.text, '\(SELECT \$(\d+)\)', 'g') m(n)
+	  LEFT JOIN (VALUES ('exchange_rate', '{5,15}'::integer[]), ('account', '{6}'), ('rep', '{7}'), ('stage', '{8}'), ('lead', '{9}'),
+						('opportunity', '{10,11,12,19}')) v(source, parameters) ON m.n[1]::integer = ANY (v.parameters);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_looked_up(text, text[]) IS
+'the parameters by which a query over the sources looks things up, and the sources of these dictionaries (NULL where it is not a single one); columns: the usable ones as source.column';
+
 CREATE FUNCTION @extschema@.kpi_make_dictionaries(query text, columns text[], as_of timestamptz) RETURNS @extschema@.kpi_dictionaries
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET datestyle = 'ISO, YMD'
 AS $$
 DECLARE
-	cohorts_query text := CASE WHEN position('(SELECT $16)' IN query) > 0 THEN @extschema@.kpi_cohorts_query(columns) END;
-	needed integer[] := ARRAY(SELECT m[1]::integer FROM regexp_matches(concat(query, cohorts_query), '\(SELECT \$(\d+)\)', 'g') m);
+	needed integer[] := ARRAY(SELECT l.parameter FROM @extschema@.kpi_looked_up(query, columns) l);
 	made @extschema@.kpi_dictionaries;
 	maker record;
 	first_dictionary @extschema@.kpi_dictionary;
 	second_dictionary @extschema@.kpi_dictionary;
 	third_dictionary @extschema@.kpi_dictionary;
 BEGIN
-	FOR maker IN SELECT v.source, @extschema@.kpi_dictionary_expressions(v.source, columns) AS expressions
-				   FROM (VALUES ('exchange_rate', '{5,15}'::integer[]), ('account', '{6}'), ('rep', '{7}'), ('stage', '{8}'),
-								('opportunity', '{10,11,12,19}')) v(source, parameters)
-				  WHERE v.parameters && needed AND @extschema@.kpi_source_relation(v.source) IS NOT NULL LOOP
+	FOR maker IN SELECT l.source, @extschema@.kpi_dictionary_expressions(l.source, columns) AS expressions
+				   FROM (SELECT DISTINCT k.source FROM @extschema@.kpi_looked_up(query, columns) k) l
+				  WHERE l.source <> 'lead' AND @extschema@.kpi_source_relation(l.source) IS NOT NULL LOOP
 		EXECUTE format('SELECT %s, %s, %s FROM (%s) s', maker.expressions[1], coalesce(maker.expressions[2], 'NULL'),
 					   coalesce(maker.expressions[3], 'NULL'), @extschema@.kpi_source_select(maker.source))
 		   INTO first_dictionary, second_dictionary, third_dictionary;
@@ -64,8 +74,8 @@ BEGIN
 	IF 15 = ANY (needed) THEN
 		EXECUTE @extschema@.kpi_run_rates_query(columns) INTO made.run_rates USING made.rates;
 	END IF;
-	IF cohorts_query IS NOT NULL THEN
-		EXECUTE cohorts_query INTO made.cohorts
+	IF 16 = ANY (needed) THEN
+		EXECUTE @extschema@.kpi_cohorts_query(columns) INTO made.cohorts
 		  USING NULL::timestamptz[], NULL::date[], NULL::timestamptz[], as_of, made.rates, made.accounts, made.reps, made.stages, made.leads,
 				made.deals, made.deal_states, made.won_leads, NULL::timestamptz[], NULL::date[], made.run_rates;
 	END IF;
@@ -243,6 +253,39 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_formula_periods(text, text, date, timestamptz) IS
 'what an expanded formula reads for the period of the grain that begins on newest, at an instant: each measure, distribution, target and setting (used_as: value, state, target, setting) with its place in the fraction, and the days of the periods, or months, that it is read in, cut where the readers compare with a cut one. Periods that have not begun are left out';
 
+/* A target with a number is a row of kpi_target, one without is of the bound source. */
+CREATE FUNCTION @extschema@.kpi_drill_targets(kpi text, dimension text, member text, period date, period_end date)
+	RETURNS TABLE (source text, key text, at timestamptz, amount numeric, source_row jsonb)
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	ROWS 5
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	piece record;
+BEGIN
+	FOR piece IN SELECT p.target, p.value FROM @extschema@.kpi_target_values(ARRAY[kpi], dimension, ARRAY[member], ARRAY[period], ARRAY[period_end]) v, unnest(v.pieces) p
+				  ORDER BY (p.target).from_day, (p.target).to_day LOOP
+		at := @extschema@.kpi_midnight((piece.target).from_day);
+		amount := piece.value;
+		IF (piece.target).target IS NOT NULL THEN
+			source := 'kpi_target';
+			key := (piece.target).target;
+			source_row := (SELECT to_jsonb(t) FROM @extschema@.kpi_target t WHERE t.target = (piece.target).target);
+		ELSE
+			source := 'target';
+			key := concat_ws(' ', kpi, nullif(dimension, 'total'), nullif(member, ''), to_char((piece.target).from_day, 'YYYY-MM-DD'));
+			EXECUTE format('SELECT s.source_row FROM (%s) s WHERE s.kpi = $1 AND coalesce(nullif(s.dimension, ''''), ''total'') = $2 AND coalesce(s.member, '''') = $3'
+						   ' AND @extschema@.kpi_day(s.from_day) = $4 AND @extschema@.kpi_day(s.to_day) = $5 LIMIT 1', @extschema@.kpi_source_select('target', true))
+			   INTO source_row USING kpi, dimension, member, (piece.target).from_day, (piece.target).to_day;
+		END IF;
+		RETURN NEXT;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_drill_targets(text, text, text, date, date) IS
+'the rows that a target of the days from period to before period_end is made of, of kpi_target or of the bound source "target"; amount: what each adds to it';
+
 CREATE FUNCTION @extschema@.kpi_drill(kpi text, period date DEFAULT NULL, dimension text DEFAULT 'total', member text DEFAULT '', grain text DEFAULT 'month')
 	RETURNS TABLE (part text, measure text, from_day date, to_day date, source text, key text, at timestamptz, amount numeric, source_row jsonb)
 	LANGUAGE plpgsql STABLE
@@ -302,6 +345,7 @@ BEGIN
 		  FROM @extschema@.kpi_formula_periods(formula, grain, newest, as_of) f
 		 CROSS JOIN LATERAL (SELECT @extschema@.kpi_midnight(f.from_day) AS starts_at, @extschema@.kpi_midnight(f.to_day) AS ends_at) v
 		  JOIN jsonb_to_recordset(queries) r(measure text, source text, query text) ON r.measure = f.name
+		 WHERE f.used_as IN ('value', 'state')
 		 ORDER BY array_position('{numerator,both,denominator}', f.part), f.name, f.from_day DESC, f.to_day DESC
 	LOOP
 		part := reading.part;
@@ -319,7 +363,14 @@ BEGIN
 			RETURN NEXT;
 		END LOOP;
 	END LOOP;
+
+	RETURN QUERY	-- a formula knows the targets of its own period
+		SELECT f.part, format('target(%s)', f.name), f.from_day, f.to_day, t.source, t.key, t.at, trim_scale(t.amount), t.source_row
+		  FROM @extschema@.kpi_formula_periods(formula, grain, newest, as_of) f
+		 CROSS JOIN LATERAL @extschema@.kpi_drill_targets(f.name, dimension, member, f.from_day, f.to_day) t
+		 WHERE f.used_as = 'target' AND f.from_day = newest
+		 ORDER BY array_position('{numerator,both,denominator}', f.part), f.name, t.at, t.key COLLATE "C";
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_drill(text, date, text, text, text) IS
-'the rows of the sources behind a number: those of each measure in the formula of a KPI, for the period of a grain that contains the day (NULL: the last complete one) and a member of a dimension, with what the last snapshot took as now. For each measure and period (from_day to before to_day; more than one where a formula looks back) the amounts add up to the measure: 1 for what is counted, money in the reporting currency, days of a duration, the share of a cost or the days on the roster within the period. What is counted once (purchases, customers, contacts) has one row, the first; what customers pay has a row for each customer, with its movement, and its rows that reach into the period as an array. part: numerator, denominator or both, where the measure stands in the formula; key as in kpi_problem; at: what the row is dated by; source_row: the row of the bound relation. No rows where a measure is 0 or not available, and for a pipeline in the past without opportunity_history. Raises when a source cannot be read';
+'the rows of the sources behind a number: those of each measure in the formula of a KPI, for the period of a grain that contains the day (NULL: the last complete one) and a member of a dimension, with what the last snapshot took as now. For each measure and period (from_day to before to_day; more than one where a formula looks back) the amounts add up to the measure: 1 for what is counted, money in the reporting currency, days of a duration, the share of a cost or the days on the roster within the period. What is counted once (purchases, customers, contacts) has one row, the first; what customers pay has a row for each customer, with its movement, and its rows that reach into the period as an array. A target(...) in the formula has the targets that its value is made of, each with what it adds (measure: target(kpi), source: kpi_target, or target for the bound one). part: numerator, denominator or both, where the measure stands in the formula; key as in kpi_problem; at: what the row is dated by; source_row: the row of the bound relation. No rows where a measure is 0 or not available, and for a pipeline in the past without opportunity_history. Raises when a source cannot be read';

@@ -31,7 +31,7 @@ BEGIN
 		  FROM @extschema@.kpi_read_sources(
 				ARRAY(SELECT b.source FROM unnest(@extschema@.kpi_bound_sources()) WITH ORDINALITY b(source, n)
 					   WHERE b.source IN ('exchange_rate', 'account', 'rep', 'opportunity', 'sale') ORDER BY b.n),
-				'{sold}', ARRAY[wanted],
+				'{sale.sold}', ARRAY[wanted],
 				ROW(now(), ARRAY[begins, least(@extschema@.kpi_midnight(to_day), now())], ARRAY[from_day, least(to_day, @extschema@.kpi_today() + 1)],
 					ARRAY[now()], NULL, NULL, '{1}', '{1}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::@extschema@.kpi_grid) r
 		 CROSS JOIN LATERAL @extschema@.kpi_panel_rows(r.panel) c

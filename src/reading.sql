@@ -237,7 +237,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_labels(text, text[], text) IS
 'what to call members: the names of reps and accounts where they can be read, else the id; (none) in the language; the parts of a combined member joined by " / "';
 
-CREATE FUNCTION @extschema@.kpi_members(dimension text, lang text DEFAULT NULL)
+CREATE FUNCTION @extschema@.kpi_members(dimension text, lang text DEFAULT NULL, as_of timestamptz DEFAULT NULL)
 	RETURNS TABLE (member text, label text)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
@@ -250,12 +250,13 @@ BEGIN
 	SELECT l.member, l.label
 	  FROM @extschema@.kpi_labels(kpi_members.dimension, ARRAY(
 			SELECT DISTINCT f.member FROM @extschema@.kpi_fact f
-			 WHERE f.dimension = kpi_members.dimension AND f.superseded_at IS NULL), lang) l
+			 WHERE f.dimension = kpi_members.dimension
+			   AND CASE WHEN as_of IS NULL THEN f.superseded_at IS NULL ELSE f.recorded_at <= as_of AND (f.superseded_at IS NULL OR f.superseded_at > as_of) END), lang) l
 	 ORDER BY l.label COLLATE "C", l.member COLLATE "C";
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_members(text, text) IS
-'the members of a dimension that have current facts, with what to call them in a language (en, de; NULL: the setting), by label';
+COMMENT ON FUNCTION @extschema@.kpi_members(text, text, timestamptz) IS
+'the members of a dimension that have facts, or had at as_of, with what to call them in a language (en, de; NULL: the setting), by label';
 
 /*
  * ---------- periods ----------

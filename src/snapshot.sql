@@ -92,16 +92,22 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_select(text, boolean) IS
 'the text of a query that reads a bound source with every column of its contract: ids as text (a blank one, or a blank currency, as NULL), instants as timestamptz (a date as its local midnight, and as it is under name_day), numbers as numeric, missing columns as NULL. with_row: also the whole row, as jsonb, under source_row';
 
-/* A rep is one person, however many rows say so of a day. */
-CREATE FUNCTION @extschema@.kpi_roster_select(with_row boolean) RETURNS text
+/*
+ * A rep is one person and an account one account, however many rows say so of
+ * a moment.  NULL names no one.
+ */
+CREATE FUNCTION @extschema@.kpi_once_select(source text, with_row boolean) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT format($q$SELECT *, max(ends) OVER (PARTITION BY id ORDER BY starts, ends ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered_until
- FROM (SELECT *, greatest('-infinity', active_from, valid_from) AS starts, least('infinity', active_to, valid_to) AS ends FROM (%s) r) r$q$,
-				  @extschema@.kpi_source_select('rep', with_row));
+	SELECT format($q$SELECT *, max(ends) OVER (PARTITION BY id COLLATE "C" ORDER BY starts, ends%s ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered_until
+ FROM (SELECT *, greatest('-infinity', %s, valid_from) AS starts, least('infinity', %s, valid_to) AS ends FROM (%s) r) r$q$,
+				  (SELECT string_agg(format(', %I', u.column_name), '' ORDER BY u.column_name) FROM @extschema@.kpi_usable_columns() u
+					WHERE u.source = kpi_once_select.source AND u.kind = 'text'),	-- lest it is chance to which member it belongs
+				  CASE source WHEN 'rep' THEN 'active_from' ELSE 'created_at' END, CASE source WHEN 'rep' THEN 'active_to' ELSE 'NULL' END,
+				  @extschema@.kpi_source_select(source, with_row));
 END;
-COMMENT ON FUNCTION @extschema@.kpi_roster_select(boolean) IS
-'the text of a query that reads reps as kpi_source_select does, with the time each row puts its rep on the roster (from starts to ends), and covered_until: how far the earlier rows of the same rep reach';
+COMMENT ON FUNCTION @extschema@.kpi_once_select(text, boolean) IS
+'the text of a query that reads reps or accounts as kpi_source_select does, with the time for which each row says that there is one (from starts to ends), and covered_until: how far the earlier rows of the same id reach';
 
 /*
  * The text attributes that a dictionary of account, rep or opportunity holds:
@@ -797,7 +803,7 @@ CREATE FUNCTION @extschema@.kpi_rows_select(source text, reads text, columns tex
 BEGIN ATOMIC
 	SELECT CASE WHEN reads = 'stages' THEN CASE WHEN with_row THEN format('SELECT *, jsonb_strip_nulls(to_jsonb(e)) AS source_row FROM (%s) e', @extschema@.kpi_stages_select(columns))
 												ELSE @extschema@.kpi_stages_select(columns) END
-				WHEN source = 'rep' THEN @extschema@.kpi_roster_select(with_row)
+				WHEN source IN ('rep', 'account') THEN @extschema@.kpi_once_select(source, with_row)
 				ELSE @extschema@.kpi_source_select(source, with_row) END;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_rows_select(text, text, text[], boolean) IS
@@ -908,8 +914,22 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_grouped_movements(text, text, text[], text, integer) IS
 'SQL text of the panel of the movements of the rows, read as ledgers of some customers each; input: SQL text of what is read, buckets: how many such ledgers there are at most, a power of two, the rest as of kpi_ledger_rows';
 
+CREATE FUNCTION @extschema@.kpi_faults(source text, columns text[]) RETURNS TABLE (reason text, condition text)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT f.reason, @extschema@.kpi_fill_in(f.condition, f.source, 'NULL::timestamptz', columns)
+	  FROM @extschema@.kpi_fault f WHERE f.source = kpi_faults.source
+	UNION ALL
+	SELECT 'no exchange rate', string_agg('(' || r.condition || ')', ' OR ')
+	  FROM unnest(@extschema@.kpi_parts_to_read(kpi_faults.source, NULL)) p(part),
+		   LATERAL (SELECT @extschema@.kpi_unknown_rate(kpi_faults.source, p.part, columns) AS condition) r
+	 WHERE r.condition IS NOT NULL HAVING count(*) > 0;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_faults(text, text[]) IS
+'what makes rows of a source bad: the reasons and SQL texts of their conditions, parameters as in kpi_source_query; columns: the usable ones as source.column';
+
 CREATE FUNCTION @extschema@.kpi_source_query(source text, columns text[], wanted_parts text[] DEFAULT NULL, wanted_dimensions text[] DEFAULT NULL,
-											 buckets integer DEFAULT 1, reads text DEFAULT 'source', only_some boolean DEFAULT false,
+											 buckets integer DEFAULT 1, reads text DEFAULT 'source', only_some boolean DEFAULT false, with_faults boolean DEFAULT true,
 											 OUT query text, OUT panels @extschema@.kpi_reading[])
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -939,8 +959,10 @@ BEGIN
 		   jsonb_object_agg(f.name, f.spoils) AS spoils
 	  INTO faults
 	  FROM (SELECT k.*, format('kpi_fault_%s', k.place) AS name
-			  FROM (SELECT k.reason, @extschema@.kpi_fill_in(k.condition, k.source, 'NULL::timestamptz', columns) AS condition, k.spoils, row_number() OVER (ORDER BY k.reason) AS place
-					  FROM @extschema@.kpi_fault k WHERE k.source = kpi_source_query.source AND reads = 'source') k) f;
+			  FROM (SELECT k.reason, k.condition, coalesce(f.spoils, '{}') AS spoils, row_number() OVER (ORDER BY k.reason) AS place
+					  FROM @extschema@.kpi_faults(source, columns) k
+					  LEFT JOIN @extschema@.kpi_fault f ON f.source = kpi_source_query.source AND f.reason = k.reason
+					 WHERE reads = 'source') k) f;
 	SELECT coalesce(string_agg(format(', %s AS %I', m.expression, 'kpi_base_' || m.base), '') FILTER (WHERE m.is_fixed), '') || coalesce(faults.columns, ''),
 		   coalesce(jsonb_object_agg(m.base, CASE WHEN m.is_fixed THEN quote_ident('kpi_base_' || m.base) ELSE m.expression END), '{}')
 	  INTO input, members
@@ -980,13 +1002,8 @@ BEGIN
 	SELECT array_agg(format('ROW(%L, count(*) FILTER (WHERE %s), @extschema@.kpi_smallest(%s) FILTER (WHERE %2$s))::@extschema@.kpi_bad_rows',
 							f.reason, once || '(' || f.condition || ')',
 							@extschema@.kpi_source_key(kpi_source_query.source, columns)) ORDER BY f.reason) INTO bad
-	  FROM (SELECT f.reason, f.name AS condition FROM unnest(faults.reasons, faults.names) f(reason, name)
-			UNION ALL
-			SELECT 'no exchange rate', string_agg('(' || r.condition || ')', ' OR ')
-			  FROM unnest(@extschema@.kpi_parts_to_read(kpi_source_query.source, wanted_parts)) p(part),
-				   LATERAL (SELECT @extschema@.kpi_unknown_rate(kpi_source_query.source, p.part, columns) AS condition) r
-			 WHERE r.condition IS NOT NULL HAVING count(*) > 0) f
-	 WHERE reads = 'source';
+	  FROM unnest(faults.reasons, faults.names) f(reason, condition)
+	 WHERE with_faults;
 
 	query := format(E'SELECT ARRAY[%s]::@extschema@.kpi_panel[], ARRAY[%s]::integer[], a.bad_rows, a.dictionary1, a.dictionary2, a.dictionary3, a.first_at\n'
 					' FROM (SELECT ARRAY[%s]::@extschema@.kpi_bad_rows[] AS bad_rows,\n %s AS dictionary1, %s AS dictionary2, %s AS dictionary3, %s AS first_at%s\n FROM %s OFFSET 0) a',
@@ -996,23 +1013,26 @@ BEGIN
 		CASE source WHEN 'subscription' THEN 'min(valid_from)' ELSE 'NULL::timestamptz' END, states, input);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_source_query(text, text[], text[], text[], integer, text, boolean) IS
-'the SQL text of the one query that reads a source (panels of some parts, their first atoms, bad rows, dictionaries, begin of subscriptions), and what its panels are. buckets: 1 for ledgers of all customers; else movements are read in as many groups of customers. reads: as of kpi_part, the same for all the wanted parts; only_some: as of kpi_cube_expression';
+COMMENT ON FUNCTION @extschema@.kpi_source_query(text, text[], text[], text[], integer, text, boolean, boolean) IS
+'the SQL text of the one query that reads a source (panels of some parts, their first atoms, bad rows, dictionaries, begin of subscriptions), and what its panels are. buckets: 1 for ledgers of all customers; else movements are read in as many groups of customers. reads: as of kpi_part, the same for all the wanted parts; only_some: as of kpi_cube_expression; with_faults: whether bad rows are looked for';
 
 CREATE FUNCTION @extschema@.kpi_readings(sources text[], wanted_parts text[])
 	RETURNS TABLE (source text, reads text, parts text[])
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT s.source, r.reads, ARRAY(SELECT p.part FROM @extschema@.kpi_part p
-									 WHERE p.source = s.source AND p.reads = r.reads AND p.part = ANY (w.parts) ORDER BY p.part)
+	SELECT s.source, r.reads, w.parts
 	  FROM unnest(sources) WITH ORDINALITY s(source, n)
-	 CROSS JOIN LATERAL (SELECT @extschema@.kpi_parts_to_read(s.source, wanted_parts) AS parts) w
 	 CROSS JOIN LATERAL (SELECT 'source' AS reads
-						  UNION SELECT p.reads FROM @extschema@.kpi_part p WHERE p.source = s.source AND p.part = ANY (w.parts)) r
+						  UNION SELECT p.reads FROM @extschema@.kpi_part p WHERE p.source = s.source) r
+	 CROSS JOIN LATERAL (SELECT ARRAY(SELECT p.part FROM @extschema@.kpi_part p
+									   WHERE p.source = s.source AND p.reads = r.reads AND p.part = ANY (@extschema@.kpi_parts_to_read(s.source, NULL))
+										 AND (wanted_parts IS NULL OR p.source || '.' || p.part = ANY (wanted_parts)) ORDER BY p.part) AS parts) w
+	 WHERE w.parts <> '{}'
+		OR r.reads = 'source' AND (wanted_parts IS NULL OR s.source IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity'))
 	 ORDER BY s.n, r.reads;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_readings(text[], text[]) IS
-'the queries that read sources, in order: of each source one, for the parts made of its own rows, and one for the parts made of its stages; arguments as of kpi_read_sources';
+'the queries that read sources, in order: of each source one, for the parts made of its own rows or what others look up in it, and one for the parts made of its stages; arguments as of kpi_read_sources';
 
 CREATE FUNCTION @extschema@.kpi_run_rates_query(columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -1151,7 +1171,7 @@ BEGIN
 	  FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix);
 
 	/* First contact may be the lead's creation, and a lead's conversion the opportunity: leads are looked up first. */
-	IF 'opportunity.lead_id' = ANY (columns) AND 'lead.created_at' = ANY (columns) AND 'opportunity' = ANY (sources) THEN
+	IF 'opportunity.lead_id' = ANY (columns) AND 'lead.created_at' = ANY (columns) AND 'lead' = ANY (sources) THEN
 		EXECUTE @extschema@.kpi_leads_query() INTO leads;
 	END IF;
 
@@ -1181,7 +1201,7 @@ BEGIN
 		buckets := 1;
 		LOOP
 			BEGIN
-				reading := @extschema@.kpi_source_query(name, columns, parts, wanted_dimensions, buckets, reads_what, only_within IS NOT NULL);
+				reading := @extschema@.kpi_source_query(name, columns, parts, wanted_dimensions, buckets, reads_what, only_within IS NOT NULL, wanted_parts IS NULL);
 				/* In a generic plan a parameter is one value, which needs no subquery to be evaluated once. */
 				SELECT x.panels, x.first_atoms, x.bad, x.dictionary1, x.dictionary2, x.dictionary3, x.first_at
 				  INTO panels, first_atoms, bad, first_dictionary, second_dictionary, third_dictionary, first_at
@@ -1228,10 +1248,10 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], @extschema@.kpi_grid, tstzmultirange) IS
-'reads bound sources, each with one query (and the stages of a history with another), and returns the panels of each part and the bad rows of each source; application_name tells other sessions how far it is. Parts and dimensions: NULL for all; what a part needs of the grid may be NULL where no such part is read. only_within: the periods whose values are needed (NULL: all); others may lack rows. An error names the source';
+'reads bound sources, each with one query (and the stages of a history with another), and returns the panels of each part and the bad rows of each source; application_name tells other sessions how far it is. Parts (as source.part) and dimensions: NULL for all; bad rows are looked for when all parts are read; what a part needs of the grid may be NULL where no such part is read. only_within: the periods whose values are needed (NULL: all); others may lack rows. An error names the source';
 
 /* The bound sources in an order in which each finds the dictionaries it needs. */
-CREATE FUNCTION @extschema@.kpi_bound_sources() RETURNS text[]
+CREATE FUNCTION @extschema@.kpi_bound_sources(wanted text[] DEFAULT NULL) RETURNS text[]
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1246,18 +1266,63 @@ BEGIN
 		IF @extschema@.kpi_source_relation(source) IS NULL THEN
 			PERFORM @extschema@.kpi_source_select(source);
 		END IF;
-		PERFORM @extschema@.kpi_require_columns(source, @extschema@.kpi_source_relation(source));
+		IF wanted IS NULL OR source = ANY (wanted) THEN
+			PERFORM @extschema@.kpi_require_columns(source, @extschema@.kpi_source_relation(source));
+		END IF;
 	END LOOP;
 	IF cardinality(bound) = 0 THEN
 		RAISE EXCEPTION 'no source is bound'
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  HINT = 'Use kpi_bind(''sale'', ''my_table'') or kpi_bind_crm(''odoo'').';
 	END IF;
-	RETURN bound;
+	RETURN ARRAY(SELECT b.source FROM unnest(bound) WITH ORDINALITY b(source, n) WHERE wanted IS NULL OR b.source = ANY (wanted) ORDER BY b.n);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_bound_sources() IS
-'the sources bound, in reading order; raises when one can no longer be read as bound, naming source and columns';
+COMMENT ON FUNCTION @extschema@.kpi_bound_sources(text[]) IS
+'the sources bound, of those wanted (NULL: all), in reading order; raises when one of them can no longer be read as bound, naming source and columns, and when any bound relation is gone: it might have told members';
+
+CREATE FUNCTION @extschema@.kpi_grid(periods @extschema@.kpi_period[], as_of timestamptz) RETURNS @extschema@.kpi_grid
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	g @extschema@.kpi_grid;
+	today date := @extschema@.kpi_day(as_of);
+BEGIN
+	g.as_of := as_of;
+	/* What has happened counts up to now; of a plan the running periods count to their end. */
+	SELECT array_agg(d ORDER BY d), array_agg(at ORDER BY d),
+		   array_agg(d ORDER BY d) FILTER (WHERE at < as_of) || CASE WHEN as_of = @extschema@.kpi_midnight(today) THEN today ELSE today + 1 END,
+		   array_agg(at ORDER BY d) FILTER (WHERE at < as_of) || as_of
+	  INTO g.plan_days, g.plan_bounds, g.days, g.bounds
+	  FROM (SELECT p.period AS d, p.starts_at AS at FROM unnest(periods) p UNION SELECT p.period_end, p.ends_at FROM unnest(periods) p) b;
+	/* Stocks are taken where periods end, ledgers also where they start. */
+	SELECT array_agg(i ORDER BY i) INTO g.instants
+	  FROM (SELECT least(p.ends_at, as_of) AS i FROM unnest(periods) p UNION SELECT p.starts_at FROM unnest(periods) p) x;
+
+	SELECT array_agg(array_position(g.bounds, p.starts_at) ORDER BY p.n), array_agg(array_position(g.bounds, p.at) - 1 ORDER BY p.n),
+		   array_agg(array_position(g.plan_bounds, p.starts_at) ORDER BY p.n), array_agg(array_position(g.plan_bounds, p.ends_at) - 1 ORDER BY p.n),
+		   array_agg(array_position(g.instants, p.starts_at) ORDER BY p.n), array_agg(array_position(g.instants, p.at) ORDER BY p.n),
+		   array_agg(CASE WHEN p.ends_at >= as_of THEN 1 END ORDER BY p.n), array_agg(p.starts_at ORDER BY p.n), array_agg(p.at ORDER BY p.n)
+	  INTO g.first_atom, g.last_atom, g.first_plan_atom, g.last_plan_atom, g.opening, g.closing, g.present, g.starts_at, g.at
+	  FROM (SELECT k.starts_at, k.ends_at, least(k.ends_at, as_of) AS at, k.n
+			  FROM unnest(periods) WITH ORDINALITY k(grain, period, period_end, is_complete, days, starts_at, ends_at, n)) p;
+	RETURN g;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_grid(@extschema@.kpi_period[], timestamptz) IS
+'the grid of periods that have begun at the instant taken as now';
+
+/* The days that a snapshot looks at. */
+CREATE FUNCTION @extschema@.kpi_snapshot_days(from_day date, to_day date, as_of timestamptz, OUT first_day date, OUT last_day date)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(kpi_snapshot_days.from_day, @extschema@.kpi_period_start('year', d.look_back), d.look_back), least(coalesce(kpi_snapshot_days.to_day, d.today), d.today)
+	  FROM (SELECT t.today, (t.today - make_interval(years => @extschema@.kpi_setting('history_years')::integer))::date AS look_back
+			  FROM (SELECT @extschema@.kpi_day(as_of) AS today) t) d;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_snapshot_days(date, date, timestamptz) IS
+'the first and last day that a snapshot with these arguments looks at: at most as far back as the setting history_years, and not beyond today''s';
 
 /*
  * A stock of which only the present can be read keeps what was recorded at the
@@ -1293,38 +1358,43 @@ COMMENT ON FUNCTION @extschema@.kpi_kept_panels(text[]) IS
 'SQL text that adds, to the panels of what was read, those of the stocks recorded at the end of periods, of the parts of which only the present can be read; NULL when none is';
 
 /*
- * SQL text that writes the facts: new versions of what changed, after closing
- * the versions they replace (and those of members that no longer have any, and
- * of grains no longer computed).
+ * SQL text of the common table expressions that read the sources and make
+ * facts of them, the last of which is called new.  Whatever is computed from
+ * the sources, for a snapshot or at this moment, is computed by these.  Their
+ * parameters:
+ *	 $1 sources	  $2 periods   $3 their grid   $4 the run
+ *	 $5 the first day that has facts, or $6 not before there is data
+ *	 $7 only periods that kpi_changes finds
+ *	 $8, $9 parts and dimensions as of kpi_read_sources
  */
-CREATE FUNCTION @extschema@.kpi_write_query(kept text) RETURNS text
+CREATE FUNCTION @extschema@.kpi_facts_query(kept text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT replace(replace(replace(replace(replace(replace(replace($q$
+	SELECT replace(replace(replace($q$
 WITH changes AS MATERIALIZED (	-- at the same moment as the sources
-	SELECT c.spans, c.basis FROM @extschema@.kpi_changes($13) c WHERE $24
+	SELECT c.spans, c.basis FROM @extschema@.kpi_changes(($3).as_of) c WHERE $7
 	UNION ALL
-	SELECT '{(,)}', NULL WHERE NOT $24
+	SELECT '{(,)}', NULL WHERE NOT $7
 ), period AS MATERIALIZED (
 	SELECT k.*, row_number() OVER (ORDER BY k.place) AS n
-	  FROM unnest($8::text[], $9::date[], $10::date[], $11::boolean[], $12::integer[], $2::integer[], $3::integer[], $15::integer[], $16::integer[],
-				  $19::integer[], $4::integer[], $5::integer[], $7::timestamptz[], $25::timestamptz[], $26::timestamptz[]) WITH ORDINALITY
-			AS k(grain, period, period_end, is_complete, days, first_atom, last_atom, first_plan_atom, last_plan_atom,
-				 opening, instant, present, at, starts_at, ends_at, place)
+	  FROM ROWS FROM (unnest($2), unnest(($3).first_atom, ($3).last_atom, ($3).first_plan_atom, ($3).last_plan_atom,
+										 ($3).opening, ($3).closing, ($3).present, ($3).at)) WITH ORDINALITY
+			AS k(grain, period, period_end, is_complete, days, starts_at, ends_at, first_atom, last_atom, first_plan_atom, last_plan_atom,
+				 opening, closing, present, at, place)
 	  JOIN changes c ON @extschema@.kpi_is_stale(k.grain, k.period, k.period_end, k.is_complete, k.days, c.spans)
 ), t AS MATERIALIZED (
-	SELECT ROW($13, $6, $17, $18, $20, $21,
+	SELECT ROW(($3).as_of, ($3).bounds, ($3).days, ($3).instants, ($3).plan_bounds, ($3).plan_days,
 			   array_agg(p.first_atom ORDER BY p.n), array_agg(p.last_atom ORDER BY p.n), array_agg(p.first_plan_atom ORDER BY p.n), array_agg(p.last_plan_atom ORDER BY p.n),
-			   array_agg(p.opening ORDER BY p.n), array_agg(p.instant ORDER BY p.n), array_agg(p.present ORDER BY p.n), array_agg(p.starts_at ORDER BY p.n),
+			   array_agg(p.opening ORDER BY p.n), array_agg(p.closing ORDER BY p.n), array_agg(p.present ORDER BY p.n), array_agg(p.starts_at ORDER BY p.n),
 			   array_agg(p.at ORDER BY p.n))::@extschema@.kpi_grid AS grid,
-		   CASE WHEN count(*) < cardinality($8) THEN range_agg(tstzrange(p.starts_at, p.ends_at)) END AS only_within
+		   CASE WHEN count(*) < cardinality($2) THEN range_agg(tstzrange(p.starts_at, p.ends_at)) END AS only_within
 	  FROM period p
 ), reading AS MATERIALIZED (
-	SELECT r.* FROM t, LATERAL @extschema@.kpi_read_sources($1, NULL, NULL, t.grid, t.only_within) r
+	SELECT r.* FROM t, LATERAL @extschema@.kpi_read_sources($1, $8, $9, t.grid, t.only_within) r
 ), beginning AS MATERIALIZED (	-- with the first period that has data, or had when last computed
-	SELECT CASE WHEN NOT $23 THEN $22
-			ELSE least(greatest($22, least(($17)[min(r.first_atom)], @extschema@.kpi_day(min(r.first_at)), @extschema@.kpi_day($13))), (
-				SELECT max(greatest($22, o.oldest)) FILTER (WHERE o.oldest IS NOT NULL)
+	SELECT CASE WHEN NOT $6 THEN $5
+			ELSE least(greatest($5, least((($3).days)[min(r.first_atom)], @extschema@.kpi_day(min(r.first_at)), @extschema@.kpi_day(($3).as_of))), (
+				SELECT max(greatest($5, o.oldest)) FILTER (WHERE o.oldest IS NOT NULL)
 				  FROM unnest(string_to_array(@extschema@.kpi_setting('grains'), ',')) k(grain),
 					   LATERAL (SELECT min(f.period) AS oldest FROM @extschema@.kpi_fact f
 								 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = k.grain) o)) END AS day
@@ -1339,48 +1409,62 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 			SELECT array_agg(ROW(u.panel, u.measures)::@extschema@.kpi_measured)
 			  FROM (SELECT r.panel, r.measures FROM reading r WHERE r.panel IS NOT NULL%kept%) u)) f(n integer, dimension text, member text, %columns%)
 	  JOIN p USING (n)
-), old AS MATERIALIZED (
+)$q$,
+		'%kept%', coalesce(kept, '')),
+		'%columns%', string_agg(format('%I %s', m.measure, m.type), ', ')),
+		'%f.all%', string_agg(format('f.%I', m.measure), ', '))
+	  FROM @extschema@.kpi_fact_measures() m;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_facts_query(text) IS
+'SQL text of the common table expressions that read the sources and make new facts of them; kept: as of kpi_kept_panels';
+
+/*
+ * SQL text that writes the facts: new versions of what changed, after closing
+ * the versions they replace (and those of members that no longer have any, and
+ * of grains no longer computed).
+ */
+CREATE FUNCTION @extschema@.kpi_write_query(kept text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT @extschema@.kpi_facts_query(kept) || replace(replace(replace(replace($q$, old AS MATERIALIZED (
 	SELECT f.* FROM @extschema@.kpi_fact f
 	 WHERE f.superseded_at IS NULL
 	   AND f.dimension IN (SELECT d.dimension FROM @extschema@.kpi_dimension d)
 	   AND ((f.grain, f.period) IN (SELECT grain, period FROM p)
 			OR (f.grain IN (SELECT grain || '_cut' FROM p WHERE NOT is_complete)
 				OR split_part(f.grain, '_', 1) <> ALL (string_to_array(@extschema@.kpi_setting('grains'), ',')))
-			   AND (f.grain, f.period) NOT IN (SELECT k.grain, k.period FROM unnest($8::text[], $9::date[]) k(grain, period)))
+			   AND (f.grain, f.period) NOT IN (SELECT k.grain, k.period FROM unnest($2::@extschema@.kpi_period[]) k))
 ), delta AS MATERIALIZED (
 	SELECT o.grain AS old_grain, o.period AS old_period, o.dimension AS old_dimension, o.member AS old_member, o.recorded_at AS old_recorded_at, n.*
 	  FROM new n FULL JOIN old o USING (grain, period, dimension, member)
 	 WHERE n.grain IS NULL OR o.grain IS NULL
 		OR (n.period_end, n.is_complete, n.days, %n.all%) IS DISTINCT FROM (o.period_end, o.is_complete, o.days, %o.all%)%states%
 ), closed AS (
-	UPDATE @extschema@.kpi_fact f SET superseded_at = $13
+	UPDATE @extschema@.kpi_fact f SET superseded_at = ($3).as_of
 	  FROM delta d
 	 WHERE f.grain = d.old_grain AND f.period = d.old_period AND f.dimension = d.old_dimension AND f.member = d.old_member
 	   AND f.recorded_at = d.old_recorded_at
 	RETURNING 1
 ), written AS (
 	INSERT INTO @extschema@.kpi_fact (grain, period, period_end, dimension, member, recorded_at, run, is_complete, days, %all%)
-	SELECT d.grain, d.period, d.period_end, d.dimension, d.member, $13, $14, d.is_complete, d.days, %all%
+	SELECT d.grain, d.period, d.period_end, d.dimension, d.member, ($3).as_of, $4, d.is_complete, d.days, %all%
 	  FROM delta d
 	 WHERE d.grain IS NOT NULL
 	   AND (SELECT count(*) FROM closed) >= 0	-- closes the old versions first
 	RETURNING 1
 ), problem AS (
 	INSERT INTO @extschema@.kpi_problem AS k (source, reason, bad_rows, keys, first_seen, run)
-	SELECT r.source, b.reason, b.bad_rows, b.keys, $13, $14
+	SELECT r.source, b.reason, b.bad_rows, b.keys, ($3).as_of, $4
 	  FROM reading r, unnest(r.bad_rows) b
 	 WHERE b.bad_rows > 0
 	ON CONFLICT ON CONSTRAINT kpi_problem_pkey DO UPDATE
 	   SET bad_rows = excluded.bad_rows, keys = excluded.keys, run = excluded.run
 	RETURNING 1
 ), taken AS (	-- of the log just what kpi_changes saw
-	DELETE FROM @extschema@.kpi_track_log WHERE $24
+	DELETE FROM @extschema@.kpi_track_log WHERE $7
 )
 SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM new), (SELECT count(*) FROM written), (SELECT count(*) FROM delta), (SELECT count(*) FROM problem),
 	   (SELECT basis FROM changes)$q$,
-		'%kept%', coalesce(kept, '')),
-		'%columns%', string_agg(format('%I %s', m.measure, m.type), ', ')),
-		'%f.all%', string_agg(format('f.%I', m.measure), ', ')),
 		'%n.all%', string_agg(format('n.%I', m.measure), ', ') FILTER (WHERE m.type IN ('bigint', 'numeric'))),
 		'%o.all%', string_agg(format('o.%I', m.measure), ', ') FILTER (WHERE m.type IN ('bigint', 'numeric'))),
 		'%states%', string_agg(format(' OR coalesce(n.%1$I OPERATOR(@extschema@.<>) o.%1$I, num_nulls(n.%1$I, o.%1$I) = 1)', m.measure), '')
@@ -1402,51 +1486,21 @@ CREATE FUNCTION @extschema@.kpi_take_snapshot(run bigint, from_day date, to_day 
 AS $$
 DECLARE
 	today date := @extschema@.kpi_day(as_of);
-	look_back date := (today - make_interval(years => @extschema@.kpi_setting('history_years')::integer))::date;
-	first_day date := coalesce(from_day, @extschema@.kpi_period_start('year', look_back), look_back);
-	last_day date := least(coalesce(to_day, today), today);
 	sources text[] := @extschema@.kpi_bound_sources();
-	days date[];
-	bounds timestamptz[];
-	plan_days date[];
-	plan_bounds timestamptz[];
-	instants timestamptz[];
+	first_day date;
+	last_day date;
+	taken @extschema@.kpi_period[];
 	columns text[];
-	g record;
 	made_from text;
 BEGIN
+	SELECT d.first_day, d.last_day INTO first_day, last_day FROM @extschema@.kpi_snapshot_days(from_day, to_day, as_of) d;
 	IF first_day > last_day THEN
 		RAISE EXCEPTION 'from_day % must not be after to_day %', first_day, last_day
 			USING ERRCODE = 'invalid_parameter_value',
 				  DETAIL = format('Today is %s in the reporting time zone.', today);
 	END IF;
 	PERFORM @extschema@.kpi_require_calendar(today);
-
-	/* What has happened counts up to now; of a plan the running periods count to their end. */
-	SELECT array_agg(d ORDER BY d), array_agg(at ORDER BY d),
-		   array_agg(d ORDER BY d) FILTER (WHERE at < as_of) || CASE WHEN as_of = @extschema@.kpi_midnight(today) THEN today ELSE today + 1 END,
-		   array_agg(at ORDER BY d) FILTER (WHERE at < as_of) || as_of
-	  INTO plan_days, plan_bounds, days, bounds
-	  FROM (SELECT p.period AS d, p.starts_at AS at FROM @extschema@.kpi_periods(first_day, last_day, as_of) p
-			UNION SELECT p.period_end, p.ends_at FROM @extschema@.kpi_periods(first_day, last_day, as_of) p) b;
-	/* Stocks are taken where periods end, ledgers also where they start. */
-	SELECT array_agg(i ORDER BY i) INTO instants
-	  FROM (SELECT least(p.ends_at, as_of) AS i FROM @extschema@.kpi_periods(first_day, last_day, as_of) p
-			UNION SELECT p.starts_at FROM @extschema@.kpi_periods(first_day, last_day, as_of) p) x;
-
-	SELECT array_agg(p.grain) AS grains, array_agg(p.period) AS starts, array_agg(p.period_end) AS ends,
-		   array_agg(p.is_complete) AS complete, array_agg(p.days) AS days,
-		   array_agg(array_position(bounds, p.starts_at)) AS first_atom,
-		   array_agg(array_position(bounds, least(p.ends_at, as_of)) - 1) AS last_atom,
-		   array_agg(array_position(plan_bounds, p.starts_at)) AS first_plan_atom,
-		   array_agg(array_position(plan_bounds, p.ends_at) - 1) AS last_plan_atom,
-		   array_agg(array_position(instants, p.starts_at)) AS opening,
-		   array_agg(array_position(instants, least(p.ends_at, as_of))) AS instant,
-		   array_agg(CASE WHEN p.ends_at >= as_of THEN 1 END) AS present,
-		   array_agg(least(p.ends_at, as_of)) AS at, array_agg(p.starts_at) AS starts_at, array_agg(p.ends_at) AS ends_at
-	  INTO g
-	  FROM @extschema@.kpi_periods(first_day, last_day, as_of) p;
-
+	taken := ARRAY(SELECT p FROM @extschema@.kpi_periods(first_day, last_day, as_of) p);
 	SELECT array_agg(u.source || '.' || u.column_name) INTO columns FROM @extschema@.kpi_usable_columns() u;
 	IF NOT EXISTS (SELECT FROM unnest(sources) s(source) WHERE @extschema@.kpi_parts_to_read(s.source, NULL) <> '{}') THEN
 		RAISE EXCEPTION 'there is nothing to compute from the sources bound, %', array_to_string(sources, ', ')
@@ -1457,10 +1511,7 @@ BEGIN
 	/* Without statistics of kpi_fact the planner takes it for empty, and would compare each row with each. */
 	PERFORM set_config('enable_nestloop', 'off', true);
 	EXECUTE @extschema@.kpi_write_query(@extschema@.kpi_kept_panels(columns)) INTO periods, facts, changed, changed, problems, made_from
-	  USING sources, g.first_atom, g.last_atom, g.instant, g.present, bounds, g.at,
-			g.grains, g.starts, g.ends, g.complete, g.days, as_of, run, g.first_plan_atom, g.last_plan_atom,
-			days, instants, g.opening, plan_bounds, plan_days, first_day, from_day IS NULL,
-			from_day IS NULL AND to_day IS NULL, g.starts_at, g.ends_at;
+	  USING sources, taken, @extschema@.kpi_grid(taken, as_of), run, first_day, from_day IS NULL, from_day IS NULL AND to_day IS NULL, NULL::text[], NULL::text[];
 	PERFORM set_config('enable_nestloop', 'on', true);
 	UPDATE @extschema@.kpi_run r SET basis = made_from WHERE r.run = kpi_take_snapshot.run;
 	DELETE FROM @extschema@.kpi_problem k WHERE k.run <> kpi_take_snapshot.run;
@@ -1619,7 +1670,7 @@ BEGIN ATOMIC
 	  FROM @extschema@.kpi_read_sources(
 			ARRAY(SELECT s.source FROM unnest(@extschema@.kpi_bound_sources()) WITH ORDINALITY s(source, n)
 				   WHERE s.source IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity', 'opportunity_history') ORDER BY s.n),
-			'{open}', ARRAY[dimension],
+			'{opportunity.open,opportunity_history.open}', ARRAY[dimension],
 			ROW(now(), ARRAY[now() - interval '1 day', now()], ARRAY[@extschema@.kpi_today(), @extschema@.kpi_today() + 1], ARRAY[now()], NULL, NULL,
 				'{1}', '{1}', NULL, NULL, '{1}', '{1}', '{1}', ARRAY[now()], ARRAY[now()])::@extschema@.kpi_grid) r
 	 CROSS JOIN LATERAL @extschema@.kpi_panel_rows(r.panel) c

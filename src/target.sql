@@ -251,6 +251,13 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_targets(text[], text, text[], date, date) IS
 'the targets of the bound source "target" that overlap the days (members NULL: of any); none where nothing is bound or the caller may not read it, nor those in another currency without a rate or of a KPI that is no money, or that are no finite number or range';
 
+CREATE TYPE @extschema@.kpi_target_piece AS (
+	target		@extschema@.kpi_target,
+	value		numeric
+);
+COMMENT ON TYPE @extschema@.kpi_target_piece IS
+'a target, its amounts in the reporting currency, and how much of it belongs to a period';
+
 /*
  * What the targets of one KPI and member say about a period that none of them
  * has as its own.  Where they add up: the sum of shorter ones that tile the
@@ -258,13 +265,15 @@ COMMENT ON FUNCTION @extschema@.kpi_source_targets(text[], text, text[], date, d
  * it; else, for a period across the border of two, both shares.
  */
 CREATE FUNCTION @extschema@.kpi_derived_target(targets @extschema@.kpi_target[], period date, period_end date, rule text,
-											   by_working_days boolean, OUT value numeric, OUT warn_at numeric, OUT how text)
+											   by_working_days boolean, OUT value numeric, OUT warn_at numeric, OUT how text,
+											   OUT pieces @extschema@.kpi_target_piece[])
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	around @extschema@.kpi_target;
 	piece record;
+	share numeric;
 	at date := period;
 BEGIN
 	IF rule = 'exact' THEN
@@ -276,7 +285,10 @@ BEGIN
 	IF rule = 'hold' THEN
 		value := around.value;
 		warn_at := around.warn_at;
-		how := CASE WHEN around.value IS NOT NULL THEN 'held' END;
+		IF around.value IS NOT NULL THEN
+			how := 'held';
+			pieces := ARRAY[ROW(around, value)::@extschema@.kpi_target_piece];
+		END IF;
 		RETURN;
 	END IF;
 
@@ -284,7 +296,7 @@ BEGIN
 	warn_at := 0;
 	how := 'summed';
 	WHILE at < period_end LOOP
-		SELECT t.value, t.warn_at, t.from_day, t.to_day, t.from_day = at AND t.to_day <= period_end AS is_whole INTO piece
+		SELECT t.value, t.warn_at, t.from_day, t.to_day, t.from_day = at AND t.to_day <= period_end AS is_whole, t AS target INTO piece
 		  FROM unnest(targets) t
 		 WHERE t.from_day <= at AND t.to_day > at
 		 ORDER BY 5 DESC, (t.to_day - t.from_day) * CASE WHEN t.from_day = at AND t.to_day <= period_end THEN -1 ELSE 1 END
@@ -296,7 +308,9 @@ BEGIN
 		IF NOT piece.is_whole THEN
 			how := 'spread';
 		END IF;
-		value := value + @extschema@.kpi_spread_share(by_working_days, piece.value, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
+		share := @extschema@.kpi_spread_share(by_working_days, piece.value, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
+		value := value + share;
+		pieces := pieces || ROW(piece.target, share)::@extschema@.kpi_target_piece;
 		warn_at := warn_at + @extschema@.kpi_spread_share(by_working_days, piece.warn_at, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
 		at := least(piece.to_day, period_end);
 	END LOOP;
@@ -305,13 +319,14 @@ BEGIN
 		value := @extschema@.kpi_spread_share(by_working_days, around.value, around.from_day, around.to_day, period, period_end);
 		warn_at := @extschema@.kpi_spread_share(by_working_days, around.warn_at, around.from_day, around.to_day, period, period_end);
 		how := CASE WHEN around.value IS NOT NULL THEN 'spread' END;
+		pieces := CASE WHEN around.value IS NOT NULL THEN ARRAY[ROW(around, value)::@extschema@.kpi_target_piece] END;
 	END IF;
 	value := trim_scale(value);
 	warn_at := trim_scale(warn_at);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_derived_target(@extschema@.kpi_target[], date, date, text, boolean) IS
-'the target of a period that follows from targets of other ranges of days: summed or spread over days, all or the working ones (rule add), held (rule hold); NULL when none does';
+'the target of a period that follows from targets of other ranges of days: summed or spread over days, all or the working ones (rule add), held (rule hold), and the pieces of which it is made; NULL when none does';
 
 /*
  * The targets of many KPIs, members and periods at once.  A row of kpi_target
@@ -319,7 +334,7 @@ COMMENT ON FUNCTION @extschema@.kpi_derived_target(@extschema@.kpi_target[], dat
  * how long the arrays are: its nested loops would be quadratic in them.
  */
 CREATE FUNCTION @extschema@.kpi_target_values(kpis text[], dimension text, members text[], periods date[], period_ends date[])
-	RETURNS TABLE (kpi text, member text, period date, value numeric, warn_at numeric, how text)
+	RETURNS TABLE (kpi text, member text, period date, value numeric, warn_at numeric, how text, pieces @extschema@.kpi_target_piece[])
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	ROWS 10
 	SET search_path = pg_catalog, pg_temp
@@ -348,12 +363,13 @@ BEGIN
 	by_working_days := @extschema@.kpi_setting('target_days') = 'working';
 	RETURN QUERY
 	WITH t AS MATERIALIZED (
-		SELECT a.layer, t.target, t.kpi, t.dimension, t.member, t.from_day, t.to_day,
-			   t.value * coalesce(t.rate, 1) AS value, t.currency, t.warn_at * coalesce(t.rate, 1) AS warn_at, t.rate
-		  FROM (SELECT 1 AS layer, targets AS list UNION ALL SELECT 2, source_targets) a CROSS JOIN LATERAL unnest(a.list) t
+		SELECT a.layer, t.kpi, t.member, t.from_day, t.to_day, v.value, v.warn_at,
+			   ROW(t.target, t.kpi, t.dimension, t.member, t.from_day, t.to_day, v.value, t.currency, v.warn_at, t.rate)::@extschema@.kpi_target AS whole
+		  FROM (SELECT 1 AS layer, targets AS list UNION ALL SELECT 2, source_targets) a
+		 CROSS JOIN LATERAL unnest(a.list) t
+		 CROSS JOIN LATERAL (SELECT t.value * coalesce(t.rate, 1) AS value, t.warn_at * coalesce(t.rate, 1) AS warn_at) v
 	), line AS MATERIALIZED (
-		SELECT t.layer, t.kpi, t.member,
-			   array_agg(ROW(t.target, t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.currency, t.warn_at, t.rate)::@extschema@.kpi_target) AS targets
+		SELECT t.layer, t.kpi, t.member, array_agg(t.whole) AS targets
 		  FROM t GROUP BY 1, 2, 3
 	), wanted AS (
 		SELECT line.*, p.period, p.period_end
@@ -361,7 +377,8 @@ BEGIN
 	), exact AS MATERIALIZED (
 		SELECT w.layer, w.kpi, w.member, w.period,
 			   CASE count(*) WHEN 1 THEN min(t.value) END AS value, CASE count(*) WHEN 1 THEN min(t.warn_at) END AS warn_at,
-			   CASE count(*) WHEN 1 THEN 'exact' ELSE 'ambiguous' END AS how
+			   CASE count(*) WHEN 1 THEN 'exact' ELSE 'ambiguous' END AS how,
+			   CASE count(*) WHEN 1 THEN array_agg(ROW(t.whole, t.value)::@extschema@.kpi_target_piece) END AS pieces
 		  FROM wanted w JOIN t ON t.layer = w.layer AND t.kpi = w.kpi AND t.member = w.member
 							  AND t.from_day = w.period AND t.to_day = w.period_end
 		 GROUP BY 1, 2, 3, 4
@@ -370,19 +387,19 @@ BEGIN
 		  LEFT JOIN exact e ON e.layer = w.layer AND e.kpi = w.kpi AND e.member = w.member AND e.period = w.period
 		 WHERE e.kpi IS NULL
 	), derived AS (
-		SELECT w.layer, w.kpi, w.member, w.period, d.value, d.warn_at, d.how
+		SELECT w.layer, w.kpi, w.member, w.period, d.value, d.warn_at, d.how, d.pieces
 		  FROM inexact w
 		  JOIN (SELECT k.kpi, @extschema@.kpi_target_rule(k.kpi) AS rule FROM (SELECT DISTINCT kpi FROM inexact) k OFFSET 0) r ON r.kpi = w.kpi
 		  CROSS JOIN LATERAL @extschema@.kpi_derived_target(w.targets, w.period, w.period_end, r.rule, by_working_days) d
 	)
-	SELECT DISTINCT ON (a.kpi, a.member, a.period) a.kpi, a.member, a.period, a.value, a.warn_at, a.how
+	SELECT DISTINCT ON (a.kpi, a.member, a.period) a.kpi, a.member, a.period, a.value, a.warn_at, a.how, a.pieces
 	  FROM (SELECT * FROM exact UNION ALL SELECT * FROM derived) a
 	 WHERE a.how IS NOT NULL
 	 ORDER BY a.kpi, a.member, a.period, a.layer;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_target_values(text[], text, text[], date[], date[]) IS
-'the targets of KPIs and members of a dimension in periods (first days, and the days after the last); no row where there is none. how: exact; summed from shorter ones; spread by days from a longer one; held: that of a longer range, unchanged (ratios and stocks); ambiguous (value NULL): the bound source has several';
+'the targets of KPIs and members of a dimension in periods (first days, and the days after the last); no row where there is none. how: exact; summed from shorter ones; spread by days from a longer one; held: that of a longer range, unchanged (ratios and stocks); ambiguous (value NULL): the bound source has several. pieces: of which targets it is made, their values adding up to it';
 
 CREATE FUNCTION @extschema@.kpi_target_value(kpi text, period date, period_end date, dimension text DEFAULT 'total', member text DEFAULT '',
 											 OUT value numeric, OUT warn_at numeric, OUT how text)

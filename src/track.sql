@@ -616,7 +616,7 @@ AS $$
 DECLARE
 	everything CONSTANT datemultirange := '{(,)}';
 	bound text[] := ARRAY(SELECT s.source FROM @extschema@.kpi_source s ORDER BY s.source);
-	untracked text[] := ARRAY(SELECT DISTINCT k.source FROM @extschema@.kpi_tracking() k WHERE NOT k.tracked);
+	untracked text[] := ARRAY(SELECT DISTINCT k.source FROM @extschema@.kpi_tracking() k WHERE NOT k.tracked AND k.source <> 'target');	-- of which no fact is made
 	lookback text := @extschema@.kpi_setting('lookback_days');
 	columns text[];
 	last_run @extschema@.kpi_run;

@@ -77,7 +77,7 @@ mid_month() {
 	local day=2026-06-17
 
 	a_day "$day" "$day 12:00 Europe/Berlin"
-	compare "$day" -f "$here/odoo/compare.sql" -f "$here/demo/drill.sql"
+	compare "$day" -f "$here/odoo/compare.sql" -f "$here/demo/drill.sql" -f "$here/demo/adds_up.sql"
 }
 
 today() {
@@ -86,7 +86,7 @@ today() {
 	day=$(psql -XAtq -d postgres -c "SELECT (now() AT TIME ZONE 'Europe/Berlin')::date") || return
 	a_day "$day"
 	check "demo/show.sql" sql -f "$demo/show.sql"
-	compare "$day" -f "$here/odoo/compare.sql" -f "$here/demo/today.sql"
+	compare "$day" -f "$here/odoo/compare.sql" -f "$here/demo/today.sql" -f "$here/demo/as_of.sql"
 }
 
 # in_parallel NAME COMMAND...: in the background, with a database and a directory of its own

@@ -132,18 +132,44 @@ t" "what was committed after it is left in the log"
 is "$(sql -d $db -c "SELECT outcome FROM kpi.kpi_snapshot()" -c "$calls")" "done
 0" "and taken by the next snapshot"
 
-# A hundred writers at once, each on rows of its own, and snapshots in between.
+# A hundred transactions that have all written and not committed: each waits for
+# the lock that lets them go, and for nothing else.
 cat >"$scratch/write.sql" <<'SQL'
-BEGIN;
 UPDATE crm.deal SET amount = coalesce(amount, 0) + 1, closed_at = closed_at - interval '1 day' WHERE deal_no = (SELECT d.deal_no FROM writer d WHERE d.client = :client_id);
 INSERT INTO crm.touchpoint (touch_no, kind, happened_at, state, incoming, rep_no)
 	SELECT nextval('touch'), 'Anruf', timestamptz '2023-06-01' + random() * interval '3 years', 'erledigt', false, 1;
-DELETE FROM crm.touchpoint WHERE touch_no = (SELECT nextval('old_touch')) * 40;
-END;
+DELETE FROM crm.touchpoint WHERE touch_no = (SELECT o.touch_no FROM old o WHERE o.n = (SELECT nextval('old_touch')));
 SQL
 sql -d $db -c "CREATE TABLE writer AS SELECT (row_number() OVER (ORDER BY deal_no))::integer - 1 AS client, deal_no FROM crm.deal" \
+	-c "CREATE TABLE old AS SELECT row_number() OVER (ORDER BY touch_no) AS n, touch_no FROM crm.touchpoint" \
 	-c "CREATE SEQUENCE touch START 2000000" -c "CREATE SEQUENCE old_touch" -c "ANALYZE" >/dev/null
-pgbench -n -c 100 -j 2 -t 8 -f "$scratch/write.sql" $db >"$scratch/pgbench" 2>&1 &
+{ echo 'BEGIN;' && cat "$scratch/write.sql" && echo 'SELECT pg_advisory_xact_lock_shared(4712);' && echo 'END;'; } >"$scratch/hold.sql"
+mkfifo "$scratch/gate"
+psql -XAtq -d $db <"$scratch/gate" >"$scratch/kept" 2>&1 &
+keeper=$!
+exec 3>"$scratch/gate"
+echo "SELECT pg_advisory_lock(4712);
+	\\! touch $scratch/is_shut" >&3
+await 60 test -e "$scratch/is_shut"
+PGOPTIONS="$PGOPTIONS -c lock_timeout=300s" pgbench -n -c 100 -j 2 -t 1 -f "$scratch/hold.sql" $db >"$scratch/pgbench" 2>&1 &
+writers=$!
+waiting="FROM pg_locks WHERE NOT granted AND (database IS NULL OR database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+all_wait() { [ "$(sql -d $db -c "SELECT count(*) $waiting AND locktype = 'advisory' AND objid = 4712")" = 100 ]; }
+await 240 all_wait
+ok $? "100 transactions have written what is tracked, and none has committed" || note "$(sql -d $db -c "SELECT locktype, mode, count(*) $waiting GROUP BY 1, 2")"
+is "$(sql -d $db -c "SELECT count(*) $waiting AND objid IS DISTINCT FROM 4712" -c 'SELECT count(*) FROM kpi.kpi_track_log')" "0
+0" "none of them waits for another"
+echo '\q' >&3
+exec 3>&-
+wait $keeper
+wait $writers
+ok $? "all of them commit" || note "$(tail -n 5 "$scratch/pgbench")"
+is "$(sql -d $db -c "SELECT l.relation::regclass, count(r.before), count(r.after) FROM kpi.kpi_track_log l, kpi.kpi_track_rows(l.payload) r GROUP BY 1 ORDER BY 1")" "crm.deal|100|100
+crm.touchpoint|100|100" "and the log has each row that they wrote"
+
+# A hundred writers for a while, each on rows of its own, and snapshots in between.
+{ echo 'BEGIN;' && cat "$scratch/write.sql" && echo 'END;'; } >"$scratch/commit.sql"
+pgbench -n -c 100 -j 2 -t 8 -f "$scratch/commit.sql" $db >"$scratch/pgbench" 2>&1 &
 writers=$!
 waits=0
 snapshots=0
@@ -154,7 +180,7 @@ while kill -0 $writers 2>/dev/null; do
 done
 wait $writers
 ok $? "100 writers at once, none failed" || note "$(tail -n 5 "$scratch/pgbench")"
-is "$(sql -d $db -c "SELECT count(*) FROM crm.touchpoint WHERE touch_no >= 2000000")" 800 "all they wrote is there"
+is "$(sql -d $db -c "SELECT count(*) FROM crm.touchpoint WHERE touch_no >= 2000000")" 900 "all they wrote is there"
 is $waits 0 "none was seen to wait for another's transaction, row or table"
 [ $snapshots -ge 1 ]
 ok $? "$snapshots snapshots were taken meanwhile"

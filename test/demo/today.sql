@@ -8,5 +8,12 @@ SELECT pg_temp.same('no KPI of the last complete month is without a value',
 SELECT pg_temp.same('kpi_report() is of the last month',
 	'SELECT DISTINCT is_complete, (SELECT r.value FROM kpi_report() AS r WHERE r.kpi = ''open_quotes'') FROM kpi_report()',
 	$q$SELECT true, kpi_value('open_quotes', (date_trunc('month', kpi_today()::timestamp) - interval '1 day')::date)$q$);
+SELECT pg_temp.same('from the sources this second the running month has the same values, for every KPI',
+	$q$SELECT l.kpi, l.value FROM kpi_live_values(ARRAY(SELECT kpi FROM kpi_definition), kpi_period_start('month', kpi_today()), kpi_period_end('month', kpi_period_start('month', kpi_today()))) AS l$q$,
+	$q$SELECT c.kpi, c.value FROM kpi_compare(ARRAY(SELECT kpi FROM kpi_definition), kpi_today(), 'total') AS c$q$);
+SELECT pg_temp.same('and the last complete quarter of a team',
+	$q$SELECT l.kpi, l.value FROM (SELECT kpi_period_start('quarter', kpi_period_start('quarter', kpi_today()) - 1) AS day) AS q,
+		kpi_live_values(ARRAY(SELECT kpi FROM kpi_definition), q.day, kpi_period_end('quarter', q.day), 'team', '{Innendienst Süd}') AS l$q$,
+	$q$SELECT c.kpi, c.value FROM kpi_compare(ARRAY(SELECT kpi FROM kpi_definition), kpi_period_start('quarter', kpi_today()) - 1, 'team', 'quarter', '{Innendienst Süd}') AS c$q$);
 SELECT pg_temp.same('nor a measure of it',
 	$q$SELECT kpi, reason FROM kpi_report(selection => 'measures') WHERE value IS NULL$q$, $q$SELECT 'customers_of_year', 'Abonnements gelten stattdessen'$q$);
