@@ -969,7 +969,8 @@ BEGIN
 	  FROM (SELECT e.base, CASE WHEN h.is_kept THEN e.expression ELSE replace(e.expression, '{at}', 'NULL::timestamptz') END AS expression,
 				   NOT h.is_kept OR position('{at}' IN e.expression) = 0 AS is_fixed
 			  FROM jsonb_each_text(members) e(base, expression),
-				   LATERAL (SELECT '{account.valid_from,rep.valid_from}'::text[] && columns OR e.base = 'preceding_activity' AS is_kept) h) m;
+				   LATERAL (SELECT '{account.valid_from,rep.valid_from}'::text[] && columns OR e.base = 'preceding_activity' AS is_kept) h
+			 WHERE e.base IN (SELECT unnest(d.parts) FROM @extschema@.kpi_wanted_dimensions(wanted_dimensions) d)) m;
 	input := format('(SELECT s.*%s FROM (%s) s OFFSET 0) s%s', input, @extschema@.kpi_rows_select(source, reads, columns), ', ' || pieces || ' p');
 	panels := '{}';
 	FOR part IN SELECT p.* FROM @extschema@.kpi_part p
