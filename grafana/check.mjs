@@ -121,7 +121,7 @@ const tableComparison = (target, sql, result, grain, day) => {
 };
 
 /* As far as it is written out: tables round, and what is divided in SQL has other decimals. */
-const differing = (comparison) => `SELECT count(*) AS n, count(shown) AS numbers, array_to_json((array_agg(concat(what, ': ', shown, ', not ', wanted)) FILTER (WHERE round(shown, least(scale(shown), 9)) IS DISTINCT FROM round(wanted, least(scale(shown), 9))))[:5]) AS faults
+const differing = (comparison) => `SELECT count(shown) AS numbers, array_to_json((array_agg(concat(what, ': ', shown, ', not ', wanted)) FILTER (WHERE round(shown, least(scale(shown), 9)) IS DISTINCT FROM round(wanted, least(scale(shown), 9))))[:5]) AS faults
 	FROM (${comparison}) c`;
 
 /* ---------- links ---------- */
@@ -159,7 +159,7 @@ const check = (lang, dashboard) => {
 	ok(run(options.map((v) => v.query)).flatMap((r, i) => (r.rows === null ? errorOf(options[i].query) : r.rows.length === 0 || r.types.some(([, type]) => type !== 'text') ? `${options[i].name}: ${r.types}` : [])),
 		`${name}: ${options.length} variables have values`);
 
-	const numbers = { compared: 0, empty: 0 };
+	let total = 0;
 	const other = variables.some((v) => v.name === 'kpi') ? ['revenue', 'win_rate'].map((kpi) => ({ kpi })) : [{}];
 	for (const [scenario, chosen] of scenariosOf(filters, lang)) for (const more of scenario === 'all' ? other : other.slice(0, 1)) {
 		const what = `${name}, ${[scenario, ...Object.values(more)].join(', ')}`;
@@ -178,28 +178,29 @@ const check = (lang, dashboard) => {
 		if (results.some((r) => r.rows === null)) continue;
 
 		if (scenario === 'all') {
-			ok(results.flatMap((r, i) => (isEmpty(r) && !targets[i].isAnnotation && !targets[i].panel.fieldConfig.defaults.noValue?.includes(' ') ? targets[i].what : [])), `${what}: no panel is empty`);
+			ok(panels.filter((panel) => !panel.fieldConfig.defaults.noValue.includes(' ') && results.every((r, i) => targets[i].panel !== panel || isEmpty(r))).map((panel) => panel.title), `${what}: no panel is empty`);
 			ok(panels.flatMap((panel) => linkFaults(dashboard, panel, results.filter((_, i) => targets[i].panel === panel))), `${what}: links lead to dashboards and variables that there are`);
 		}
-		if (scope === undefined)
-			ok(results.flatMap((r, i) => {
-				const isSubject = r.types.some(([column]) => column === 'note');
-				if (isSubject) return r.rows[0]?.note?.includes('kpi_define_dimension') ? [] : `${targets[i].what} does not say why there is nothing`;
-				return targets[i].rawSql.includes('kpi_scope') && r.rows.length > 0 ? `${targets[i].what} shows something` : [];
-			}), `${what}: nothing is shown, and why`);
+		/* Without a dimension of what is chosen, and of what a panel lists besides, it is empty, and the first line says why. */
+		const listed = (t) => /kpi_scope\(jsonb_build_object\([^)]*\), '(\w+)'/.exec(t.rawSql)?.[1];
+		const isSubject = (i) => results[i].types.some(([column]) => column === 'note');
+		const impossible = targets.map((t, i) => t.rawSql.includes('kpi_scope') && !isSubject(i) && (scope === undefined || listed(t) !== undefined && scopeOf(chosen, listed(t)) === undefined));
+		if (impossible.some((is) => is))
+			ok(results.flatMap((r, i) => (impossible[i] && r.rows.length > 0 ? `${targets[i].what} shows something` : isSubject(i) && !r.rows[0]?.note?.includes('kpi_define_dimension') ? `${targets[i].what} does not say why` : [])),
+				`${what}: ${impossible.filter((is) => is).length} queries for which nothing is computed show nothing, and why`);
 
 		const points = scenario === 'all' ? 24 : 3; /* of a line, the newest */
 		const day = `kpi_day(${literal(range.to)}::timestamptz - interval '1 second')`;
 		const comparisons = targets.map((t, i) => (t.isAnnotation ? undefined : mergedComparison(t, sqls[i], scope, values.grain, points) ?? labelledComparison(t, sqls[i], chosen, values.grain, lang, 6 * points) ??
 			tableComparison(t, sqls[i], results[i], values.grain, day))).flatMap((comparison, i) => (comparison === undefined ? [] : [{ what: targets[i].what, sql: differing(comparison) }]));
 		if (comparisons.length === 0) continue;
-		const found = run(comparisons.map((c) => c.sql)).map((r, i) => ({ what: comparisons[i].what, ...(r.rows?.[0] ?? { n: 0, numbers: 0, faults: [errorOf(comparisons[i].sql)] }) }));
+		const found = run(comparisons.map((c) => c.sql)).map((r, i) => ({ what: comparisons[i].what, ...(r.rows?.[0] ?? { numbers: 0, faults: [errorOf(comparisons[i].sql)] }) }));
 		const compared = found.reduce((sum, r) => sum + Number(r.numbers), 0);
-		ok([...found.flatMap((r) => (r.faults ?? []).map((fault) => `${r.what}: ${fault}`)), ...(compared === 0 && scope?.members.length === 1 ? ['nothing to compare'] : [])],
+		ok([...found.flatMap((r) => (r.faults ?? []).map((fault) => `${r.what}: ${fault}`)), ...(scenario === 'all' && compared === 0 ? ['nothing to compare'] : [])],
 			`${what}: ${compared} numbers are those of kpi_value`);
-		numbers.compared += compared;
+		total += compared;
 	}
-	note(`${name}: ${numbers.compared} numbers compared`);
+	note(`${name}: ${total} numbers compared`);
 };
 
 for (const lang of ['en', 'de']) {

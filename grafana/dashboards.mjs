@@ -4,7 +4,7 @@
 import {
 	bars, coloured, currency, dashed, dimensionName, filter, grain, lines, outcome, queried, ranked, row, severity, source, stat, table, targetStatus, text,
 } from './panels.mjs';
-import { clock, dayFormat, fromDay, lastDay, periodName, queriesOf, toDay } from './sql.mjs';
+import { clock, dayFormat, fromDay, lastDay, periodName, queriesOf, toDay, unitOf } from './sql.mjs';
 
 const everywhere = ['team', 'rep', 'region', 'product', 'channel'];
 const drilled = [...everywhere, 'segment', 'campaign', 'stage'];
@@ -31,9 +31,10 @@ const columns = {
 	reason: ['reason', text('Why if none', 'Grund, wenn keiner'), { width: 190 }],
 };
 
-const subjectTable = (q) => table('', q.subject(), [
-	['period', text('Period of the tables', 'Zeitraum der Tabellen'), { width: 230 }], ['scope', text('Shown', 'Gezeigt')],
-	['known', text('Known at', 'Stand'), { width: 170 }], ['note', text('To mind', 'Zu beachten'), { warning: true }]], { height: 3 });
+/* The first line of a dashboard; listed: the dimensions whose members it lists. */
+const subjectTable = (q, listed = []) => table('', q.subject(listed), [
+	['period', text('Period', 'Zeitraum'), { width: 215 }], ['known', text('Known at', 'Stand'), { width: 215 }], ['scope', text('Shown', 'Gezeigt')], ['note', text('To mind', 'Zu beachten'), { warning: true }]],
+{ height: 2, header: false });
 
 const reportTable = (q, lang, filters, title, selection, height) => table(title, q.report(selection), [
 	['number', text('No.', 'Nr.'), { width: 55 }], ['label', text('KPI', 'Kennzahl'), { link: drill(lang, filters, { kpi: field('kpi') }) }], ['value', text('Value', 'Wert'), { width: 125 }],
@@ -88,10 +89,10 @@ const team = (lang) => {
 		description: text('Who sells what, reaches the target and does how much', 'Wer verkauft was, erreicht das Ziel und tut wie viel'),
 		filters: everywhere,
 		panels: [
-			subjectTable(q),
+			subjectTable(q, ['rep', 'team']),
 			rankingTable(q, lang, everywhere, {
 				title: text('Ranking by revenue, targets and activities', 'Rangliste nach Umsatz, Ziele und Aktivitäten'), uid: 'team', by: 'rep', kpi: 'revenue', heading: money('Revenue', 'Umsatz'),
-				others: ['won_deals', 'win_rate', 'calls', 'emails', 'meetings', 'demos'], height: 17,
+				others: ['won_deals', 'win_rate', 'calls', 'emails', 'meetings', 'demos'], height: 16,
 				columns: [columns.share, columns.target, columns.attainment, columns.status, columns.change, ['won_deals', text('Won', 'Gewonnen'), { decimals: 0, width: 100 }],
 					['win_rate', text('Win rate, %', 'Gewinnquote, %'), { decimals: 1, width: 135 }], ['calls', text('Calls', 'Anrufe'), { decimals: 0, width: 80 }], ['emails', text('E-mails', 'E-Mails'), { decimals: 0, width: 80 }],
 					['meetings', text('Meetings', 'Termine'), { decimals: 0, width: 95 }], ['demos', text('Demos', 'Demos'), { decimals: 0, width: 75 }]],
@@ -137,18 +138,18 @@ const pipeline = (lang) => {
 		description: text('What is open, in which stage, how fast it moves and what it is likely to bring', 'Was offen ist, in welcher Phase, wie schnell es vorankommt und was es voraussichtlich bringt'),
 		filters: everywhere,
 		panels: [
-			subjectTable(q),
+			subjectTable(q, ['stage', 'lost_reason', 'team']),
 			tile(money('Pipeline', 'Pipeline'), 'pipeline_value'), tile(money('Weighted', 'Gewichtet'), 'weighted_pipeline'), tile(text('Open opportunities', 'Offene Chancen'), 'open_opportunities'),
-			tile(percent('Win rate', 'Gewinnquote'), 'win_rate', 1), tile(text('Sales cycle, median days', 'Verkaufszyklus, Median in Tagen'), 'sales_cycle_median'), tile(money('Sales velocity, a day', 'Vertriebsgeschwindigkeit je Tag'), 'sales_velocity'),
+			tile(percent('Win rate', 'Gewinnquote'), 'win_rate', 1), tile(text('Sales cycle, days', 'Verkaufszyklus, Tage'), 'sales_cycle_median'), tile(money('Velocity a day', 'Vertriebstempo je Tag'), 'sales_velocity'),
 			table(money('By stage, and as it was before the time range', 'Nach Phase, und wie es vor dem Zeitbereich war'), byStage, [stageColumn('pipeline_value'),
 				['open_opportunities', text('Open', 'Offen'), { decimals: 0, width: 70 }], ['pipeline_value', text('Value', 'Wert'), { decimals: 0, gauge: true, width: 220 }],
 				['weighted_pipeline', text('Weighted', 'Gewichtet'), { decimals: 0, width: 110 }], ['before', text('Value before', 'Wert zuvor'), { decimals: 0, width: 120 }]],
-			{ kpi: ['pipeline_value', 'weighted_pipeline'], hide: ['dimension', 'member'], width: 12, height: 6 }),
+			{ kpi: ['pipeline_value', 'weighted_pipeline'], hide: ['dimension', 'member'], width: 12, height: 7 }),
 			table(text('The way through the stages', 'Der Weg durch die Phasen'), funnel, [stageColumn('stage_conversion'),
 				['stage_entries', text('Entered', 'Erreicht'), { decimals: 0, width: 95 }], ['stage_advances', text('Went on', 'Weiter'), { decimals: 0, width: 90 }],
 				['stage_conversion', percent('Conversion', 'Konversion'), { decimals: 1, gauge: true, max: 100, width: 190 }], ['time_in_stage_median', text('Days, median', 'Tage, Median'), { decimals: 1, width: 120 }],
 				['time_in_stage_p90', text('Nine in ten', 'Neun von zehn'), { decimals: 1, width: 125 }]],
-			{ kpi: ['stage_conversion', 'time_in_stage_median'], hide: ['dimension', 'member', 'time_in_stage'], width: 12, height: 6 }),
+			{ kpi: ['stage_conversion', 'time_in_stage_median'], hide: ['dimension', 'member', 'time_in_stage'], width: 12, height: 7 }),
 			(({ sql, overrides }) => lines(money('Open at the end of each period', 'Offen am Ende jedes Zeitraums'), sql, { kpi: ['pipeline_value', 'weighted_pipeline'], overrides, min: 0 }))(coloured([
 				[q.merged('pipeline_value', de ? 'Bester Fall' : 'Best case'), text('Best case', 'Bester Fall'), 'light-blue'],
 				[q.merged('weighted_pipeline', de ? 'Gewichtet' : 'Weighted'), text('Weighted', 'Gewichtet'), 'dark-blue']])),
@@ -160,18 +161,18 @@ const pipeline = (lang) => {
 				  WHERE o.target IS NOT NULL OR o.won <> 0 OR o.weighted <> 0`,
 				[['label', text('Team', 'Team')], ['won', money('Won', 'Gewonnen'), { decimals: 0, width: 150 }], ['weighted', money('Expected to close', 'Erwarteter Abschluss'), { decimals: 0, width: 220 }],
 					['expected', money('Together', 'Zusammen'), { decimals: 0, width: 160 }], ['target', money('Target', 'Ziel'), { decimals: 0, width: 150 }], ['gap', money('Missing', 'Es fehlen'), { decimals: 0, width: 160 }],
-					['attainment', text('Expected, %', 'Erwartet, %'), { decimals: 1, gauge: true, max: 150, width: 220 }], columns.status], { kpi: 'won_value', height: 6 }),
-			table(text('Forecast and slippage: what the first snapshot of each period expected of it', 'Prognose und Verschiebung: was die erste Momentaufnahme jedes Zeitraums von ihm erwartete'), forecast,
-				[['period', text('Period', 'Zeitraum'), { width: 100, plain: true }], ['forecast', money('Forecast', 'Prognose'), { decimals: 0 }], ['won_value', money('Won', 'Gewonnen'), { decimals: 0 }],
-					['accuracy', percent('Accuracy', 'Genauigkeit'), { decimals: 1 }], ['expected', money('Expected to close', 'Sollte schließen'), { decimals: 0 }], ['slipped', money('Slipped', 'Verschoben'), { decimals: 0 }],
-					['slippage', percent('Slippage', 'Verschiebung'), { decimals: 1 }], ['reason', text('Why if none', 'Grund, wenn keine'), { width: 260 }]],
+					['attainment', text('Expected, %', 'Erwartet, %'), { decimals: 1, gauge: true, max: 150, width: 220 }], columns.status], { kpi: 'won_value', height: 7 }),
+			table(money('Forecast and slippage', 'Prognose und Verschiebung'), forecast,
+				[['period', text('Period', 'Zeitraum'), { width: 85, plain: true }], ['forecast', text('Forecast', 'Prognose'), { decimals: 0 }], ['won_value', text('Won', 'Gewonnen'), { decimals: 0 }],
+					['accuracy', text('Accuracy, %', 'Treffer, %'), { decimals: 1 }], ['expected', text('Expected', 'Erwartet'), { decimals: 0 }], ['slipped', text('Slipped', 'Verschoben'), { decimals: 0 }],
+					['slippage', text('Slipped, %', 'Versch., %'), { decimals: 1 }], ['reason', text('Why if none', 'Grund, wenn keine'), { width: 225 }]],
 				{
-					height: 8, description: text('Forecast: won plus weighted pipeline closing in the period. Slipped: of the opportunities expected to close in it, those still open or closed later. Both take a snapshot in the first tenth of the period.',
+					width: 15, height: 10, description: text('Forecast: won plus weighted pipeline closing in the period. Slipped: of the opportunities expected to close in it, those still open or closed later. Both take a snapshot in the first tenth of the period.',
 						'Prognose: gewonnen plus gewichtete Pipeline mit Abschluss im Zeitraum. Verschoben: von den Chancen, die in ihm schließen sollten, die noch offenen oder später geschlossenen. Beides braucht eine Momentaufnahme im ersten Zehntel des Zeitraums.'),
 				}),
 			table(text('Why opportunities were lost', 'Warum Chancen verloren gingen'), losses, [['label', text('Reason', 'Grund')], ['lost_deals', text('Lost', 'Verloren'), { decimals: 0, width: 90 }],
 				['share', text('Share, %', 'Anteil, %'), { decimals: 1, gauge: true, max: 100, width: 160 }], ['lost_value', money('Value', 'Wert'), { decimals: 0, width: 120 }]],
-			{ kpi: 'lost_deals', hide: ['dimension', 'member'], width: 8, height: 12 }),
+			{ kpi: 'lost_deals', hide: ['dimension', 'member'], width: 9, height: 10 }),
 			table(text('The most valuable open opportunities', 'Die wertvollsten offenen Chancen'),
 				`${q.within()} SELECT t.id, t.name, t.account, t.rep, t.stage, t.amount, 100 * t.probability AS probability, to_char(t.expected_close, ${dayFormat(lang)}) AS expected_close, t.age_days::bigint AS age_days,
 				        CASE WHEN t.overdue THEN '${de ? 'überfällig' : 'overdue'}' END AS overdue
@@ -179,7 +180,7 @@ const pipeline = (lang) => {
 				  ORDER BY t.amount DESC NULLS LAST, t.id LIMIT 15`,
 				[['id', text('No.', 'Nr.'), { width: 65, plain: true }], ['name', text('Opportunity', 'Chance')], ['account', text('Account', 'Kunde')], ['rep', text('Rep', 'Vertriebler'), { width: 140 }],
 					['stage', text('Stage', 'Phase'), { width: 125 }], ['amount', money('Amount', 'Betrag'), { decimals: 0, width: 110 }], ['probability', '%', { decimals: 0, width: 50 }],
-					['expected_close', text('Expected', 'Erwartet'), { width: 105 }], ['age_days', text('Days', 'Tage'), { decimals: 0, width: 60 }], ['overdue', ' ', { warning: true, width: 90 }]], { width: 16, height: 12 }),
+					['expected_close', text('Expected', 'Erwartet'), { width: 105 }], ['age_days', text('Days', 'Tage'), { decimals: 0, width: 60 }], ['overdue', ' ', { warning: true, width: 95 }]], { height: 13 }),
 		],
 	};
 };
@@ -188,10 +189,10 @@ const recurring = (lang) => {
 	const de = lang === 'de', filters = ['segment', ...everywhere], q = queriesOf(lang, filters);
 	const tile = (title, kpi, decimals = 0) => stat(title, q.merged(kpi), { kpi, decimals, link: drill(lang, filters, { kpi }) });
 	const movement = (kpi, sign, english, german, color) => [q.merged(kpi, de ? german : english, sign), de ? german : english, color];
-	const moved = coloured([movement('mrr_new', '', 'New', 'Neu', 'dark-blue'), movement('mrr_reactivated', '', 'Reactivated', 'Reaktiviert', 'semi-dark-blue'), movement('mrr_expansion', '', 'Expansion', 'Erweitert', 'light-blue'),
+	const moved = coloured([movement('mrr_new', '', 'New', 'Neu', 'dark-blue'), movement('mrr_reactivated', '', 'Reactivated', 'Reaktiviert', 'super-light-blue'), movement('mrr_expansion', '', 'Expansion', 'Erweitert', 'light-blue'),
 		movement('mrr_contraction', '-', 'Contraction', 'Verkleinert', '#c8c8d0'), movement('mrr_churned', '-', 'Churned', 'Verloren', '#8e8e99')]);
 	const kept = coloured([[q.merged('customer_retention_rate', de ? 'Kunden' : 'Customers'), text('Customers', 'Kunden'), 'dark-blue'],
-		[q.merged('gross_revenue_retention', de ? 'Umsatz, brutto' : 'Revenue, gross'), text('Revenue, gross', 'Umsatz, brutto'), 'blue'],
+		[q.merged('gross_revenue_retention', de ? 'Umsatz, brutto' : 'Revenue, gross'), text('Revenue, gross', 'Umsatz, brutto'), '#8e8e99'],
 		[q.merged('net_revenue_retention', de ? 'Umsatz, netto' : 'Revenue, net'), text('Revenue, net', 'Umsatz, netto'), 'light-blue']]);
 	const lost = coloured([[q.merged('customer_churn_rate', de ? 'Kunden' : 'Customers'), text('Customers', 'Kunden'), 'dark-blue'], [q.merged('revenue_churn_rate', de ? 'Umsatz' : 'Revenue'), text('Revenue', 'Umsatz'), 'light-blue']]);
 	return {
@@ -199,7 +200,7 @@ const recurring = (lang) => {
 		description: text('MRR, how it moves, and who stays', 'MRR, wie es sich bewegt, und wer bleibt'),
 		filters,
 		panels: [
-			subjectTable(q),
+			subjectTable(q, ['segment']),
 			tile(money('MRR', 'MRR'), 'mrr'), tile(text('Customers', 'Kunden'), 'customers'), tile(money('MRR per customer', 'MRR je Kunde'), 'revenue_per_account'),
 			tile(percent('Customers kept', 'Gehaltene Kunden'), 'customer_retention_rate', 1), tile(percent('Revenue kept, net', 'Umsatz gehalten, netto'), 'net_revenue_retention', 1), tile(text('Quick ratio', 'Quick Ratio'), 'quick_ratio', 2),
 			bars(money('How the MRR moved', 'Wie sich das MRR bewegte'), moved.sql, { kpi: ['mrr_new', 'mrr_expansion', 'mrr_churned'], overrides: moved.overrides, stack: true, width: 14, height: 9 }),
@@ -210,7 +211,7 @@ const recurring = (lang) => {
 				`${q.within()} SELECT ${periodName('c.cohort', lang)} AS cohort, max(c.customers) AS customers, ${[...Array(13).keys()].map((age) => `max(c.retention) FILTER (WHERE c.age = ${age}) AS m${age}`).join(', ')}
 				   FROM s CROSS JOIN LATERAL kpi_cohorts(${fromDay}, ${toDay}, '$grain') c WHERE s.dimension = 'total' GROUP BY c.cohort ORDER BY c.cohort`,
 				[['cohort', text('First payment', 'Erste Zahlung'), { width: 125, plain: true }], ['customers', text('Customers', 'Kunden'), { decimals: 0, width: 95 }],
-					...[...Array(13).keys()].map((age) => [`m${age}`, `${age}`, { decimals: 0, heat: true }])],
+					...[...Array(13).keys()].map((age) => [`m${age}`, `${age}`, { decimals: 0, heat: true, width: 102 }])],
 				{ height: 13, description: text('Of the customers who came in a period, the share left after so many periods. Of all customers: with a filter it is empty.', 'Von den Kunden, die in einem Zeitraum kamen, der Anteil nach so vielen Zeiträumen. Nur für alle Kunden: mit einem Filter ist sie leer.') }),
 			reportTable(q, lang, filters, text('The KPIs of customers and what they pay', 'Die Kennzahlen der Kunden und ihrer Zahlungen'), 'customers', 17),
 		],
@@ -234,12 +235,12 @@ const marketing = (lang) => {
 		description: text('Leads, what becomes of them, and what they cost', 'Leads, was aus ihnen wird, und was sie kosten'),
 		filters: everywhere,
 		panels: [
-			subjectTable(q),
+			subjectTable(q, ['channel', 'campaign']),
 			tile(text('Leads', 'Leads'), 'leads', 0, 5), tile(percent('Qualified', 'Qualifiziert'), 'lead_qualification_rate', 1, 5), tile(percent('Converted', 'Gewonnen'), 'lead_conversion_rate', 1, 5),
 			tile(money('Cost per lead', 'Kosten je Lead'), 'cost_per_lead', 2, 4), tile(money('Cost per new customer', 'Kosten je neuem Kunden'), 'customer_acquisition_cost', 0, 5),
 			ranked(bars, text('Leads of the six largest channels', 'Leads der sechs größten Kanäle'), q.largest('leads', 'channel', 6), { kpi: 'leads' }),
 			lines(percent('From lead to customer', 'Vom Lead zum Kunden'), converted.sql, { kpi: ['lead_qualification_rate', 'lead_conversion_rate'], overrides: converted.overrides, decimals: 1, min: 0 }),
-			of('channel', text('By channel', 'Nach Kanal'), 9), of('campaign', text('By campaign', 'Nach Kampagne'), 12),
+			of('channel', text('By channel', 'Nach Kanal'), 9), of('campaign', text('By campaign', 'Nach Kampagne'), 9),
 			reportTable(q, lang, everywhere, text('The KPIs of marketing', 'Die Kennzahlen des Marketings'), 'marketing', 13),
 		],
 	};
@@ -249,17 +250,18 @@ const regions = (lang) => {
 	const q = queriesOf(lang, everywhere);
 	const of = (by, title, drawn, height) => [
 		rankingTable(q, lang, everywhere, {
-			title, by, kpi: 'revenue', heading: money('Revenue', 'Umsatz'), uid: 'regions', height, width: 14, others: ['revenue_growth', 'profit_margin', 'win_rate'],
-			columns: [columns.share, columns.status, ['revenue_growth', text('Growth, %', 'Wachstum, %'), { decimals: 1, width: 120 }], ['profit_margin', text('Margin, %', 'Marge, %'), { decimals: 1, width: 95 }], ['win_rate', text('Win rate, %', 'Gewinnquote, %'), { decimals: 1, width: 130 }]],
+			title, by, kpi: 'revenue', heading: money('Revenue', 'Umsatz'), uid: 'regions', height, width: 15, others: ['revenue_growth', 'profit_margin', 'win_rate'],
+			columns: [['share', text('Share, %', 'Anteil, %'), { decimals: 1, gauge: true, width: 140 }], ['revenue_growth', text('Growth, %', 'Wachstum, %'), { decimals: 1, width: 115 }], ['profit_margin', text('Margin, %', 'Marge, %'), { decimals: 1, width: 95 }],
+				['win_rate', text('Win rate, %', 'Gewinnquote, %'), { decimals: 1, width: 130 }], ['status', text('Target', 'Ziel'), { status: targetStatus, width: 85 }]],
 		}),
-		ranked(bars, drawn, q.largest('revenue', by, 6), { kpi: 'revenue', width: 10, height }),
+		ranked(bars, drawn, q.largest('revenue', by, 6), { kpi: 'revenue', width: 9, height }),
 	];
 	return {
 		uid: 'regions', title: text('Sales · Regions and products', 'Vertrieb · Regionen und Produkte'),
 		description: text('Revenue, growth and margin by region and by product', 'Umsatz, Wachstum und Marge nach Region und Produkt'),
 		filters: everywhere,
 		panels: [
-			subjectTable(q),
+			subjectTable(q, ['region', 'product']),
 			...of('region', text('By region', 'Nach Region'), money('Revenue of the six largest regions', 'Umsatz der sechs größten Regionen'), 9),
 			...of('product', text('By product', 'Nach Produkt'), money('Revenue of the six largest products', 'Umsatz der sechs größten Produkte'), 18),
 		],
@@ -301,7 +303,7 @@ const drillDown = (lang) => {
 	const rows = (what, rest) => `${q.within()} SELECT ${what}
 		FROM s CROSS JOIN LATERAL unnest(s.members) m(member) CROSS JOIN LATERAL kpi_drill('$kpi', ${lastDay}, s.dimension, m.member, '$grain') d
 		LEFT JOIN kpi_definition k ON k.kpi = d.measure ${rest}`;
-	const part = `CASE d.part ${Object.entries(de ? { numerator: 'Zähler', denominator: 'Nenner', both: 'beides' } : { numerator: 'numerator', denominator: 'denominator', both: 'both' }).map(([en, name]) => `WHEN '${en}' THEN '${name}'`).join(' ')} END`;
+	const part = `CASE WHEN d.measure <> '$kpi' THEN CASE d.part ${Object.entries(de ? { numerator: 'Zähler', denominator: 'Nenner', both: 'beides' } : { numerator: 'numerator', denominator: 'denominator', both: 'both' }).map(([en, name]) => `WHEN '${en}' THEN '${name}'`).join(' ')} END END`;
 	const label = `coalesce(k.label_${lang}, d.measure)`;
 	const days = `concat(to_char(d.from_day, ${dayFormat(lang)}), ' – ', to_char(d.to_day - 1, ${dayFormat(lang)}))`;
 	const described = `(SELECT string_agg(j.key || ' ' || j.value, ' · ') FROM jsonb_array_elements(CASE jsonb_typeof(d.source_row) WHEN 'array' THEN d.source_row ELSE jsonb_build_array(d.source_row) END) e CROSS JOIN jsonb_each_text(e) j WHERE j.value <> '')`;
@@ -314,16 +316,16 @@ const drillDown = (lang) => {
 		filters: drilled,
 		panels: [
 			subjectTable(q),
-			table(text('The number', 'Die Zahl'), `${q.within()} SELECT d.label_${lang} AS label, v.value, ${de ? "CASE d.unit WHEN 'money' THEN kpi_setting('currency') WHEN 'percent' THEN '%' WHEN 'days' THEN 'Tage' ELSE '' END" : "CASE d.unit WHEN 'money' THEN kpi_setting('currency') WHEN 'percent' THEN '%' WHEN 'days' THEN 'days' ELSE '' END"} AS unit,
+			table(text('The number', 'Die Zahl'), `${q.within()} SELECT d.label_${lang} AS label, v.value, ${unitOf(lang)} AS unit,
 				        v.numerator, v.denominator, d.formula, d.description_${lang} AS description, v.reason, d.kpi, s.dimension, CASE WHEN cardinality(s.members) = 1 THEN s.members[1] END AS member
 				   FROM s CROSS JOIN LATERAL kpi_merged_series('$kpi', ${lastDay}, ${lastDay} + 1, '$grain', s.dimension, s.members, lang => '${lang}') v JOIN kpi_definition d ON d.kpi = '$kpi'`,
 			[['label', text('KPI', 'Kennzahl'), { width: 230 }], ['value', text('Value', 'Wert'), { decimals: 2, width: 140 }], ['unit', text('Unit', 'Einheit'), { width: 80 }], ['numerator', text('Numerator', 'Zähler'), { decimals: 2, width: 140 }],
 				['denominator', text('Denominator', 'Nenner'), { decimals: 2, width: 140 }], ['formula', text('Formula', 'Formel'), { inspect: true }], ['description', text('What it is', 'Was es ist'), { inspect: true }], columns.reason],
-			{ hide: ['kpi', 'dimension', 'member'], height: 3 }),
+			{ hide: ['kpi', 'dimension', 'member'], height: 4 }),
 			table(text('What it is made of', 'Woraus sie besteht'), rows(`${part} AS part, ${label} AS measure, ${days} AS days, d.source, count(*) AS rows, sum(d.amount) AS amount, d.measure AS kpi, min(s.dimension) AS dimension, CASE WHEN min(cardinality(s.members)) = 1 THEN min(m.member) END AS member`,
 				'GROUP BY d.part, d.measure, k.label_' + lang + ', d.from_day, d.to_day, d.source ORDER BY 1, 2, d.from_day DESC'),
 			[...columnsOfBoth, ['days', text('Days', 'Tage'), { width: 220 }], ['source', text('Source', 'Quelle'), { width: 180 }], ['rows', text('Rows', 'Zeilen'), { decimals: 0, width: 100 }], ['amount', text('Together', 'Zusammen'), { decimals: 2 }]],
-			{ hide: ['kpi', 'dimension', 'member'], height: 6, nothing: text('no rows', 'keine Zeilen') }),
+			{ hide: ['kpi', 'dimension', 'member'], height: 5, nothing: text('no rows', 'keine Zeilen') }),
 			table(text('The rows, the newest 500', 'Die Zeilen, die neuesten 500'), rows(`${part} AS part, ${label} AS measure, d.source, d.key, ${clock('d.at', lang)} AS at, d.amount, ${described} AS source_row`, 'ORDER BY d.at DESC NULLS LAST, d.source, d.key LIMIT 500'),
 				[...columnsOfBoth, ['source', text('Source', 'Quelle'), { width: 130 }], ['key', text('Key', 'Schlüssel'), { width: 110, plain: true }], ['at', text('When', 'Wann'), { width: 145 }],
 					['amount', text('Amount', 'Betrag'), { decimals: 2, width: 130 }], ['source_row', text('The row', 'Die Zeile'), { inspect: true }]],

@@ -127,14 +127,14 @@ const hidden = (name) => ({
  * the check read.  nothing: what a table without rows says, if having none is
  * not a fault.
  */
-export const table = (title, sql, columns, { kpi, width = 24, height = 10, description, hide = [], nothing = '' } = {}) => ({
+export const table = (title, sql, columns, { kpi, width = 24, height = 10, description, hide = [], header = true, nothing = '' } = {}) => ({
 	type: 'table', title, kpi, description, width, height,
 	targets: queries(sql, 'table'),
 	fieldConfig: {
 		defaults: { ...locale, noValue: nothing, custom: { align: 'auto', cellOptions: { type: 'auto' }, filterable: false, inspect: false } },
 		overrides: [...columns.map(([name, heading, o = {}]) => override(name, heading, o)), ...hide.map(hidden)],
 	},
-	options: { showHeader: true, cellHeight: 'sm' },
+	options: { showHeader: header, cellHeight: 'sm' },
 });
 
 export const gauges = (title, sql, { decimals = 0, kpi, width = 12, height = 8, description } = {}) => ({

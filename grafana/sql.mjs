@@ -15,7 +15,6 @@ export const fromDay = "kpi_day($__timeFrom()::timestamptz)";
 export const toDay = "kpi_day($__timeTo()::timestamptz)";
 export const lastDay = "kpi_day($__timeTo()::timestamptz - interval '1 second')";
 
-export const quote = (s) => `'${s.replaceAll("'", "''")}'`;
 export const dayFormat = (lang) => (lang === 'de' ? "'DD.MM.YYYY'" : "'YYYY-MM-DD'");
 export const clock = (instant, lang) => `to_char((${instant}) AT TIME ZONE kpi_setting('time_zone'), ${lang === 'de' ? "'DD.MM.YYYY HH24:MI'" : "'YYYY-MM-DD HH24:MI'"})`;
 /* A period by its first month: enough to tell periods of one grain apart. */
@@ -23,7 +22,7 @@ export const periodName = (day, lang) => `to_char(${day}, CASE '$grain' WHEN 'ye
 
 /* Display rounds half away from zero; how far depends on the KPI of the row. */
 const shown = (column) => `round(${column}, CASE WHEN abs(${column}) >= 1000 OR unit = 'count' THEN 0 WHEN unit IN ('percent', 'days') THEN 1 ELSE 2 END)`;
-const unitOf = (lang) => `CASE unit WHEN 'money' THEN kpi_setting('currency') WHEN 'percent' THEN '%' WHEN 'days' THEN '${lang === 'de' ? 'Tage' : 'days'}' ELSE '' END`;
+export const unitOf = (lang) => `CASE unit WHEN 'money' THEN kpi_setting('currency') WHEN 'percent' THEN '%' WHEN 'days' THEN '${lang === 'de' ? 'Tage' : 'days'}' ELSE '' END`;
 
 /* The queries of a dashboard in a language that has variables of the names given as filters. */
 export const queriesOf = (lang, filters) => {
@@ -69,10 +68,10 @@ export const queriesOf = (lang, filters) => {
 		                FROM s CROSS JOIN LATERAL kpi_compare('{${others.join(',')}}', ${lastDay}, s.dimension, '$grain', lang => '${lang}') c GROUP BY c.member) a ON a.member = r.member
 		  WHERE ${condition} ORDER BY r.rank, r.label`;
 
-	/* What is shown: period, filters, age of the numbers, and what to mind. */
-	const subject = () =>
-		`SELECT concat_ws(' – ', to_char(p.first_day, ${dayFormat(lang)}), to_char(p.end_day - 1, ${dayFormat(lang)})) AS period, s.label AS scope, ${clock('now() - kpi_age()', lang)} AS known,
-		        coalesce(s.reason, CASE WHEN kpi_midnight(p.end_day) > now() - kpi_age() THEN '${lang === 'de' ? 'Zeitraum läuft noch' : 'period is running'}' END) AS note
+	/* What is shown: period, filters, age of the numbers; and why something is not: the filters, or they and what is listed, have no dimension. */
+	const subject = (listed) =>
+		`SELECT concat_ws(' – ', to_char(p.first_day, ${dayFormat(lang)}), to_char(p.end_day - 1, ${dayFormat(lang)})) AS period, s.label AS scope, concat('${lang === 'de' ? 'Stand' : 'known at'} ', ${clock('now() - kpi_age()', lang)}) AS known,
+		        coalesce(s.reason, nullif(concat_ws(' · ', CASE WHEN kpi_midnight(p.end_day) > now() - kpi_age() THEN '${lang === 'de' ? 'Zeitraum läuft noch' : 'period is running'}' END${listed.map((by) => `, (SELECT b.reason FROM ${scope(by)} b)`).join('')}), '')) AS note
 		   FROM ${scope()} s
 		  CROSS JOIN LATERAL (SELECT kpi_period_start('$grain', ${lastDay}) AS first_day, kpi_period_end('$grain', kpi_period_start('$grain', ${lastDay})) AS end_day) p`;
 

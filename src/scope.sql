@@ -49,8 +49,8 @@ BEGIN
 	 WHERE d.parts @> wanted AND d.parts <@ wanted ORDER BY d.dimension COLLATE "C" LIMIT 1;
 
 	IF dimension IS NULL THEN
-		reason := format(CASE lang WHEN 'de' THEN '%s gemeinsam: nicht berechnet; kpi_define_dimension(%L) und die nächste Momentaufnahme holen es nach'
-								   ELSE '%s together: not computed; kpi_define_dimension(%L) and the next snapshot make up for it' END,
+		reason := format(CASE lang WHEN 'de' THEN '%s gemeinsam sind nicht berechnet: kpi_define_dimension(%L)'
+								   ELSE '%s together are not computed: kpi_define_dimension(%L)' END,
 						 (SELECT string_agg(CASE lang WHEN 'de' THEN d.label_de ELSE d.label_en END, ' + ' ORDER BY d.dimension COLLATE "C")
 							FROM @extschema@.kpi_dimension d WHERE d.dimension = ANY (wanted)),
 						 (SELECT string_agg(w, '+' ORDER BY w COLLATE "C") FROM unnest(wanted) w));

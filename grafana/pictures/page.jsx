@@ -89,8 +89,9 @@ const Gauges = ({ panel, width, height }) => {
 	</div>;
 };
 
-const Rows = ({ panel, width, height }) =>
-	<TableNG data={frameOf(panel, panel.results[0])} width={width} height={height} cellHeight={panel.options.cellHeight} timeRange={range} fieldConfig={panel.fieldConfig} enableVirtualization={false} />;
+const Rows = ({ panel, width, height }) => (panel.results[0].rows.length === 0 ?
+	<div style={{ height, display: 'flex', alignItems: 'center', justifyContent: 'center', color: theme.colors.text.secondary }}>{panel.fieldConfig.defaults.noValue}</div> :
+	<TableNG data={frameOf(panel, panel.results[0])} width={width} height={height} cellHeight={panel.options.cellHeight} noHeader={!panel.options.showHeader} timeRange={range} fieldConfig={panel.fieldConfig} enableVirtualization={false} />);
 
 const drawn = { stat: Stat, timeseries: Lines, bargauge: Gauges, table: Rows };
 
