@@ -68,9 +68,11 @@ for (const name of wanted.length > 0 ? wanted : all) {
 	data = JSON.stringify(dataOf(...name.split('/')));
 	/* High enough for all of it: a table that is not in view is not drawn. */
 	const page = await browser.newPage({ viewport: { width, height: 3000 }, locale: lang === 'de' ? 'de-DE' : 'en-US' });
+	page.setDefaultTimeout(300000); /* the machine may have other things to do */
 	page.on('pageerror', (e) => console.error(`${name}: ${e.message}`));
 	await page.goto(`http://127.0.0.1:${server.address().port}/`);
 	await page.waitForSelector('#dashboard');
+	await page.waitForLoadState('networkidle');
 	await page.waitForTimeout(1500);
 	mkdirSync(join(pictures, lang), { recursive: true });
 	writeFileSync(join(pictures, `${name}.png`), reduced(await page.locator('#dashboard').screenshot()));
