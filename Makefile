@@ -15,12 +15,12 @@ OBJS = $(addprefix src/, salkpi.o numbers.o segment.o flat.o states.o \
 # The install script is these pieces in this order: each uses only those before it.
 SQL = $(addprefix src/, salkpi.sql durations.sql sales_cycle.sql ratio.sql amounts.sql accounts.sql dictionary.sql smallest.sql stages.sql cube.sql ledger.sql panel.sql \
 	setting.sql calendar.sql workday.sql source.sql dimension.sql measure.sql fact.sql formula.sql \
-	definition.sql target.sql snapshot.sql track.sql reading.sql outlook.sql restate.sql prune.sql pipeline.sql forecast.sql alert.sql grant.sql recurring.sql cohort.sql funnel.sql purchases.sql drill.sql live.sql check.sql crm.sql odoo.sql schedule.sql)
+	definition.sql target.sql snapshot.sql track.sql reading.sql scope.sql outlook.sql restate.sql prune.sql pipeline.sql forecast.sql alert.sql grant.sql recurring.sql cohort.sql funnel.sql purchases.sql drill.sql live.sql check.sql crm.sql odoo.sql schedule.sql)
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(DATA_built)
 
-REGRESS = setup durations sales_cycle ratio amounts retention accounts dictionary smallest stages cube ledger panel dimension formula target workday calendar snapshot grouped track rules refuse reading outlook restate pipeline forecast alert recurring lifetime cohort funnel purchases drill live check odoo
+REGRESS = setup durations sales_cycle ratio amounts retention accounts dictionary smallest stages cube ledger panel dimension formula target workday calendar snapshot grouped track rules refuse reading scope outlook restate pipeline forecast alert recurring lifetime cohort funnel purchases drill live check odoo
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare

@@ -2,263 +2,351 @@
  * dashboards.mjs - what each dashboard shows, in English and German at once.
  */
 import {
-	bars, chosen, currency, dashed, dimension, fromDay, gauges, grain, labelled, lastDay, lines, member, members, row, scope, scopeMembers,
-	source, stat, table, text, toDay,
+	bars, coloured, currency, dashed, dimensionName, filter, grain, lines, outcome, queried, ranked, row, severity, source, stat, table, targetStatus, text,
 } from './panels.mjs';
+import { clock, dayFormat, fromDay, lastDay, periodName, queriesOf, toDay, unitOf } from './sql.mjs';
 
-const unitOf = (lang) => `CASE unit WHEN 'money' THEN kpi_setting('currency') WHEN 'percent' THEN '%' WHEN 'days' THEN '${lang === 'de' ? 'Tage' : 'days'}' ELSE '' END`;
-const shown = (column) => `round(${column}, CASE WHEN abs(${column}) >= 1000 OR unit = 'count' THEN 0 WHEN unit IN ('percent', 'days') THEN 1 ELSE 2 END)`;
+const everywhere = ['team', 'rep', 'region', 'product', 'channel'];
+const drilled = [...everywhere, 'segment', 'campaign', 'stage'];
 
 const money = (en, de) => text(`${en}, $currency`, `${de}, $currency`);
 const percent = (en, de) => text(`${en}, %`, `${de}, %`);
 
-/* A KPI over time, of everything chosen together. */
-const merged = (kpi, name = 'value', by = "'$dimension'", of = 'member') =>
-	`SELECT "time", value AS "${name}" FROM kpi_merged_series('${kpi}', ${fromDay}, ${toDay}, '$grain', ${by}, ${chosen(of)}) ORDER BY "time"`;
+/* ---------- links: they keep the time range and the variables ---------- */
 
-/* A KPI over time, one line for each member chosen. */
-const each = (kpi, of, lang) =>
-	`SELECT "time", label, value FROM kpi_series('${kpi}', ${fromDay}, ${toDay}, '$grain', '${of}', ${chosen(of)}, lang => '${lang}') ORDER BY "time", label`;
+const dashboardLink = (lang, uid, filters, own) =>
+	`/d/salkpi-${uid}-${lang}?${[...Object.entries(own).map(([name, value]) => `var-${name}=${value}`),
+		...['grain', ...filters].filter((name) => !(name in own)).map((name) => `\${${name}:queryparam}`), '${__url_time_range}'].join('&')}`;
+const field = (name) => `\${__data.fields.${name}:percentencode}`;
+const drill = (lang, filters, own) => ({ title: text('The rows behind it', 'Die Zeilen dahinter'), url: dashboardLink(lang, 'drill', filters, own) });
 
-const valueColumns = [
-	['number', text('No.', 'Nr.'), { width: 60 }], ['kpi', '', { hidden: true }], ['label', text('KPI', 'Kennzahl')], ['value', text('Value', 'Wert'), { width: 130 }],
-	['unit', text('Unit', 'Einheit'), { width: 80 }], ['target', text('Target', 'Ziel'), { width: 130 }], ['attainment', text('Reached, %', 'Erreicht, %'), { decimals: 1, width: 110 }],
-	['status', text('Status', 'Status'), { status: true, width: 100 }], ['change', text('Change', 'Veränderung'), { decimals: 1, width: 120 }],
-	['trend', text('Last 12', 'Letzte 12'), { width: 150 }], ['reason', text('Why nothing', 'Warum nichts'), { width: 170 }],
-];
-const report = (lang, by, of, selection) =>
-	`SELECT number::bigint AS number, kpi, label, ${shown('value')} AS value, ${unitOf(lang)} AS unit, ${shown('target')} AS target, attainment, status, change, trend, reason
-	   FROM kpi_report(${lastDay}, '$grain', ${scope(by, of)}, selection => '${selection}', lang => '${lang}', members => ${scopeMembers(of)})`;
+/* ---------- what several dashboards have ---------- */
 
-const rankingColumns = [
-	['rank', text('Rank', 'Rang'), { width: 70 }], ['member', '', { hidden: true, plain: true }],
-	['value', money('Revenue', 'Umsatz'), { decimals: 0, width: 140 }], ['share', text('Share, %', 'Anteil, %'), { decimals: 1, gauge: true, width: 180 }],
-	['target', money('Target', 'Ziel'), { decimals: 0, width: 140 }], ['attainment', text('Reached, %', 'Erreicht, %'), { decimals: 1, width: 120 }],
-	['status', text('Status', 'Status'), { status: true, width: 110 }], ['change', text('Change, %', 'Veränderung, %'), { decimals: 1, width: 130 }],
-];
+const columns = {
+	target: ['target', money('Target', 'Ziel'), { decimals: 0, width: 115 }],
+	attainment: ['attainment', text('Reached, %', 'Erreicht, %'), { decimals: 1, width: 115 }],
+	status: ['status', text('Status', 'Status'), { status: targetStatus, width: 95 }],
+	change: ['change', text('Change, %', 'Veränderung, %'), { decimals: 1, width: 140 }],
+	share: ['share', text('Share, %', 'Anteil, %'), { decimals: 1, gauge: true, width: 170 }],
+	reason: ['reason', text('Why if none', 'Grund, wenn keiner'), { width: 190 }],
+};
 
-const overview = (lang) => ({
-	uid: 'overview', title: text('Sales · Overview', 'Vertrieb · Überblick'),
-	description: text('The sales KPIs of a period, against their targets', 'Die Vertriebskennzahlen eines Zeitraums und ihre Ziele'),
-	variables: [grain, dimension, member, currency],
-	panels: [
-		stat(money('Revenue', 'Umsatz'), merged('revenue'), { kpi: 'revenue' }),
-		stat(percent('Revenue growth', 'Umsatzwachstum'), merged('revenue_growth'), { kpi: 'revenue_growth', decimals: 1 }),
-		stat(percent('Profit margin', 'Gewinnmarge'), merged('profit_margin'), { kpi: 'profit_margin', decimals: 1 }),
-		stat(money('Weighted pipeline', 'Gewichtete Pipeline'), merged('weighted_pipeline'), { kpi: 'weighted_pipeline' }),
-		stat(money('MRR', 'MRR'), merged('mrr'), { kpi: 'mrr' }),
-		stat(percent('Win rate', 'Gewinnquote'), merged('win_rate'), { kpi: 'win_rate', decimals: 1 }),
-		bars(money('Revenue and its target', 'Umsatz und Ziel'),
-			`SELECT "time", value AS "${lang === 'de' ? 'Umsatz' : 'Revenue'}", target AS "${lang === 'de' ? 'Ziel' : 'Target'}"
-			   FROM kpi_merged_series('revenue', ${fromDay}, ${toDay}, '$grain', '$dimension', ${chosen('member')}) ORDER BY "time"`,
-			{ kpi: 'revenue', overrides: [dashed(text('Target', 'Ziel'))], min: 0 }),
-		lines(money('Pipeline', 'Pipeline'), [merged('pipeline_value', lang === 'de' ? 'Bester Fall' : 'Best case'), merged('weighted_pipeline', lang === 'de' ? 'Gewichtet' : 'Weighted')],
-			{ kpi: ['pipeline_value', 'weighted_pipeline'], min: 0 }),
-		table(text('All KPIs of the last period of the time range', 'Alle Kennzahlen des letzten Zeitraums'), report(lang, "'$dimension'", 'member', 'all'), valueColumns, {
-			height: 26, description: text('A KPI without value says why. Change is against the previous period: percentages in points, all else in percent.',
-				'Eine Kennzahl ohne Wert sagt, warum. Veränderung zum Vorzeitraum: Prozentwerte in Punkten, alles übrige in Prozent.'),
-		}),
-	],
+/* The first line of a dashboard; listed: the dimensions whose members it lists. */
+const subjectTable = (q, listed = []) => table('', q.subject(listed), [
+	['period', text('Period', 'Zeitraum'), { width: 215 }], ['known', text('Known at', 'Stand'), { width: 215 }], ['scope', text('Shown', 'Gezeigt')], ['note', text('To mind', 'Zu beachten'), { warning: true }]],
+{ height: 2, header: false });
+
+const reportTable = (q, lang, filters, title, selection, height) => table(title, q.report(selection), [
+	['number', text('No.', 'Nr.'), { width: 55 }], ['label', text('KPI', 'Kennzahl'), { link: drill(lang, filters, { kpi: field('kpi') }) }], ['value', text('Value', 'Wert'), { width: 125 }],
+	['unit', text('Unit', 'Einheit'), { width: 75 }], ['target', text('Target', 'Ziel'), { width: 125 }], columns.attainment, columns.status,
+	['change', text('Change', 'Veränderung'), { decimals: 1, width: 120 }], ['trend', text('Last 12', 'Letzte 12'), { width: 145 }], columns.reason,
+], {
+	height, hide: ['kpi', 'dimension', 'member'],
+	description: text('Change is against the previous period: of percentages in points, of all else in percent. A KPI without a value says why; each links to the rows behind it.',
+		'Veränderung zum Vorzeitraum: bei Prozentwerten in Punkten, sonst in Prozent. Eine Kennzahl ohne Wert sagt, warum; jede führt zu den Zeilen dahinter.'),
 });
 
-const team = (lang) => ({
-	uid: 'team', title: text('Sales · Team', 'Vertrieb · Team'),
-	description: text('Who sells what, reaches the target and does how much', 'Wer verkauft was, erreicht das Ziel und tut wie viel'),
-	variables: [grain, members('team', text('Team', 'Team')), members('rep', text('Rep', 'Vertriebler')), currency],
-	panels: [
-		table(text('Ranking by revenue', 'Rangliste nach Umsatz'),
-			`SELECT rank, member, label, value, share, target, attainment, status, change FROM kpi_ranking('revenue', ${lastDay}, 'rep', '$grain', lang => '${lang}')
-			  WHERE (member = ANY (${chosen('rep')})) IS NOT FALSE ORDER BY rank, label`,
-			[...rankingColumns.slice(0, 2), ['label', text('Rep', 'Vertriebler'), {
-				link: { title: text('Only this rep', 'Nur dieser Vertriebler'), url: `/d/salkpi-team-${lang}?var-rep=\${__data.fields.member}&\${grain:queryparam}&\${__url_time_range}` },
-			}], ...rankingColumns.slice(2)], { kpi: 'revenue', width: 16, height: 13 }),
-		gauges(percent('Target reached', 'Ziel erreicht'),
-			`SELECT label, attainment FROM kpi_ranking('revenue', ${lastDay}, 'rep', '$grain', lang => '${lang}')
-			  WHERE attainment IS NOT NULL AND (member = ANY (${chosen('rep')})) IS NOT FALSE ORDER BY attainment DESC, label`,
-			{ kpi: 'target_attainment', width: 8, height: 13 }),
-		labelled(bars(money('Revenue by team', 'Umsatz nach Team'), each('revenue', 'team', lang), { kpi: 'revenue', stack: true, min: 0 })),
-		bars(text('Activities of the reps chosen', 'Aktivitäten der gewählten Vertriebler'),
-			['calls', 'emails', 'meetings', 'demos', 'onboardings'].map((kpi, i) => merged(kpi,
-				(lang === 'de' ? ['Anrufe', 'E-Mails', 'Termine', 'Demos', 'Onboardings'] : ['Calls', 'E-mails', 'Meetings', 'Demos', 'Onboardings'])[i], "'rep'", 'rep')),
-			{ kpi: ['calls', 'emails'], stack: true, min: 0 }),
-		table(text('The KPIs of the reps chosen', 'Die Kennzahlen der gewählten Vertriebler'), report(lang, "'rep'", 'rep', 'sales'), valueColumns, { height: 13 }),
-	],
-});
+/* A table of q.ranking: the name leads to the rows behind, or to the dashboard with this member alone. */
+const rankingTable = (q, lang, filters, { title, by, kpi, heading, others, columns: more, condition, uid, ...options }) => table(title, q.ranking(by, kpi, others, condition), [
+	['rank', text('Rank', 'Rang'), { width: 65 }],
+	['label', dimensionName(by), {
+		link: [...(uid === undefined ? [] : [{ title: text('Only this one', 'Nur dies'), url: dashboardLink(lang, uid, filters, { [by]: field(by) }) }]), drill(lang, filters, { kpi, [by]: field(by) })],
+	}],
+	[kpi, heading, { decimals: 0, width: 130 }], ...more,
+], { hide: ['dimension', 'member', by, ...['share', 'target', 'attainment', 'status', 'change'].filter((name) => !more.some(([column]) => column === name))], kpi, ...options });
 
-const pipeline = (lang) => ({
-	uid: 'pipeline', title: text('Sales · Pipeline', 'Vertrieb · Pipeline'),
-	description: text('What is open, in which stage, and what it is likely to bring', 'Was offen ist, in welcher Phase, und was es voraussichtlich bringt'),
-	variables: [grain, members('team', text('Team', 'Team')), currency],
-	time: { from: 'now-12M/M', to: 'now' },
-	panels: [
-		stat(text('Open opportunities', 'Offene Chancen'), merged('open_opportunities', 'value', "'team'", 'team'), { kpi: 'open_opportunities', width: 5 }),
-		stat(money('Pipeline', 'Pipeline'), merged('pipeline_value', 'value', "'team'", 'team'), { kpi: 'pipeline_value', width: 5 }),
-		stat(money('Weighted', 'Gewichtet'), merged('weighted_pipeline', 'value', "'team'", 'team'), { kpi: 'weighted_pipeline', width: 5 }),
-		stat(percent('Win rate', 'Gewinnquote'), merged('win_rate', 'value', "'team'", 'team'), { kpi: 'win_rate', decimals: 1, width: 4 }),
-		stat(text('Sales cycle, days', 'Verkaufszyklus, Tage'), merged('sales_cycle_median', 'value', "'team'", 'team'), { kpi: 'sales_cycle_median', width: 5 }),
-		gauges(money('By stage', 'Nach Phase'),
-			`SELECT p.stage, sum(p.value) AS "${lang === 'de' ? 'Wert' : 'Value'}" FROM unnest(${scopeMembers('team')}) m(member)
-			  CROSS JOIN LATERAL kpi_pipeline(${lastDay}, ${scope("'team'", 'team')}, m.member) p GROUP BY p.stage, p.stage_position ORDER BY p.stage_position NULLS LAST, p.stage`,
-			{ kpi: 'pipeline_value', width: 8 }),
-		gauges(money('By stage, weighted', 'Nach Phase, gewichtet'),
-			`SELECT p.stage, sum(p.weighted) AS "${lang === 'de' ? 'Gewichtet' : 'Weighted'}" FROM unnest(${scopeMembers('team')}) m(member)
-			  CROSS JOIN LATERAL kpi_pipeline(${lastDay}, ${scope("'team'", 'team')}, m.member) p GROUP BY p.stage, p.stage_position ORDER BY p.stage_position NULLS LAST, p.stage`,
-			{ kpi: 'weighted_pipeline', width: 8 }),
-		gauges(money('As it was at the start of the time range', 'Wie sie zu Beginn des Zeitraums war'),
-			`SELECT p.stage, sum(p.value) AS "${lang === 'de' ? 'Wert' : 'Value'}" FROM unnest(${scopeMembers('team')}) m(member)
-			  CROSS JOIN LATERAL kpi_pipeline(${fromDay} - 1, ${scope("'team'", 'team')}, m.member) p GROUP BY p.stage, p.stage_position ORDER BY p.stage_position NULLS LAST, p.stage`,
-			{ kpi: 'pipeline_value', width: 8 }),
-		lines(money('Open at the end of each period', 'Offen am Ende jedes Zeitraums'),
-			[merged('pipeline_value', lang === 'de' ? 'Bester Fall' : 'Best case', "'team'", 'team'), merged('weighted_pipeline', lang === 'de' ? 'Gewichtet' : 'Weighted', "'team'", 'team')],
-			{ kpi: ['pipeline_value', 'weighted_pipeline'], min: 0 }),
-		bars(text('Deals closed', 'Abgeschlossene Chancen'),
-			[merged('won_deals', lang === 'de' ? 'Gewonnen' : 'Won', "'team'", 'team'), merged('lost_deals', lang === 'de' ? 'Verloren' : 'Lost', "'team'", 'team')],
-			{ kpi: 'win_rate', stack: true, min: 0 }),
-		table(text('Will we make it? Won and expected against the target, by team, in this quarter', 'Schaffen wir es? Gewonnen und erwartet gegen das Ziel, nach Team, in diesem Quartal'),
-			`SELECT label, won, weighted, expected, target, gap, attainment, status FROM kpi_outlook(kpi_today(), 'quarter', 'team', ${chosen('team')}, lang => '${lang}')`,
-			[['label', text('Team', 'Team')], ['won', money('Won', 'Gewonnen'), { decimals: 0 }], ['weighted', money('Expected to close', 'Erwarteter Abschluss'), { decimals: 0 }],
-				['expected', money('Together', 'Zusammen'), { decimals: 0 }], ['target', money('Target', 'Ziel'), { decimals: 0 }], ['gap', money('Missing', 'Es fehlen'), { decimals: 0 }],
-				['attainment', text('Reached, %', 'Erreicht, %'), { decimals: 1 }], ['status', text('Status', 'Status'), { status: true }]], { height: 7 }),
-		table(text('The most valuable open opportunities', 'Die wertvollsten offenen Chancen'),
-			`SELECT t.id, t.name, t.account, t.rep, t.stage, t.amount, 100 * t.probability AS probability, t.weighted, t.expected_close::text AS expected_close, t.age_days::bigint AS age_days,
-			        CASE WHEN t.overdue THEN '${lang === 'de' ? 'überfällig' : 'overdue'}' ELSE '' END AS overdue
-			   FROM unnest(${scopeMembers('team')}) m(member) CROSS JOIN LATERAL kpi_top_opportunities(15, ${scope("'team'", 'team')}, m.member) t
-			  ORDER BY t.amount DESC NULLS LAST, t.id LIMIT 15`,
-			[['id', text('No.', 'Nr.'), { width: 90, plain: true }], ['name', text('Opportunity', 'Chance')], ['account', text('Account', 'Kunde')], ['rep', text('Rep', 'Vertriebler'), { width: 160 }],
-				['stage', text('Stage', 'Phase'), { width: 140 }], ['amount', money('Amount', 'Betrag'), { decimals: 0, width: 120 }], ['probability', '%', { decimals: 0, width: 60 }],
-				['weighted', money('Weighted', 'Gewichtet'), { decimals: 0, width: 130 }], ['expected_close', text('Expected', 'Erwartet'), { width: 110 }],
-				['age_days', text('Age, days', 'Alter, Tage'), { decimals: 0, width: 100 }], ['overdue', '', { width: 90 }]], { height: 13 }),
-	],
-});
+/* ---------- the dashboards ---------- */
 
-const movement = (column, sign, name) =>
-	`SELECT "time", ${sign}sum(${column}) AS "${name}" FROM kpi_mrr_movements(${fromDay}, ${toDay}, '$grain', ${scope("'segment'", 'segment')}, ${scopeMembers('segment')}) GROUP BY "time" ORDER BY "time"`;
+const overview = (lang) => {
+	const de = lang === 'de', q = queriesOf(lang, everywhere);
+	const tile = (title, kpi, decimals = 0) => stat(title, q.merged(kpi), { kpi, decimals, link: drill(lang, everywhere, { kpi }) });
+	return {
+		uid: 'overview', title: text('Sales · Overview', 'Vertrieb · Überblick'),
+		description: text('The sales KPIs of a period, against their targets', 'Die Vertriebskennzahlen eines Zeitraums und ihre Ziele'),
+		filters: everywhere,
+		panels: [
+			subjectTable(q),
+			tile(money('Revenue', 'Umsatz'), 'revenue'), tile(percent('Revenue growth', 'Umsatzwachstum'), 'revenue_growth', 1), tile(percent('Profit margin', 'Gewinnmarge'), 'profit_margin', 1),
+			tile(money('Weighted pipeline', 'Gewichtete Pipeline'), 'weighted_pipeline'), tile(money('MRR', 'MRR'), 'mrr'), tile(percent('Win rate', 'Gewinnquote'), 'win_rate', 1),
+			bars(money('Revenue and its target', 'Umsatz und Ziel'), q.mergedWithTarget('revenue', de ? 'Umsatz' : 'Revenue', de ? 'Ziel' : 'Target'),
+				{ kpi: 'revenue', overrides: [dashed(text('Target', 'Ziel'))], min: 0 }),
+			(({ sql, overrides }) => lines(money('Pipeline', 'Pipeline'), sql, { kpi: ['pipeline_value', 'weighted_pipeline'], overrides, min: 0 }))(coloured([
+				[q.merged('pipeline_value', de ? 'Bester Fall' : 'Best case'), text('Best case', 'Bester Fall'), 'light-blue'],
+				[q.merged('weighted_pipeline', de ? 'Gewichtet' : 'Weighted'), text('Weighted', 'Gewichtet'), 'dark-blue']])),
+			reportTable(q, lang, everywhere, text('The twenty KPIs', 'Die zwanzig Kennzahlen'), 'twenty', 22),
+			row(text('All KPIs', 'Alle Kennzahlen'), [reportTable(q, lang, everywhere, text('All KPIs', 'Alle Kennzahlen'), 'all', 72)]),
+		],
+	};
+};
+
+const team = (lang) => {
+	const de = lang === 'de', q = queriesOf(lang, everywhere);
+	const activities = [['calls', 'Calls', 'Anrufe', 'blue'], ['emails', 'E-mails', 'E-Mails', 'light-blue'], ['meetings', 'Meetings', 'Termine', 'dark-blue'],
+		['demos', 'Demos', 'Demos', 'super-light-blue'], ['onboardings', 'Onboardings', 'Onboardings', 'semi-dark-blue']];
+	const { sql, overrides } = coloured(activities.map(([kpi, english, german, color]) => [q.merged(kpi, de ? german : english), de ? german : english, color]));
+	return {
+		uid: 'team', title: text('Sales · Team', 'Vertrieb · Team'),
+		description: text('Who sells what, reaches the target and does how much', 'Wer verkauft was, erreicht das Ziel und tut wie viel'),
+		filters: everywhere,
+		panels: [
+			subjectTable(q, ['rep', 'team']),
+			rankingTable(q, lang, everywhere, {
+				title: text('Ranking by revenue, targets and activities', 'Rangliste nach Umsatz, Ziele und Aktivitäten'), uid: 'team', by: 'rep', kpi: 'revenue', heading: money('Revenue', 'Umsatz'),
+				others: ['won_deals', 'win_rate', 'calls', 'emails', 'meetings', 'demos'], height: 16,
+				columns: [columns.share, columns.target, columns.attainment, columns.status, columns.change, ['won_deals', text('Won', 'Gewonnen'), { decimals: 0, width: 100 }],
+					['win_rate', text('Win rate, %', 'Gewinnquote, %'), { decimals: 1, width: 135 }], ['calls', text('Calls', 'Anrufe'), { decimals: 0, width: 80 }], ['emails', text('E-mails', 'E-Mails'), { decimals: 0, width: 80 }],
+					['meetings', text('Meetings', 'Termine'), { decimals: 0, width: 95 }], ['demos', text('Demos', 'Demos'), { decimals: 0, width: 75 }]],
+			}),
+			ranked(bars, money('Revenue by team', 'Umsatz nach Team'), q.largest('revenue', 'team', 5), { kpi: 'revenue' }),
+			bars(text('Activities', 'Aktivitäten'), sql, { kpi: ['calls', 'emails'], overrides, stack: true, min: 0 }),
+			reportTable(q, lang, everywhere, text('The KPIs of everything chosen', 'Die Kennzahlen der Auswahl'), 'sales', 15),
+		],
+	};
+};
+
+const pipeline = (lang) => {
+	const de = lang === 'de', q = queriesOf(lang, everywhere);
+	const tile = (title, kpi, decimals = 0) => stat(title, q.merged(kpi), { kpi, decimals, link: drill(lang, everywhere, { kpi }) });
+	const stageColumn = (kpi) => ['stage', text('Stage', 'Phase'), { link: drill(lang, everywhere, { kpi, stage: field('stage') }) }];
+	const atDay = (day) => `SELECT p.stage, min(p.stage_position) AS at, sum(p.opportunities) AS open_opportunities, sum(p.value) AS pipeline_value, sum(p.weighted) AS weighted_pipeline
+		FROM s CROSS JOIN LATERAL unnest(s.members) m(member) CROSS JOIN LATERAL kpi_pipeline(${day}, s.dimension, m.member) p GROUP BY p.stage`;
+	const byStage = `${q.withinBy('stage')}
+		SELECT coalesce(n.stage, b.stage) AS stage, coalesce(n.open_opportunities, 0) AS open_opportunities, coalesce(n.pipeline_value, 0) AS pipeline_value, coalesce(n.weighted_pipeline, 0) AS weighted_pipeline,
+		       coalesce(b.pipeline_value, 0) AS before, s.by_dimension AS dimension, ${q.memberOf('coalesce(n.stage, b.stage)')} AS member
+		  FROM (${atDay(lastDay)}) n FULL JOIN (${atDay(`${fromDay} - 1`)}) b USING (stage) CROSS JOIN s ORDER BY coalesce(n.at, b.at) NULLS LAST, 1`;
+	/* Days of several members together would be neither mean nor median: only of one. */
+	const funnel = `${q.withinBy('stage')}
+		SELECT f.stage, sum(f.entries) AS stage_entries, sum(f.advances) AS stage_advances, 100 * sum(f.advances) / nullif(sum(f.entries), 0) AS stage_conversion,
+		       CASE count(*) WHEN 1 THEN min(f.mean_days) END AS time_in_stage, CASE count(*) WHEN 1 THEN min(f.median_days) END AS time_in_stage_median, CASE count(*) WHEN 1 THEN min(f.p90_days) END AS time_in_stage_p90,
+		       min(s.by_dimension) AS dimension, min(${q.memberOf('f.stage')}) AS member
+		  FROM s CROSS JOIN LATERAL unnest(s.members) m(member) CROSS JOIN LATERAL kpi_stage_funnel(${lastDay}, '$grain', s.dimension, m.member) f
+		 GROUP BY f.stage ORDER BY min(f.stage_position) NULLS LAST, f.stage`;
+	/* A sum of which a part is missing is not known. */
+	const known = (column) => `CASE WHEN count(f.${column}) = count(*) THEN sum(f.${column}) END`;
+	const forecast = `${q.within()}
+		SELECT ${periodName(`g.period`, lang)} AS period, g.forecast, g.actual AS won_value, 100 - 100 * abs(g.forecast - g.actual) / nullif(greatest(g.actual, 0), 0) AS accuracy,
+		       g.expected, g.slipped, 100 * g.slipped / nullif(g.expected, 0) AS slippage, g.reason
+		  FROM (SELECT kpi_day(f."time") AS period, ${['forecast', 'actual', 'expected', 'slipped'].map((c) => `${known(c)} AS ${c}`).join(', ')}, min(f.reason) AS reason
+		          FROM s CROSS JOIN LATERAL kpi_forecast(${fromDay}, ${toDay}, '$grain', s.dimension, s.members, lang => '${lang}') f GROUP BY 1) g
+		 ORDER BY g.period DESC`;
+	const losses = `${q.withinBy('lost_reason')}
+		SELECT label, sum(deals) AS lost_deals, 100 * sum(deals) / sum(sum(deals)) OVER () AS share, sum(value) AS lost_value, min(s.by_dimension) AS dimension, min(${q.memberOf('l.reason')}) AS member
+		  FROM s CROSS JOIN LATERAL unnest(s.members) m(member) CROSS JOIN LATERAL kpi_loss_reasons(${lastDay}, '$grain', s.dimension, m.member, lang => '${lang}') l
+		 GROUP BY label ORDER BY 2 DESC, label`;
+	return {
+		uid: 'pipeline', title: text('Sales · Pipeline', 'Vertrieb · Pipeline'),
+		description: text('What is open, in which stage, how fast it moves and what it is likely to bring', 'Was offen ist, in welcher Phase, wie schnell es vorankommt und was es voraussichtlich bringt'),
+		filters: everywhere,
+		panels: [
+			subjectTable(q, ['stage', 'lost_reason', 'team']),
+			tile(money('Pipeline', 'Pipeline'), 'pipeline_value'), tile(money('Weighted', 'Gewichtet'), 'weighted_pipeline'), tile(text('Open opportunities', 'Offene Chancen'), 'open_opportunities'),
+			tile(percent('Win rate', 'Gewinnquote'), 'win_rate', 1), tile(text('Sales cycle, days', 'Verkaufszyklus, Tage'), 'sales_cycle_median'), tile(money('Velocity a day', 'Vertriebstempo je Tag'), 'sales_velocity'),
+			table(money('By stage, and as it was before the time range', 'Nach Phase, und wie es vor dem Zeitbereich war'), byStage, [stageColumn('pipeline_value'),
+				['open_opportunities', text('Open', 'Offen'), { decimals: 0, width: 70 }], ['pipeline_value', text('Value', 'Wert'), { decimals: 0, gauge: true, width: 220 }],
+				['weighted_pipeline', text('Weighted', 'Gewichtet'), { decimals: 0, width: 110 }], ['before', text('Value before', 'Wert zuvor'), { decimals: 0, width: 120 }]],
+			{ kpi: ['pipeline_value', 'weighted_pipeline'], hide: ['dimension', 'member'], width: 12, height: 7 }),
+			table(text('The way through the stages', 'Der Weg durch die Phasen'), funnel, [stageColumn('stage_conversion'),
+				['stage_entries', text('Entered', 'Erreicht'), { decimals: 0, width: 95 }], ['stage_advances', text('Went on', 'Weiter'), { decimals: 0, width: 90 }],
+				['stage_conversion', percent('Conversion', 'Konversion'), { decimals: 1, gauge: true, max: 100, width: 190 }], ['time_in_stage_median', text('Days, median', 'Tage, Median'), { decimals: 1, width: 120 }],
+				['time_in_stage_p90', text('Nine in ten', 'Neun von zehn'), { decimals: 1, width: 125 }]],
+			{ kpi: ['stage_conversion', 'time_in_stage_median'], hide: ['dimension', 'member', 'time_in_stage'], width: 12, height: 7 }),
+			(({ sql, overrides }) => lines(money('Open at the end of each period', 'Offen am Ende jedes Zeitraums'), sql, { kpi: ['pipeline_value', 'weighted_pipeline'], overrides, min: 0 }))(coloured([
+				[q.merged('pipeline_value', de ? 'Bester Fall' : 'Best case'), text('Best case', 'Bester Fall'), 'light-blue'],
+				[q.merged('weighted_pipeline', de ? 'Gewichtet' : 'Weighted'), text('Weighted', 'Gewichtet'), 'dark-blue']])),
+			(({ sql, overrides }) => bars(text('Deals closed', 'Abgeschlossene Chancen'), sql, { kpi: 'win_rate', overrides, stack: true, min: 0 }))(coloured([
+				[q.merged('won_deals', de ? 'Gewonnen' : 'Won'), text('Won', 'Gewonnen'), 'blue'], [q.merged('lost_deals', de ? 'Verloren' : 'Lost'), text('Lost', 'Verloren'), '#b8b8c0']])),
+			table(text('Will we make it? This quarter by team: won and expected against the target', 'Schaffen wir es? Dieses Quartal nach Team: gewonnen und erwartet gegen das Ziel'),
+				`WITH s AS MATERIALIZED (SELECT * FROM ${q.scope('team')} WHERE reason IS NULL)
+				 SELECT o.label, o.won, o.weighted, o.expected, o.target, o.gap, o.attainment, o.status FROM s CROSS JOIN LATERAL kpi_outlook(kpi_today(), 'quarter', s.dimension, s.members, lang => '${lang}') o
+				  WHERE o.target IS NOT NULL OR o.won <> 0 OR o.weighted <> 0`,
+				[['label', text('Team', 'Team')], ['won', money('Won', 'Gewonnen'), { decimals: 0, width: 150 }], ['weighted', money('Expected to close', 'Erwarteter Abschluss'), { decimals: 0, width: 220 }],
+					['expected', money('Together', 'Zusammen'), { decimals: 0, width: 160 }], ['target', money('Target', 'Ziel'), { decimals: 0, width: 150 }], ['gap', money('Missing', 'Es fehlen'), { decimals: 0, width: 160 }],
+					['attainment', text('Expected, %', 'Erwartet, %'), { decimals: 1, gauge: true, max: 150, width: 220 }], columns.status], { kpi: 'won_value', height: 7 }),
+			table(money('Forecast and slippage', 'Prognose und Verschiebung'), forecast,
+				[['period', text('Period', 'Zeitraum'), { width: 85, plain: true }], ['forecast', text('Forecast', 'Prognose'), { decimals: 0 }], ['won_value', text('Won', 'Gewonnen'), { decimals: 0 }],
+					['accuracy', text('Accuracy, %', 'Treffer, %'), { decimals: 1 }], ['expected', text('Expected', 'Erwartet'), { decimals: 0 }], ['slipped', text('Slipped', 'Verschoben'), { decimals: 0 }],
+					['slippage', text('Slipped, %', 'Versch., %'), { decimals: 1 }], ['reason', text('Why if none', 'Grund, wenn keine'), { width: 225 }]],
+				{
+					width: 15, height: 10, description: text('Forecast: won plus weighted pipeline closing in the period. Slipped: of the opportunities expected to close in it, those still open or closed later. Both take a snapshot in the first tenth of the period.',
+						'Prognose: gewonnen plus gewichtete Pipeline mit Abschluss im Zeitraum. Verschoben: von den Chancen, die in ihm schließen sollten, die noch offenen oder später geschlossenen. Beides braucht eine Momentaufnahme im ersten Zehntel des Zeitraums.'),
+				}),
+			table(text('Why opportunities were lost', 'Warum Chancen verloren gingen'), losses, [['label', text('Reason', 'Grund')], ['lost_deals', text('Lost', 'Verloren'), { decimals: 0, width: 90 }],
+				['share', text('Share, %', 'Anteil, %'), { decimals: 1, gauge: true, max: 100, width: 160 }], ['lost_value', money('Value', 'Wert'), { decimals: 0, width: 120 }]],
+			{ kpi: 'lost_deals', hide: ['dimension', 'member'], width: 9, height: 10 }),
+			table(text('The most valuable open opportunities', 'Die wertvollsten offenen Chancen'),
+				`${q.within()} SELECT t.id, t.name, t.account, t.rep, t.stage, t.amount, 100 * t.probability AS probability, to_char(t.expected_close, ${dayFormat(lang)}) AS expected_close, t.age_days::bigint AS age_days,
+				        CASE WHEN t.overdue THEN '${de ? 'überfällig' : 'overdue'}' END AS overdue
+				   FROM s CROSS JOIN LATERAL unnest(s.members) m(member) CROSS JOIN LATERAL kpi_top_opportunities(15, s.dimension, m.member) t
+				  ORDER BY t.amount DESC NULLS LAST, t.id LIMIT 15`,
+				[['id', text('No.', 'Nr.'), { width: 65, plain: true }], ['name', text('Opportunity', 'Chance')], ['account', text('Account', 'Kunde')], ['rep', text('Rep', 'Vertriebler'), { width: 140 }],
+					['stage', text('Stage', 'Phase'), { width: 125 }], ['amount', money('Amount', 'Betrag'), { decimals: 0, width: 110 }], ['probability', '%', { decimals: 0, width: 50 }],
+					['expected_close', text('Expected', 'Erwartet'), { width: 105 }], ['age_days', text('Days', 'Tage'), { decimals: 0, width: 60 }], ['overdue', ' ', { warning: true, width: 95 }]], { height: 13 }),
+		],
+	};
+};
 
 const recurring = (lang) => {
-	const de = lang === 'de';
+	const de = lang === 'de', filters = ['segment', ...everywhere], q = queriesOf(lang, filters);
+	const tile = (title, kpi, decimals = 0) => stat(title, q.merged(kpi), { kpi, decimals, link: drill(lang, filters, { kpi }) });
+	const movement = (kpi, sign, english, german, color) => [q.merged(kpi, de ? german : english, sign), de ? german : english, color];
+	const moved = coloured([movement('mrr_new', '', 'New', 'Neu', 'dark-blue'), movement('mrr_reactivated', '', 'Reactivated', 'Reaktiviert', 'super-light-blue'), movement('mrr_expansion', '', 'Expansion', 'Erweitert', 'light-blue'),
+		movement('mrr_contraction', '-', 'Contraction', 'Verkleinert', '#c8c8d0'), movement('mrr_churned', '-', 'Churned', 'Verloren', '#8e8e99')]);
+	const kept = coloured([[q.merged('customer_retention_rate', de ? 'Kunden' : 'Customers'), text('Customers', 'Kunden'), 'dark-blue'],
+		[q.merged('gross_revenue_retention', de ? 'Umsatz, brutto' : 'Revenue, gross'), text('Revenue, gross', 'Umsatz, brutto'), '#8e8e99'],
+		[q.merged('net_revenue_retention', de ? 'Umsatz, netto' : 'Revenue, net'), text('Revenue, net', 'Umsatz, netto'), 'light-blue']]);
+	const lost = coloured([[q.merged('customer_churn_rate', de ? 'Kunden' : 'Customers'), text('Customers', 'Kunden'), 'dark-blue'], [q.merged('revenue_churn_rate', de ? 'Umsatz' : 'Revenue'), text('Revenue', 'Umsatz'), 'light-blue']]);
 	return {
 		uid: 'recurring', title: text('Sales · Recurring revenue', 'Vertrieb · Wiederkehrender Umsatz'),
 		description: text('MRR, how it moves, and who stays', 'MRR, wie es sich bewegt, und wer bleibt'),
-		variables: [grain, members('segment', text('Segment', 'Segment')), currency],
+		filters,
 		panels: [
-			stat(money('MRR', 'MRR'), merged('mrr', 'value', "'segment'", 'segment'), { kpi: 'mrr' }),
-			stat(text('Customers', 'Kunden'), merged('customers', 'value', "'segment'", 'segment'), { kpi: 'customers' }),
-			stat(money('Per account', 'Je Kunde'), merged('revenue_per_account', 'value', "'segment'", 'segment'), { kpi: 'revenue_per_account' }),
-			stat(percent('Customers kept', 'Gehaltene Kunden'), merged('customer_retention_rate', 'value', "'segment'", 'segment'), { kpi: 'customer_retention_rate', decimals: 1 }),
-			stat(percent('Net revenue kept', 'Umsatz gehalten, netto'), merged('net_revenue_retention', 'value', "'segment'", 'segment'), { kpi: 'net_revenue_retention', decimals: 1 }),
-			stat(text('Quick ratio', 'Quick Ratio'), merged('quick_ratio', 'value', "'segment'", 'segment'), { kpi: 'quick_ratio', decimals: 2 }),
-			bars(money('How the MRR moved', 'Wie sich das MRR bewegte'), [
-				movement('new', '', de ? 'Neu' : 'New'), movement('reactivation', '', de ? 'Reaktiviert' : 'Reactivated'), movement('expansion', '', de ? 'Erweitert' : 'Expansion'),
-				movement('contraction', '-', de ? 'Verkleinert' : 'Contraction'), movement('churned', '-', de ? 'Verloren' : 'Churned')], { stack: true, width: 14, height: 10 }),
-			labelled(lines(money('MRR by segment', 'MRR nach Segment'), each('mrr', 'segment', lang), { kpi: 'mrr', width: 10, height: 10, stack: true, min: 0 })),
-			lines(percent('Kept', 'Gehalten'), [
-				merged('customer_retention_rate', de ? 'Kunden' : 'Customers', "'segment'", 'segment'),
-				merged('gross_revenue_retention', de ? 'Umsatz, brutto' : 'Revenue, gross', "'segment'", 'segment'),
-				merged('net_revenue_retention', de ? 'Umsatz, netto' : 'Revenue, net', "'segment'", 'segment')],
-			{ kpi: ['customer_retention_rate', 'gross_revenue_retention', 'net_revenue_retention'], decimals: 1 }),
-			lines(percent('Lost', 'Verloren'), [
-				merged('customer_churn_rate', de ? 'Kunden' : 'Customers', "'segment'", 'segment'), merged('revenue_churn_rate', de ? 'Umsatz' : 'Revenue', "'segment'", 'segment')],
-			{ kpi: ['customer_churn_rate', 'revenue_churn_rate'], decimals: 1, min: 0 }),
+			subjectTable(q, ['segment']),
+			tile(money('MRR', 'MRR'), 'mrr'), tile(text('Customers', 'Kunden'), 'customers'), tile(money('MRR per customer', 'MRR je Kunde'), 'revenue_per_account'),
+			tile(percent('Customers kept', 'Gehaltene Kunden'), 'customer_retention_rate', 1), tile(percent('Revenue kept, net', 'Umsatz gehalten, netto'), 'net_revenue_retention', 1), tile(text('Quick ratio', 'Quick Ratio'), 'quick_ratio', 2),
+			bars(money('How the MRR moved', 'Wie sich das MRR bewegte'), moved.sql, { kpi: ['mrr_new', 'mrr_expansion', 'mrr_churned'], overrides: moved.overrides, stack: true, width: 14, height: 9 }),
+			ranked(lines, money('MRR by segment', 'MRR nach Segment'), q.largest('mrr', 'segment', 4), { kpi: 'mrr', width: 10, height: 9 }),
+			lines(percent('Kept', 'Gehalten'), kept.sql, { kpi: ['customer_retention_rate', 'gross_revenue_retention', 'net_revenue_retention'], overrides: kept.overrides, decimals: 1 }),
+			lines(percent('Lost', 'Verloren'), lost.sql, { kpi: ['customer_churn_rate', 'revenue_churn_rate'], overrides: lost.overrides, decimals: 1, min: 0 }),
 			table(percent('Customers kept, by the month of their first payment and the months since', 'Gehaltene Kunden nach Monat der ersten Zahlung und Monaten seither'),
-				`SELECT to_char(cohort, 'YYYY-MM') AS cohort, max(customers) AS customers,
-				        ${[...Array(13).keys()].map((age) => `max(retention) FILTER (WHERE age = ${age}) AS m${age}`).join(', ')}
-				   FROM kpi_cohorts(${fromDay}, ${toDay}, '$grain') GROUP BY cohort ORDER BY cohort`,
-				[['cohort', text('First payment', 'Erste Zahlung'), { width: 130, plain: true }], ['customers', text('Customers', 'Kunden'), { decimals: 0, width: 100 }],
-					...[...Array(13).keys()].map((age) => [`m${age}`, `${age}`, { decimals: 0, heat: true, width: 88 }])], { height: 12 }),
+				`${q.within()} SELECT ${periodName('c.cohort', lang)} AS cohort, max(c.customers) AS customers, ${[...Array(13).keys()].map((age) => `max(c.retention) FILTER (WHERE c.age = ${age}) AS m${age}`).join(', ')}
+				   FROM s CROSS JOIN LATERAL kpi_cohorts(${fromDay}, ${toDay}, '$grain') c WHERE s.dimension = 'total' GROUP BY c.cohort ORDER BY c.cohort`,
+				[['cohort', text('First payment', 'Erste Zahlung'), { width: 125, plain: true }], ['customers', text('Customers', 'Kunden'), { decimals: 0, width: 95 }],
+					...[...Array(13).keys()].map((age) => [`m${age}`, `${age}`, { decimals: 0, heat: true, width: 102 }])],
+				{ height: 13, description: text('Of the customers who came in a period, the share left after so many periods. Of all customers: with a filter it is empty.', 'Von den Kunden, die in einem Zeitraum kamen, der Anteil nach so vielen Zeiträumen. Nur für alle Kunden: mit einem Filter ist sie leer.') }),
+			reportTable(q, lang, filters, text('The KPIs of customers and what they pay', 'Die Kennzahlen der Kunden und ihrer Zahlungen'), 'customers', 17),
 		],
 	};
 };
 
 const marketing = (lang) => {
+	const q = queriesOf(lang, everywhere);
+	const tile = (title, kpi, decimals, width) => stat(title, q.merged(kpi), { kpi, decimals, width, link: drill(lang, everywhere, { kpi }) });
+	const of = (by, title, height) => rankingTable(q, lang, everywhere, {
+		title, by, kpi: 'leads', heading: 'Leads', height, others: ['lead_qualification_rate', 'lead_conversion_rate', 'cost_per_lead', 'campaign_cost', 'average_opportunity_value'],
+		condition: '(r.value > 0 OR a.campaign_cost > 0)',
+		columns: [columns.share, ['lead_qualification_rate', percent('Qualified', 'Qualifiziert'), { decimals: 1, width: 130 }], ['lead_conversion_rate', percent('Converted', 'Gewonnen'), { decimals: 1, width: 125 }],
+			['campaign_cost', money('Cost', 'Kosten'), { decimals: 0, width: 130 }], ['cost_per_lead', money('Cost per lead', 'Kosten je Lead'), { decimals: 2, width: 165 }],
+			['average_opportunity_value', money('New deal, mean', 'Neue Chance, Mittel'), { decimals: 0, width: 200 }]],
+	});
 	const de = lang === 'de';
-	const effect = (by) =>
-		`SELECT label, leads, 100 * leads / nullif(all_leads, 0) AS share, conversion, cost_per_lead, cost, size
-		   FROM (SELECT member, label, max(value) FILTER (WHERE kpi = 'leads') AS leads, sum(max(value) FILTER (WHERE kpi = 'leads')) OVER () AS all_leads, max(value) FILTER (WHERE kpi = 'lead_conversion_rate') AS conversion,
-		                max(value) FILTER (WHERE kpi = 'cost_per_lead') AS cost_per_lead, max(value) FILTER (WHERE kpi = 'campaign_cost') AS cost,
-		                max(value) FILTER (WHERE kpi = 'opportunities_value') / nullif(max(value) FILTER (WHERE kpi = 'opportunities'), 0) AS size
-		           FROM kpi_compare('{leads,lead_conversion_rate,cost_per_lead,campaign_cost,opportunities_value,opportunities}', ${lastDay}, '${by}', '$grain', lang => '${lang}')
-		          GROUP BY member, label) m
-		  WHERE (leads > 0 OR cost > 0)${by === 'channel' ? ` AND (member = ANY (${chosen('channel')})) IS NOT FALSE` : ''} ORDER BY leads DESC, label`;
-	const columns = (heading) => [['label', heading], ['leads', 'Leads', { decimals: 0, width: 90 }], ['share', text('Share, %', 'Anteil, %'), { decimals: 1, gauge: true, width: 140 }],
-		['conversion', percent('Converted', 'Gewonnen'), { decimals: 1, width: 110 }], ['cost_per_lead', money('Cost per lead', 'Kosten je Lead'), { decimals: 2, width: 150 }],
-		['cost', money('Cost', 'Kosten'), { decimals: 0, width: 120 }], ['size', money('New deal, mean', 'Neue Chance, Mittel'), { decimals: 0, width: 180 }]];
+	const converted = coloured([[q.merged('lead_qualification_rate', de ? 'Qualifiziert' : 'Qualified'), text('Qualified', 'Qualifiziert'), 'light-blue'], [q.merged('lead_conversion_rate', de ? 'Gewonnen' : 'Converted'), text('Converted', 'Gewonnen'), 'dark-blue']]);
 	return {
 		uid: 'marketing', title: text('Sales · Marketing', 'Vertrieb · Marketing'),
 		description: text('Leads, what becomes of them, and what they cost', 'Leads, was aus ihnen wird, und was sie kosten'),
-		variables: [grain, members('channel', text('Channel', 'Kanal')), currency],
+		filters: everywhere,
 		panels: [
-			stat(text('Leads', 'Leads'), merged('leads', 'value', "'channel'", 'channel'), { kpi: 'leads', width: 5 }),
-			stat(percent('Converted', 'Gewonnen'), merged('lead_conversion_rate', 'value', "'channel'", 'channel'), { kpi: 'lead_conversion_rate', decimals: 1, width: 5 }),
-			stat(percent('Qualified', 'Qualifiziert'), merged('lead_qualification_rate', 'value', "'channel'", 'channel'), { kpi: 'lead_qualification_rate', decimals: 1, width: 5 }),
-			stat(money('Cost per lead', 'Kosten je Lead'), merged('cost_per_lead', 'value', "'channel'", 'channel'), { kpi: 'cost_per_lead', decimals: 2, width: 4 }),
-			stat(money('Per new customer', 'Je neuem Kunden'), merged('customer_acquisition_cost', 'value', "'total'", 'channel').replace(chosen('channel'), 'NULL'), { kpi: 'customer_acquisition_cost', width: 5 }),
-			labelled(bars(text('Leads by channel', 'Leads nach Kanal'), each('leads', 'channel', lang), { kpi: 'leads', stack: true, min: 0 })),
-			lines(percent('From lead to customer', 'Vom Lead zum Kunden'), [
-				merged('lead_qualification_rate', de ? 'Qualifiziert' : 'Qualified', "'channel'", 'channel'), merged('lead_conversion_rate', de ? 'Gewonnen' : 'Converted', "'channel'", 'channel')],
-			{ kpi: ['lead_qualification_rate', 'lead_conversion_rate'], decimals: 1, min: 0 }),
-			table(text('By channel', 'Nach Kanal'), effect('channel'), columns(text('Channel', 'Kanal')), { kpi: ['cost_per_lead', 'lead_conversion_rate'], height: 9 }),
-			table(text('By campaign', 'Nach Kampagne'), effect('campaign'), columns(text('Campaign', 'Kampagne')), { height: 10 }),
+			subjectTable(q, ['channel', 'campaign']),
+			tile(text('Leads', 'Leads'), 'leads', 0, 5), tile(percent('Qualified', 'Qualifiziert'), 'lead_qualification_rate', 1, 5), tile(percent('Converted', 'Gewonnen'), 'lead_conversion_rate', 1, 5),
+			tile(money('Cost per lead', 'Kosten je Lead'), 'cost_per_lead', 2, 4), tile(money('Cost per new customer', 'Kosten je neuem Kunden'), 'customer_acquisition_cost', 0, 5),
+			ranked(bars, text('Leads of the six largest channels', 'Leads der sechs größten Kanäle'), q.largest('leads', 'channel', 6), { kpi: 'leads' }),
+			lines(percent('From lead to customer', 'Vom Lead zum Kunden'), converted.sql, { kpi: ['lead_qualification_rate', 'lead_conversion_rate'], overrides: converted.overrides, decimals: 1, min: 0 }),
+			of('channel', text('By channel', 'Nach Kanal'), 9), of('campaign', text('By campaign', 'Nach Kampagne'), 9),
+			reportTable(q, lang, everywhere, text('The KPIs of marketing', 'Die Kennzahlen des Marketings'), 'marketing', 13),
 		],
 	};
 };
 
-const regions = (lang) => ({
-	uid: 'regions', title: text('Sales · Regions and products', 'Vertrieb · Regionen und Produkte'),
-	description: text('Revenue, growth and margin by region and by product', 'Umsatz, Wachstum und Marge nach Region und Produkt'),
-	variables: [grain, members('region', text('Region', 'Region')), members('product', text('Product', 'Produkt')), currency],
-	panels: ['region', 'product'].flatMap((by) => {
-		const largest = `ARRAY(SELECT member FROM kpi_ranking('revenue', ${lastDay}, '${by}', '$grain') WHERE (member = ANY (${chosen(by)})) IS NOT FALSE ORDER BY rank LIMIT 8)`;
-		return [
-			row(by === 'region' ? text('Regions', 'Regionen') : text('Products', 'Produkte')),
-			table(by === 'region' ? text('By region', 'Nach Region') : text('By product', 'Nach Produkt'),
-				`SELECT rank, label, revenue, share, growth, margin, target, status FROM kpi_sales_by_region(${lastDay}, '$grain', '${by}', lang => '${lang}')
-				  WHERE (member = ANY (${chosen(by)})) IS NOT FALSE ORDER BY rank, label`,
-				[['rank', text('Rank', 'Rang'), { width: 60 }], ['label', by === 'region' ? text('Region', 'Region') : text('Product', 'Produkt'), { width: 220 }],
-					['revenue', money('Revenue', 'Umsatz'), { decimals: 0, width: 130 }], ['share', text('Share, %', 'Anteil, %'), { decimals: 1, gauge: true, width: 140 }],
-					['growth', text('Growth, %', 'Wachstum, %'), { decimals: 1, width: 115 }], ['margin', text('Margin, %', 'Marge, %'), { decimals: 1, width: 95 }],
-					['target', money('Target', 'Ziel'), { decimals: 0, width: 105 }], ['status', text('Status', 'Status'), { status: true }]],
-				{ kpi: ['sales_by_region', 'profit_margin'], width: 15, height: 11 }),
-			labelled(bars(by === 'region' ? money('Revenue by region', 'Umsatz nach Region') : money('Revenue of the eight largest', 'Umsatz der acht größten'),
-				`SELECT "time", label, value FROM kpi_series('revenue', ${fromDay}, ${toDay}, '$grain', '${by}', ${largest}, lang => '${lang}') ORDER BY "time", label`,
-				{ kpi: 'revenue', stack: true, width: 9, height: 11 })),
-		];
-	}),
-});
+const regions = (lang) => {
+	const q = queriesOf(lang, everywhere);
+	const of = (by, title, drawn, height) => [
+		rankingTable(q, lang, everywhere, {
+			title, by, kpi: 'revenue', heading: money('Revenue', 'Umsatz'), uid: 'regions', height, width: 15, others: ['revenue_growth', 'profit_margin', 'win_rate'],
+			columns: [['share', text('Share, %', 'Anteil, %'), { decimals: 1, gauge: true, width: 140 }], ['revenue_growth', text('Growth, %', 'Wachstum, %'), { decimals: 1, width: 115 }], ['profit_margin', text('Margin, %', 'Marge, %'), { decimals: 1, width: 95 }],
+				['win_rate', text('Win rate, %', 'Gewinnquote, %'), { decimals: 1, width: 130 }], ['status', text('Target', 'Ziel'), { status: targetStatus, width: 85 }]],
+		}),
+		ranked(bars, drawn, q.largest('revenue', by, 6), { kpi: 'revenue', width: 9, height }),
+	];
+	return {
+		uid: 'regions', title: text('Sales · Regions and products', 'Vertrieb · Regionen und Produkte'),
+		description: text('Revenue, growth and margin by region and by product', 'Umsatz, Wachstum und Marge nach Region und Produkt'),
+		filters: everywhere,
+		panels: [
+			subjectTable(q, ['region', 'product']),
+			...of('region', text('By region', 'Nach Region'), money('Revenue of the six largest regions', 'Umsatz der sechs größten Regionen'), 9),
+			...of('product', text('By product', 'Nach Produkt'), money('Revenue of the six largest products', 'Umsatz der sechs größten Produkte'), 18),
+		],
+	};
+};
 
 const state = (lang) => {
-	const de = lang === 'de';
+	const tile = (title, sql, decimals = 0) => stat(title, sql, { decimals, width: 6 });
 	return {
-		uid: 'state', title: text('Sales · State of the data', 'Vertrieb · Stand der Daten'),
+		uid: 'state', title: text('Sales · State of the data', 'Vertrieb · Zustand der Daten'),
 		description: text('How old the numbers are, and what is wrong with the rows behind them', 'Wie alt die Zahlen sind, und was an den Zeilen dahinter falsch ist'),
-		variables: [], time: { from: 'now-7d', to: 'now' }, refresh: '1m',
+		time: { from: 'now-7d', to: 'now' }, refresh: '1m',
 		panels: [
-			stat(text('Age of the numbers, minutes', 'Alter der Zahlen, Minuten'), `SELECT now() AS "time", extract(epoch FROM kpi_age()) / 60 AS value`, { width: 6, decimals: 0 }),
-			stat(text('Bad rows', 'Fehlerhafte Zeilen'), `SELECT now() AS "time", coalesce(sum(bad_rows), 0) AS value FROM kpi_problem`, { width: 6 }),
-			stat(text('Failed runs in the time range', 'Fehlgeschlagene Läufe'),
-				`SELECT now() AS "time", count(*) AS value FROM kpi_runs WHERE outcome IN ('failed', 'crashed') AND $__timeFilter(started_at)`, { width: 6 }),
-			stat(text('Facts', 'Fakten'), `SELECT now() AS "time", count(*) AS value FROM kpi_fact WHERE superseded_at IS NULL`, { width: 6 }),
-			table(text('Rows left out, and why', 'Ausgelassene Zeilen und der Grund'),
-				`SELECT source, reason, bad_rows, array_to_string(keys, ', ') AS keys, to_char(first_seen AT TIME ZONE kpi_setting('time_zone'), 'YYYY-MM-DD HH24:MI') AS first_seen
-				   FROM kpi_problem ORDER BY bad_rows DESC, source, reason`,
-				[['source', text('Source', 'Quelle'), { width: 170 }], ['reason', text('Reason', 'Grund')], ['bad_rows', text('Rows', 'Zeilen'), { decimals: 0, width: 90 }],
-					['keys', text('For example', 'Zum Beispiel'), { plain: true }], ['first_seen', text('Since', 'Seit'), { width: 160 }]], { height: 10 }),
+			tile(text('Age of the numbers, minutes', 'Alter der Zahlen, Minuten'), 'SELECT now() AS "time", extract(epoch FROM kpi_age()) / 60 AS value'),
+			tile(text('Rows left out', 'Ausgelassene Zeilen'), 'SELECT now() AS "time", coalesce(sum(bad_rows), 0) AS value FROM kpi_problem'),
+			tile(text('Failed runs in the time range', 'Fehlgeschlagene Läufe im Zeitbereich'), `SELECT now() AS "time", count(*) AS value FROM kpi_runs WHERE outcome IN ('failed', 'crashed') AND $__timeFilter(started_at)`),
+			tile(text('Facts', 'Fakten'), 'SELECT now() AS "time", count(*) AS value FROM kpi_fact WHERE superseded_at IS NULL'),
+			table(text('What is not as it should be, and what to do', 'Was nicht ist, wie es sein soll, und was zu tun ist'), `SELECT severity, coalesce(subject, '') AS subject, what, detail, hint FROM kpi_check('${lang}')`,
+				[['severity', text('How bad', 'Wie schlimm'), { status: severity, width: 110 }], ['subject', text('Where', 'Wo'), { width: 170 }], ['what', text('What', 'Was'), { width: 320 }],
+					['detail', text('Which', 'Welche')], ['hint', text('What to do', 'Was zu tun ist')]], { height: 13 }),
 			table(text('Revenue that was reported otherwise before', 'Umsatz, der zuvor anders berichtet wurde'),
-				`SELECT to_char("time" AT TIME ZONE kpi_setting('time_zone'), 'YYYY-MM') AS month, first_reported, before, after, change, run
+				`SELECT to_char("time" AT TIME ZONE kpi_setting('time_zone'), '${lang === 'de' ? 'MM/YYYY' : 'YYYY-MM'}') AS month, first_reported, before, after, change, run
 				   FROM kpi_restatements('revenue', NULL, ${toDay}, 'month', 'total', NULL, '${lang}') WHERE recorded_at >= $__timeFrom()::timestamptz ORDER BY recorded_at DESC, "time" DESC LIMIT 50`,
 				[['month', text('Month', 'Monat'), { width: 120, plain: true }], ['first_reported', text('First', 'Zuerst'), { decimals: 0 }], ['before', text('Before', 'Zuvor'), { decimals: 0 }],
 					['after', text('Now', 'Jetzt'), { decimals: 0 }], ['change', text('Change', 'Veränderung'), { decimals: 0 }], ['run', text('Run', 'Lauf'), { decimals: 0, width: 90 }]],
-				{ height: 7, nothing: text('nothing was restated', 'nichts wurde geändert') }),
-			table(text('Snapshots', 'Läufe'),
-				`SELECT run, to_char(started_at AT TIME ZONE kpi_setting('time_zone'), 'YYYY-MM-DD HH24:MI:SS') AS started, outcome, facts, changed, problems, extract(epoch FROM duration) AS seconds, error
-				   FROM kpi_runs ORDER BY run DESC LIMIT 50`,
-				[['run', text('Run', 'Lauf'), { width: 80 }], ['started', text('Started', 'Begonnen'), { width: 180 }], ['outcome', text('Outcome', 'Ergebnis'), { width: 110 }],
-					['facts', text('Facts', 'Fakten'), { decimals: 0, width: 100 }], ['changed', text('Changed', 'Geändert'), { decimals: 0, width: 110 }], ['problems', text('Problems', 'Probleme'), { decimals: 0, width: 110 }],
-					['seconds', text('Seconds', 'Sekunden'), { decimals: 1, width: 110 }], ['error', text('Error', 'Fehler')]], { height: 10 }),
+				{ height: 5, nothing: text('nothing was restated', 'nichts wurde nachträglich geändert') }),
+			table(text('Snapshots', 'Momentaufnahmen'),
+				`SELECT run, ${clock('started_at', lang)} AS started, outcome, facts, changed, problems, extract(epoch FROM duration) AS seconds, error FROM kpi_runs ORDER BY run DESC LIMIT 50`,
+				[['run', text('Run', 'Lauf'), { width: 80 }], ['started', text('Started', 'Begonnen'), { width: 180 }], ['outcome', text('Outcome', 'Ergebnis'), { status: outcome, width: 130 }],
+					['facts', text('Facts', 'Fakten'), { decimals: 0, width: 110 }], ['changed', text('Changed', 'Geändert'), { decimals: 0, width: 120 }], ['problems', text('Problems', 'Probleme'), { decimals: 0, width: 120 }],
+					['seconds', text('Seconds', 'Sekunden'), { decimals: 1, width: 120 }], ['error', text('Error', 'Fehler')]], { height: 8 }),
 		],
 	};
 };
 
-export const dashboards = (lang) => [overview, team, pipeline, recurring, marketing, regions, state].map((d) => d(lang));
+/* The rows behind a number: reached by links, with the filters of where they stand. */
+const drillDown = (lang) => {
+	const de = lang === 'de', q = queriesOf(lang, drilled);
+	const rows = (what, rest) => `${q.within()} SELECT ${what}
+		FROM s CROSS JOIN LATERAL unnest(s.members) m(member) CROSS JOIN LATERAL kpi_drill('$kpi', ${lastDay}, s.dimension, m.member, '$grain') d
+		LEFT JOIN kpi_definition k ON k.kpi = d.measure ${rest}`;
+	const part = `CASE WHEN d.measure <> '$kpi' THEN CASE d.part ${Object.entries(de ? { numerator: 'Zähler', denominator: 'Nenner', both: 'beides' } : { numerator: 'numerator', denominator: 'denominator', both: 'both' }).map(([en, name]) => `WHEN '${en}' THEN '${name}'`).join(' ')} END END`;
+	const label = `coalesce(k.label_${lang}, d.measure)`;
+	const days = `concat(to_char(d.from_day, ${dayFormat(lang)}), ' – ', to_char(d.to_day - 1, ${dayFormat(lang)}))`;
+	const described = `(SELECT string_agg(j.key || ' ' || j.value, ' · ') FROM jsonb_array_elements(CASE jsonb_typeof(d.source_row) WHEN 'array' THEN d.source_row ELSE jsonb_build_array(d.source_row) END) e CROSS JOIN jsonb_each_text(e) j WHERE j.value <> '')`;
+	const columnsOfBoth = [['part', text('Part of the ratio', 'Teil des Bruchs'), { width: 130 }], ['measure', text('Measure', 'Messgröße'), { width: 240 }]];
+	return {
+		uid: 'drill', title: text('Sales · The rows behind a number', 'Vertrieb · Die Zeilen hinter einer Zahl'),
+		description: text('What a KPI of a period is made of, down to the rows of the CRM', 'Woraus eine Kennzahl eines Zeitraums besteht, bis zu den Zeilen des CRM'),
+		variables: [queried('kpi', text('KPI', 'Kennzahl'), text('SELECT label_en AS __text, kpi AS __value FROM kpi_definition ORDER BY label_en, kpi', 'SELECT label_de AS __text, kpi AS __value FROM kpi_definition ORDER BY label_de, kpi'),
+			{ current: { selected: true, text: text('Revenue', 'Umsatz'), value: 'revenue' } })],
+		filters: drilled,
+		panels: [
+			subjectTable(q),
+			table(text('The number', 'Die Zahl'), `${q.within()} SELECT d.label_${lang} AS label, v.value, ${unitOf(lang)} AS unit,
+				        v.numerator, v.denominator, d.formula, d.description_${lang} AS description, v.reason, d.kpi, s.dimension, CASE WHEN cardinality(s.members) = 1 THEN s.members[1] END AS member
+				   FROM s CROSS JOIN LATERAL kpi_merged_series('$kpi', ${lastDay}, ${lastDay} + 1, '$grain', s.dimension, s.members, lang => '${lang}') v JOIN kpi_definition d ON d.kpi = '$kpi'`,
+			[['label', text('KPI', 'Kennzahl'), { width: 230 }], ['value', text('Value', 'Wert'), { decimals: 2, width: 140 }], ['unit', text('Unit', 'Einheit'), { width: 80 }], ['numerator', text('Numerator', 'Zähler'), { decimals: 2, width: 140 }],
+				['denominator', text('Denominator', 'Nenner'), { decimals: 2, width: 140 }], ['formula', text('Formula', 'Formel'), { inspect: true }], ['description', text('What it is', 'Was es ist'), { inspect: true }], columns.reason],
+			{ hide: ['kpi', 'dimension', 'member'], height: 4 }),
+			table(text('What it is made of', 'Woraus sie besteht'), rows(`${part} AS part, ${label} AS measure, ${days} AS days, d.source, count(*) AS rows, sum(d.amount) AS amount, d.measure AS kpi, min(s.dimension) AS dimension, CASE WHEN min(cardinality(s.members)) = 1 THEN min(m.member) END AS member`,
+				'GROUP BY d.part, d.measure, k.label_' + lang + ', d.from_day, d.to_day, d.source ORDER BY 1, 2, d.from_day DESC'),
+			[...columnsOfBoth, ['days', text('Days', 'Tage'), { width: 220 }], ['source', text('Source', 'Quelle'), { width: 180 }], ['rows', text('Rows', 'Zeilen'), { decimals: 0, width: 100 }], ['amount', text('Together', 'Zusammen'), { decimals: 2 }]],
+			{ hide: ['kpi', 'dimension', 'member'], height: 5, nothing: text('no rows', 'keine Zeilen') }),
+			table(text('The rows, the newest 500', 'Die Zeilen, die neuesten 500'), rows(`${part} AS part, ${label} AS measure, d.source, d.key, ${clock('d.at', lang)} AS at, d.amount, ${described} AS source_row`, 'ORDER BY d.at DESC NULLS LAST, d.source, d.key LIMIT 500'),
+				[...columnsOfBoth, ['source', text('Source', 'Quelle'), { width: 130 }], ['key', text('Key', 'Schlüssel'), { width: 110, plain: true }], ['at', text('When', 'Wann'), { width: 145 }],
+					['amount', text('Amount', 'Betrag'), { decimals: 2, width: 130 }], ['source_row', text('The row', 'Die Zeile'), { inspect: true }]],
+				{ height: 18, nothing: text('no rows', 'keine Zeilen') }),
+		],
+	};
+};
+
+/* A failed snapshot marks the day from which on the numbers were old. */
+const failures = (lang) => ({
+	name: text('Failed snapshots', 'Fehlgeschlagene Momentaufnahmen'), datasource: source, enable: true, hide: false, iconColor: 'red',
+	target: {
+		refId: 'Anno', format: 'table', rawQuery: true, editorMode: 'code',
+		rawSql: `SELECT started_at AS "time", '${lang === 'de' ? 'Lauf' : 'run'} ' || run || ': ' || coalesce(error, outcome) AS text FROM kpi_runs WHERE outcome IN ('failed', 'crashed') AND $__timeFilter(started_at) ORDER BY started_at`,
+	},
+});
+
+export const dashboards = (lang) => [overview, team, pipeline, recurring, marketing, regions, state, drillDown].map((d) => d(lang)).map(({ filters, variables = [], ...d }) => ({
+	...d, annotations: [failures(lang)],
+	variables: filters === undefined ? [] : [...variables, grain, ...filters.map(filter), currency],
+}));
 
 /* ---------- alert rules: a query of a time series, reduced to its last value, against a limit ---------- */
 
@@ -277,7 +365,10 @@ export const alerts = () => ({
 		orgId: 1, name: 'salkpi', folder: 'salkpi', interval: '1m',
 		rules: [
 			rule('age', text('Sales numbers are old', 'Vertriebszahlen sind veraltet'), 'SELECT now() AS "time", extract(epoch FROM kpi_age()) / 60 AS minutes', 60,
-				text('The newest snapshot is more than an hour old.', 'Der letzte Lauf liegt mehr als eine Stunde zurück.')),
+				text('The newest snapshot is more than an hour old.', 'Die letzte Momentaufnahme liegt mehr als eine Stunde zurück.')),
+			rule('failed', text('The last snapshot failed', 'Die letzte Momentaufnahme schlug fehl'),
+				`SELECT now() AS "time", count(*) AS failed FROM (SELECT outcome FROM kpi_runs WHERE outcome <> 'running' ORDER BY run DESC LIMIT 1) r WHERE outcome IN ('failed', 'crashed')`, 0,
+				text('The numbers stay as they were before; kpi_runs has the error.', 'Die Zahlen bleiben, wie sie zuvor waren; kpi_runs nennt den Fehler.')),
 			rule('bad-rows', text('More bad rows in the CRM', 'Mehr fehlerhafte Zeilen im CRM'),
 				`SELECT now() AS "time", coalesce(sum(bad_rows) FILTER (WHERE first_seen > now() - interval '1 day'), 0) AS bad_rows FROM kpi_problem`, 0,
 				text('Rows were left out for a reason that was not there the day before; kpi_problem lists them.', 'Zeilen wurden aus einem neuen Grund ausgelassen; kpi_problem nennt sie.')),

@@ -13,6 +13,7 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import react from '@vitejs/plugin-react';
+import UPNG from 'upng-js';
 import { build } from 'vite';
 import { ask, expand, rangeOf, run } from './query.mjs';
 
@@ -35,9 +36,15 @@ const dataOf = (lang, name) => {
 };
 
 await build({
-	root: join(here, 'pictures'), logLevel: 'warn', plugins: [react()], base: './', resolve: { preserveSymlinks: true },
+	root: join(here, 'pictures'), logLevel: 'error', plugins: [react()], base: './', resolve: { preserveSymlinks: true },
 	build: { outDir: site, emptyOutDir: true, target: 'esnext', minify: false, chunkSizeWarningLimit: 1e5 },
 });
+
+/* A dashboard has few colours: a palette of them makes a third of the size. */
+const reduced = (png) => {
+	const image = UPNG.decode(png);
+	return Buffer.from(UPNG.encode(UPNG.toRGBA8(image), image.width, image.height, 256));
+};
 
 let data = '';
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
@@ -61,12 +68,14 @@ for (const name of wanted.length > 0 ? wanted : all) {
 	data = JSON.stringify(dataOf(...name.split('/')));
 	/* High enough for all of it: a table that is not in view is not drawn. */
 	const page = await browser.newPage({ viewport: { width, height: 3000 }, locale: lang === 'de' ? 'de-DE' : 'en-US' });
+	page.setDefaultTimeout(300000); /* the machine may have other things to do */
 	page.on('pageerror', (e) => console.error(`${name}: ${e.message}`));
 	await page.goto(`http://127.0.0.1:${server.address().port}/`);
 	await page.waitForSelector('#dashboard');
+	await page.waitForLoadState('networkidle');
 	await page.waitForTimeout(1500);
 	mkdirSync(join(pictures, lang), { recursive: true });
-	writeFileSync(join(pictures, `${name}.png`), await page.locator('#dashboard').screenshot());
+	writeFileSync(join(pictures, `${name}.png`), reduced(await page.locator('#dashboard').screenshot()));
 	console.log(`${name}.png`);
 	await page.close();
 }

@@ -23,7 +23,9 @@ const resolve = (value, lang) => {
 };
 
 /* A panel says what its KPIs mean as the catalogue does. */
-const describe = ({ kpi, description, ...panel }, lang) => {
+const describe = ({ kpi, description, panels, ...rest }, lang) => {
+	const panel = resolve(rest, lang);
+	if (panels !== undefined) panel.panels = panels.map((p) => describe(p, lang));
 	const said = [description === undefined ? undefined : resolve(description, lang), ...[kpi ?? []].flat().map((name) => {
 		const d = definitions[name];
 		if (d === undefined) throw new Error(`panel names the unknown KPI ${name}`);
@@ -32,10 +34,10 @@ const describe = ({ kpi, description, ...panel }, lang) => {
 	return said.length === 0 ? panel : { ...panel, description: said.join('\n\n') };
 };
 
-/* Panels flow from left to right, as wide as they say. */
+/* Panels flow from left to right, as wide as they say; those of a collapsed row are in it. */
 const place = (panels) => {
-	let x = 0, y = 0, height = 0;
-	return panels.map(({ width: w, height: h, ...panel }, i) => {
+	let x = 0, y = 0, height = 0, id = 0;
+	const put = ({ width: w, height: h, panels: inner, ...panel }) => {
 		if (x + w > 24) {
 			x = 0;
 			y += height;
@@ -44,8 +46,10 @@ const place = (panels) => {
 		const gridPos = { h, w, x, y };
 		x += w;
 		height = Math.max(height, h);
-		return { id: i + 1, gridPos, ...panel };
-	});
+		id += 1;
+		return { id, gridPos, ...panel, ...(inner === undefined ? {} : { panels: inner.map(put) }) };
+	};
+	return panels.map(put);
 };
 
 const link = (lang) => [{
@@ -56,10 +60,10 @@ const link = (lang) => [{
 const dashboard = ({ uid, title, description, variables, panels, annotations = [], time, refresh = '' }, lang) => ({
 	uid: `salkpi-${uid}-${lang}`, title: resolve(title, lang), description: resolve(description, lang), tags: ['salkpi', `salkpi-${lang}`],
 	schemaVersion: 41, version: 1, editable: true, graphTooltip: 1, timezone: 'browser', weekStart: '', refresh, fiscalYearStartMonth: 0, liveNow: false,
-	time: time ?? { from: 'now-12M/M', to: 'now-1M/M' }, timepicker: {}, links: link(lang),
+	time: time ?? { from: 'now-13M/M', to: 'now-1M/M' }, timepicker: {}, links: link(lang),
 	annotations: { list: resolve(annotations, lang) },
 	templating: { list: resolve(variables, lang) },
-	panels: place(panels.map((p) => resolve(describe(p, lang), lang))),
+	panels: place(panels.map((p) => describe(p, lang))),
 });
 
 for (const lang of languages) {

@@ -16,15 +16,17 @@ BEGIN
 		RETURN;
 	END IF;
 	RETURN QUERY EXECUTE format($q$
-		WITH touched AS (
-			SELECT t.opportunity_id, max(t.at) AS at FROM (%2$s UNION ALL %3$s) t WHERE t.at <= now() GROUP BY t.opportunity_id
+		WITH opened AS MATERIALIZED (
+			SELECT o.id, o.created_at, o.expected_close FROM (%1$s) o WHERE o.status = 'open' AND o.id IS NOT NULL
+		), touched AS (
+			SELECT t.opportunity_id, max(t.at) AS at FROM (%2$s UNION ALL %3$s) t
+			 WHERE t.at <= now() AND t.opportunity_id IN (SELECT o.id FROM opened o) GROUP BY t.opportunity_id
 		), open AS (
 			SELECT o.id, @extschema@.kpi_day(o.expected_close) < @extschema@.kpi_today() AS is_overdue,
 				   greatest(o.created_at, t.at) < now() - make_interval(days => $1) AS is_stale, $2 AND h.id IS NULL AS is_unheard
-			  FROM (%1$s) o
+			  FROM opened o
 			  LEFT JOIN touched t ON t.opportunity_id = o.id
 			  LEFT JOIN (SELECT DISTINCT x.opportunity_id AS id FROM (%2$s) x) h ON h.id = o.id
-			 WHERE o.status = 'open' AND o.id IS NOT NULL
 		)
 		SELECT v.what, count(*), (array_agg(o.id ORDER BY o.id COLLATE "C"))[:5]
 		  FROM open o, LATERAL (VALUES ('overdue', o.is_overdue), ('stale', o.is_stale), ('without history', o.is_unheard)) v(what, holds)

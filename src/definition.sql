@@ -306,6 +306,7 @@ INSERT INTO @extschema@.kpi_selection_shipped
 SELECT selection, kpi, n
   FROM (VALUES
 	('top5', '{profit_margin,customer_lifetime_value,revenue,revenue_growth,revenue_per_rep}'::text[]),
+	('twenty', '{revenue_growth,profit_margin,opportunities,pipeline_value,lead_conversion_rate,customer_acquisition_cost,customer_lifetime_value,average_purchase_value,revenue_per_rep,sales_by_region,mrr,revenue_per_account,sales_cycle_length,cost_per_lead,customer_retention_rate,customer_churn_rate,target_attainment,quote_to_close_ratio,calls_and_emails_per_rep,demo_and_onboarding_calls}'),
 	('management', '{revenue,revenue_growth,revenue_growth_year,profit_margin,target_attainment,pipeline_value,weighted_pipeline,win_rate,average_purchase_value,sales_cycle_length,mrr,net_revenue_retention,customer_churn_rate,customer_acquisition_cost,customer_lifetime_value}'),
 	('sales', '{revenue,target_attainment,won_deals,won_value,win_rate,pipeline_value,weighted_pipeline,pipeline_closing,sales_cycle_median,sales_velocity,quote_to_close_ratio,calls_and_emails_per_rep,demo_and_onboarding_calls}'),
 	('marketing', '{leads,lead_conversion_rate,lead_qualification_rate,conversions,opportunities,average_opportunity_value,cost_per_lead,customer_acquisition_cost,lead_response_time,reply_rate,trials_started}'),

@@ -402,19 +402,18 @@ COMMENT ON FUNCTION @extschema@.kpi_resolve(text[], integer, text) IS
  * one member and counts of accounts add up; not where the account's history is
  * bound, since then one can move within the period.  Its cohort it has for good.
  */
-CREATE FUNCTION @extschema@.kpi_is_of_account(source text, dimension text) RETURNS boolean
+CREATE FUNCTION @extschema@.kpi_is_of_account(source text, dimension text, columns text[]) RETURNS boolean
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT coalesce(bool_and(p.base IN ('account', 'cohort') OR 'account.' || p.base = ANY (c.columns) AND NOT c.columns && ARRAY['account.valid_from', source || '.' || p.base]
-								AND (NOT 'rep.' || p.base = ANY (c.columns) OR p.base = 'region')
-								AND NOT c.columns @> ARRAY[source || '.opportunity_id', 'opportunity.' || p.base]), false)
+	SELECT coalesce(bool_and(p.base IN ('account', 'cohort') OR 'account.' || p.base = ANY (columns) AND NOT columns && ARRAY['account.valid_from', source || '.' || p.base]
+								AND (NOT 'rep.' || p.base = ANY (columns) OR p.base = 'region')
+								AND NOT columns @> ARRAY[source || '.opportunity_id', 'opportunity.' || p.base]), false)
 	  FROM @extschema@.kpi_dimension d
 	 CROSS JOIN LATERAL unnest(d.parts) p(base)
-	 CROSS JOIN (SELECT coalesce(array_agg(u.source || '.' || u.column_name), '{}') AS columns FROM @extschema@.kpi_usable_columns() u) c
 	 WHERE d.dimension = kpi_is_of_account.dimension;
 END;
-COMMENT ON FUNCTION @extschema@.kpi_is_of_account(text, text) IS
-'whether an account has one member of the dimension in all rows of a source: neither the row nor its opportunity or rep can say another one, and the account''s own does not change. A cohort is its for good';
+COMMENT ON FUNCTION @extschema@.kpi_is_of_account(text, text, text[]) IS
+'whether an account has one member of the dimension in all rows of a source: neither the row nor its opportunity or rep can say another one, and the account''s own does not change. A cohort is its for good. columns: the usable ones as source.column';
 
 CREATE FUNCTION @extschema@.kpi_additive_measures(dimension text) RETURNS text[]
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
@@ -423,9 +422,12 @@ BEGIN ATOMIC
 		SELECT m.source, m.part, m.measure, coalesce(k.slot, m.slot) AS slot, coalesce(k.expression, m.expression) AS expression
 		  FROM @extschema@.kpi_measure m
 		  LEFT JOIN @extschema@.kpi_measure k ON m.slot IN ('to_date', 'opening') AND k.source = m.source AND k.part = m.part AND k.measure = m.expression
-	), source AS (
-		SELECT s.source, @extschema@.kpi_parts_to_read(s.source, NULL) AS parts, @extschema@.kpi_is_of_account(s.source, kpi_additive_measures.dimension) AS is_of_account
+	), usable AS MATERIALIZED (
+		SELECT coalesce(array_agg(u.source || '.' || u.column_name), '{}') AS columns FROM @extschema@.kpi_usable_columns() u
+	), source AS MATERIALIZED (
+		SELECT s.source, @extschema@.kpi_parts_to_read(s.source, NULL) AS parts, @extschema@.kpi_is_of_account(s.source, kpi_additive_measures.dimension, u.columns) AS is_of_account
 		  FROM @extschema@.kpi_source s
+		 CROSS JOIN usable u
 		 WHERE s.source IN (SELECT m.source FROM measure m WHERE m.slot = 'ledger' OR m.expression LIKE '%{account}%')
 	)
 	SELECT array_agg(DISTINCT m.measure)
@@ -466,7 +468,7 @@ CREATE FUNCTION @extschema@.kpi_reason(reason text, measures text[], missing tex
 AS $$
 DECLARE
 	total_missing text[] := '{}';
-	additive text[];
+	blank_missing text[] := '{}';
 BEGIN
 	IF reason = 'not computed' THEN
 		reason := 'not computed yet';
@@ -474,11 +476,10 @@ BEGIN
 		IF dimension <> 'total' THEN
 			total_missing := (SELECT @extschema@.kpi_missing(f) FROM @extschema@.kpi_fact_version('total', '', grain, period, as_of) f);
 		END IF;
-		IF is_merged THEN
-			additive := @extschema@.kpi_additive_measures(dimension);
+		IF is_merged THEN	-- what single members have was lost by merging them
+			blank_missing := (SELECT @extschema@.kpi_missing(f) FROM @extschema@.kpi_fact_version(dimension, @extschema@.kpi_blank_member(dimension), grain, period, as_of) f);
 		END IF;
-		SELECT CASE WHEN bool_or(is_merged AND NOT m.measure = ANY (additive)
-								 AND NOT m.measure = ANY (total_missing)) THEN 'not additive'
+		SELECT CASE WHEN bool_or(is_merged AND m.is_missing AND NOT m.measure = ANY (blank_missing)) THEN 'not additive'
 					WHEN bool_or(NOT m.is_bound) THEN 'source not bound'
 					WHEN bool_or(m.is_replaced) THEN 'subscriptions count instead'
 					WHEN bool_or(dimension <> 'total' AND m.is_missing AND NOT m.measure = ANY (total_missing)) THEN 'dimension does not apply'

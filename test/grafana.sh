@@ -18,6 +18,8 @@ finish_roles() {
 	finish
 }
 trap finish_roles EXIT
+psql -XAtq -d $db -v schema=kpi -f "$grafana/dimensions.sql" -c 'SELECT outcome FROM kpi.kpi_snapshot()' >"$scratch/dimensions" 2>&1
+ok $? "dimensions.sql combines dimensions" || note "$(tail -n 3 "$scratch/dimensions")"
 psql -XAtq -d $db -v schema=kpi -v role=$role -f "$grafana/reader.sql" >"$scratch/reader" 2>&1
 ok $? "reader.sql makes the role" || note "$(tail -n 3 "$scratch/reader")"
 like "$(PGUSER=$role sql -d $db -c 'DELETE FROM kpi.kpi_target')" 'ERROR:  (25006|42501)' "which cannot write"

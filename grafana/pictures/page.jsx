@@ -3,19 +3,20 @@
  * of its queries, which draw.mjs leaves in data.json.
  */
 import { createRoot } from 'react-dom/client';
-import { createTheme, dateTime, FieldType, getDisplayProcessor, ThemeContext, toDataFrame, VizOrientation } from '@grafana/data';
+import { createTheme, dateTime, FieldType, getDisplayProcessor, systemDateFormats, ThemeContext, toDataFrame, VizOrientation } from '@grafana/data';
 import { BarGauge, BigValue, GlobalStyles, PanelChrome, TimeSeries } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
 
+systemDateFormats.useBrowserLocale(); // as a server does with [date_formats] use_browser_locale
 const data = await (await fetch('data.json')).json();
 const theme = createTheme({ colors: { mode: data.theme } });
 const range = { from: dateTime(data.range.from), to: dateTime(data.range.to), raw: data.range };
 const replaced = (s) => (s ?? '').replaceAll('$currency', data.currency);
 
-/* A field's configuration: the defaults, and what overrides of its name say. */
-const configOf = ({ defaults, overrides }, name) => {
+/* A field's configuration: the defaults, and what overrides of its name or its query say. */
+const configOf = ({ defaults, overrides }, name, refId) => {
 	const config = structuredClone(defaults);
-	for (const o of overrides.filter((x) => x.matcher.options === name))
+	for (const o of overrides.filter(({ matcher }) => matcher.options === (matcher.id === 'byFrameRefID' ? refId : name)))
 		for (const { id, value } of o.properties) {
 			const path = id.split('.');
 			path.slice(0, -1).reduce((at, key) => (at[key] ??= {}), config)[path.at(-1)] = value;
@@ -31,6 +32,7 @@ const ready = (field, i) => {
 	const from = min ?? Math.min(...numbers, 0), to = max ?? Math.max(...numbers, 0);
 	field.state = { ...field.state, displayName: field.config.displayName ?? field.name, seriesIndex: i - 1, range: { min: from, max: to, delta: to - from } };
 	field.display = getDisplayProcessor({ field, theme, timeZone: data.zone });
+	field.getLinks = () => (field.config.links ?? []).map(({ title, url }) => ({ title, href: url, target: '_self', origin: field }));
 };
 
 const typeOf = { 'timestamp with time zone': FieldType.time, text: FieldType.string };
@@ -47,13 +49,13 @@ const frameOf = (panel, { types, rows }) => {
 
 /* Long to wide: a series for each label, at the times of all. */
 const seriesOf = (panel) => {
-	const points = panel.results.flatMap(({ types, rows }) => rows.flatMap((r) => types.filter(([, type]) => typeOf[type] === undefined)
-		.map(([name]) => [Date.parse(r.time), r.label ?? name, r[name]])));
+	const points = panel.results.flatMap(({ types, rows }, i) => rows.flatMap((r) => types.filter(([, type]) => typeOf[type] === undefined)
+		.map(([name]) => [Date.parse(r.time), r.label ?? name, r[name], panel.targets[i].refId])));
 	const times = [...new Set(points.map(([t]) => t))].sort((a, b) => a - b);
 	const names = [...new Set(points.map(([, name]) => name))];
 	const frame = toDataFrame({
 		fields: [{ name: 'time', type: FieldType.time, config: {}, values: times }, ...names.map((name) => ({
-			name, type: FieldType.number, config: { ...configOf(panel.fieldConfig, name), displayName: name },
+			name, type: FieldType.number, config: { ...configOf(panel.fieldConfig, name, points.find(([, of]) => of === name)[3]), displayName: name },
 			values: times.map((t) => points.find(([at, of]) => at === t && of === name)?.[2] ?? null),
 		}))],
 	});
@@ -66,7 +68,7 @@ const Stat = ({ panel, width, height }) => {
 	const field = frame.fields[1];
 	const last = field?.values.findLast((v) => v !== null);
 	const value = field === undefined ? { text: '–', numeric: NaN } : field.display(last ?? null);
-	return <BigValue theme={theme} width={width} height={height} value={value} colorMode="none" graphMode="area" textMode="value" justifyMode="auto" text={panel.options.text}
+	return <BigValue theme={theme} width={width} height={height} value={value} colorMode="none" graphMode="area" textMode="value" justifyMode={panel.options.justifyMode} text={panel.options.text}
 		sparkline={field === undefined || frame.length < 2 ? undefined : { y: field, x: frame.fields[0] }} />;
 };
 
@@ -87,8 +89,9 @@ const Gauges = ({ panel, width, height }) => {
 	</div>;
 };
 
-const Rows = ({ panel, width, height }) =>
-	<TableNG data={frameOf(panel, panel.results[0])} width={width} height={height} cellHeight={panel.options.cellHeight} timeRange={range} fieldConfig={panel.fieldConfig} enableVirtualization={false} />;
+const Rows = ({ panel, width, height }) => (panel.results[0].rows.length === 0 ?
+	<div style={{ height, display: 'flex', alignItems: 'center', justifyContent: 'center', color: theme.colors.text.secondary }}>{panel.fieldConfig.defaults.noValue}</div> :
+	<TableNG data={frameOf(panel, panel.results[0])} width={width} height={height} cellHeight={panel.options.cellHeight} noHeader={!panel.options.showHeader} timeRange={range} fieldConfig={panel.fieldConfig} enableVirtualization={false} />);
 
 const drawn = { stat: Stat, timeseries: Lines, bargauge: Gauges, table: Rows };
 
