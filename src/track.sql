@@ -38,7 +38,8 @@
  * running period, which is taken anyway; only a measure "since" changes an
  * earlier one, so of sources with such measures the rows that have an instant
  * between the last snapshot and this one count as changed.  What is planned is
- * valued and assigned as of now: periods with overdue plans are taken anew.
+ * valued and assigned as of now: where currencies or histories let that differ
+ * from what it was, periods with overdue plans are taken anew.
  *
  * The triggers see all writes but those that go round them: DDL, a trigger
  * switched off meanwhile, a table or a view swapped.  These leave their mark in
@@ -705,9 +706,10 @@ BEGIN
 		spans := spans + c.spans;
 	END IF;
 
-	/* What is overdue is valued as of now. */
+	/* What is overdue is valued as of now: at the rate of now, for whom it belongs to now. */
 	FOR c IN SELECT p.source, p.starts, p.condition FROM @extschema@.kpi_part p
-			  WHERE p.kind = 'plan' AND p.source = ANY (bound) AND p.source || '.' || p.starts = ANY (columns) LOOP
+			  WHERE p.kind = 'plan' AND p.source = ANY (bound) AND p.source || '.' || p.starts = ANY (columns)
+				AND columns && ARRAY[p.source || '.currency', 'account.valid_from', 'rep.valid_from'] LOOP
 		EXECUTE @extschema@.kpi_influence_query(c.source, ARRAY[c.source || '.' || c.starts],
 					@extschema@.kpi_current_query(c.source, format('(%s) AND %I < $1', c.condition, c.starts)))
 		   INTO c USING as_of;
