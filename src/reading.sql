@@ -27,20 +27,6 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.kpi_missing(@extschema@.kpi_fact) IS
 'the measures that are NULL in a fact, in the order of its columns';
 
-CREATE FUNCTION @extschema@.kpi_merge_facts(merged @extschema@.kpi_fact, fact @extschema@.kpi_fact, measures text[]) RETURNS @extschema@.kpi_fact
-AS 'MODULE_PATHNAME', 'salkpi_kpi_merge_facts'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.kpi_merge_facts(@extschema@.kpi_fact, @extschema@.kpi_fact, text[]) IS
-'the first fact with the listed measures of the second added (distributions merged) and all others NULL; NULL plus anything is NULL; one of the facts as it is when the other is NULL';
-
-CREATE AGGREGATE @extschema@.kpi_merged_fact(fact @extschema@.kpi_fact, measures text[]) (
-	SFUNC = @extschema@.kpi_merge_facts,
-	STYPE = @extschema@.kpi_fact,
-	PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE @extschema@.kpi_merged_fact(@extschema@.kpi_fact, text[]) IS
-'the facts of several members as one: the listed measures added up, the others NULL. A single fact stays as it is';
-
 /*
  * The version of a fact that is current, or was at as_of.  Written so that it
  * is inlined and each branch finds its index; SELECT f.* is expanded when it
@@ -63,20 +49,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.kpi_fact_version(text, text, text, date, timestamptz) IS
 'the fact of a member in a period as it is (as_of NULL) or was known at an instant; no row when there is none';
-
-CREATE FUNCTION @extschema@.kpi_window(whole @extschema@.kpi_fact[], cut @extschema@.kpi_fact[], base integer, is_cut boolean,
-									   reach integer, periods_per_year integer) RETURNS @extschema@.kpi_fact[]
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT CASE WHEN NOT is_cut AND (whole[base + 1]).is_complete IS NOT FALSE THEN whole[base + 1 : base + 1 + reach]
-		   ELSE ARRAY[CASE WHEN is_cut THEN cut[base + 1] ELSE whole[base + 1] END]
-				|| cut[base + 2 : base + 1 + least(reach, 1)]
-				|| whole[base + 3 : base + 1 + least(reach, periods_per_year - 1)]
-				|| cut[base + 1 + periods_per_year : base + 1 + CASE WHEN periods_per_year > 1 THEN least(reach, periods_per_year) ELSE 0 END]
-				|| whole[base + 2 + periods_per_year : base + 1 + reach] END;
-END;
-COMMENT ON FUNCTION @extschema@.kpi_window(@extschema@.kpi_fact[], @extschema@.kpi_fact[], integer, boolean, integer, integer) IS
-'the facts that a formula reads for the period at a base, newest first, from those of whole and of cut periods: an unfinished or cut period looks one period and one year back at cut ones';
 
 /* ---------- checking arguments ---------- */
 
@@ -362,35 +334,24 @@ CREATE FUNCTION @extschema@.kpi_resolve(kpis text[], periods_per_year integer, l
 AS $$
 BEGIN
 	RETURN QUERY
-	WITH definition AS MATERIALIZED (
-		SELECT d.* FROM @extschema@.kpi_definition d
-	), book AS MATERIALIZED (
-		SELECT array_agg(d.kpi) AS kpis, array_agg(d.formula) AS formulas FROM definition d WHERE d.layer <> 2
-	), expanded AS MATERIALIZED (
-		SELECT u.ordinal, d.kpi, d.number, d.unit, d.better, CASE lang WHEN 'de' THEN d.label_de ELSE d.label_en END AS label,
-			   CASE WHEN d.layer = 2 THEN d.formula ELSE @extschema@.kpi_formula_expand(d.formula, b.kpis, b.formulas) END AS formula,
-			   CASE WHEN d.layer = 2 OR d.n IS NULL THEN d.n ELSE @extschema@.kpi_formula_expand(d.n, b.kpis, b.formulas) END AS n
+	WITH wanted AS MATERIALIZED (
+		SELECT row_number() OVER (ORDER BY u.ordinal) AS ordinal, d.*
 		  FROM unnest(kpis) WITH ORDINALITY u(kpi, ordinal)
-		  JOIN definition d ON d.kpi = u.kpi
+		  JOIN @extschema@.kpi_definition d ON d.kpi = u.kpi
+		 WHERE d.kpi = ANY (kpis)	-- for the indexes
+	), book AS (	-- of plain measures nothing is to be expanded
+		SELECT coalesce(array_agg(d.kpi), '{}') AS kpis, coalesce(array_agg(d.formula), '{}') AS formulas
+		  FROM @extschema@.kpi_definition d WHERE d.layer <> 2 AND EXISTS (SELECT FROM wanted w WHERE w.layer <> 2)
+	), resolved AS (
+		SELECT r.*
+		  FROM (SELECT array_agg(w.formula ORDER BY w.ordinal) AS formulas, array_agg(w.n ORDER BY w.ordinal) AS n FROM wanted w) w
 		  CROSS JOIN book b
-	), used AS (
-		SELECT e.*, coalesce(u.measures, '{}') AS measures, coalesce(u.states, '{}') AS states, coalesce(u.targets, '{}') AS targets
-		  FROM expanded e
-		  CROSS JOIN LATERAL (SELECT array_agg(f.name) FILTER (WHERE f.used_as IN ('value', 'state')) AS measures,
-									 array_agg(f.name) FILTER (WHERE f.used_as = 'state') AS states,
-									 array_agg(f.name) FILTER (WHERE f.used_as = 'target') AS targets
-								FROM @extschema@.kpi_formula_names(e.formula) f) u
-	), counted AS (
-		SELECT u.*, CASE WHEN u.n IS NOT NULL THEN u.n
-						 WHEN cardinality(u.states) = 1 AND cardinality(u.measures) = 1 THEN format('mean(%s)', u.states[1]) END AS n_formula
-		  FROM used u
+		  CROSS JOIN LATERAL @extschema@.kpi_formula_resolve(w.formulas, w.n, periods_per_year, b.kpis, b.formulas) r
 	)
-	SELECT c.ordinal, c.kpi, c.number, c.formula, c.n_formula, c.n IS NULL AND c.n_formula IS NOT NULL,
-		   greatest(@extschema@.kpi_formula_reach(c.formula, periods_per_year), @extschema@.kpi_formula_reach(c.n_formula, periods_per_year)),
-		   greatest(@extschema@.kpi_formula_months(c.formula), @extschema@.kpi_formula_months(c.n_formula)),
-		   c.unit, c.better, c.label, c.measures, c.states <> '{}', c.targets
-	  FROM counted c
-	 ORDER BY c.ordinal;
+	SELECT w.ordinal, w.kpi, w.number, r.formula, r.n_formula, r.counts_state, r.reach, r.months,
+		   w.unit, w.better, CASE lang WHEN 'de' THEN w.label_de ELSE w.label_en END, r.measures, r.has_state, r.targets
+	  FROM wanted w JOIN resolved r ON r.ordinal = w.ordinal
+	 ORDER BY w.ordinal;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_resolve(text[], integer, text) IS
@@ -502,6 +463,22 @@ COMMENT ON FUNCTION @extschema@.kpi_reason(text, text[], text[], text, text, dat
 
 /* ---------- the work ---------- */
 
+CREATE FUNCTION @extschema@.kpi_evaluate_all(
+	definitions @extschema@.kpi_resolved[], facts @extschema@.kpi_fact[], members text[], blank_member text, grain text,
+	starts date[], month_starts date[], periods_per_year integer, bases integer[], cut_bases integer[], shown_bases integer[], additive text[],
+	target_kpis text[], target_members text[], target_periods date[], target_values numeric[], target_warn_at numeric[],
+	setting_names text[], setting_values numeric[])
+	RETURNS TABLE (ordinal bigint, kpi text, number integer, label text, unit text, better text, formula text, measures text[],
+				   member text, base integer, is_cut boolean, period date, is_complete boolean,
+				   value numeric, numerator numeric, denominator numeric, n numeric,
+				   target numeric, attainment numeric, status text, reason text, missing text[],
+				   days integer, part numeric, whole numeric)
+AS 'MODULE_PATHNAME', 'salkpi_kpi_evaluate_all'
+LANGUAGE C STABLE PARALLEL SAFE
+ROWS 50;
+COMMENT ON FUNCTION @extschema@.kpi_evaluate_all(@extschema@.kpi_resolved[], @extschema@.kpi_fact[], text[], text, text, date[], date[], integer, integer[], integer[], integer[], text[], text[], text[], date[], numeric[], numeric[], text[], numeric[]) IS
+'the work of kpi_computed, see there: facts of the members and of the blank one in any order, starts and month_starts the first days of the periods and months that formulas reach, the newest first; additive: the measures that add up over members, which are then merged (NULL: they are not); the target of target_kpis[i] for target_members[i] in the period that begins on target_periods[i]. days: begun so far; part and whole: the fraction as it is';
+
 CREATE FUNCTION @extschema@.kpi_computed(kpis text[], grain text, dimension text, members text[], newest date,
 										 bases integer[], cut_bases integer[], shown_bases integer[], is_merged boolean,
 										 as_of timestamptz, lang text)
@@ -518,127 +495,96 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	periods_per_year integer := @extschema@.kpi_periods_per_year(grain);
-	starts date[];	-- of periods, the newest first
-	month_starts date[];
-	newest_end date := @extschema@.kpi_period_end(grain, newest);
 	blank_member text := @extschema@.kpi_blank_member(dimension);
-	cut_grain text := grain || '_cut';
+	newest_end date := @extschema@.kpi_period_end(grain, newest);
 	is_running boolean := @extschema@.kpi_is_running(grain, dimension, newest, as_of);
-	additive text[];
 	definitions @extschema@.kpi_resolved[];
 	depth integer;
 	months integer;
-	newest_month date := @extschema@.kpi_period_start('month', newest_end - 1);
+	starts date[];	-- of periods, the newest first
+	month_starts date[] := '{}';
+	newest_month date;
+	grains text[] := ARRAY[grain];
+	facts @extschema@.kpi_fact[];
+	shown date[];
+	ends date[];	-- of all periods
+	targets record;
 	target_names text[];
-	setting_names text[];
-	setting_values numeric[];
-	by_working_days boolean := @extschema@.kpi_setting('target_days') = 'working';
+	rule_kpis text[];
+	rules text[];
+	by_working_days boolean;
+	settings record;
 BEGIN
 	SELECT array_agg(d), max(d.reach), max(d.months) INTO definitions, depth, months FROM @extschema@.kpi_resolve(kpis, periods_per_year, lang) d;
-	target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) d, unnest(d.targets) t);
-	SELECT array_agg(s.setting), array_agg(@extschema@.kpi_setting(s.setting)::numeric) INTO setting_names, setting_values
-	  FROM @extschema@.kpi_setting_default s WHERE s.is_number;
 	depth := depth + (SELECT max(b) FROM unnest(bases || cut_bases) b);
 	/* From the newest month on, which may be the running one, to those that the oldest period needs. */
 	starts := @extschema@.kpi_starts(grain, newest, depth);
 	IF months > 0 THEN
+		newest_month := @extschema@.kpi_period_start('month', newest_end - 1);
 		months := months + cardinality(@extschema@.kpi_bases('month', starts[cardinality(starts)], newest_month));
 		IF grain = 'month' AND months > depth + 1 THEN
-			depth := months - 1;
-			starts := @extschema@.kpi_starts(grain, newest, depth);
+			starts := @extschema@.kpi_starts(grain, newest, months - 1);
 		ELSIF grain <> 'month' THEN
 			month_starts := @extschema@.kpi_starts('month', newest_month, months - 1);
+			grains := grains || 'month'::text;
 		END IF;
 	END IF;
-	IF is_merged THEN
-		additive := @extschema@.kpi_additive_measures(dimension);
+	IF is_running THEN
+		grains := grains || (grain || '_cut');
+	END IF;
+	IF as_of IS NULL THEN
+		facts := ARRAY(SELECT f FROM @extschema@.kpi_fact f
+						WHERE f.superseded_at IS NULL AND f.dimension = kpi_computed.dimension AND f.grain = ANY (grains)
+						  AND f.period = ANY (starts || month_starts) AND f.member = ANY (members || blank_member));
+	ELSE
+		facts := ARRAY(SELECT f FROM @extschema@.kpi_fact f
+						WHERE f.recorded_at <= as_of AND (f.superseded_at IS NULL OR f.superseded_at > as_of)
+						  AND f.dimension = kpi_computed.dimension AND f.grain = ANY (grains)
+						  AND f.period = ANY (starts || month_starts) AND f.member = ANY (members || blank_member));
 	END IF;
 
-	RETURN QUERY
-	WITH base AS MATERIALIZED (
-		SELECT b.base, b.is_cut, starts[b.base + 1] AS period, CASE b.base WHEN 0 THEN newest_end ELSE starts[b.base] END AS period_end
-		  FROM (SELECT unnest(bases) AS base, false AS is_cut UNION ALL SELECT unnest(cut_bases), true) b
-	), slot AS (	-- three arrays of facts, the newest first; of cut periods none are read unless one is running
-		SELECT 'whole' AS kind, grain AS fact_grain, n, starts[n + 1] AS period FROM generate_series(0, depth) n
+	target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) d, unnest(d.targets) t);
+	ends := newest_end || starts;
+	shown := ARRAY(SELECT starts[b + 1] FROM unnest(shown_bases) b WHERE b < cardinality(starts));
+	WITH wanted AS (
+		SELECT true AS is_shown, t.* FROM @extschema@.kpi_target_values(kpis, dimension, members, shown,
+				ARRAY(SELECT ends[b + 1] FROM unnest(shown_bases) b WHERE b < cardinality(starts))) t
+		 WHERE shown <> '{}'
 		UNION ALL
-		SELECT 'cut', CASE WHEN is_running THEN cut_grain END, n, starts[n + 1] FROM generate_series(0, depth) n
+		SELECT false, t.* FROM @extschema@.kpi_target_values(target_names, dimension, members,
+				ARRAY(SELECT starts[b + 1] FROM unnest(bases || cut_bases) b WHERE b < cardinality(starts) GROUP BY b ORDER BY b),
+				ARRAY(SELECT ends[b + 1] FROM unnest(bases || cut_bases) b WHERE b < cardinality(starts) GROUP BY b ORDER BY b)) t
+		 WHERE target_names <> '{}'
+	), target AS (
+		SELECT t.kpi, t.member, t.period, t.value, t.warn_at FROM wanted t WHERE NOT is_merged
 		UNION ALL
-		SELECT 'month', 'month', n, month_starts[n + 1] FROM generate_series(0, months - 1) n WHERE grain <> 'month'
-	), blank AS MATERIALIZED (
-		SELECT s.*, f AS fact
-		  FROM slot s
-		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, blank_member, s.fact_grain, s.period, as_of) f ON true
-	), cell AS (
-		SELECT m.member, b.kind, b.n, CASE WHEN m.member = blank_member THEN b.fact ELSE @extschema@.kpi_filled(f, b.fact) END AS fact
-		  FROM unnest(members) m(member)
-		  CROSS JOIN blank b
-		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, b.fact_grain, b.period, as_of) f ON m.member <> blank_member
-	), merged AS (
-		SELECT c.member, c.kind, c.n, c.fact FROM cell c WHERE NOT is_merged
-		UNION ALL
-		SELECT '', c.kind, c.n, @extschema@.kpi_merged_fact(c.fact, additive) FROM cell c WHERE is_merged GROUP BY c.kind, c.n
-	), history AS MATERIALIZED (
-		SELECT c.member, array_agg(c.fact ORDER BY c.n) FILTER (WHERE c.kind = 'whole') AS whole,
-			   array_agg(c.fact ORDER BY c.n) FILTER (WHERE c.kind = 'cut') AS cut,
-			   array_agg(c.fact ORDER BY c.n) FILTER (WHERE c.kind = CASE grain WHEN 'month' THEN 'whole' ELSE 'month' END) AS months
-		  FROM merged c GROUP BY c.member
-	), wanted_target AS (
-		SELECT true AS is_shown, t.* FROM (SELECT array_agg(b.period) AS p, array_agg(b.period_end) AS e FROM base b
-											WHERE b.base = ANY (shown_bases) AND NOT b.is_cut) b
-		 CROSS JOIN LATERAL @extschema@.kpi_target_values(kpis, dimension, members, b.p, b.e) t
-		UNION ALL
-		SELECT false, t.* FROM (SELECT array_agg(DISTINCT b.period) AS p, array_agg(DISTINCT b.period_end) AS e FROM base b
-								 WHERE cardinality(target_names) > 0) b
-		 CROSS JOIN LATERAL @extschema@.kpi_target_values(target_names, dimension, members, b.p, b.e) t
-	), target AS MATERIALIZED (
-		SELECT t.is_shown, t.kpi, t.member, t.period, t.value, t.warn_at FROM wanted_target t WHERE NOT is_merged
-		UNION ALL
-		SELECT t.is_shown, t.kpi, '', t.period, sum(t.value), CASE count(t.warn_at) WHEN count(*) THEN sum(t.warn_at) END
-		  FROM wanted_target t WHERE is_merged
+		SELECT t.kpi, '', t.period, sum(t.value), CASE count(t.warn_at) WHEN count(*) THEN sum(t.warn_at) END
+		  FROM wanted t WHERE is_merged
 		 GROUP BY t.is_shown, t.kpi, t.period
 		HAVING count(t.value) = cardinality(members) AND (cardinality(members) = 1 OR @extschema@.kpi_target_rule(t.kpi) = 'add')
-	), rule AS MATERIALIZED (
-		SELECT t.kpi, @extschema@.kpi_target_rule(t.kpi) AS rule FROM (SELECT DISTINCT kpi FROM target WHERE is_shown AND is_running) t
 	)
-	SELECT d.ordinal, d.kpi, d.number, d.label, d.unit, d.better, d.formula, d.measures,
-		   h.member, b.base, b.is_cut, b.period, (h.whole[b.base + 1]).is_complete,
-		   v.value, trim_scale(CASE WHEN v.denominator IS NULL THEN v.numerator
-									WHEN d.unit = 'percent' THEN v.numerator * 0.01
-									WHEN d.unit = 'days' AND d.has_state THEN @extschema@.kpi_quotient(v.numerator, 86400000000)
-									ELSE v.numerator END),
-		   trim_scale(CASE WHEN d.unit = 'days' AND d.has_state THEN @extschema@.kpi_quotient(v.denominator, 86400000000) ELSE v.denominator END),
-		   CASE WHEN d.counts_state THEN CASE WHEN n.denominator IS NULL AND n.reason = 'zero denominator' THEN 0
-											  ELSE div(n.denominator, 86400000000) END
-				ELSE n.value END,
-		   t.value,
-		   @extschema@.kpi_quotient(100 * v.numerator, coalesce(v.denominator, 1) * t.value),
-		   CASE WHEN t.value IS NULL OR v.value IS NULL THEN 'none'
-				WHEN s.sign * v.numerator >= s.sign * t.value * coalesce(v.denominator, 1) THEN 'met'
-				WHEN s.sign * v.numerator >= s.sign * t.warn_at * coalesce(v.denominator, 1) THEN 'near'
-				ELSE 'missed' END,
-		   v.reason,
-		   CASE v.reason WHEN 'not available' THEN @extschema@.kpi_missing(CASE WHEN b.is_cut THEN h.cut[b.base + 1] ELSE h.whole[b.base + 1] END) END,
-		   @extschema@.kpi_quotient(100 * v.numerator, coalesce(v.denominator, 1) * CASE WHEN (h.whole[b.base + 1]).is_complete THEN t.value
-				ELSE @extschema@.kpi_target_to_date(t.value, (SELECT r.rule FROM rule r WHERE r.kpi = t.kpi), b.period, b.period_end,
-													b.period + (h.whole[b.base + 1]).days, by_working_days) END)
-	  FROM history h
-	  CROSS JOIN LATERAL (SELECT d.* FROM unnest(definitions) d WHERE h.member IS NOT NULL OFFSET 0) d
-	  CROSS JOIN LATERAL (SELECT CASE d.better WHEN 'down' THEN -1 ELSE 1 END AS sign) s
-	  CROSS JOIN LATERAL (SELECT b.* FROM base b WHERE d.kpi IS NOT NULL OFFSET 0) b
-	  CROSS JOIN LATERAL (SELECT CASE WHEN d.targets <> '{}' THEN ARRAY(SELECT t.kpi FROM target t WHERE NOT t.is_shown AND t.kpi = ANY (d.targets)
-																			AND t.member = h.member AND t.period = b.period ORDER BY t.kpi) END AS names,
-								 CASE WHEN d.targets <> '{}' THEN ARRAY(SELECT t.value FROM target t WHERE NOT t.is_shown AND t.kpi = ANY (d.targets)
-																			AND t.member = h.member AND t.period = b.period ORDER BY t.kpi) END AS amounts) g
-	  CROSS JOIN LATERAL @extschema@.kpi_evaluate(d.formula, @extschema@.kpi_window(h.whole, h.cut, b.base, b.is_cut, d.reach, periods_per_year),
-												  periods_per_year, g.names, g.amounts, CASE WHEN d.months > 0 THEN h.months END,
-												  setting_names, setting_values) v
-	  LEFT JOIN LATERAL (SELECT x.*
-						   FROM (SELECT d.n_formula AS formula WHERE d.n_formula IS NOT NULL AND b.base = ANY (shown_bases) AND NOT b.is_cut OFFSET 0) f
-						  CROSS JOIN LATERAL @extschema@.kpi_evaluate(f.formula, @extschema@.kpi_window(h.whole, h.cut, b.base, b.is_cut, d.reach, periods_per_year),
-																	  periods_per_year, g.names, g.amounts, CASE WHEN d.months > 0 THEN h.months END,
-																	  setting_names, setting_values) x) n ON true
-	  LEFT JOIN target t ON t.is_shown AND t.kpi = d.kpi AND t.member = h.member AND t.period = b.period
-			AND b.base = ANY (shown_bases) AND NOT b.is_cut;
+	SELECT array_agg(t.kpi) AS kpis, array_agg(t.member) AS members, array_agg(t.period) AS periods,
+		   array_agg(t.value) AS amounts, array_agg(t.warn_at) AS warn_at
+	  INTO targets FROM target t;
+	IF is_running AND targets.kpis IS NOT NULL THEN
+		SELECT array_agg(t.kpi), array_agg(@extschema@.kpi_target_rule(t.kpi)) INTO rule_kpis, rules
+		  FROM (SELECT DISTINCT t.kpi FROM unnest(targets.kpis) t(kpi)) t;
+		by_working_days := @extschema@.kpi_setting('target_days') = 'working';
+	END IF;
+	SELECT array_agg(d.setting) AS names, array_agg(coalesce(v.value, d.value)::numeric) AS amounts INTO settings
+	  FROM @extschema@.kpi_setting_default d LEFT JOIN @extschema@.kpi_setting_value v ON v.setting = d.setting WHERE d.is_number;
+
+	RETURN QUERY
+	SELECT c.ordinal, c.kpi, c.number, c.label, c.unit, c.better, c.formula, c.measures,
+		   c.member, c.base, c.is_cut, c.period, c.is_complete, c.value, c.numerator, c.denominator, c.n,
+		   c.target, c.attainment, c.status, c.reason, c.missing,
+		   CASE WHEN c.is_complete OR c.target IS NULL THEN c.attainment
+				ELSE @extschema@.kpi_quotient(100 * c.part, coalesce(c.whole, 1)
+						* @extschema@.kpi_target_to_date(c.target, rules[array_position(rule_kpis, c.kpi)], c.period, ends[c.base + 1],
+														 c.period + c.days, by_working_days)) END
+	  FROM @extschema@.kpi_evaluate_all(definitions, facts, members, blank_member, grain, starts, month_starts, periods_per_year,
+				bases, cut_bases, shown_bases, CASE WHEN is_merged THEN @extschema@.kpi_additive_measures(dimension) END,
+				targets.kpis, targets.members, targets.periods, targets.amounts, targets.warn_at, settings.names, settings.amounts) c;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_computed(text[], text, text, text[], date, integer[], integer[], integer[], boolean, timestamptz, text) IS
@@ -669,29 +615,8 @@ COMMENT ON FUNCTION @extschema@.kpi_value(text, date, text, text, text, timestam
 'the value of a KPI in the period of a grain (day, week, month, quarter, year) that contains the day (NULL: the last complete one), for a member of a dimension, as it is or as it was known at as_of. NULL when it was not computed, is not available or has a zero denominator; kpi_report says which';
 
 CREATE FUNCTION @extschema@.kpi_sparkline(amounts numeric[]) RETURNS text
-	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	lowest numeric;
-	highest numeric;
-	has_blocks boolean := getdatabaseencoding() = 'UTF8';
-	amount numeric;
-	level integer;
-	line text := '';
-BEGIN
-	FOREACH amount IN ARRAY amounts LOOP
-		lowest := least(lowest, amount);
-		highest := greatest(highest, amount);
-	END LOOP;
-	FOREACH amount IN ARRAY amounts LOOP
-		level := CASE WHEN amount IS NULL THEN NULL WHEN highest = lowest THEN 3
-					  ELSE least(7, div(8 * (amount - lowest), highest - lowest)) END;
-		line := line || CASE WHEN has_blocks THEN chr(coalesce(9601 + level, 183)) ELSE coalesce((level + 1)::text, '.') END;
-	END LOOP;
-	RETURN line;
-END;
-$$;
+AS 'MODULE_PATHNAME', 'salkpi_kpi_sparkline'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.kpi_sparkline(numeric[]) IS
 'a line of one character per value: eight block heights from the least to the greatest, a dot for NULL; digits 1 to 8 where the encoding has no blocks';
 
