@@ -363,39 +363,50 @@ COMMENT ON FUNCTION @extschema@.kpi_resolve(text[], integer, text) IS
  * bound, since then one can move within the period.  Its cohort it has for good.
  */
 CREATE FUNCTION @extschema@.kpi_is_of_account(source text, dimension text) RETURNS boolean
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT coalesce(bool_and(p.base IN ('account', 'cohort') OR 'account.' || p.base = ANY (c.columns) AND NOT c.columns && ARRAY['account.valid_from', source || '.' || p.base]
-								AND (NOT 'rep.' || p.base = ANY (c.columns) OR p.base = 'region')
-								AND NOT c.columns @> ARRAY[source || '.opportunity_id', 'opportunity.' || p.base]), false)
-	  FROM @extschema@.kpi_dimension d
-	 CROSS JOIN LATERAL unnest(d.parts) p(base)
-	 CROSS JOIN (SELECT coalesce(array_agg(u.source || '.' || u.column_name), '{}') AS columns FROM @extschema@.kpi_usable_columns() u) c
-	 WHERE d.dimension = kpi_is_of_account.dimension;
+	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	columns text[] := (SELECT coalesce(array_agg(u.source || '.' || u.column_name), '{}') FROM @extschema@.kpi_usable_columns() u
+						WHERE u.source IN ('account', 'rep', 'opportunity', kpi_is_of_account.source));
+BEGIN
+	RETURN (SELECT coalesce(bool_and(p.base IN ('account', 'cohort') OR 'account.' || p.base = ANY (columns) AND NOT columns && ARRAY['account.valid_from', source || '.' || p.base]
+										AND (NOT 'rep.' || p.base = ANY (columns) OR p.base = 'region')
+										AND NOT columns @> ARRAY[source || '.opportunity_id', 'opportunity.' || p.base]), false)
+			  FROM @extschema@.kpi_dimension d
+			 CROSS JOIN LATERAL unnest(d.parts) p(base)
+			 WHERE d.dimension = kpi_is_of_account.dimension);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_is_of_account(text, text) IS
 'whether an account has one member of the dimension in all rows of a source: neither the row nor its opportunity or rep can say another one, and the account''s own does not change. A cohort is its for good';
 
-CREATE FUNCTION @extschema@.kpi_additive_measures(dimension text) RETURNS text[]
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	WITH measure AS (
-		SELECT m.source, m.part, m.measure, coalesce(k.slot, m.slot) AS slot, coalesce(k.expression, m.expression) AS expression
-		  FROM @extschema@.kpi_measure m
-		  LEFT JOIN @extschema@.kpi_measure k ON m.slot IN ('to_date', 'opening') AND k.source = m.source AND k.part = m.part AND k.measure = m.expression
-	), source AS (
-		SELECT s.source, @extschema@.kpi_parts_to_read(s.source, NULL) AS parts, @extschema@.kpi_is_of_account(s.source, kpi_additive_measures.dimension) AS is_of_account
-		  FROM @extschema@.kpi_source s
-		 WHERE s.source IN (SELECT m.source FROM measure m WHERE m.slot = 'ledger' OR m.expression LIKE '%{account}%')
-	)
-	SELECT array_agg(DISTINCT m.measure)
-	  FROM measure m LEFT JOIN source s ON s.source = m.source AND m.part = ANY (s.parts)
-	 WHERE m.slot IN ('count', 'sum', 'duration')
-		OR m.slot = 'ledger' AND m.expression IN ('opening', 'closing')
-		OR s.is_of_account AND (m.slot = 'ledger' OR m.expression LIKE '%{account}%');
+CREATE FUNCTION @extschema@.kpi_additive_measures(dimension text, measures text[] DEFAULT NULL) RETURNS text[]
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+	RETURN (
+		WITH measure AS MATERIALIZED (
+			SELECT m.source, m.part, m.measure, coalesce(k.slot, m.slot) AS slot, coalesce(k.expression, m.expression) AS expression
+			  FROM @extschema@.kpi_measure m
+			  LEFT JOIN @extschema@.kpi_measure k ON m.slot IN ('to_date', 'opening') AND k.source = m.source AND k.part = m.part AND k.measure = m.expression
+			 WHERE dimension IS NOT NULL AND (m.measure = ANY (measures) OR measures IS NULL)
+		), source AS MATERIALIZED (
+			SELECT s.source, @extschema@.kpi_parts_to_read(s.source, NULL) AS parts, @extschema@.kpi_is_of_account(s.source, dimension) AS is_of_account
+			  FROM @extschema@.kpi_source s
+			 WHERE s.source = ANY (ARRAY(SELECT m.source FROM measure m WHERE m.slot = 'ledger' OR m.expression LIKE '%{account}%'))
+		)
+		SELECT coalesce(array_agg(DISTINCT m.measure), '{}')
+		  FROM measure m LEFT JOIN source s ON s.source = m.source AND m.part = ANY (s.parts)
+		 WHERE m.slot IN ('count', 'sum', 'duration')
+			OR m.slot = 'ledger' AND m.expression IN ('opening', 'closing')
+			OR s.is_of_account AND (m.slot = 'ledger' OR m.expression LIKE '%{account}%'));
 END;
-COMMENT ON FUNCTION @extschema@.kpi_additive_measures(text) IS
-'the measures whose values for several members of the dimension add up to that of all of them; others count something that can have several members, such as a purchase with two products. Counts of accounts are among them where the account tells the member';
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_additive_measures(text, text[]) IS
+'the measures (of those given; NULL: of all) whose values for several members of the dimension add up to that of all of them; others count something that can have several members, such as a purchase with two products. Counts of accounts are among them where the account tells the member';
 
 /* ---------- why a value is missing ---------- */
 
@@ -418,47 +429,79 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_reason_text(text, text) IS
 'the reason of a missing value in a language (en, de)';
 
-CREATE FUNCTION @extschema@.kpi_reason(reason text, measures text[], missing text[], grain text, dimension text, period date,
-									   is_complete boolean, is_merged boolean, as_of timestamptz, lang text) RETURNS text
+CREATE TYPE @extschema@.kpi_measure_states AS (
+	unbound		text[],
+	replaced	text[],
+	present_only text[],
+	additive	text[]
+);
+COMMENT ON TYPE @extschema@.kpi_measure_states IS
+'measures that no bound source has, those that subscriptions say instead, those whose stock has no history, and, where members are merged, those that add up over them (else NULL)';
+
+CREATE FUNCTION @extschema@.kpi_states_of_measures(dimension text, is_merged boolean) RETURNS @extschema@.kpi_measure_states
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-	total_missing text[] := '{}';
-	additive text[];
+	states @extschema@.kpi_measure_states;
+BEGIN
+	WITH source AS MATERIALIZED (
+		SELECT s.source, @extschema@.kpi_parts_to_read(s.source, NULL) AS parts FROM @extschema@.kpi_source s
+	), measure AS (
+		SELECT x.measure, bool_or(s.source IS NOT NULL) AS is_bound, bool_and(NOT p.part = ANY (s.parts)) AS is_replaced,
+			   bool_and(p.kind = 'stock' AND p.starts = 'NULL') FILTER (WHERE s.source IS NOT NULL) AS is_present_only
+		  FROM @extschema@.kpi_measure x
+		  JOIN @extschema@.kpi_part p ON p.source = x.source AND p.part = x.part
+		  LEFT JOIN source s ON s.source = x.source
+		 GROUP BY x.measure
+	)
+	SELECT array_agg(m.measure) FILTER (WHERE NOT m.is_bound), array_agg(m.measure) FILTER (WHERE m.is_replaced),
+		   array_agg(m.measure) FILTER (WHERE m.is_present_only)
+	  INTO states.unbound, states.replaced, states.present_only FROM measure m;
+	IF is_merged THEN
+		states.additive := @extschema@.kpi_additive_measures(dimension);
+	END IF;
+	RETURN states;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_states_of_measures(text, boolean) IS
+'what kpi_reason must know about measures, for all of them; a query asks for it once';
+
+CREATE FUNCTION @extschema@.kpi_reason(reason text, measures text[], missing text[], grain text, dimension text, period date,
+									   is_complete boolean, states @extschema@.kpi_measure_states, as_of timestamptz, lang text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+	is_missing boolean := measures && missing;	-- else it is in another period that the measure is not available
+	causes text[] := measures;
+	in_total text[];	-- those that the total has
 BEGIN
 	IF reason = 'not computed' THEN
 		reason := 'not computed yet';
 	ELSIF reason = 'not available' THEN
+		IF is_missing THEN
+			causes := ARRAY(SELECT m FROM unnest(measures) m WHERE m = ANY (missing));
+		END IF;
+		in_total := causes;
 		IF dimension <> 'total' THEN
-			total_missing := (SELECT @extschema@.kpi_missing(f) FROM @extschema@.kpi_fact_version('total', '', grain, period, as_of) f);
+			in_total := ARRAY(SELECT m FROM unnest(causes) m, @extschema@.kpi_fact_version('total', '', grain, period, as_of) f
+							   WHERE NOT m = ANY (@extschema@.kpi_missing(f)));
 		END IF;
-		IF is_merged THEN
-			additive := @extschema@.kpi_additive_measures(dimension);
-		END IF;
-		SELECT CASE WHEN bool_or(is_merged AND NOT m.measure = ANY (additive)
-								 AND NOT m.measure = ANY (total_missing)) THEN 'not additive'
-					WHEN bool_or(NOT m.is_bound) THEN 'source not bound'
-					WHEN bool_or(m.is_replaced) THEN 'subscriptions count instead'
-					WHEN bool_or(dimension <> 'total' AND m.is_missing AND NOT m.measure = ANY (total_missing)) THEN 'dimension does not apply'
-					WHEN bool_or(m.is_present_only AND (is_complete OR NOT m.is_missing)) THEN 'no history'
-					ELSE 'column missing' END
-		  INTO reason
-		  FROM (SELECT x.measure, x.measure = ANY (missing) AS is_missing, bool_or(s.source IS NOT NULL) AS is_bound,
-					   coalesce(bool_and(NOT p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL))) FILTER (WHERE s.source IS NOT NULL), false) AS is_replaced,
-					   coalesce(bool_and(p.kind = 'stock' AND p.starts = 'NULL') FILTER (WHERE s.source IS NOT NULL), false) AS is_present_only
-				  FROM @extschema@.kpi_measure x
-				  JOIN @extschema@.kpi_part p USING (source, part)
-				  LEFT JOIN @extschema@.kpi_source s ON s.source = x.source
-				 WHERE x.measure = ANY (measures)
-				 GROUP BY x.measure) m
-		 WHERE m.is_missing OR NOT measures && missing;
+		reason := CASE WHEN is_missing IS NULL THEN 'column missing'
+					   WHEN NOT in_total <@ states.additive THEN 'not additive'
+					   WHEN causes && states.unbound THEN 'source not bound'
+					   WHEN causes && states.replaced THEN 'subscriptions count instead'
+					   WHEN dimension <> 'total' AND is_missing AND in_total <> '{}' THEN 'dimension does not apply'
+					   WHEN causes && states.present_only AND (is_complete OR NOT is_missing) THEN 'no history'
+					   ELSE 'column missing' END;
 	END IF;
 	RETURN @extschema@.kpi_reason_text(reason, lang);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_reason(text, text[], text[], text, text, date, boolean, boolean, timestamptz, text) IS
+COMMENT ON FUNCTION @extschema@.kpi_reason(text, text[], text[], text, text, date, boolean, @extschema@.kpi_measure_states, timestamptz, text) IS
 'the reason of kpi_evaluate spelt out: for a measure that is not available, whether its source is not bound, subscriptions say instead who is a customer, its dimension does not apply, it does not add up over the members merged, its stock has no history, or a column is missing. NULL for NULL';
 
 /* ---------- the work ---------- */
@@ -514,6 +557,7 @@ DECLARE
 	rules text[];
 	by_working_days boolean;
 	settings record;
+	additive text[];	-- NULL: nothing is merged
 BEGIN
 	SELECT array_agg(d), max(d.reach), max(d.months) INTO definitions, depth, months FROM @extschema@.kpi_resolve(kpis, periods_per_year, lang) d;
 	depth := depth + (SELECT max(b) FROM unnest(bases || cut_bases) b);
@@ -543,6 +587,10 @@ BEGIN
 						  AND f.period = ANY (starts || month_starts) AND f.member = ANY (members || blank_member));
 	END IF;
 
+	IF is_merged THEN
+		additive := @extschema@.kpi_additive_measures(dimension, ARRAY(
+				SELECT DISTINCT n.name FROM unnest(definitions) d, unnest(ARRAY[d.formula, d.n_formula]) f(formula), @extschema@.kpi_formula_names(f.formula) n));
+	END IF;
 	target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) d, unnest(d.targets) t);
 	ends := newest_end || starts;
 	shown := ARRAY(SELECT starts[b + 1] FROM unnest(shown_bases) b WHERE b < cardinality(starts));
@@ -583,7 +631,7 @@ BEGIN
 						* @extschema@.kpi_target_to_date(c.target, rules[array_position(rule_kpis, c.kpi)], c.period, ends[c.base + 1],
 														 c.period + c.days, by_working_days)) END
 	  FROM @extschema@.kpi_evaluate_all(definitions, facts, members, blank_member, grain, starts, month_starts, periods_per_year,
-				bases, cut_bases, shown_bases, CASE WHEN is_merged THEN @extschema@.kpi_additive_measures(dimension) END,
+				bases, cut_bases, shown_bases, additive,
 				targets.kpis, targets.members, targets.periods, targets.amounts, targets.warn_at, settings.names, settings.amounts) c;
 END;
 $$;
@@ -681,7 +729,7 @@ BEGIN
 		   a.previous, @extschema@.kpi_change(c.unit, c.value, a.previous), a.year_ago, a.trend, c.is_complete,
 		   c.numerator, c.denominator, c.n,
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, cardinality(members) <> 1, as_of, lang) END,
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(dimension, cardinality(members) <> 1)), as_of, lang) END,
 		   c.pace
 	  FROM c JOIN arranged a ON a.kpi = c.kpi
 	 WHERE c.base = 0
@@ -742,7 +790,7 @@ BEGIN
 	RETURN QUERY
 	SELECT c.period::timestamp AT TIME ZONE zone, c.member, l.label, c.value, c.target, c.is_complete, c.numerator, c.denominator, c.n,
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, false, as_of, lang) END,
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(dimension, false)), as_of, lang) END,
 		   c.attainment, c.status, c.pace
 	  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest, bases, '{}', bases, false, as_of, lang) c
 	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = c.member
@@ -797,7 +845,7 @@ BEGIN
 		   s.reason IS DISTINCT FROM not_additive, s.reason, s.attainment, s.status, s.pace
 	  FROM (SELECT c.period::timestamp AT TIME ZONE zone AS "time", c.value, c.target, c.is_complete, c.numerator, c.denominator, c.n,
 				   c.attainment, c.status, c.pace, CASE WHEN c.reason IS NOT NULL
-						THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, is_merged, as_of, lang) END AS reason
+						THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(dimension, is_merged)), as_of, lang) END AS reason
 			  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest, bases, '{}', bases, is_merged, as_of, lang) c
 			 WHERE c.is_complete IS NOT NULL) s
 	 ORDER BY s."time";
@@ -836,7 +884,7 @@ BEGIN
 
 	/* A share makes sense where the members add up to the total. */
 	SELECT * INTO d FROM @extschema@.kpi_resolve(ARRAY[kpi], @extschema@.kpi_periods_per_year(grain), lang);
-	IF d.unit IN ('money', 'count') AND @extschema@.kpi_sum_of(d.formula) <@ @extschema@.kpi_additive_measures(dimension) THEN
+	IF d.unit IN ('money', 'count') AND @extschema@.kpi_sum_of(d.formula) <@ @extschema@.kpi_additive_measures(dimension, d.measures) THEN
 		total := (SELECT c.value FROM @extschema@.kpi_computed(ARRAY[kpi], grain, 'total', '{""}', newest, '{0}', '{}', '{}', false, as_of, lang) c);
 	END IF;
 	IF NOT EXISTS (SELECT FROM @extschema@.kpi_fact_version(dimension, blank, grain, newest, as_of) f
@@ -855,7 +903,7 @@ BEGIN
 		   c.member, l.label, c.value, @extschema@.kpi_quotient(100 * c.value, total), c.target, c.attainment, c.status,
 		   @extschema@.kpi_change(c.unit, c.value, p.value),
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, false, as_of, lang) END,
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(dimension, false)), as_of, lang) END,
 		   c.pace
 	  FROM c
 	  LEFT JOIN c p ON p.base = 1 AND p.member = c.member
@@ -895,7 +943,7 @@ BEGIN
 	RETURN QUERY
 	SELECT c.member, l.label, c.kpi, c.label, c.value, c.unit, c.target, c.attainment, c.status, c.is_complete,
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, false, as_of, lang) END
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(dimension, false)), as_of, lang) END
 	  FROM @extschema@.kpi_computed(kpis, grain, dimension, members, newest, '{0}', '{}', '{0}', false, as_of, lang) c
 	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = c.member
 	 ORDER BY l.label COLLATE "C", c.member COLLATE "C", c.ordinal;

@@ -115,11 +115,14 @@ CREATE TRIGGER kpi_target_updated AFTER UPDATE ON @extschema@.kpi_target
 	REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.kpi_target_check();
 
 CREATE FUNCTION @extschema@.kpi_may_read(source text) RETURNS boolean
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT coalesce((SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')
-					   FROM pg_catalog.pg_class c WHERE c.oid = @extschema@.kpi_source_relation(source)), false);
+	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN coalesce((SELECT has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(c.relnamespace, 'USAGE')
+					   FROM pg_class c WHERE c.oid = @extschema@.kpi_source_relation(source)), false);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_may_read(text) IS
 'whether a source is bound to a relation that the caller may read; NULL: NULL';
 
