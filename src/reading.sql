@@ -548,6 +548,8 @@ DECLARE
 	month_starts date[] := '{}';
 	newest_month date;
 	grains text[] := ARRAY[grain];
+	oldest date;	-- of both, and the latest
+	latest date;
 	facts @extschema@.kpi_fact[];
 	shown date[];
 	ends date[];	-- of all periods
@@ -576,15 +578,17 @@ BEGIN
 	IF is_running THEN
 		grains := grains || (grain || '_cut');
 	END IF;
+	oldest := least(starts[cardinality(starts)], month_starts[cardinality(month_starts)]);
+	latest := greatest(newest, newest_month);
 	IF as_of IS NULL THEN
 		facts := ARRAY(SELECT f FROM @extschema@.kpi_fact f
 						WHERE f.superseded_at IS NULL AND f.dimension = kpi_computed.dimension AND f.grain = ANY (grains)
-						  AND f.period = ANY (starts || month_starts) AND f.member = ANY (members || blank_member));
+						  AND f.period BETWEEN oldest AND latest AND f.member = ANY (members || blank_member));
 	ELSE
 		facts := ARRAY(SELECT f FROM @extschema@.kpi_fact f
 						WHERE f.recorded_at <= as_of AND (f.superseded_at IS NULL OR f.superseded_at > as_of)
 						  AND f.dimension = kpi_computed.dimension AND f.grain = ANY (grains)
-						  AND f.period = ANY (starts || month_starts) AND f.member = ANY (members || blank_member));
+						  AND f.period BETWEEN oldest AND latest AND f.member = ANY (members || blank_member));
 	END IF;
 
 	IF is_merged THEN
@@ -607,9 +611,10 @@ BEGIN
 		SELECT t.kpi, t.member, t.period, t.value, t.warn_at FROM wanted t WHERE NOT is_merged
 		UNION ALL
 		SELECT t.kpi, '', t.period, sum(t.value), CASE count(t.warn_at) WHEN count(*) THEN sum(t.warn_at) END
-		  FROM wanted t WHERE is_merged
+		  FROM wanted t
+		 WHERE is_merged AND (cardinality(members) = 1 OR t.kpi IN (SELECT k FROM (SELECT DISTINCT w.kpi FROM wanted w) w(k) WHERE @extschema@.kpi_target_rule(k) = 'add'))
 		 GROUP BY t.is_shown, t.kpi, t.period
-		HAVING count(t.value) = cardinality(members) AND (cardinality(members) = 1 OR @extschema@.kpi_target_rule(t.kpi) = 'add')
+		HAVING count(t.value) = cardinality(members)
 	)
 	SELECT array_agg(t.kpi) AS kpis, array_agg(t.member) AS members, array_agg(t.period) AS periods,
 		   array_agg(t.value) AS amounts, array_agg(t.warn_at) AS warn_at
