@@ -2,9 +2,10 @@
  * computed.c
  *	  Values of many KPIs for many members and periods: the work of kpi_computed.
  *
- * SQL has resolved the KPIs and fetched facts and targets, each in one query;
- * here the facts are put in their places, gaps filled, members merged, and
- * the formulas evaluated.  A place is found by member and by how many periods
+ * SQL has resolved the KPIs, fetched the targets and opened a cursor on the
+ * facts (an array of them would have their distributions detoasted, whether a
+ * formula reads them or not); here the facts are put in their places, gaps
+ * filled, members merged, and the formulas evaluated.  A place is found by member and by how many periods
  * it lies before the newest one.  There are three kinds of them: the whole
  * periods, those cut to the length of the running one (grain "month_cut" and
  * the like), and the months, where the grain is another.
@@ -16,6 +17,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -344,15 +346,16 @@ merge_members(Request *request, PlaceKind kind)
 	}
 }
 
+/* The rows stay in memory of SPI. */
 static void
-place_facts(Request *request, const Elements *facts)
+place_facts(Request *request, Portal facts)
 {
 	for (PlaceKind kind = 0; kind < PLACE_KINDS; kind++)
 		request->places[kind] = palloc0(sizeof(FactRow *) * request->nplaces *
 										periods_of(request, kind));
-	for (int i = 0; i < facts->count; i++)
-		put_fact(request, salkpi_fact_open(request->evaluation.tupdesc,
-										   DatumGetHeapTupleHeader(facts->values[i])));
+	SPI_cursor_fetch(facts, true, FETCH_ALL);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		put_fact(request, salkpi_fact_open(request->evaluation.tupdesc, SPI_tuptable->vals[i]));
 	for (PlaceKind kind = 0; kind < PLACE_KINDS; kind++)
 	{
 		fill_gaps(request, kind);
@@ -785,26 +788,37 @@ read_request(FunctionCallInfo fcinfo, Request *request)
 	read_members(request, PG_GETARG_DATUM(ARGUMENT_BLANK));
 }
 
+static Portal
+find_cursor(const char *name)
+{
+	Portal		cursor = SPI_cursor_find(name);
+
+	if (cursor == NULL || cursor->tupDesc == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_CURSOR),
+				 errmsg("cursor \"%s\" does not exist", name)));
+	return cursor;
+}
+
 Datum
 salkpi_kpi_evaluate_all(PG_FUNCTION_ARGS)
 {
 	Request		request = {0};
-	ArrayType  *rows;
-	Elements	facts;
+	Portal		facts;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(ARGUMENT_DEFINITIONS))
 		return (Datum) 0;
-	rows = PG_GETARG_ARRAYTYPE_P(ARGUMENT_FACTS);
-	facts = salkpi_array_elements(rows, "facts");
-	request.evaluation.tupdesc = lookup_rowtype_tupdesc(ARR_ELEMTYPE(rows), -1);
-	request.evaluation.columns = salkpi_fact_columns(request.evaluation.tupdesc);
+	SPI_connect();
+	facts = find_cursor(text_to_cstring(PG_GETARG_TEXT_PP(ARGUMENT_FACTS)));
+	request.evaluation.tupdesc = facts->tupDesc;
+	request.evaluation.columns = salkpi_fact_columns(facts->tupDesc);
 	read_request(fcinfo, &request);
 	read_definitions(&request, PG_GETARG_ARRAYTYPE_P(ARGUMENT_DEFINITIONS),
-					 request.evaluation.tupdesc, salkpi_durations_type(fcinfo->flinfo->fn_oid));
-	place_facts(&request, &facts);
+					 facts->tupDesc, salkpi_durations_type(fcinfo->flinfo->fn_oid));
+	place_facts(&request, facts);
 	sort_targets(&request);
 	compute_all(&request, (ReturnSetInfo *) fcinfo->resultinfo);
-	ReleaseTupleDesc(request.evaluation.tupdesc);
+	SPI_finish();
 	return (Datum) 0;
 }

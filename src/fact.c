@@ -54,17 +54,24 @@ copy_row(TupleDesc tupdesc, const FactRow *row)
 	return copy;
 }
 
-/* The columns point into the header. */
+/* The columns point into the tuple. */
 FactRow *
-salkpi_fact_open(TupleDesc tupdesc, HeapTupleHeader header)
+salkpi_fact_open(TupleDesc tupdesc, HeapTuple tuple)
+{
+	FactRow    *row = make_row(tupdesc);
+
+	heap_deform_tuple(tuple, tupdesc, row->values, row->nulls);
+	return row;
+}
+
+FactRow *
+salkpi_fact_open_datum(TupleDesc tupdesc, HeapTupleHeader header)
 {
 	HeapTupleData tuple = {0};
-	FactRow    *row = make_row(tupdesc);
 
 	tuple.t_data = header;
 	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-	heap_deform_tuple(&tuple, tupdesc, row->values, row->nulls);
-	return row;
+	return salkpi_fact_open(tupdesc, &tuple);
 }
 
 static bool
@@ -206,7 +213,7 @@ salkpi_kpi_filled(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	blank = PG_GETARG_HEAPTUPLEHEADER(1);
 	tupdesc = descriptor_of(blank);
-	zero = salkpi_fact_zero(tupdesc, salkpi_fact_open(tupdesc, blank));
+	zero = salkpi_fact_zero(tupdesc, salkpi_fact_open_datum(tupdesc, blank));
 	result = heap_copy_tuple_as_datum(heap_form_tuple(tupdesc, zero->values, zero->nulls),
 									  tupdesc);
 	ReleaseTupleDesc(tupdesc);
@@ -218,7 +225,7 @@ salkpi_kpi_missing(PG_FUNCTION_ARGS)
 {
 	HeapTupleHeader fact = PG_GETARG_HEAPTUPLEHEADER(0);
 	TupleDesc	tupdesc = descriptor_of(fact);
-	Datum		names = salkpi_fact_missing(tupdesc, salkpi_fact_open(tupdesc, fact));
+	Datum		names = salkpi_fact_missing(tupdesc, salkpi_fact_open_datum(tupdesc, fact));
 
 	ReleaseTupleDesc(tupdesc);
 	PG_RETURN_DATUM(names);

@@ -15,7 +15,8 @@ typedef struct FactRow
 	bool	   *nulls;
 } FactRow;
 
-extern FactRow *salkpi_fact_open(TupleDesc tupdesc, HeapTupleHeader header);
+extern FactRow *salkpi_fact_open(TupleDesc tupdesc, HeapTuple tuple);
+extern FactRow *salkpi_fact_open_datum(TupleDesc tupdesc, HeapTupleHeader header);
 extern FactRow *salkpi_fact_zero(TupleDesc tupdesc, const FactRow *blank);
 extern FactRow *salkpi_fact_sum(TupleDesc tupdesc, const FactRow *a, const FactRow *b,
 								const bool *is_additive);

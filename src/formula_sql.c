@@ -36,8 +36,8 @@ read_facts(TupleDesc tupdesc, ArrayType *array, const char *name, int per_year)
 	for (int i = 0; i < elements.count; i++)
 	{
 		if (!elements.nulls[i])
-			facts.rows[i] = salkpi_fact_open(tupdesc,
-											 DatumGetHeapTupleHeader(elements.values[i]));
+			facts.rows[i] = salkpi_fact_open_datum(tupdesc,
+												   DatumGetHeapTupleHeader(elements.values[i]));
 	}
 	return facts;
 }

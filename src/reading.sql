@@ -507,7 +507,7 @@ COMMENT ON FUNCTION @extschema@.kpi_reason(text, text[], text[], text, text, dat
 /* ---------- the work ---------- */
 
 CREATE FUNCTION @extschema@.kpi_evaluate_all(
-	definitions @extschema@.kpi_resolved[], facts @extschema@.kpi_fact[], members text[], blank_member text, grain text,
+	definitions @extschema@.kpi_resolved[], facts refcursor, members text[], blank_member text, grain text,
 	starts date[], month_starts date[], periods_per_year integer, bases integer[], cut_bases integer[], shown_bases integer[], additive text[],
 	target_kpis text[], target_members text[], target_periods date[], target_values numeric[], target_warn_at numeric[],
 	setting_names text[], setting_values numeric[])
@@ -517,10 +517,10 @@ CREATE FUNCTION @extschema@.kpi_evaluate_all(
 				   target numeric, attainment numeric, status text, reason text, missing text[],
 				   days integer, part numeric, whole numeric)
 AS 'MODULE_PATHNAME', 'salkpi_kpi_evaluate_all'
-LANGUAGE C STABLE PARALLEL SAFE
+LANGUAGE C STABLE PARALLEL RESTRICTED
 ROWS 50;
-COMMENT ON FUNCTION @extschema@.kpi_evaluate_all(@extschema@.kpi_resolved[], @extschema@.kpi_fact[], text[], text, text, date[], date[], integer, integer[], integer[], integer[], text[], text[], text[], date[], numeric[], numeric[], text[], numeric[]) IS
-'the work of kpi_computed, see there: facts of the members and of the blank one in any order, starts and month_starts the first days of the periods and months that formulas reach, the newest first; additive: the measures that add up over members, which are then merged (NULL: they are not); the target of target_kpis[i] for target_members[i] in the period that begins on target_periods[i]. days: begun so far; part and whole: the fraction as it is';
+COMMENT ON FUNCTION @extschema@.kpi_evaluate_all(@extschema@.kpi_resolved[], refcursor, text[], text, text, date[], date[], integer, integer[], integer[], integer[], text[], text[], text[], date[], numeric[], numeric[], text[], numeric[]) IS
+'the work of kpi_computed, see there: facts is an open cursor on those of the members and of the blank one, in any order, starts and month_starts the first days of the periods and months that formulas reach, the newest first; additive: the measures that add up over members, which are then merged (NULL: they are not); the target of target_kpis[i] for target_members[i] in the period that begins on target_periods[i]. days: begun so far; part and whole: the fraction as it is';
 
 CREATE FUNCTION @extschema@.kpi_computed(kpis text[], grain text, dimension text, members text[], newest date,
 										 bases integer[], cut_bases integer[], shown_bases integer[], is_merged boolean,
@@ -550,7 +550,7 @@ DECLARE
 	grains text[] := ARRAY[grain];
 	oldest date;	-- of both, and the latest
 	latest date;
-	facts @extschema@.kpi_fact[];
+	facts refcursor;
 	shown date[];
 	ends date[];	-- of all periods
 	targets record;
@@ -580,17 +580,21 @@ BEGIN
 	END IF;
 	oldest := least(starts[cardinality(starts)], month_starts[cardinality(month_starts)]);
 	latest := greatest(newest, newest_month);
+	/* Each member by itself, or the planner would rather read all of them. */
 	IF as_of IS NULL THEN
-		facts := ARRAY(SELECT f FROM @extschema@.kpi_fact f
-						WHERE f.superseded_at IS NULL AND f.dimension = kpi_computed.dimension AND f.grain = ANY (grains)
-						  AND f.period BETWEEN oldest AND latest AND f.member = ANY (members || blank_member));
+		OPEN facts FOR
+		SELECT f.* FROM unnest(grains) g(grain) CROSS JOIN unnest(members || blank_member) m(member)
+		 CROSS JOIN LATERAL (SELECT f.* FROM @extschema@.kpi_fact f
+							  WHERE f.superseded_at IS NULL AND f.dimension = kpi_computed.dimension AND f.grain = g.grain
+								AND f.period BETWEEN oldest AND latest AND f.member = m.member OFFSET 0) f;
 	ELSE
-		facts := ARRAY(SELECT f FROM @extschema@.kpi_fact f
-						WHERE f.recorded_at <= as_of AND (f.superseded_at IS NULL OR f.superseded_at > as_of)
-						  AND f.dimension = kpi_computed.dimension AND f.grain = ANY (grains)
-						  AND f.period BETWEEN oldest AND latest AND f.member = ANY (members || blank_member));
+		OPEN facts FOR
+		SELECT f.* FROM unnest(grains) g(grain) CROSS JOIN unnest(members || blank_member) m(member)
+		 CROSS JOIN LATERAL (SELECT f.* FROM @extschema@.kpi_fact f
+							  WHERE f.recorded_at <= as_of AND (f.superseded_at IS NULL OR f.superseded_at > as_of)
+								AND f.dimension = kpi_computed.dimension AND f.grain = g.grain
+								AND f.period BETWEEN oldest AND latest AND f.member = m.member OFFSET 0) f;
 	END IF;
-
 	IF is_merged THEN
 		additive := @extschema@.kpi_additive_measures(dimension, ARRAY(
 				SELECT DISTINCT n.name FROM unnest(definitions) d, unnest(ARRAY[d.formula, d.n_formula]) f(formula), @extschema@.kpi_formula_names(f.formula) n));
@@ -638,6 +642,7 @@ BEGIN
 	  FROM @extschema@.kpi_evaluate_all(definitions, facts, members, blank_member, grain, starts, month_starts, periods_per_year,
 				bases, cut_bases, shown_bases, additive,
 				targets.kpis, targets.members, targets.periods, targets.amounts, targets.warn_at, settings.names, settings.amounts) c;
+	CLOSE facts;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_computed(text[], text, text, text[], date, integer[], integer[], integer[], boolean, timestamptz, text) IS
