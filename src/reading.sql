@@ -113,7 +113,7 @@ DECLARE
 	wrong record;
 BEGIN
 	SELECT u.member INTO wrong FROM unnest(members) u(member)
-	 WHERE u.member IS NULL OR (n = 0) <> (u.member = '') OR cardinality(@extschema@.kpi_member_parts(u.member, n)) <> n LIMIT 1;
+	 WHERE u.member IS NULL OR (n = 0) <> (u.member = '') OR n > 1 AND cardinality(@extschema@.kpi_member_parts(u.member, n)) <> n LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'dimension "%" cannot have a member "%"', dimension, wrong.member
 			USING ERRCODE = 'invalid_parameter_value',
@@ -253,7 +253,7 @@ BEGIN
 	ELSE
 		SELECT max(f.period) INTO found_period FROM @extschema@.kpi_fact f
 		 WHERE f.recorded_at <= as_of AND (f.superseded_at IS NULL OR f.superseded_at > as_of)
-		   AND f.dimension = kpi_find_period.dimension AND f.member = @extschema@.kpi_blank_member(kpi_find_period.dimension) AND f.grain = kpi_find_period.grain
+		   AND f.dimension = kpi_find_period.dimension AND f.member = (SELECT @extschema@.kpi_blank_member(kpi_find_period.dimension)) AND f.grain = kpi_find_period.grain
 		   AND f.period <= coalesce(day, 'infinity') AND (f.period_end > day OR day IS NULL AND f.is_complete);
 	END IF;
 	RETURN found_period;
@@ -284,7 +284,7 @@ BEGIN
 	ELSE
 		SELECT min(f.period), max(f.period) INTO oldest, newest FROM @extschema@.kpi_fact f
 		 WHERE f.recorded_at <= as_of AND (f.superseded_at IS NULL OR f.superseded_at > as_of)
-		   AND f.dimension = kpi_find_range.dimension AND f.member = @extschema@.kpi_blank_member(kpi_find_range.dimension) AND f.grain = kpi_find_range.grain
+		   AND f.dimension = kpi_find_range.dimension AND f.member = (SELECT @extschema@.kpi_blank_member(kpi_find_range.dimension)) AND f.grain = kpi_find_range.grain
 		   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity');
 	END IF;
 END;
@@ -297,9 +297,10 @@ CREATE FUNCTION @extschema@.kpi_is_running(grain text, dimension text, period da
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+	blank text := @extschema@.kpi_blank_member(dimension);
 BEGIN
-	RETURN coalesce((SELECT NOT f.is_complete
-					   FROM @extschema@.kpi_fact_version(dimension, @extschema@.kpi_blank_member(dimension), grain, period, as_of) f), false);
+	RETURN coalesce((SELECT NOT f.is_complete FROM @extschema@.kpi_fact_version(dimension, blank, grain, period, as_of) f), false);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_is_running(text, text, date, timestamptz) IS
@@ -548,8 +549,6 @@ DECLARE
 	month_starts date[] := '{}';
 	newest_month date;
 	grains text[] := ARRAY[grain];
-	oldest date;	-- of both, and the latest
-	latest date;
 	facts refcursor;
 	shown date[];
 	ends date[];	-- of all periods
@@ -578,23 +577,9 @@ BEGIN
 	IF is_running THEN
 		grains := grains || (grain || '_cut');
 	END IF;
-	oldest := least(starts[cardinality(starts)], month_starts[cardinality(month_starts)]);
-	latest := greatest(newest, newest_month);
-	/* Each member by itself, or the planner would rather read all of them. */
-	IF as_of IS NULL THEN
-		OPEN facts FOR
-		SELECT f.* FROM unnest(grains) g(grain) CROSS JOIN unnest(members || blank_member) m(member)
-		 CROSS JOIN LATERAL (SELECT f.* FROM @extschema@.kpi_fact f
-							  WHERE f.superseded_at IS NULL AND f.dimension = kpi_computed.dimension AND f.grain = g.grain
-								AND f.period BETWEEN oldest AND latest AND f.member = m.member OFFSET 0) f;
-	ELSE
-		OPEN facts FOR
-		SELECT f.* FROM unnest(grains) g(grain) CROSS JOIN unnest(members || blank_member) m(member)
-		 CROSS JOIN LATERAL (SELECT f.* FROM @extschema@.kpi_fact f
-							  WHERE f.recorded_at <= as_of AND (f.superseded_at IS NULL OR f.superseded_at > as_of)
-								AND f.dimension = kpi_computed.dimension AND f.grain = g.grain
-								AND f.period BETWEEN oldest AND latest AND f.member = m.member OFFSET 0) f;
-	END IF;
+	OPEN facts FOR
+	SELECT f.* FROM unnest(members || blank_member) m(member) CROSS JOIN unnest(grains) g(grain) CROSS JOIN unnest(starts || month_starts) p(period)
+	 CROSS JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, g.grain, p.period, as_of) f;
 	IF is_merged THEN
 		additive := @extschema@.kpi_additive_measures(dimension, ARRAY(
 				SELECT DISTINCT n.name FROM unnest(definitions) d, unnest(ARRAY[d.formula, d.n_formula]) f(formula), @extschema@.kpi_formula_names(f.formula) n));
@@ -658,10 +643,8 @@ AS $$
 DECLARE
 	newest date;
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi);
-	PERFORM @extschema@.kpi_periods_per_year(grain);
-	PERFORM @extschema@.kpi_require_dimension(dimension);
-	PERFORM @extschema@.kpi_require_member(dimension, ARRAY[member]);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension),
+			@extschema@.kpi_require_member(dimension, ARRAY[member]);
 	newest := @extschema@.kpi_find_period(grain, dimension, period, as_of);
 	IF newest IS NOT NULL THEN
 		RETURN (SELECT c.value FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, ARRAY[member], newest, '{0}', '{}', '{}', false, as_of, 'en') c);
@@ -784,10 +767,8 @@ DECLARE
 	newest date;
 	bases integer[];
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi);
-	PERFORM @extschema@.kpi_periods_per_year(grain);
-	PERFORM @extschema@.kpi_require_dimension(dimension);
-	PERFORM @extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension),
+			@extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	SELECT r.oldest, r.newest INTO oldest, newest FROM @extschema@.kpi_find_range(grain, dimension, from_day, to_day, as_of) r;
 	bases := @extschema@.kpi_bases(grain, oldest, newest);
@@ -830,10 +811,8 @@ DECLARE
 	all_members text;
 	all_labels text;
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi);
-	PERFORM @extschema@.kpi_periods_per_year(grain);
-	PERFORM @extschema@.kpi_require_dimension(dimension);
-	PERFORM @extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension),
+			@extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	not_additive := @extschema@.kpi_reason_text('not additive', lang);
 	IF members IS NULL THEN
@@ -881,8 +860,7 @@ DECLARE
 	total numeric;
 	d @extschema@.kpi_resolved;
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi);
-	PERFORM @extschema@.kpi_periods_per_year(grain);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain);
 	blank := @extschema@.kpi_require_dimension(dimension);
 	lang := @extschema@.kpi_require_language(lang);
 	newest := @extschema@.kpi_find_period(grain, dimension, period, as_of);
@@ -939,9 +917,7 @@ DECLARE
 	newest date;
 BEGIN
 	PERFORM @extschema@.kpi_require_kpi(k) FROM unnest(kpis) k;
-	PERFORM @extschema@.kpi_periods_per_year(grain);
-	PERFORM @extschema@.kpi_require_dimension(dimension);
-	PERFORM @extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension), @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	newest := @extschema@.kpi_find_period(grain, dimension, period, as_of);
 	IF newest IS NULL THEN

@@ -29,8 +29,7 @@ DECLARE
 	newest date;
 	all_bases integer[];
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi);
-	PERFORM @extschema@.kpi_periods_per_year(grain);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain);
 	blank := @extschema@.kpi_require_dimension(dimension);
 	PERFORM @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
@@ -94,8 +93,7 @@ DECLARE
 	oldest date;
 	newest date;
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi);
-	PERFORM @extschema@.kpi_periods_per_year(grain);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain);
 	blank := @extschema@.kpi_require_dimension(dimension);
 	PERFORM @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
