@@ -543,8 +543,9 @@ DECLARE
 	newest_end date := @extschema@.kpi_period_end(grain, newest);
 	is_running boolean := @extschema@.kpi_is_running(grain, dimension, newest, as_of);
 	definitions @extschema@.kpi_resolved[];
-	depth integer;
+	depth integer;	-- how far formulas reach
 	months integer;
+	farthest integer;	-- base
 	starts date[];	-- of periods, the newest first
 	month_starts date[] := '{}';
 	newest_month date;
@@ -561,24 +562,24 @@ DECLARE
 	additive text[];	-- NULL: nothing is merged
 BEGIN
 	SELECT array_agg(d), max(d.reach), max(d.months) INTO definitions, depth, months FROM @extschema@.kpi_resolve(kpis, periods_per_year, lang) d;
-	depth := depth + (SELECT max(b) FROM unnest(bases || cut_bases) b);
 	/* From the newest month on, which may be the running one, to those that the oldest period needs. */
-	starts := @extschema@.kpi_starts(grain, newest, depth);
+	farthest := (SELECT max(b) FROM unnest(bases || cut_bases) b);
+	starts := @extschema@.kpi_starts(grain, newest, farthest + depth);
 	IF months > 0 THEN
 		newest_month := @extschema@.kpi_period_start('month', newest_end - 1);
 		months := months + cardinality(@extschema@.kpi_bases('month', starts[cardinality(starts)], newest_month));
-		IF grain = 'month' AND months > depth + 1 THEN
+		IF grain = 'month' AND months > farthest + depth + 1 THEN
 			starts := @extschema@.kpi_starts(grain, newest, months - 1);
 		ELSIF grain <> 'month' THEN
 			month_starts := @extschema@.kpi_starts('month', newest_month, months - 1);
 			grains := grains || 'month'::text;
 		END IF;
 	END IF;
-	IF is_running THEN
+	IF is_running AND (depth > 0 OR cut_bases <> '{}') THEN
 		grains := grains || (grain || '_cut');
 	END IF;
 	OPEN facts FOR
-	SELECT f.* FROM unnest(members || blank_member) m(member) CROSS JOIN unnest(grains) g(grain) CROSS JOIN unnest(starts || month_starts) p(period)
+	SELECT f.* FROM unnest(CASE WHEN blank_member = ANY (members) THEN members ELSE members || blank_member END) m(member) CROSS JOIN unnest(grains) g(grain) CROSS JOIN unnest(starts || month_starts) p(period)
 	 CROSS JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, g.grain, p.period, as_of) f;
 	IF is_merged THEN
 		additive := @extschema@.kpi_additive_measures(dimension, ARRAY(
