@@ -7,7 +7,7 @@
 
 #include "utils/array.h"
 
-#include "fact.h"
+#include "fact_row.h"
 #include "formula.h"
 
 typedef struct Rational

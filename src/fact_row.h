@@ -1,9 +1,9 @@
 /*
- * fact.h
+ * fact_row.h
  *	  Rows of kpi_fact as values.
  */
-#ifndef SALKPI_FACT_H
-#define SALKPI_FACT_H
+#ifndef SALKPI_FACT_ROW_H
+#define SALKPI_FACT_ROW_H
 
 #include "access/htup.h"
 #include "access/tupdesc.h"
@@ -23,4 +23,4 @@ extern FactRow *salkpi_fact_sum(TupleDesc tupdesc, const FactRow *a, const FactR
 extern bool *salkpi_fact_listed(TupleDesc tupdesc, const Datum *measures, int n);
 extern Datum salkpi_fact_missing(TupleDesc tupdesc, const FactRow *row);
 
-#endif							/* SALKPI_FACT_H */
+#endif							/* SALKPI_FACT_ROW_H */

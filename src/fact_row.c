@@ -1,5 +1,5 @@
 /*
- * fact.c
+ * fact_row.c
  *	  Rows of kpi_fact as values: missing members, merged members, gaps.
  *
  * A member that nothing happened to has no fact.  Its measures are those of
@@ -25,7 +25,7 @@
 #include "utils/typcache.h"
 
 #include "durations.h"
-#include "fact.h"
+#include "fact_row.h"
 #include "salkpi.h"
 
 /* kpi_fact's columns up to "days" say what a row is about. */
