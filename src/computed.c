@@ -4,14 +4,8 @@
  *
  * SQL has resolved the KPIs, fetched the targets and opened a cursor on the
  * facts (an array of them would have their distributions detoasted, whether a
- * formula reads them or not); here the facts are put in their places, gaps
- * filled, members merged, and the formulas evaluated.  A place is found by member and by how many periods
- * it lies before the newest one.  There are three kinds of them: the whole
- * periods, those cut to the length of the running one (grain "month_cut" and
- * the like), and the months, where the grain is another.
- *
- * An unfinished period, or a cut one, looks one period and one year back at
- * cut ones.
+ * formula reads them or not); here these are put in their places, gaps filled,
+ * members merged (places.c), and the formulas evaluated.
  */
 #include "postgres.h"
 
@@ -27,13 +21,11 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
-#include "evaluate.h"
+#include "computed.h"
 #include "numbers.h"
 #include "salkpi.h"
 
 #define MICROSECONDS_PER_DAY INT64CONST(86400000000)
-
-#define MONTH "month"
 
 /* The arguments of kpi_evaluate_all. */
 enum
@@ -57,26 +49,6 @@ enum
 	ARGUMENT_TARGET_WARN_AT,
 	ARGUMENT_SETTING_NAMES,
 	ARGUMENT_SETTING_VALUES
-};
-
-/* The columns of kpi_resolved. */
-enum
-{
-	RESOLVED_ORDINAL,
-	RESOLVED_KPI,
-	RESOLVED_NUMBER,
-	RESOLVED_FORMULA,
-	RESOLVED_N_FORMULA,
-	RESOLVED_COUNTS_STATE,
-	RESOLVED_REACH,
-	RESOLVED_MONTHS,
-	RESOLVED_UNIT,
-	RESOLVED_BETTER,
-	RESOLVED_LABEL,
-	RESOLVED_MEASURES,
-	RESOLVED_HAS_STATE,
-	RESOLVED_TARGETS,
-	RESOLVED_COLUMNS
 };
 
 /* The columns of the result. */
@@ -110,295 +82,7 @@ enum
 	COMPUTED_COLUMNS
 };
 
-typedef struct Definition
-{
-	Datum		columns[RESOLVED_COLUMNS];
-	bool		nulls[RESOLVED_COLUMNS];
-	FormulaNode *formula;
-	FormulaNode *n;				/* counts the rows; NULL: nothing does */
-	bool		counts_state;	/* by the denominator of a mean */
-	bool		is_percent;
-	bool		is_duration;	/* in days, from a distribution */
-	bool		is_down;		/* is less better? */
-	int			reach;
-} Definition;
-
-typedef enum PlaceKind
-{
-	PLACE_WHOLE,
-	PLACE_CUT,
-	PLACE_MONTH,
-	PLACE_KINDS
-} PlaceKind;
-
-/* One text among others, to be found by its bytes. */
-typedef struct TextKey
-{
-	const char *data;
-	int			length;
-	int			index;
-} TextKey;
-
-typedef struct Target
-{
-	int			member;
-	int			base;
-	int			row;			/* in the arrays given */
-} Target;
-
-typedef struct Request
-{
-	Definition *definitions;
-	int			ndefinitions;
-	Elements	members;
-	TextKey	   *names;			/* of members, sorted */
-	int			blank;			/* index of the blank member, maybe past the
-								 * members */
-	int			nplaces;		/* members with facts of their own */
-	char	   *grain;
-	Elements	starts;
-	Elements	month_starts;
-	int			per_year;
-	Elements	bases;
-	Elements	cut_bases;
-	Elements	shown_bases;
-	bool	   *is_additive;	/* by column of kpi_fact; NULL: no merging */
-	FactRow   **places[PLACE_KINDS];	/* by member, then period */
-	Elements	target_kpis;
-	Elements	target_members;
-	Elements	target_periods;
-	Elements	target_values;
-	Elements	target_warn_at;
-	Target	   *targets;		/* sorted by member and base */
-	Evaluation	evaluation;
-} Request;
-
 PG_FUNCTION_INFO_V1(salkpi_kpi_evaluate_all);
-
-/* ---------- names and periods ---------- */
-
-static TextKey
-name_of(Datum value, int index)
-{
-	text	   *t = DatumGetTextPP(value);
-
-	return (TextKey) {VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), index};
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-	const TextKey *left = a;
-	const TextKey *right = b;
-
-	if (left->length != right->length)
-		return left->length - right->length;
-	return memcmp(left->data, right->data, left->length);
-}
-
-static TextKey *
-sort_names(const Elements *elements)
-{
-	TextKey	   *names = palloc(sizeof(TextKey) * (elements->count + 1));
-
-	for (int i = 0; i < elements->count; i++)
-		names[i] = name_of(elements->values[i], i);
-	qsort(names, elements->count, sizeof(TextKey), compare_names);
-	return names;
-}
-
-/* The index of a text, or -1. */
-static int
-find_name(const TextKey *names, int n, Datum value)
-{
-	TextKey		key = name_of(value, -1);
-	TextKey	   *found = bsearch(&key, names, n, sizeof(TextKey), compare_names);
-
-	return found == NULL ? -1 : found->index;
-}
-
-static bool
-is_text(Datum value, const char *text)
-{
-	TextKey		name = name_of(value, -1);
-
-	return name.length == strlen(text) && memcmp(name.data, text, name.length) == 0;
-}
-
-/* How many periods back a first day lies, or -1; starts has the newest first. */
-static int
-find_period(const Elements *starts, DateADT period)
-{
-	int			low = 0;
-	int			high = starts->count - 1;
-
-	while (low <= high)
-	{
-		int			middle = (low + high) / 2;
-		DateADT		start = DatumGetDateADT(starts->values[middle]);
-
-		if (start == period)
-			return middle;
-		if (start > period)
-			low = middle + 1;
-		else
-			high = middle - 1;
-	}
-	return -1;
-}
-
-static bool
-is_among(const Elements *integers, int value)
-{
-	for (int i = 0; i < integers->count; i++)
-	{
-		if (DatumGetInt32(integers->values[i]) == value)
-			return true;
-	}
-	return false;
-}
-
-/* ---------- facts in their places ---------- */
-
-/* kpi_fact's own columns, from 0, as its declaration has them first. */
-#define FACT_GRAIN 0
-#define FACT_PERIOD 1
-#define FACT_MEMBER 4
-
-static int
-periods_of(const Request *request, PlaceKind kind)
-{
-	return kind == PLACE_MONTH ? request->month_starts.count : request->starts.count;
-}
-
-static FactRow **
-place(const Request *request, PlaceKind kind, int member, int base)
-{
-	return &request->places[kind][member * periods_of(request, kind) + base];
-}
-
-/* NULL also before the first period of a calendar. */
-static FactRow *
-fact_at(const Request *request, PlaceKind kind, int member, int base)
-{
-	return base < periods_of(request, kind) ? *place(request, kind, member, base) : NULL;
-}
-
-/* A row that nobody asked for, such as that of a month that begins no quarter, has no place. */
-static void
-put_fact(Request *request, FactRow *row)
-{
-	Datum		grain = row->values[FACT_GRAIN];
-	PlaceKind	kind = is_text(grain, request->grain) ? PLACE_WHOLE :
-		is_text(grain, MONTH) ? PLACE_MONTH : PLACE_CUT;
-	int			base = find_period(kind == PLACE_MONTH ? &request->month_starts : &request->starts,
-								   DatumGetDateADT(row->values[FACT_PERIOD]));
-	int			member = find_name(request->names, request->members.count,
-								   row->values[FACT_MEMBER]);
-
-	if (base < 0)
-		return;
-	*place(request, kind, member < 0 ? request->blank : member, base) = row;
-}
-
-/* Members without a fact in a computed period share its row of zeros. */
-static void
-fill_gaps(Request *request, PlaceKind kind)
-{
-	for (int base = 0; base < periods_of(request, kind); base++)
-	{
-		FactRow    *blank = *place(request, kind, request->blank, base);
-		FactRow    *zero = NULL;
-
-		for (int member = 0; blank != NULL && member < request->members.count; member++)
-		{
-			FactRow   **row = place(request, kind, member, base);
-
-			if (*row != NULL)
-				continue;
-			if (zero == NULL)
-				zero = salkpi_fact_zero(request->evaluation.tupdesc, blank);
-			*row = zero;
-		}
-	}
-}
-
-/* Puts the members' sum in the place of the first. */
-static void
-merge_members(Request *request, PlaceKind kind)
-{
-	for (int base = 0; base < periods_of(request, kind); base++)
-	{
-		FactRow    *sum = NULL;
-
-		for (int member = 0; member < request->members.count; member++)
-		{
-			FactRow    *row = *place(request, kind, member, base);
-
-			if (sum != NULL && row != NULL)
-				sum = salkpi_fact_sum(request->evaluation.tupdesc, sum, row,
-									  request->is_additive);
-			else if (sum == NULL)
-				sum = row;
-		}
-		if (request->members.count > 0)
-			*place(request, kind, 0, base) = sum;
-	}
-}
-
-/* The rows stay in memory of SPI. */
-static void
-place_facts(Request *request, Portal facts)
-{
-	for (PlaceKind kind = 0; kind < PLACE_KINDS; kind++)
-		request->places[kind] = palloc0(sizeof(FactRow *) * request->nplaces *
-										periods_of(request, kind));
-	SPI_cursor_fetch(facts, true, FETCH_ALL);
-	for (uint64 i = 0; i < SPI_processed; i++)
-		put_fact(request, salkpi_fact_open(request->evaluation.tupdesc, SPI_tuptable->vals[i]));
-	for (PlaceKind kind = 0; kind < PLACE_KINDS; kind++)
-	{
-		fill_gaps(request, kind);
-		if (request->is_additive != NULL)
-			merge_members(request, kind);
-	}
-}
-
-/* ---------- what a formula reads ---------- */
-
-static bool
-is_complete(const Request *request, const FactRow *row)
-{
-	return DatumGetBool(row->values[request->evaluation.columns.is_complete - 1]);
-}
-
-/* The rows from a base on; those of a period that is not whole compare with cut ones. */
-static void
-set_window(Request *request, const Definition *definition, int member, int base, bool is_cut)
-{
-	FactRows   *facts = &request->evaluation.facts;
-	FactRow    *present = fact_at(request, PLACE_WHOLE, member, base);
-	bool		is_part = is_cut || (present != NULL && !is_complete(request, present));
-
-	facts->count = definition->reach + 1;
-	for (int i = 0; i < facts->count; i++)
-	{
-		bool		looks_back = i == 1 || (i == request->per_year && i > 0);
-		PlaceKind	kind = is_part && (looks_back || (i == 0 && is_cut)) ? PLACE_CUT : PLACE_WHOLE;
-
-		facts->rows[i] = fact_at(request, kind, member, base + i);
-	}
-}
-
-static void
-set_months(Request *request, int member)
-{
-	PlaceKind	kind = strcmp(request->grain, MONTH) == 0 ? PLACE_WHOLE : PLACE_MONTH;
-	int			count = periods_of(request, kind);
-
-	request->evaluation.months.count = count;
-	request->evaluation.months.rows = count > 0 ? place(request, kind, member, 0) : NULL;
-}
 
 /* ---------- targets ---------- */
 
@@ -421,8 +105,8 @@ sort_targets(Request *request)
 	for (int i = 0; i < request->target_kpis.count; i++)
 		request->targets[i] = (Target) {
 			request->is_additive != NULL ? 0 :
-				find_name(request->names, request->members.count, request->target_members.values[i]),
-				find_period(&request->starts, DatumGetDateADT(request->target_periods.values[i])),
+				salkpi_find_key(request->names, request->members.count, request->target_members.values[i]),
+				salkpi_find_period(&request->starts, DatumGetDateADT(request->target_periods.values[i])),
 				i
 		};
 	qsort(request->targets, request->target_kpis.count, sizeof(Target), compare_targets);
@@ -470,13 +154,13 @@ set_targets(Request *request, const Target *targets, int n)
 static int
 own_target(const Request *request, const Definition *definition, const Target *targets, int n)
 {
-	TextKey		kpi = name_of(definition->columns[RESOLVED_KPI], -1);
+	TextKey		kpi = salkpi_text_key(definition->columns[RESOLVED_KPI], -1);
 
 	for (int i = 0; i < n; i++)
 	{
-		TextKey		name = name_of(request->target_kpis.values[targets[i].row], -1);
+		TextKey		name = salkpi_text_key(request->target_kpis.values[targets[i].row], -1);
 
-		if (compare_names(&kpi, &name) == 0)
+		if (salkpi_compare_keys(&kpi, &name) == 0)
 			return targets[i].row;
 	}
 	return -1;
@@ -589,12 +273,23 @@ set_target(const Request *request, const Definition *definition, const FormulaVa
 
 /* ---------- rows of the result ---------- */
 
+static bool
+is_among(const Elements *integers, int value)
+{
+	for (int i = 0; i < integers->count; i++)
+	{
+		if (DatumGetInt32(integers->values[i]) == value)
+			return true;
+	}
+	return false;
+}
+
 static void
 set_fact(const Request *request, int member, int base, bool is_cut, Datum *values, bool *nulls)
 {
 	const FactColumns *columns = &request->evaluation.columns;
-	const FactRow *whole = fact_at(request, PLACE_WHOLE, member, base);
-	const FactRow *fact = is_cut ? fact_at(request, PLACE_CUT, member, base) : whole;
+	const FactRow *whole = salkpi_fact_at(request, PLACE_WHOLE, member, base);
+	const FactRow *fact = is_cut ? salkpi_fact_at(request, PLACE_CUT, member, base) : whole;
 
 	nulls[COMPUTED_IS_COMPLETE] = nulls[COMPUTED_DAYS] = whole == NULL;
 	if (whole != NULL)
@@ -603,7 +298,7 @@ set_fact(const Request *request, int member, int base, bool is_cut, Datum *value
 		values[COMPUTED_DAYS] = whole->values[columns->days - 1];
 	}
 	nulls[COMPUTED_MISSING] = fact == NULL || nulls[COMPUTED_REASON] ||
-		!is_text(values[COMPUTED_REASON], "not available");
+		!salkpi_is_text(values[COMPUTED_REASON], "not available");
 	if (!nulls[COMPUTED_MISSING])
 		values[COMPUTED_MISSING] = salkpi_fact_missing(request->evaluation.tupdesc, fact);
 }
@@ -632,7 +327,7 @@ compute_row(Request *request, const Definition *definition, int member, int base
 	const Target *targets = find_targets(request, member, base, &ntargets);
 	FormulaValue value;
 
-	set_window(request, definition, member, base, is_cut);
+	salkpi_set_window(request, definition, member, base, is_cut);
 	set_targets(request, targets, ntargets);
 	value = salkpi_formula_evaluate(&request->evaluation, definition->formula);
 	set_definition(definition, values, nulls);
@@ -675,7 +370,7 @@ compute_all(Request *request, ReturnSetInfo *rsinfo)
 
 	for (int member = 0; member < nmembers; member++)
 	{
-		set_months(request, member);
+		salkpi_set_months(request, member);
 		for (int i = 0; i < request->ndefinitions; i++)
 		{
 			compute_rows(request, &request->definitions[i], member, &request->bases, false, rsinfo, context);
@@ -692,13 +387,13 @@ array_argument(FunctionCallInfo fcinfo, int argument)
 {
 	if (PG_ARGISNULL(argument))
 		return (Elements) {0};
-	return salkpi_array_elements(PG_GETARG_ARRAYTYPE_P(argument), psprintf("%d", argument + 1));
+	return salkpi_array_elements(PG_GETARG_ARRAYTYPE_P(argument), "arrays");
 }
 
 static bool
 has_unit(const Definition *definition, const char *unit)
 {
-	return is_text(definition->columns[RESOLVED_UNIT], unit);
+	return salkpi_is_text(definition->columns[RESOLVED_UNIT], unit);
 }
 
 static FormulaNode *
@@ -729,7 +424,7 @@ read_definition(Definition *definition, TupleDesc tupdesc, Datum row, TupleDesc 
 	definition->is_percent = has_unit(definition, "percent");
 	definition->is_duration = has_unit(definition, "days") &&
 		DatumGetBool(definition->columns[RESOLVED_HAS_STATE]);
-	definition->is_down = is_text(definition->columns[RESOLVED_BETTER], "down");
+	definition->is_down = salkpi_is_text(definition->columns[RESOLVED_BETTER], "down");
 }
 
 static void
@@ -753,8 +448,8 @@ read_definitions(Request *request, ArrayType *array, TupleDesc facts, Oid durati
 static void
 read_members(Request *request, Datum blank)
 {
-	request->names = sort_names(&request->members);
-	request->blank = find_name(request->names, request->members.count, blank);
+	request->names = salkpi_sort_keys(&request->members);
+	request->blank = salkpi_find_key(request->names, request->members.count, blank);
 	request->nplaces = request->members.count;
 	if (request->blank < 0)
 		request->blank = request->nplaces++;
@@ -816,7 +511,7 @@ salkpi_kpi_evaluate_all(PG_FUNCTION_ARGS)
 	read_request(fcinfo, &request);
 	read_definitions(&request, PG_GETARG_ARRAYTYPE_P(ARGUMENT_DEFINITIONS),
 					 facts->tupDesc, salkpi_durations_type(fcinfo->flinfo->fn_oid));
-	place_facts(&request, facts);
+	salkpi_place_facts(&request, facts);
 	sort_targets(&request);
 	compute_all(&request, (ReturnSetInfo *) fcinfo->resultinfo);
 	SPI_finish();
