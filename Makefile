@@ -10,7 +10,7 @@ OBJS = $(addprefix src/, salkpi.o numbers.o segment.o flat.o states.o \
 	keyed.o keyed_io.o amounts.o accounts.o \
 	panel.o facts.o source.o execute.o stages.o \
 	dictionary.o dictionary_state.o dictionary_build.o smallest.o \
-	formula.o formula_tree.o formula_sql.o evaluate.o filled.o track.o lineage.o)
+	fact_row.o formula.o formula_tree.o evaluate.o formula_arguments.o formula_sql.o target.o places.o computed.o sparkline.o track.o lineage.o)
 
 # The install script is these pieces in this order: each uses only those before it.
 SQL = $(addprefix src/, salkpi.sql durations.sql sales_cycle.sql ratio.sql amounts.sql accounts.sql dictionary.sql smallest.sql stages.sql cube.sql ledger.sql panel.sql \

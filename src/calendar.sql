@@ -3,7 +3,7 @@
  * instants once.  Everything that counts by period uses these boundaries.
  */
 CREATE FUNCTION @extschema@.kpi_period_step(grain text) RETURNS interval
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE grain WHEN 'day' THEN interval '1 day' WHEN 'week' THEN interval '7 days'
 					  WHEN 'month' THEN interval '1 month' WHEN 'quarter' THEN interval '3 months'
@@ -115,27 +115,34 @@ COMMENT ON FUNCTION @extschema@.kpi_make_calendar(text, date, integer) IS
 'fills kpi_calendar with months, quarters and years of whole weeks (4-4-5, 4-5-4 or 5-4-4 weeks to the months of a quarter) for so many years, replacing those there, and returns how many periods. Each year begins with the week (setting week_start) that begins nearest to the anniversary of first_day; a 53rd week falls to its last month. kpi_set(''calendar'', ''table'') puts it to use';
 
 CREATE FUNCTION @extschema@.kpi_is_tabled(grain text) RETURNS boolean
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT @extschema@.kpi_setting('calendar') = 'table' AND EXISTS (SELECT FROM @extschema@.kpi_calendar c WHERE c.grain = kpi_is_tabled.grain);
+	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN @extschema@.kpi_setting('calendar') = 'table' AND EXISTS (SELECT FROM @extschema@.kpi_calendar c WHERE c.grain = kpi_is_tabled.grain);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_is_tabled(text) IS
 'whether the periods of a grain come from kpi_calendar';
 
 CREATE FUNCTION @extschema@.kpi_period_start(grain text, day date) RETURNS date
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT CASE WHEN grain = 'day' THEN day WHEN @extschema@.kpi_is_tabled(grain)
-		THEN (SELECT max(c.period) FROM @extschema@.kpi_calendar c WHERE c.grain = kpi_period_start.grain AND c.period <= day AND c.period_end > day)
-		ELSE CASE grain
-		WHEN 'week' THEN CASE @extschema@.kpi_setting('week_start')
-			WHEN 'sunday' THEN day - extract(dow FROM day)::integer
-			ELSE day - (extract(isodow FROM day)::integer - 1) END
-		ELSE (date_trunc('month', day::timestamp)
-			  - make_interval(months => CASE grain WHEN 'month' THEN 0
-				ELSE mod(extract(month FROM day)::integer - @extschema@.kpi_setting('fiscal_year_month')::integer + 12,
-						 CASE grain WHEN 'quarter' THEN 3 WHEN 'year' THEN 12 END) END))::date END END;
+	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF grain = 'day' THEN
+		RETURN day;
+	ELSIF @extschema@.kpi_is_tabled(grain) THEN
+		RETURN (SELECT max(c.period) FROM @extschema@.kpi_calendar c WHERE c.grain = kpi_period_start.grain AND c.period <= day AND c.period_end > day);
+	ELSIF grain = 'week' THEN
+		RETURN day - CASE @extschema@.kpi_setting('week_start') WHEN 'sunday' THEN extract(dow FROM day) ELSE extract(isodow FROM day) - 1 END::integer;
+	END IF;
+	RETURN date_trunc('month', day::timestamp)
+		   - make_interval(months => CASE grain WHEN 'month' THEN 0
+								ELSE mod(extract(month FROM day)::integer - @extschema@.kpi_setting('fiscal_year_month')::integer + 12,
+										 CASE grain WHEN 'quarter' THEN 3 WHEN 'year' THEN 12 END) END);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_period_start(text, date) IS
 'first day of the period of this grain that contains the day, by the settings calendar, fiscal_year_month and week_start; NULL for an unknown grain and a day outside kpi_calendar';
 
@@ -158,12 +165,16 @@ COMMENT ON FUNCTION @extschema@.kpi_require_calendar(date) IS
 'raises when a grain that snapshots compute has no period that contains the day';
 
 CREATE FUNCTION @extschema@.kpi_period_end(grain text, period date) RETURNS date
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT CASE WHEN @extschema@.kpi_is_tabled(grain)
-		   THEN (SELECT c.period_end FROM @extschema@.kpi_calendar c WHERE c.grain = kpi_period_end.grain AND c.period = kpi_period_end.period)
-		   ELSE (period + @extschema@.kpi_period_step(grain))::date END;
+	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF @extschema@.kpi_is_tabled(grain) THEN
+		RETURN (SELECT c.period_end FROM @extschema@.kpi_calendar c WHERE c.grain = kpi_period_end.grain AND c.period = kpi_period_end.period);
+	END IF;
+	RETURN period + @extschema@.kpi_period_step(grain);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_period_end(text, date) IS
 'the first day after the period of a grain that begins on a day';
 

@@ -176,23 +176,27 @@ COMMENT ON TABLE @extschema@.kpi_definition_own IS 'KPIs defined by kpi_define; 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_definition_own', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_definition_own_position_seq', '');
 
+/* Without a sort, so that whoever looks for one KPI finds it through the indexes. */
 CREATE VIEW @extschema@.kpi_definition AS
-	SELECT DISTINCT ON (kpi) kpi, number, formula, n, unit, better, label_en, label_de, description_en, description_de, layer, "position"
-	  FROM (SELECT kpi, NULL::integer AS number, formula, n, unit, better, label_en, label_de, description_en, description_de, 3 AS layer, "position"
-			  FROM @extschema@.kpi_definition_own
-			UNION ALL
-			SELECT kpi, number, formula, n, unit, better, label_en, label_de, description_en, description_de, 1, "position"
-			  FROM @extschema@.kpi_definition_shipped
-			UNION ALL
-			SELECT measure, NULL, CASE slot WHEN 'duration' THEN format('mean(%s)', measure) ELSE measure END,
-				   CASE WHEN unit = 'count' AND slot <> 'sum' THEN measure END,
-				   unit, CASE WHEN measure IN ('direct_cost', 'lost_deals', 'lost_value', 'no_shows', 'unweighted_opportunities', 'sales_cycle', 'lead_responses', 'stage_stays',
-											   'mrr_contraction', 'mrr_churned', 'mrr_cancelling', 'customers_churned',
-											   'sales_and_marketing_cost', 'campaign_cost', 'total_cost')
-							  THEN 'down' ELSE 'up' END,
-				   label_en, label_de, description_en, description_de, 2, "position"
-			  FROM @extschema@.kpi_measure) d
-	 ORDER BY kpi, CASE layer WHEN 3 THEN 1 WHEN 1 THEN 2 ELSE 3 END;
+	SELECT o.kpi, NULL::integer AS number, o.formula, o.n, o.unit, o.better, o.label_en, o.label_de, o.description_en, o.description_de,
+		   3 AS layer, o."position"
+	  FROM @extschema@.kpi_definition_own o
+	UNION ALL
+	SELECT s.kpi, s.number, s.formula, s.n, s.unit, s.better, s.label_en, s.label_de, s.description_en, s.description_de, 1, s."position"
+	  FROM @extschema@.kpi_definition_shipped s
+	 WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_definition_own o WHERE o.kpi = s.kpi)
+	UNION ALL
+	SELECT m.measure, NULL, CASE m.slot WHEN 'duration' THEN format('mean(%s)', m.measure) ELSE m.measure END,
+		   CASE WHEN m.unit = 'count' AND m.slot <> 'sum' THEN m.measure END,
+		   m.unit, CASE WHEN m.measure IN ('direct_cost', 'lost_deals', 'lost_value', 'no_shows', 'unweighted_opportunities', 'sales_cycle', 'lead_responses', 'stage_stays',
+										   'mrr_contraction', 'mrr_churned', 'mrr_cancelling', 'customers_churned',
+										   'sales_and_marketing_cost', 'campaign_cost', 'total_cost')
+						THEN 'down' ELSE 'up' END,
+		   m.label_en, m.label_de, m.description_en, m.description_de, 2, m."position"
+	  FROM @extschema@.kpi_measure m
+	 WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_definition_own o WHERE o.kpi = m.measure)
+	   AND NOT EXISTS (SELECT FROM @extschema@.kpi_definition_shipped s WHERE s.kpi = m.measure)
+	   AND NOT EXISTS (SELECT FROM @extschema@.kpi_measure e WHERE e.measure = m.measure AND e."position" < m."position");
 COMMENT ON VIEW @extschema@.kpi_definition IS
 'the KPIs: number in the list of twenty, formula, unit, direction, labels; layer and position give the order in reports (1 shipped, 2 plain measures, 3 own)';
 

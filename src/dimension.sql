@@ -63,13 +63,16 @@ COMMENT ON FUNCTION @extschema@.kpi_member(text[]) IS
 'the name of a member from its parts: several are joined by +, a + or \ inside one is written \+ or \\; no part is the total, an empty string';
 
 CREATE FUNCTION @extschema@.kpi_blank_member(dimension text) RETURNS text
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT CASE WHEN cardinality(d.parts) = 0 THEN ''
-		   ELSE pg_catalog.array_to_string(pg_catalog.array_fill('(none)'::text, ARRAY[cardinality(d.parts)]), '+') END
-	  FROM @extschema@.kpi_dimension d
-	 WHERE d.dimension = kpi_blank_member.dimension;
+	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT CASE WHEN cardinality(d.parts) = 0 THEN ''
+					ELSE array_to_string(array_fill('(none)'::text, ARRAY[cardinality(d.parts)]), '+') END
+			  FROM @extschema@.kpi_dimension d
+			 WHERE d.dimension = kpi_blank_member.dimension);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_blank_member(text) IS
 'the member of a dimension whose parts are all unknown; every computed period has a fact of it. NULL for an unknown dimension';
 

@@ -4,8 +4,7 @@
  *
  * Every intermediate result is a rational: a numeric numerator over a numeric
  * denominator.  There is one division, at the very end, and its quotient is
- * rounded once: numeric's own division picks a scale and rounds to it, and to
- * round that again could be off by one in the last place.
+ * rounded once.
  *
  * A value made without any division, mean or quantile is plain: it has no
  * denominator and is returned as it is.  Whether a value is plain depends on
@@ -28,7 +27,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -73,18 +71,6 @@ compare(Numeric a, Numeric b)
 }
 
 static int
-sign(Numeric a)
-{
-	return compare(a, int64_to_numeric(0));
-}
-
-static Numeric
-negate(Numeric a)
-{
-	return DatumGetNumeric(DirectFunctionCall1(numeric_uminus, NumericGetDatum(a)));
-}
-
-static int
 scale(Numeric a)
 {
 	return DatumGetInt32(DirectFunctionCall1(numeric_scale, NumericGetDatum(a)));
@@ -111,32 +97,6 @@ product(Numeric a, Numeric b)
 	if (b == NULL)
 		return a;
 	return multiply(a, b);
-}
-
-/*
- * numerator / denominator rounded to 16 decimals, half away from zero: the
- * integer quotient of numerator * 10^16, one more if the remainder is half
- * the denominator or above, times 10^-16.
- */
-Numeric
-salkpi_formula_round(Numeric numerator, Numeric denominator)
-{
-	Numeric		unit = DatumGetNumeric(DirectFunctionCall3(numeric_in,
-														   CStringGetDatum("0.0000000000000001"),
-														   ObjectIdGetDatum(InvalidOid),
-														   Int32GetDatum(-1)));
-	bool		is_negative = sign(numerator) < 0;
-	Numeric		scaled;
-	Numeric		quotient;
-	Numeric		remainder;
-
-	scaled = multiply(is_negative ? negate(numerator) : numerator,
-					  int64_to_numeric(INT64CONST(10000000000000000)));
-	quotient = apply(numeric_div_trunc, scaled, denominator);
-	remainder = apply(numeric_sub, scaled, multiply(quotient, denominator));
-	if (compare(apply(numeric_add, remainder, remainder), denominator) >= 0)
-		quotient = apply(numeric_add, quotient, int64_to_numeric(1));
-	return multiply(is_negative ? negate(quotient) : quotient, unit);
 }
 
 /* ---------- rationals ---------- */
@@ -178,10 +138,10 @@ rational_quotient(Rational a, Rational b)
 		product(a.numerator, b.denominator), product(b.numerator, a.denominator)
 	};
 
-	if (sign(result.denominator) < 0)
+	if (salkpi_numeric_sign(result.denominator) < 0)
 	{
-		result.numerator = negate(result.numerator);
-		result.denominator = negate(result.denominator);
+		result.numerator = salkpi_numeric_negate(result.numerator);
+		result.denominator = salkpi_numeric_negate(result.denominator);
 	}
 	return result;
 }
@@ -233,27 +193,18 @@ is_computed(const Evaluation *evaluation, int offset)
 	return offset < evaluation->facts.count && evaluation->facts.rows[offset] != NULL;
 }
 
-static Datum
-column_of_row(const Evaluation *evaluation, HeapTupleHeader row, int column, bool *isnull)
-{
-	HeapTupleData tuple = {0};
-
-	tuple.t_data = row;
-	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
-	return heap_getattr(&tuple, column, evaluation->tupdesc, isnull);
-}
-
 /* Sets *value to a column of the row that many periods ago. */
 static bool
 read_column(Evaluation *evaluation, int column, int offset, Datum *value)
 {
-	bool		isnull;
+	const FactRow *row;
 
 	if (!is_computed(evaluation, offset))
 		return unknown(evaluation, NOT_COMPUTED);
-	*value = column_of_row(evaluation, evaluation->facts.rows[offset], column, &isnull);
-	if (isnull)
+	row = evaluation->facts.rows[offset];
+	if (row->nulls[column - 1])
 		return unknown(evaluation, NOT_AVAILABLE);
+	*value = row->values[column - 1];
 	return true;
 }
 
@@ -418,7 +369,7 @@ evaluate_binary(Evaluation *evaluation, const FormulaNode *node, int offset,
 			*result = rational_product(left, right);
 			return true;
 		case FORMULA_DIVIDE:
-			if (sign(right.numerator) == 0)
+			if (salkpi_numeric_sign(right.numerator) == 0)
 				return divided_by_zero(evaluation, node,
 									   product(left.numerator, right.denominator),
 									   result);
@@ -500,23 +451,18 @@ evaluate_last(Evaluation *evaluation, const FormulaNode *node, int offset,
 	return true;
 }
 
-/* A row's period and the first day that no longer belongs to it. */
 static DateADT
-day_of_row(const Evaluation *evaluation, HeapTupleHeader row, int column)
+day_of_row(const FactRow *row, int column)
 {
-	bool		isnull;
-
-	return DatumGetDateADT(column_of_row(evaluation, row, column, &isnull));
+	return DatumGetDateADT(row->values[column - 1]);
 }
 
 /* The end of the days that have begun of a period: of a complete one its end. */
 static DateADT
-end_of_begun(const Evaluation *evaluation, HeapTupleHeader row)
+end_of_begun(const Evaluation *evaluation, const FactRow *row)
 {
-	bool		isnull;
-
-	return day_of_row(evaluation, row, evaluation->columns.period) +
-		DatumGetInt32(column_of_row(evaluation, row, evaluation->columns.days, &isnull));
+	return day_of_row(row, evaluation->columns.period) +
+		DatumGetInt32(row->values[evaluation->columns.days - 1]);
 }
 
 /*
@@ -527,28 +473,26 @@ end_of_begun(const Evaluation *evaluation, HeapTupleHeader row)
  * of the array if there is none.
  */
 static int
-last_complete_month(const Evaluation *evaluation, HeapTupleHeader row)
+last_complete_month(const Evaluation *evaluation, const FactRow *row)
 {
 	const FactRows *months = &evaluation->months;
 	DateADT		end = end_of_begun(evaluation, row);
 
 	for (int i = 0; i < months->count; i++)
 	{
-		HeapTupleHeader month = months->rows[i];
-		HeapTupleHeader next = i > 0 ? months->rows[i - 1] : NULL;
+		const FactRow *month = months->rows[i];
+		const FactRow *next = i > 0 ? months->rows[i - 1] : NULL;
 		DateADT		month_end;
-		bool		isnull;
 
 		if (month == NULL)
 			continue;
-		month_end = day_of_row(evaluation, month, evaluation->columns.period_end);
+		month_end = day_of_row(month, evaluation->columns.period_end);
 		if (month_end > end ||
-			!DatumGetBool(column_of_row(evaluation, month,
-										evaluation->columns.is_complete, &isnull)))
+			!DatumGetBool(month->values[evaluation->columns.is_complete - 1]))
 			continue;
 		if (month_end == end ||
 			(next != NULL &&
-			 day_of_row(evaluation, next, evaluation->columns.period_end) >= end))
+			 day_of_row(next, evaluation->columns.period_end) >= end))
 			return i;
 		break;
 	}
@@ -576,8 +520,8 @@ evaluate_months(Evaluation *evaluation, const FormulaNode *node, int offset,
 }
 
 /*
- * The value of a formula that many periods before the current one, in the
- * current memory context.  False if it is NULL; evaluation->reason says why.
+ * The value of a formula that many periods before the current one.  False if
+ * it is NULL; evaluation->reason says why.
  */
 static bool
 evaluate(Evaluation *evaluation, const FormulaNode *node, int offset, Rational *result)
@@ -602,7 +546,7 @@ evaluate(Evaluation *evaluation, const FormulaNode *node, int offset, Rational *
 		case FORMULA_NEGATE:
 			if (!evaluate(evaluation, linitial(node->args), offset, result))
 				return false;
-			result->numerator = negate(result->numerator);
+			result->numerator = salkpi_numeric_negate(result->numerator);
 			return true;
 		case FORMULA_LEAST:
 		case FORMULA_GREATEST:
@@ -624,9 +568,27 @@ evaluate(Evaluation *evaluation, const FormulaNode *node, int offset, Rational *
 	}
 }
 
-bool
-salkpi_formula_evaluate(Evaluation *evaluation, const FormulaNode *node,
-						Rational *result)
+/*
+ * The value of a formula in the current period, in CurrentMemoryContext.  Only
+ * where the formula as a whole divides by zero is there a fraction without a
+ * value; nullif says that two things are equal, which is no fraction.
+ */
+FormulaValue
+salkpi_formula_evaluate(Evaluation *evaluation, const FormulaNode *node)
 {
-	return evaluate(evaluation, node, 0, result);
+	FormulaValue value = {0};
+	Rational	result;
+
+	if (!evaluate(evaluation, node, 0, &result))
+	{
+		value.reason = evaluation->reason;
+		if (evaluation->zero != node || node->kind == FORMULA_NULLIF)
+			return value;
+	}
+	value.numerator = result.numerator;
+	value.denominator = result.denominator;
+	if (value.reason == NULL)
+		value.value = result.denominator == NULL ? result.numerator :
+			salkpi_numeric_quotient(result.numerator, result.denominator, SALKPI_RATIO_SCALE);
+	return value;
 }

@@ -5,9 +5,9 @@
 #ifndef SALKPI_EVALUATE_H
 #define SALKPI_EVALUATE_H
 
-#include "access/htup.h"
-#include "access/tupdesc.h"
+#include "utils/array.h"
 
+#include "fact_row.h"
 #include "formula.h"
 
 typedef struct Rational
@@ -19,7 +19,7 @@ typedef struct Rational
 /* Rows of kpi_fact, the newest first; NULL: not computed. */
 typedef struct FactRows
 {
-	HeapTupleHeader *rows;
+	FactRow   **rows;
 	int			count;
 	int			per_year;		/* how many of them make up a year */
 } FactRows;
@@ -57,14 +57,27 @@ typedef struct Evaluation
 	const FormulaNode *zero;	/* what divided by zero, if its result is kept */
 } Evaluation;
 
-/*
- * The value of a formula in the current period, in CurrentMemoryContext.
- * False if it is NULL; evaluation->reason says why.
- */
-extern bool salkpi_formula_evaluate(Evaluation *evaluation,
-									const FormulaNode *node, Rational *result);
+/* A value as kpi_evaluate gives it; numbers that there are not are NULL. */
+typedef struct FormulaValue
+{
+	Numeric		value;
+	Numeric		numerator;		/* also of what divides by zero, without value */
+	Numeric		denominator;
+	const char *reason;			/* why there is no value */
+} FormulaValue;
 
-/* numerator / denominator, which is > 0, rounded to 16 decimals. */
-extern Numeric salkpi_formula_round(Numeric numerator, Numeric denominator);
+/* evaluate.c */
+extern FormulaValue salkpi_formula_evaluate(Evaluation *evaluation,
+											const FormulaNode *node);
+
+/* formula_arguments.c */
+extern Elements salkpi_array_elements(ArrayType *array, const char *name);
+extern void salkpi_check_same_length(const Elements *a, const Elements *b,
+									 const char *names);
+extern int	salkpi_check_periods_per_year(int periods);
+extern Oid	salkpi_durations_type(Oid function);
+extern FactColumns salkpi_fact_columns(TupleDesc tupdesc);
+extern void salkpi_formula_bind(FormulaNode *node, TupleDesc tupdesc,
+								Oid durations_type);
 
 #endif							/* SALKPI_EVALUATE_H */

@@ -27,7 +27,6 @@
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
 
-#include "evaluate.h"
 #include "keyed.h"
 #include "salkpi.h"
 
@@ -514,6 +513,6 @@ salkpi_keyed_quotient(FunctionCallInfo fcinfo, Numeric numerator,
 		numerator = DatumGetNumeric(DirectFunctionCall2(numeric_mul,
 														NumericGetDatum(numerator),
 														NumericGetDatum(int64_to_numeric(100))));
-	quotient = salkpi_formula_round(numerator, denominator);
+	quotient = salkpi_numeric_quotient(numerator, denominator, SALKPI_RATIO_SCALE);
 	return DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(quotient));
 }

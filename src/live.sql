@@ -86,12 +86,14 @@ DECLARE
 	depth integer;
 	months integer;
 	starts date[];
-	month_starts date[];
+	month_starts date[] := '{}';
+	newest_month date;
 	elapsed integer := CASE WHEN to_day > today THEN today - from_day END;	-- of a running period
 	periods @extschema@.kpi_period[];
 	target_names text[];
-	setting_names text[];
-	setting_values numeric[];
+	targets record;
+	settings record;
+	facts refcursor;
 BEGIN
 	PERFORM @extschema@.kpi_require_kpi(k) FROM unnest(kpis) k;
 	PERFORM @extschema@.kpi_require_member(dimension, members);
@@ -109,12 +111,15 @@ BEGIN
 
 	starts := CASE WHEN range_grain IS NULL THEN ARRAY[from_day] ELSE @extschema@.kpi_starts(range_grain, from_day, depth) END;
 	IF months > 0 THEN
-		month_starts := ARRAY[@extschema@.kpi_period_start('month', least(to_day - 1, today))];
-		months := months + cardinality(@extschema@.kpi_bases('month', starts[cardinality(starts)], month_starts[1]));
-		month_starts := @extschema@.kpi_starts('month', month_starts[1], months - 1);
+		newest_month := @extschema@.kpi_period_start('month', least(to_day - 1, today));
+		months := months + cardinality(@extschema@.kpi_bases('month', starts[cardinality(starts)], newest_month));
+		month_starts := @extschema@.kpi_starts('month', newest_month, months - 1);
+		IF range_grain = 'month' THEN
+			starts := @extschema@.kpi_starts('month', from_day, greatest(depth, months - 1));
+		END IF;
 	END IF;
 	periods := ARRAY(
-		SELECT DISTINCT ON ((p.period).period, (p.period).period_end) p.period
+		SELECT DISTINCT ON ((p.period).period, (p.period).grain) p.period
 		  FROM (
 			SELECT @extschema@.kpi_days_as_period(coalesce(range_grain, 'range'), starts[b + 1], CASE b WHEN 0 THEN to_day ELSE starts[b] END, as_of) AS period
 			  FROM (SELECT 0 AS b UNION
@@ -125,49 +130,30 @@ BEGIN
 			UNION ALL
 			SELECT @extschema@.kpi_days_as_period('month', m, @extschema@.kpi_period_end('month', m), as_of) FROM unnest(month_starts) m) p
 		 WHERE (p.period).starts_at < as_of
-		 ORDER BY (p.period).period, (p.period).period_end, (p.period).grain);
+		 ORDER BY (p.period).period, (p.period).grain);
 	IF NOT (from_day, to_day) IN (SELECT p.period, p.period_end FROM unnest(periods) p) THEN	-- it has not begun
 		RETURN;
 	END IF;
 	target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) k, unnest(k.targets) t);
-	SELECT array_agg(s.setting), array_agg(@extschema@.kpi_setting(s.setting)::numeric) INTO setting_names, setting_values
+	SELECT array_agg(s.setting) AS names, array_agg(@extschema@.kpi_setting(s.setting)::numeric) AS amounts INTO settings
 	  FROM @extschema@.kpi_setting_default s WHERE s.is_number;
+	SELECT array_agg(t.kpi) AS kpis, array_agg(t.member) AS members, array_agg(t.period) AS periods, array_agg(t.value) AS amounts, array_agg(t.warn_at) AS warn_at
+	  INTO targets
+	  FROM @extschema@.kpi_target_values(target_names, dimension, members, ARRAY[from_day], ARRAY[to_day]) t;
 
+	OPEN facts FOR
+	SELECT f.* FROM @extschema@.kpi_facts_now(ARRAY(SELECT DISTINCT m FROM unnest(definitions) k, unnest(k.measures) m), periods, dimension, members || blank_member, as_of) f;
 	RETURN QUERY
-	WITH known AS MATERIALIZED (
-		SELECT f.period, f.period_end, f.member, f AS fact
-		  FROM @extschema@.kpi_facts_now(ARRAY(SELECT DISTINCT m FROM unnest(definitions) k, unnest(k.measures) m), periods, dimension, members || blank_member, as_of) f
-	), slot AS (
-		SELECT 'whole' AS kind, n, starts[n + 1] AS period, CASE n WHEN 0 THEN to_day ELSE starts[n] END AS period_end FROM generate_series(0, depth) n
-		UNION ALL
-		SELECT 'cut', n, starts[n + 1], least(starts[n + 1] + elapsed, starts[n]) FROM generate_series(0, depth) n
-		UNION ALL
-		SELECT 'month', m.n, m.period, @extschema@.kpi_period_end('month', m.period) FROM unnest(month_starts) WITH ORDINALITY m(period, n)
-	), history AS MATERIALIZED (
-		SELECT m.member, array_agg(c.fact ORDER BY s.n) FILTER (WHERE s.kind = 'whole') AS whole,
-			   array_agg(c.fact ORDER BY s.n) FILTER (WHERE s.kind = 'cut') AS cut,
-			   array_agg(c.fact ORDER BY s.n) FILTER (WHERE s.kind = 'month') AS months
-		  FROM (SELECT DISTINCT u.member FROM unnest(members) u(member)) m
-		 CROSS JOIN slot s
-		  LEFT JOIN known b ON b.period = s.period AND b.period_end = s.period_end AND b.member = blank_member
-		  LEFT JOIN known f ON f.period = s.period AND f.period_end = s.period_end AND f.member = m.member
-		 CROSS JOIN LATERAL (SELECT @extschema@.kpi_filled(f.fact, b.fact) AS fact) c
-		 GROUP BY m.member
-	), target AS MATERIALIZED (
-		SELECT t.kpi, t.member, t.value FROM @extschema@.kpi_target_values(target_names, dimension, members, ARRAY[from_day], ARRAY[to_day]) t
-	)
-	SELECT k.kpi, h.member, v.value, v.numerator, v.denominator, v.reason
-	  FROM unnest(definitions) k
-	 CROSS JOIN history h
-	 CROSS JOIN LATERAL @extschema@.kpi_evaluate(k.formula, @extschema@.kpi_window(h.whole, h.cut, 0, false, k.reach, periods_per_year), periods_per_year,
-				ARRAY(SELECT t.kpi FROM target t WHERE t.member = h.member ORDER BY t.kpi),
-				ARRAY(SELECT t.value FROM target t WHERE t.member = h.member ORDER BY t.kpi),
-				CASE WHEN k.months > 0 THEN h.months END, setting_names, setting_values) v
-	 ORDER BY k.ordinal, h.member COLLATE "C";
+	SELECT v.kpi, v.member, v.value, v.numerator, v.denominator, v.reason
+	  FROM @extschema@.kpi_evaluate_all(definitions, facts, ARRAY(SELECT DISTINCT u.member FROM unnest(members) u(member)), blank_member, coalesce(range_grain, 'range'),
+				starts, CASE range_grain WHEN 'month' THEN '{}' ELSE month_starts END, periods_per_year, '{0}', '{}', '{}', NULL,
+				targets.kpis, targets.members, targets.periods, targets.amounts, targets.warn_at, settings.names, settings.amounts) v
+	 ORDER BY v.ordinal, v.member COLLATE "C";
+	CLOSE facts;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_live_values(text[], date, date, text, text[]) IS
-'several KPIs for several members of a dimension as kpi_live computes them, the sources being read once for all of them: value, numerator and denominator as of kpi_evaluate, and why a value is NULL. No rows for days to come';
+'several KPIs for several members of a dimension as kpi_live computes them, the sources being read once for all of them: value, numerator and denominator as of kpi_series, and why a value is NULL. No rows for days to come';
 
 CREATE FUNCTION @extschema@.kpi_live(kpi text, from_day date, to_day date, dimension text DEFAULT 'total', member text DEFAULT '') RETURNS numeric
 	LANGUAGE sql STABLE

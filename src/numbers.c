@@ -24,6 +24,11 @@
 #include "numbers.h"
 #include "salkpi.h"
 
+/* Decimals of a quotient: the largest power of ten that a bigint holds twice. */
+#define MAX_QUOTIENT_DECIMALS	18
+
+PG_FUNCTION_INFO_V1(salkpi_kpi_quotient);
+
 /*
  * The on-disk form of a numeric, fixed since 9.1 and for as long as pg_upgrade
  * is to work; core keeps these macros to itself (numeric.c).  The first two
@@ -249,6 +254,43 @@ salkpi_numeric_pad(Numeric value, int dscale)
 	return salkpi_numeric_add(value, padding);
 }
 
+/* -1, 0 or 1; of NaN 1. */
+int
+salkpi_numeric_sign(Numeric value)
+{
+	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(value),
+											 NumericGetDatum(int64_to_numeric(0))));
+}
+
+/*
+ * The quotient rounded once to so many decimals (at most 18), half away from
+ * zero; NULL if the denominator is 0.  It is the integer quotient of twice the
+ * numerator, plus the denominator, by twice the denominator: numeric's own
+ * division picks a scale and rounds to it, and to round that again could be
+ * off by one in the last place.
+ */
+Numeric
+salkpi_numeric_quotient(Numeric numerator, Numeric denominator, int decimals)
+{
+	int			sign = salkpi_numeric_sign(numerator) * salkpi_numeric_sign(denominator);
+	Datum		twice = NumericGetDatum(int64_to_numeric(2 * power10[decimals]));
+	Datum		top;
+	Datum		bottom;
+	Datum		whole;
+
+	if (salkpi_numeric_sign(denominator) == 0)
+		return NULL;
+	top = DirectFunctionCall1(numeric_abs, NumericGetDatum(numerator));
+	bottom = DirectFunctionCall1(numeric_abs, NumericGetDatum(denominator));
+	top = DirectFunctionCall2(numeric_add, DirectFunctionCall2(numeric_mul, top, twice), bottom);
+	bottom = DirectFunctionCall2(numeric_add, bottom, bottom);
+	whole = DirectFunctionCall2(numeric_div_trunc, top, bottom);
+	if (sign < 0)
+		whole = DirectFunctionCall1(numeric_uminus, whole);
+	return DatumGetNumeric(DirectFunctionCall2(numeric_mul, whole,
+											   NumericGetDatum(salkpi_int128_to_numeric(1, decimals))));
+}
+
 /* Move the integer of a sum to its Numeric. */
 void
 salkpi_sum_spill(ExactSum *sum, int scale)
@@ -315,4 +357,21 @@ salkpi_sum_to_numeric(const ExactSum *sum, int dscale)
 	if (sum->big != NULL || dscale > SALKPI_MAX_SCALE)
 		value = salkpi_numeric_pad(value, dscale);
 	return value;
+}
+
+Datum
+salkpi_kpi_quotient(PG_FUNCTION_ARGS)
+{
+	int			decimals = PG_GETARG_INT32(2);
+	Numeric		quotient;
+
+	if (decimals < 0 || decimals > MAX_QUOTIENT_DECIMALS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("decimals must be between 0 and %d, not %d",
+						MAX_QUOTIENT_DECIMALS, decimals)));
+	quotient = salkpi_numeric_quotient(PG_GETARG_NUMERIC(0), PG_GETARG_NUMERIC(1), decimals);
+	if (quotient == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_NUMERIC(quotient);
 }

@@ -14,6 +14,9 @@
 /* Decimals that a fixed-point sum keeps; a measure with more uses Numeric. */
 #define SALKPI_MAX_SCALE	16
 
+/* Decimals to which a ratio is rounded. */
+#define SALKPI_RATIO_SCALE	16
+
 /* Largest display scale that a numeric can have. */
 #define SALKPI_MAX_DSCALE	0x3FFF
 
@@ -59,6 +62,9 @@ extern bool salkpi_rescale(int128 *value, int by);
 extern Numeric salkpi_int128_to_numeric(int128 value, int scale);
 extern Numeric salkpi_numeric_add(Numeric a, Numeric b);
 extern Numeric salkpi_numeric_negate(Numeric a);
+extern int	salkpi_numeric_sign(Numeric value);
+extern Numeric salkpi_numeric_quotient(Numeric numerator, Numeric denominator,
+									   int decimals);
 extern Numeric salkpi_numeric_pad(Numeric value, int dscale);
 
 extern void salkpi_sum_spill(ExactSum *sum, int scale);

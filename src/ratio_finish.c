@@ -13,7 +13,6 @@
 #include "common/hashfn.h"
 #include "utils/builtins.h"
 
-#include "evaluate.h"
 #include "ratio.h"
 
 /* ---------- Arithmetic ---------- */
@@ -26,14 +25,6 @@ sum_value(const RatioParts *parts, RatioSum which)
 												 parts->scale[which]);
 
 	return sum->big == NULL ? value : salkpi_numeric_add(value, sum->big);
-}
-
-static int
-sign(Numeric value)
-{
-	return DatumGetInt32(DirectFunctionCall2(numeric_cmp,
-											 NumericGetDatum(value),
-											 NumericGetDatum(int64_to_numeric(0))));
 }
 
 static Numeric
@@ -53,16 +44,10 @@ trimmed(Numeric value)
 static Numeric
 divide(Numeric numerator, Numeric denominator)
 {
-	int			order = sign(denominator);
+	Numeric		quotient = salkpi_numeric_quotient(numerator, denominator,
+												   SALKPI_RATIO_SCALE);
 
-	if (order == 0)
-		return NULL;
-	if (order < 0)
-	{
-		numerator = salkpi_numeric_negate(numerator);
-		denominator = salkpi_numeric_negate(denominator);
-	}
-	return trimmed(salkpi_formula_round(numerator, denominator));
+	return quotient == NULL ? NULL : trimmed(quotient);
 }
 
 static Numeric
@@ -93,7 +78,7 @@ percent_of(const RatioParts *parts)
 static Numeric
 multiple_of(const RatioParts *parts)
 {
-	return sign(sum_value(parts, RATIO_DENOMINATOR)) <= 0 ? NULL :
+	return salkpi_numeric_sign(sum_value(parts, RATIO_DENOMINATOR)) <= 0 ? NULL :
 		quotient_of(parts);
 }
 
@@ -103,7 +88,7 @@ margin_of(const RatioParts *parts)
 {
 	Numeric		denominator = sum_value(parts, RATIO_DENOMINATOR);
 
-	if (sign(denominator) <= 0)
+	if (salkpi_numeric_sign(denominator) <= 0)
 		return NULL;
 	return percent(subtract(denominator, sum_value(parts, RATIO_NUMERATOR)),
 				   denominator);
@@ -115,7 +100,7 @@ growth_of(const RatioParts *parts)
 {
 	Numeric		denominator = sum_value(parts, RATIO_DENOMINATOR);
 
-	if (sign(denominator) <= 0)
+	if (salkpi_numeric_sign(denominator) <= 0)
 		return NULL;
 	return percent(subtract(sum_value(parts, RATIO_NUMERATOR), denominator),
 				   denominator);
@@ -128,9 +113,9 @@ accuracy_of(const RatioParts *parts)
 	Numeric		denominator = sum_value(parts, RATIO_DENOMINATOR);
 	Numeric		error = subtract(sum_value(parts, RATIO_NUMERATOR), denominator);
 
-	if (sign(denominator) <= 0)
+	if (salkpi_numeric_sign(denominator) <= 0)
 		return NULL;
-	if (sign(error) < 0)
+	if (salkpi_numeric_sign(error) < 0)
 		error = salkpi_numeric_negate(error);
 	return percent(subtract(denominator, error), denominator);
 }

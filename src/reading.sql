@@ -27,20 +27,6 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.kpi_missing(@extschema@.kpi_fact) IS
 'the measures that are NULL in a fact, in the order of its columns';
 
-CREATE FUNCTION @extschema@.kpi_merge_facts(merged @extschema@.kpi_fact, fact @extschema@.kpi_fact, measures text[]) RETURNS @extschema@.kpi_fact
-AS 'MODULE_PATHNAME', 'salkpi_kpi_merge_facts'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.kpi_merge_facts(@extschema@.kpi_fact, @extschema@.kpi_fact, text[]) IS
-'the first fact with the listed measures of the second added (distributions merged) and all others NULL; NULL plus anything is NULL; one of the facts as it is when the other is NULL';
-
-CREATE AGGREGATE @extschema@.kpi_merged_fact(fact @extschema@.kpi_fact, measures text[]) (
-	SFUNC = @extschema@.kpi_merge_facts,
-	STYPE = @extschema@.kpi_fact,
-	PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE @extschema@.kpi_merged_fact(@extschema@.kpi_fact, text[]) IS
-'the facts of several members as one: the listed measures added up, the others NULL. A single fact stays as it is';
-
 /*
  * The version of a fact that is current, or was at as_of.  Written so that it
  * is inlined and each branch finds its index; SELECT f.* is expanded when it
@@ -63,20 +49,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.kpi_fact_version(text, text, text, date, timestamptz) IS
 'the fact of a member in a period as it is (as_of NULL) or was known at an instant; no row when there is none';
-
-CREATE FUNCTION @extschema@.kpi_window(whole @extschema@.kpi_fact[], cut @extschema@.kpi_fact[], base integer, is_cut boolean,
-									   reach integer, periods_per_year integer) RETURNS @extschema@.kpi_fact[]
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT CASE WHEN NOT is_cut AND (whole[base + 1]).is_complete IS NOT FALSE THEN whole[base + 1 : base + 1 + reach]
-		   ELSE ARRAY[CASE WHEN is_cut THEN cut[base + 1] ELSE whole[base + 1] END]
-				|| cut[base + 2 : base + 1 + least(reach, 1)]
-				|| whole[base + 3 : base + 1 + least(reach, periods_per_year - 1)]
-				|| cut[base + 1 + periods_per_year : base + 1 + CASE WHEN periods_per_year > 1 THEN least(reach, periods_per_year) ELSE 0 END]
-				|| whole[base + 2 + periods_per_year : base + 1 + reach] END;
-END;
-COMMENT ON FUNCTION @extschema@.kpi_window(@extschema@.kpi_fact[], @extschema@.kpi_fact[], integer, boolean, integer, integer) IS
-'the facts that a formula reads for the period at a base, newest first, from those of whole and of cut periods: an unfinished or cut period looks one period and one year back at cut ones';
 
 /* ---------- checking arguments ---------- */
 
@@ -141,7 +113,7 @@ DECLARE
 	wrong record;
 BEGIN
 	SELECT u.member INTO wrong FROM unnest(members) u(member)
-	 WHERE u.member IS NULL OR (n = 0) <> (u.member = '') OR cardinality(@extschema@.kpi_member_parts(u.member, n)) <> n LIMIT 1;
+	 WHERE u.member IS NULL OR (n = 0) <> (u.member = '') OR n > 1 AND cardinality(@extschema@.kpi_member_parts(u.member, n)) <> n LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'dimension "%" cannot have a member "%"', dimension, wrong.member
 			USING ERRCODE = 'invalid_parameter_value',
@@ -282,7 +254,7 @@ BEGIN
 	ELSE
 		SELECT max(f.period) INTO found_period FROM @extschema@.kpi_fact f
 		 WHERE f.recorded_at <= as_of AND (f.superseded_at IS NULL OR f.superseded_at > as_of)
-		   AND f.dimension = kpi_find_period.dimension AND f.member = @extschema@.kpi_blank_member(kpi_find_period.dimension) AND f.grain = kpi_find_period.grain
+		   AND f.dimension = kpi_find_period.dimension AND f.member = (SELECT @extschema@.kpi_blank_member(kpi_find_period.dimension)) AND f.grain = kpi_find_period.grain
 		   AND f.period <= coalesce(day, 'infinity') AND (f.period_end > day OR day IS NULL AND f.is_complete);
 	END IF;
 	RETURN found_period;
@@ -313,7 +285,7 @@ BEGIN
 	ELSE
 		SELECT min(f.period), max(f.period) INTO oldest, newest FROM @extschema@.kpi_fact f
 		 WHERE f.recorded_at <= as_of AND (f.superseded_at IS NULL OR f.superseded_at > as_of)
-		   AND f.dimension = kpi_find_range.dimension AND f.member = @extschema@.kpi_blank_member(kpi_find_range.dimension) AND f.grain = kpi_find_range.grain
+		   AND f.dimension = kpi_find_range.dimension AND f.member = (SELECT @extschema@.kpi_blank_member(kpi_find_range.dimension)) AND f.grain = kpi_find_range.grain
 		   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity');
 	END IF;
 END;
@@ -326,9 +298,10 @@ CREATE FUNCTION @extschema@.kpi_is_running(grain text, dimension text, period da
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+	blank text := @extschema@.kpi_blank_member(dimension);
 BEGIN
-	RETURN coalesce((SELECT NOT f.is_complete
-					   FROM @extschema@.kpi_fact_version(dimension, @extschema@.kpi_blank_member(dimension), grain, period, as_of) f), false);
+	RETURN coalesce((SELECT NOT f.is_complete FROM @extschema@.kpi_fact_version(dimension, blank, grain, period, as_of) f), false);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_is_running(text, text, date, timestamptz) IS
@@ -363,35 +336,24 @@ CREATE FUNCTION @extschema@.kpi_resolve(kpis text[], periods_per_year integer, l
 AS $$
 BEGIN
 	RETURN QUERY
-	WITH definition AS MATERIALIZED (
-		SELECT d.* FROM @extschema@.kpi_definition d
-	), book AS MATERIALIZED (
-		SELECT array_agg(d.kpi) AS kpis, array_agg(d.formula) AS formulas FROM definition d WHERE d.layer <> 2
-	), expanded AS MATERIALIZED (
-		SELECT u.ordinal, d.kpi, d.number, d.unit, d.better, CASE lang WHEN 'de' THEN d.label_de ELSE d.label_en END AS label,
-			   CASE WHEN d.layer = 2 THEN d.formula ELSE @extschema@.kpi_formula_expand(d.formula, b.kpis, b.formulas) END AS formula,
-			   CASE WHEN d.layer = 2 OR d.n IS NULL THEN d.n ELSE @extschema@.kpi_formula_expand(d.n, b.kpis, b.formulas) END AS n
+	WITH wanted AS MATERIALIZED (
+		SELECT row_number() OVER (ORDER BY u.ordinal) AS ordinal, d.*
 		  FROM unnest(kpis) WITH ORDINALITY u(kpi, ordinal)
-		  JOIN definition d ON d.kpi = u.kpi
+		  JOIN @extschema@.kpi_definition d ON d.kpi = u.kpi
+		 WHERE d.kpi = ANY (kpis)	-- for the indexes
+	), book AS (	-- of plain measures nothing is to be expanded
+		SELECT coalesce(array_agg(d.kpi), '{}') AS kpis, coalesce(array_agg(d.formula), '{}') AS formulas
+		  FROM @extschema@.kpi_definition d WHERE d.layer <> 2 AND EXISTS (SELECT FROM wanted w WHERE w.layer <> 2)
+	), resolved AS (
+		SELECT r.*
+		  FROM (SELECT array_agg(w.formula ORDER BY w.ordinal) AS formulas, array_agg(w.n ORDER BY w.ordinal) AS n FROM wanted w) w
 		  CROSS JOIN book b
-	), used AS (
-		SELECT e.*, coalesce(u.measures, '{}') AS measures, coalesce(u.states, '{}') AS states, coalesce(u.targets, '{}') AS targets
-		  FROM expanded e
-		  CROSS JOIN LATERAL (SELECT array_agg(f.name) FILTER (WHERE f.used_as IN ('value', 'state')) AS measures,
-									 array_agg(f.name) FILTER (WHERE f.used_as = 'state') AS states,
-									 array_agg(f.name) FILTER (WHERE f.used_as = 'target') AS targets
-								FROM @extschema@.kpi_formula_names(e.formula) f) u
-	), counted AS (
-		SELECT u.*, CASE WHEN u.n IS NOT NULL THEN u.n
-						 WHEN cardinality(u.states) = 1 AND cardinality(u.measures) = 1 THEN format('mean(%s)', u.states[1]) END AS n_formula
-		  FROM used u
+		  CROSS JOIN LATERAL @extschema@.kpi_formula_resolve(w.formulas, w.n, periods_per_year, b.kpis, b.formulas) r
 	)
-	SELECT c.ordinal, c.kpi, c.number, c.formula, c.n_formula, c.n IS NULL AND c.n_formula IS NOT NULL,
-		   greatest(@extschema@.kpi_formula_reach(c.formula, periods_per_year), @extschema@.kpi_formula_reach(c.n_formula, periods_per_year)),
-		   greatest(@extschema@.kpi_formula_months(c.formula), @extschema@.kpi_formula_months(c.n_formula)),
-		   c.unit, c.better, c.label, c.measures, c.states <> '{}', c.targets
-	  FROM counted c
-	 ORDER BY c.ordinal;
+	SELECT w.ordinal, w.kpi, w.number, r.formula, r.n_formula, r.counts_state, r.reach, r.months,
+		   w.unit, w.better, CASE lang WHEN 'de' THEN w.label_de ELSE w.label_en END, r.measures, r.has_state, r.targets
+	  FROM wanted w JOIN resolved r ON r.ordinal = w.ordinal
+	 ORDER BY w.ordinal;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_resolve(text[], integer, text) IS
@@ -402,42 +364,51 @@ COMMENT ON FUNCTION @extschema@.kpi_resolve(text[], integer, text) IS
  * one member and counts of accounts add up; not where the account's history is
  * bound, since then one can move within the period.  Its cohort it has for good.
  */
-CREATE FUNCTION @extschema@.kpi_is_of_account(source text, dimension text, columns text[]) RETURNS boolean
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT coalesce(bool_and(p.base IN ('account', 'cohort') OR 'account.' || p.base = ANY (columns) AND NOT columns && ARRAY['account.valid_from', source || '.' || p.base]
-								AND (NOT 'rep.' || p.base = ANY (columns) OR p.base = 'region')
-								AND NOT columns @> ARRAY[source || '.opportunity_id', 'opportunity.' || p.base]), false)
-	  FROM @extschema@.kpi_dimension d
-	 CROSS JOIN LATERAL unnest(d.parts) p(base)
-	 WHERE d.dimension = kpi_is_of_account.dimension;
+CREATE FUNCTION @extschema@.kpi_is_of_account(source text, dimension text) RETURNS boolean
+	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	columns text[] := (SELECT coalesce(array_agg(u.source || '.' || u.column_name), '{}') FROM @extschema@.kpi_usable_columns() u
+						WHERE u.source IN ('account', 'rep', 'opportunity', kpi_is_of_account.source));
+BEGIN
+	RETURN (SELECT coalesce(bool_and(p.base IN ('account', 'cohort') OR 'account.' || p.base = ANY (columns) AND NOT columns && ARRAY['account.valid_from', source || '.' || p.base]
+										AND (NOT 'rep.' || p.base = ANY (columns) OR p.base = 'region')
+										AND NOT columns @> ARRAY[source || '.opportunity_id', 'opportunity.' || p.base]), false)
+			  FROM @extschema@.kpi_dimension d
+			 CROSS JOIN LATERAL unnest(d.parts) p(base)
+			 WHERE d.dimension = kpi_is_of_account.dimension);
 END;
-COMMENT ON FUNCTION @extschema@.kpi_is_of_account(text, text, text[]) IS
-'whether an account has one member of the dimension in all rows of a source: neither the row nor its opportunity or rep can say another one, and the account''s own does not change. A cohort is its for good. columns: the usable ones as source.column';
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_is_of_account(text, text) IS
+'whether an account has one member of the dimension in all rows of a source: neither the row nor its opportunity or rep can say another one, and the account''s own does not change. A cohort is its for good';
 
-CREATE FUNCTION @extschema@.kpi_additive_measures(dimension text) RETURNS text[]
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	WITH measure AS (
-		SELECT m.source, m.part, m.measure, coalesce(k.slot, m.slot) AS slot, coalesce(k.expression, m.expression) AS expression
-		  FROM @extschema@.kpi_measure m
-		  LEFT JOIN @extschema@.kpi_measure k ON m.slot IN ('to_date', 'opening') AND k.source = m.source AND k.part = m.part AND k.measure = m.expression
-	), usable AS MATERIALIZED (
-		SELECT coalesce(array_agg(u.source || '.' || u.column_name), '{}') AS columns FROM @extschema@.kpi_usable_columns() u
-	), source AS MATERIALIZED (
-		SELECT s.source, @extschema@.kpi_parts_to_read(s.source, NULL) AS parts, @extschema@.kpi_is_of_account(s.source, kpi_additive_measures.dimension, u.columns) AS is_of_account
-		  FROM @extschema@.kpi_source s
-		 CROSS JOIN usable u
-		 WHERE s.source IN (SELECT m.source FROM measure m WHERE m.slot = 'ledger' OR m.expression LIKE '%{account}%')
-	)
-	SELECT array_agg(DISTINCT m.measure)
-	  FROM measure m LEFT JOIN source s ON s.source = m.source AND m.part = ANY (s.parts)
-	 WHERE m.slot IN ('count', 'sum', 'duration')
-		OR m.slot = 'ledger' AND m.expression IN ('opening', 'closing')
-		OR s.is_of_account AND (m.slot = 'ledger' OR m.expression LIKE '%{account}%');
+CREATE FUNCTION @extschema@.kpi_additive_measures(dimension text, measures text[] DEFAULT NULL) RETURNS text[]
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+	RETURN (
+		WITH measure AS MATERIALIZED (
+			SELECT m.source, m.part, m.measure, coalesce(k.slot, m.slot) AS slot, coalesce(k.expression, m.expression) AS expression
+			  FROM @extschema@.kpi_measure m
+			  LEFT JOIN @extschema@.kpi_measure k ON m.slot IN ('to_date', 'opening') AND k.source = m.source AND k.part = m.part AND k.measure = m.expression
+			 WHERE dimension IS NOT NULL AND (m.measure = ANY (measures) OR measures IS NULL)
+		), source AS MATERIALIZED (
+			SELECT s.source, @extschema@.kpi_parts_to_read(s.source, NULL) AS parts, @extschema@.kpi_is_of_account(s.source, dimension) AS is_of_account
+			  FROM @extschema@.kpi_source s
+			 WHERE s.source = ANY (ARRAY(SELECT m.source FROM measure m WHERE m.slot = 'ledger' OR m.expression LIKE '%{account}%'))
+		)
+		SELECT coalesce(array_agg(DISTINCT m.measure), '{}')
+		  FROM measure m LEFT JOIN source s ON s.source = m.source AND m.part = ANY (s.parts)
+		 WHERE m.slot IN ('count', 'sum', 'duration')
+			OR m.slot = 'ledger' AND m.expression IN ('opening', 'closing')
+			OR s.is_of_account AND (m.slot = 'ledger' OR m.expression LIKE '%{account}%'));
 END;
-COMMENT ON FUNCTION @extschema@.kpi_additive_measures(text) IS
-'the measures whose values for several members of the dimension add up to that of all of them; others count something that can have several members, such as a purchase with two products. Counts of accounts are among them where the account tells the member';
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_additive_measures(text, text[]) IS
+'the measures (of those given; NULL: of all) whose values for several members of the dimension add up to that of all of them; others count something that can have several members, such as a purchase with two products. Counts of accounts are among them where the account tells the member';
 
 /* ---------- why a value is missing ---------- */
 
@@ -460,49 +431,102 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_reason_text(text, text) IS
 'the reason of a missing value in a language (en, de)';
 
-CREATE FUNCTION @extschema@.kpi_reason(reason text, measures text[], missing text[], grain text, dimension text, period date,
-									   is_complete boolean, is_merged boolean, as_of timestamptz, lang text) RETURNS text
+CREATE TYPE @extschema@.kpi_measure_states AS (
+	unbound		text[],
+	replaced	text[],
+	present_only text[],
+	is_merged	boolean
+);
+COMMENT ON TYPE @extschema@.kpi_measure_states IS
+'measures that no bound source has, those that subscriptions say instead, those whose stock has no history, and whether several members are merged';
+
+CREATE FUNCTION @extschema@.kpi_states_of_measures(is_merged boolean) RETURNS @extschema@.kpi_measure_states
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-	total_missing text[] := '{}';
-	blank_missing text[] := '{}';
+	states @extschema@.kpi_measure_states;
+BEGIN
+	WITH source AS MATERIALIZED (
+		SELECT s.source, @extschema@.kpi_parts_to_read(s.source, NULL) AS parts FROM @extschema@.kpi_source s
+	), measure AS (
+		SELECT x.measure, bool_or(s.source IS NOT NULL) AS is_bound, bool_and(NOT p.part = ANY (s.parts)) AS is_replaced,
+			   bool_and(p.kind = 'stock' AND p.starts = 'NULL') FILTER (WHERE s.source IS NOT NULL) AS is_present_only
+		  FROM @extschema@.kpi_measure x
+		  JOIN @extschema@.kpi_part p ON p.source = x.source AND p.part = x.part
+		  LEFT JOIN source s ON s.source = x.source
+		 GROUP BY x.measure
+	)
+	SELECT array_agg(m.measure) FILTER (WHERE NOT m.is_bound), array_agg(m.measure) FILTER (WHERE m.is_replaced),
+		   array_agg(m.measure) FILTER (WHERE m.is_present_only)
+	  INTO states.unbound, states.replaced, states.present_only FROM measure m;
+	states.is_merged := kpi_states_of_measures.is_merged;
+	RETURN states;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_states_of_measures(boolean) IS
+'what kpi_reason must know about measures, for all of them; a query asks for it once';
+
+CREATE FUNCTION @extschema@.kpi_reason(reason text, measures text[], missing text[], grain text, dimension text, period date,
+									   is_complete boolean, states @extschema@.kpi_measure_states, as_of timestamptz, lang text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+	is_missing boolean := measures && missing;	-- else it is in another period that the measure is not available
+	causes text[] := measures;
+	in_total text[];	-- those that the total has
+	in_blank text[];	-- those that single members have
 BEGIN
 	IF reason = 'not computed' THEN
 		reason := 'not computed yet';
 	ELSIF reason = 'not available' THEN
+		IF is_missing THEN
+			causes := ARRAY(SELECT m FROM unnest(measures) m WHERE m = ANY (missing));
+		END IF;
+		in_total := causes;
 		IF dimension <> 'total' THEN
-			total_missing := (SELECT @extschema@.kpi_missing(f) FROM @extschema@.kpi_fact_version('total', '', grain, period, as_of) f);
+			in_total := ARRAY(SELECT m FROM unnest(causes) m, @extschema@.kpi_fact_version('total', '', grain, period, as_of) f
+							   WHERE NOT m = ANY (@extschema@.kpi_missing(f)));
 		END IF;
-		IF is_merged THEN	-- what single members have was lost by merging them
-			blank_missing := (SELECT @extschema@.kpi_missing(f) FROM @extschema@.kpi_fact_version(dimension, @extschema@.kpi_blank_member(dimension), grain, period, as_of) f);
+		in_blank := '{}';
+		IF states.is_merged AND is_missing THEN	-- what single members have was lost by merging them
+			in_blank := ARRAY(SELECT m FROM unnest(causes) m, @extschema@.kpi_fact_version(dimension, @extschema@.kpi_blank_member(dimension), grain, period, as_of) f
+							   WHERE NOT m = ANY (@extschema@.kpi_missing(f)));
 		END IF;
-		SELECT CASE WHEN bool_or(is_merged AND m.is_missing AND NOT m.measure = ANY (blank_missing)) THEN 'not additive'
-					WHEN bool_or(NOT m.is_bound) THEN 'source not bound'
-					WHEN bool_or(m.is_replaced) THEN 'subscriptions count instead'
-					WHEN bool_or(dimension <> 'total' AND m.is_missing AND NOT m.measure = ANY (total_missing)) THEN 'dimension does not apply'
-					WHEN bool_or(m.is_present_only AND (is_complete OR NOT m.is_missing)) THEN 'no history'
-					ELSE 'column missing' END
-		  INTO reason
-		  FROM (SELECT x.measure, x.measure = ANY (missing) AS is_missing, bool_or(s.source IS NOT NULL) AS is_bound,
-					   coalesce(bool_and(NOT p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL))) FILTER (WHERE s.source IS NOT NULL), false) AS is_replaced,
-					   coalesce(bool_and(p.kind = 'stock' AND p.starts = 'NULL') FILTER (WHERE s.source IS NOT NULL), false) AS is_present_only
-				  FROM @extschema@.kpi_measure x
-				  JOIN @extschema@.kpi_part p USING (source, part)
-				  LEFT JOIN @extschema@.kpi_source s ON s.source = x.source
-				 WHERE x.measure = ANY (measures)
-				 GROUP BY x.measure) m
-		 WHERE m.is_missing OR NOT measures && missing;
+		reason := CASE WHEN is_missing IS NULL THEN 'column missing'
+					   WHEN in_blank <> '{}' THEN 'not additive'
+					   WHEN causes && states.unbound THEN 'source not bound'
+					   WHEN causes && states.replaced THEN 'subscriptions count instead'
+					   WHEN dimension <> 'total' AND is_missing AND in_total <> '{}' THEN 'dimension does not apply'
+					   WHEN causes && states.present_only AND (is_complete OR NOT is_missing) THEN 'no history'
+					   ELSE 'column missing' END;
 	END IF;
 	RETURN @extschema@.kpi_reason_text(reason, lang);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_reason(text, text[], text[], text, text, date, boolean, boolean, timestamptz, text) IS
+COMMENT ON FUNCTION @extschema@.kpi_reason(text, text[], text[], text, text, date, boolean, @extschema@.kpi_measure_states, timestamptz, text) IS
 'the reason of kpi_evaluate spelt out: for a measure that is not available, whether its source is not bound, subscriptions say instead who is a customer, its dimension does not apply, it does not add up over the members merged, its stock has no history, or a column is missing. NULL for NULL';
 
 /* ---------- the work ---------- */
+
+CREATE FUNCTION @extschema@.kpi_evaluate_all(
+	definitions @extschema@.kpi_resolved[], facts refcursor, members text[], blank_member text, grain text,
+	starts date[], month_starts date[], periods_per_year integer, bases integer[], cut_bases integer[], shown_bases integer[], additive text[],
+	target_kpis text[], target_members text[], target_periods date[], target_values numeric[], target_warn_at numeric[],
+	setting_names text[], setting_values numeric[])
+	RETURNS TABLE (ordinal bigint, kpi text, number integer, label text, unit text, better text, formula text, measures text[],
+				   member text, base integer, is_cut boolean, period date, is_complete boolean,
+				   value numeric, numerator numeric, denominator numeric, n numeric,
+				   target numeric, attainment numeric, status text, reason text, missing text[],
+				   days integer, part numeric, whole numeric)
+AS 'MODULE_PATHNAME', 'salkpi_kpi_evaluate_all'
+LANGUAGE C STABLE PARALLEL RESTRICTED
+ROWS 50;
+COMMENT ON FUNCTION @extschema@.kpi_evaluate_all(@extschema@.kpi_resolved[], refcursor, text[], text, text, date[], date[], integer, integer[], integer[], integer[], text[], text[], text[], date[], numeric[], numeric[], text[], numeric[]) IS
+'the work of kpi_computed, see there: facts is an open cursor on those of the members and of the blank one, in any order, starts and month_starts the first days of the periods and months that formulas reach, the newest first; additive: the measures that add up over members, which are then merged (NULL: they are not); the target of target_kpis[i] for target_members[i] in the period that begins on target_periods[i]. days: begun so far; part and whole: the fraction as it is';
 
 CREATE FUNCTION @extschema@.kpi_computed(kpis text[], grain text, dimension text, members text[], newest date,
 										 bases integer[], cut_bases integer[], shown_bases integer[], is_merged boolean,
@@ -520,127 +544,96 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	periods_per_year integer := @extschema@.kpi_periods_per_year(grain);
-	starts date[];	-- of periods, the newest first
-	month_starts date[];
-	newest_end date := @extschema@.kpi_period_end(grain, newest);
 	blank_member text := @extschema@.kpi_blank_member(dimension);
-	cut_grain text := grain || '_cut';
+	newest_end date := @extschema@.kpi_period_end(grain, newest);
 	is_running boolean := @extschema@.kpi_is_running(grain, dimension, newest, as_of);
-	additive text[];
 	definitions @extschema@.kpi_resolved[];
-	depth integer;
+	depth integer;	-- how far formulas reach
 	months integer;
-	newest_month date := @extschema@.kpi_period_start('month', newest_end - 1);
+	farthest integer;	-- base
+	starts date[];	-- of periods, the newest first
+	month_starts date[] := '{}';
+	newest_month date;
+	grains text[] := ARRAY[grain];
+	facts refcursor;
+	shown date[];
+	ends date[];	-- of all periods
+	targets record;
 	target_names text[];
-	setting_names text[];
-	setting_values numeric[];
-	by_working_days boolean := @extschema@.kpi_setting('target_days') = 'working';
+	rule_kpis text[];
+	rules text[];
+	by_working_days boolean;
+	settings record;
+	additive text[];	-- NULL: nothing is merged
 BEGIN
 	SELECT array_agg(d), max(d.reach), max(d.months) INTO definitions, depth, months FROM @extschema@.kpi_resolve(kpis, periods_per_year, lang) d;
-	target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) d, unnest(d.targets) t);
-	SELECT array_agg(s.setting), array_agg(@extschema@.kpi_setting(s.setting)::numeric) INTO setting_names, setting_values
-	  FROM @extschema@.kpi_setting_default s WHERE s.is_number;
-	depth := depth + (SELECT max(b) FROM unnest(bases || cut_bases) b);
 	/* From the newest month on, which may be the running one, to those that the oldest period needs. */
-	starts := @extschema@.kpi_starts(grain, newest, depth);
+	farthest := (SELECT max(b) FROM unnest(bases || cut_bases) b);
+	starts := @extschema@.kpi_starts(grain, newest, farthest + depth);
 	IF months > 0 THEN
+		newest_month := @extschema@.kpi_period_start('month', newest_end - 1);
 		months := months + cardinality(@extschema@.kpi_bases('month', starts[cardinality(starts)], newest_month));
-		IF grain = 'month' AND months > depth + 1 THEN
-			depth := months - 1;
-			starts := @extschema@.kpi_starts(grain, newest, depth);
+		IF grain = 'month' AND months > farthest + depth + 1 THEN
+			starts := @extschema@.kpi_starts(grain, newest, months - 1);
 		ELSIF grain <> 'month' THEN
 			month_starts := @extschema@.kpi_starts('month', newest_month, months - 1);
+			grains := grains || 'month'::text;
 		END IF;
 	END IF;
-	IF is_merged THEN
-		additive := @extschema@.kpi_additive_measures(dimension);
+	IF is_running AND (depth > 0 OR cut_bases <> '{}') THEN
+		grains := grains || (grain || '_cut');
 	END IF;
+	OPEN facts FOR
+	SELECT f.* FROM unnest(CASE WHEN blank_member = ANY (members) THEN members ELSE members || blank_member END) m(member) CROSS JOIN unnest(grains) g(grain) CROSS JOIN unnest(starts || month_starts) p(period)
+	 CROSS JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, g.grain, p.period, as_of) f;
+	IF is_merged THEN
+		additive := @extschema@.kpi_additive_measures(dimension, ARRAY(
+				SELECT DISTINCT n.name FROM unnest(definitions) d, unnest(ARRAY[d.formula, d.n_formula]) f(formula), @extschema@.kpi_formula_names(f.formula) n));
+	END IF;
+	target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) d, unnest(d.targets) t);
+	ends := newest_end || starts;
+	shown := ARRAY(SELECT starts[b + 1] FROM unnest(shown_bases) b WHERE b < cardinality(starts));
+	WITH wanted AS (
+		SELECT true AS is_shown, t.* FROM @extschema@.kpi_target_values(kpis, dimension, members, shown,
+				ARRAY(SELECT ends[b + 1] FROM unnest(shown_bases) b WHERE b < cardinality(starts))) t
+		 WHERE shown <> '{}'
+		UNION ALL
+		SELECT false, t.* FROM @extschema@.kpi_target_values(target_names, dimension, members,
+				ARRAY(SELECT starts[b + 1] FROM unnest(bases || cut_bases) b WHERE b < cardinality(starts) GROUP BY b ORDER BY b),
+				ARRAY(SELECT ends[b + 1] FROM unnest(bases || cut_bases) b WHERE b < cardinality(starts) GROUP BY b ORDER BY b)) t
+		 WHERE target_names <> '{}'
+	), target AS (
+		SELECT t.kpi, t.member, t.period, t.value, t.warn_at FROM wanted t WHERE NOT is_merged
+		UNION ALL
+		SELECT t.kpi, '', t.period, sum(t.value), CASE count(t.warn_at) WHEN count(*) THEN sum(t.warn_at) END
+		  FROM wanted t
+		 WHERE is_merged AND (cardinality(members) = 1 OR t.kpi IN (SELECT k FROM (SELECT DISTINCT w.kpi FROM wanted w) w(k) WHERE @extschema@.kpi_target_rule(k) = 'add'))
+		 GROUP BY t.is_shown, t.kpi, t.period
+		HAVING count(t.value) = cardinality(members)
+	)
+	SELECT array_agg(t.kpi) AS kpis, array_agg(t.member) AS members, array_agg(t.period) AS periods,
+		   array_agg(t.value) AS amounts, array_agg(t.warn_at) AS warn_at
+	  INTO targets FROM target t;
+	IF is_running AND targets.kpis IS NOT NULL THEN
+		SELECT array_agg(t.kpi), array_agg(@extschema@.kpi_target_rule(t.kpi)) INTO rule_kpis, rules
+		  FROM (SELECT DISTINCT t.kpi FROM unnest(targets.kpis) t(kpi)) t;
+		by_working_days := @extschema@.kpi_setting('target_days') = 'working';
+	END IF;
+	SELECT array_agg(d.setting) AS names, array_agg(coalesce(v.value, d.value)::numeric) AS amounts INTO settings
+	  FROM @extschema@.kpi_setting_default d LEFT JOIN @extschema@.kpi_setting_value v ON v.setting = d.setting WHERE d.is_number;
 
 	RETURN QUERY
-	WITH base AS MATERIALIZED (
-		SELECT b.base, b.is_cut, starts[b.base + 1] AS period, CASE b.base WHEN 0 THEN newest_end ELSE starts[b.base] END AS period_end
-		  FROM (SELECT unnest(bases) AS base, false AS is_cut UNION ALL SELECT unnest(cut_bases), true) b
-	), slot AS (	-- three arrays of facts, the newest first; of cut periods none are read unless one is running
-		SELECT 'whole' AS kind, grain AS fact_grain, n, starts[n + 1] AS period FROM generate_series(0, depth) n
-		UNION ALL
-		SELECT 'cut', CASE WHEN is_running THEN cut_grain END, n, starts[n + 1] FROM generate_series(0, depth) n
-		UNION ALL
-		SELECT 'month', 'month', n, month_starts[n + 1] FROM generate_series(0, months - 1) n WHERE grain <> 'month'
-	), blank AS MATERIALIZED (
-		SELECT s.*, f AS fact
-		  FROM slot s
-		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, blank_member, s.fact_grain, s.period, as_of) f ON true
-	), cell AS (
-		SELECT m.member, b.kind, b.n, CASE WHEN m.member = blank_member THEN b.fact ELSE @extschema@.kpi_filled(f, b.fact) END AS fact
-		  FROM unnest(members) m(member)
-		  CROSS JOIN blank b
-		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, b.fact_grain, b.period, as_of) f ON m.member <> blank_member
-	), merged AS (
-		SELECT c.member, c.kind, c.n, c.fact FROM cell c WHERE NOT is_merged
-		UNION ALL
-		SELECT '', c.kind, c.n, @extschema@.kpi_merged_fact(c.fact, additive) FROM cell c WHERE is_merged GROUP BY c.kind, c.n
-	), history AS MATERIALIZED (
-		SELECT c.member, array_agg(c.fact ORDER BY c.n) FILTER (WHERE c.kind = 'whole') AS whole,
-			   array_agg(c.fact ORDER BY c.n) FILTER (WHERE c.kind = 'cut') AS cut,
-			   array_agg(c.fact ORDER BY c.n) FILTER (WHERE c.kind = CASE grain WHEN 'month' THEN 'whole' ELSE 'month' END) AS months
-		  FROM merged c GROUP BY c.member
-	), wanted_target AS (
-		SELECT true AS is_shown, t.* FROM (SELECT array_agg(b.period) AS p, array_agg(b.period_end) AS e FROM base b
-											WHERE b.base = ANY (shown_bases) AND NOT b.is_cut) b
-		 CROSS JOIN LATERAL @extschema@.kpi_target_values(kpis, dimension, members, b.p, b.e) t
-		UNION ALL
-		SELECT false, t.* FROM (SELECT array_agg(DISTINCT b.period) AS p, array_agg(DISTINCT b.period_end) AS e FROM base b
-								 WHERE cardinality(target_names) > 0) b
-		 CROSS JOIN LATERAL @extschema@.kpi_target_values(target_names, dimension, members, b.p, b.e) t
-	), target AS MATERIALIZED (
-		SELECT t.is_shown, t.kpi, t.member, t.period, t.value, t.warn_at FROM wanted_target t WHERE NOT is_merged
-		UNION ALL
-		SELECT t.is_shown, t.kpi, '', t.period, sum(t.value), CASE count(t.warn_at) WHEN count(*) THEN sum(t.warn_at) END
-		  FROM wanted_target t WHERE is_merged
-		 GROUP BY t.is_shown, t.kpi, t.period
-		HAVING count(t.value) = cardinality(members) AND (cardinality(members) = 1 OR @extschema@.kpi_target_rule(t.kpi) = 'add')
-	), rule AS MATERIALIZED (
-		SELECT t.kpi, @extschema@.kpi_target_rule(t.kpi) AS rule FROM (SELECT DISTINCT kpi FROM target WHERE is_shown AND is_running) t
-	)
-	SELECT d.ordinal, d.kpi, d.number, d.label, d.unit, d.better, d.formula, d.measures,
-		   h.member, b.base, b.is_cut, b.period, (h.whole[b.base + 1]).is_complete,
-		   v.value, trim_scale(CASE WHEN v.denominator IS NULL THEN v.numerator
-									WHEN d.unit = 'percent' THEN v.numerator * 0.01
-									WHEN d.unit = 'days' AND d.has_state THEN @extschema@.kpi_quotient(v.numerator, 86400000000)
-									ELSE v.numerator END),
-		   trim_scale(CASE WHEN d.unit = 'days' AND d.has_state THEN @extschema@.kpi_quotient(v.denominator, 86400000000) ELSE v.denominator END),
-		   CASE WHEN d.counts_state THEN CASE WHEN n.denominator IS NULL AND n.reason = 'zero denominator' THEN 0
-											  ELSE div(n.denominator, 86400000000) END
-				ELSE n.value END,
-		   t.value,
-		   @extschema@.kpi_quotient(100 * v.numerator, coalesce(v.denominator, 1) * t.value),
-		   CASE WHEN t.value IS NULL OR v.value IS NULL THEN 'none'
-				WHEN s.sign * v.numerator >= s.sign * t.value * coalesce(v.denominator, 1) THEN 'met'
-				WHEN s.sign * v.numerator >= s.sign * t.warn_at * coalesce(v.denominator, 1) THEN 'near'
-				ELSE 'missed' END,
-		   v.reason,
-		   CASE v.reason WHEN 'not available' THEN @extschema@.kpi_missing(CASE WHEN b.is_cut THEN h.cut[b.base + 1] ELSE h.whole[b.base + 1] END) END,
-		   @extschema@.kpi_quotient(100 * v.numerator, coalesce(v.denominator, 1) * CASE WHEN (h.whole[b.base + 1]).is_complete THEN t.value
-				ELSE @extschema@.kpi_target_to_date(t.value, (SELECT r.rule FROM rule r WHERE r.kpi = t.kpi), b.period, b.period_end,
-													b.period + (h.whole[b.base + 1]).days, by_working_days) END)
-	  FROM history h
-	  CROSS JOIN LATERAL (SELECT d.* FROM unnest(definitions) d WHERE h.member IS NOT NULL OFFSET 0) d
-	  CROSS JOIN LATERAL (SELECT CASE d.better WHEN 'down' THEN -1 ELSE 1 END AS sign) s
-	  CROSS JOIN LATERAL (SELECT b.* FROM base b WHERE d.kpi IS NOT NULL OFFSET 0) b
-	  CROSS JOIN LATERAL (SELECT CASE WHEN d.targets <> '{}' THEN ARRAY(SELECT t.kpi FROM target t WHERE NOT t.is_shown AND t.kpi = ANY (d.targets)
-																			AND t.member = h.member AND t.period = b.period ORDER BY t.kpi) END AS names,
-								 CASE WHEN d.targets <> '{}' THEN ARRAY(SELECT t.value FROM target t WHERE NOT t.is_shown AND t.kpi = ANY (d.targets)
-																			AND t.member = h.member AND t.period = b.period ORDER BY t.kpi) END AS amounts) g
-	  CROSS JOIN LATERAL @extschema@.kpi_evaluate(d.formula, @extschema@.kpi_window(h.whole, h.cut, b.base, b.is_cut, d.reach, periods_per_year),
-												  periods_per_year, g.names, g.amounts, CASE WHEN d.months > 0 THEN h.months END,
-												  setting_names, setting_values) v
-	  LEFT JOIN LATERAL (SELECT x.*
-						   FROM (SELECT d.n_formula AS formula WHERE d.n_formula IS NOT NULL AND b.base = ANY (shown_bases) AND NOT b.is_cut OFFSET 0) f
-						  CROSS JOIN LATERAL @extschema@.kpi_evaluate(f.formula, @extschema@.kpi_window(h.whole, h.cut, b.base, b.is_cut, d.reach, periods_per_year),
-																	  periods_per_year, g.names, g.amounts, CASE WHEN d.months > 0 THEN h.months END,
-																	  setting_names, setting_values) x) n ON true
-	  LEFT JOIN target t ON t.is_shown AND t.kpi = d.kpi AND t.member = h.member AND t.period = b.period
-			AND b.base = ANY (shown_bases) AND NOT b.is_cut;
+	SELECT c.ordinal, c.kpi, c.number, c.label, c.unit, c.better, c.formula, c.measures,
+		   c.member, c.base, c.is_cut, c.period, c.is_complete, c.value, c.numerator, c.denominator, c.n,
+		   c.target, c.attainment, c.status, c.reason, c.missing,
+		   CASE WHEN c.is_complete OR c.target IS NULL THEN c.attainment
+				ELSE @extschema@.kpi_quotient(100 * c.part, coalesce(c.whole, 1)
+						* @extschema@.kpi_target_to_date(c.target, rules[array_position(rule_kpis, c.kpi)], c.period, ends[c.base + 1],
+														 c.period + c.days, by_working_days)) END
+	  FROM @extschema@.kpi_evaluate_all(definitions, facts, members, blank_member, grain, starts, month_starts, periods_per_year,
+				bases, cut_bases, shown_bases, additive,
+				targets.kpis, targets.members, targets.periods, targets.amounts, targets.warn_at, settings.names, settings.amounts) c;
+	CLOSE facts;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_computed(text[], text, text, text[], date, integer[], integer[], integer[], boolean, timestamptz, text) IS
@@ -656,10 +649,8 @@ AS $$
 DECLARE
 	newest date;
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi);
-	PERFORM @extschema@.kpi_periods_per_year(grain);
-	PERFORM @extschema@.kpi_require_dimension(dimension);
-	PERFORM @extschema@.kpi_require_member(dimension, ARRAY[member]);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension),
+			@extschema@.kpi_require_member(dimension, ARRAY[member]);
 	newest := @extschema@.kpi_find_period(grain, dimension, period, as_of);
 	IF newest IS NOT NULL THEN
 		RETURN (SELECT c.value FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, ARRAY[member], newest, '{0}', '{}', '{}', false, as_of, 'en') c);
@@ -671,29 +662,8 @@ COMMENT ON FUNCTION @extschema@.kpi_value(text, date, text, text, text, timestam
 'the value of a KPI in the period of a grain (day, week, month, quarter, year) that contains the day (NULL: the last complete one), for a member of a dimension, as it is or as it was known at as_of. NULL when it was not computed, is not available or has a zero denominator; kpi_report says which';
 
 CREATE FUNCTION @extschema@.kpi_sparkline(amounts numeric[]) RETURNS text
-	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	lowest numeric;
-	highest numeric;
-	has_blocks boolean := getdatabaseencoding() = 'UTF8';
-	amount numeric;
-	level integer;
-	line text := '';
-BEGIN
-	FOREACH amount IN ARRAY amounts LOOP
-		lowest := least(lowest, amount);
-		highest := greatest(highest, amount);
-	END LOOP;
-	FOREACH amount IN ARRAY amounts LOOP
-		level := CASE WHEN amount IS NULL THEN NULL WHEN highest = lowest THEN 3
-					  ELSE least(7, div(8 * (amount - lowest), highest - lowest)) END;
-		line := line || CASE WHEN has_blocks THEN chr(coalesce(9601 + level, 183)) ELSE coalesce((level + 1)::text, '.') END;
-	END LOOP;
-	RETURN line;
-END;
-$$;
+AS 'MODULE_PATHNAME', 'salkpi_kpi_sparkline'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.kpi_sparkline(numeric[]) IS
 'a line of one character per value: eight block heights from the least to the greatest, a dot for NULL; digits 1 to 8 where the encoding has no blocks';
 
@@ -758,7 +728,7 @@ BEGIN
 		   a.previous, @extschema@.kpi_change(c.unit, c.value, a.previous), a.year_ago, a.trend, c.is_complete,
 		   c.numerator, c.denominator, c.n,
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, cardinality(members) <> 1, as_of, lang) END,
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(cardinality(members) <> 1)), as_of, lang) END,
 		   c.pace
 	  FROM c JOIN arranged a ON a.kpi = c.kpi
 	 WHERE c.base = 0
@@ -803,10 +773,8 @@ DECLARE
 	newest date;
 	bases integer[];
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi);
-	PERFORM @extschema@.kpi_periods_per_year(grain);
-	PERFORM @extschema@.kpi_require_dimension(dimension);
-	PERFORM @extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension),
+			@extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	SELECT r.oldest, r.newest INTO oldest, newest FROM @extschema@.kpi_find_range(grain, dimension, from_day, to_day, as_of) r;
 	bases := @extschema@.kpi_bases(grain, oldest, newest);
@@ -819,7 +787,7 @@ BEGIN
 	RETURN QUERY
 	SELECT c.period::timestamp AT TIME ZONE zone, c.member, l.label, c.value, c.target, c.is_complete, c.numerator, c.denominator, c.n,
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, false, as_of, lang) END,
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(false)), as_of, lang) END,
 		   c.attainment, c.status, c.pace
 	  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest, bases, '{}', bases, false, as_of, lang) c
 	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = c.member
@@ -849,10 +817,8 @@ DECLARE
 	all_members text;
 	all_labels text;
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi);
-	PERFORM @extschema@.kpi_periods_per_year(grain);
-	PERFORM @extschema@.kpi_require_dimension(dimension);
-	PERFORM @extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension),
+			@extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	not_additive := @extschema@.kpi_reason_text('not additive', lang);
 	IF members IS NULL THEN
@@ -874,7 +840,7 @@ BEGIN
 		   s.reason IS DISTINCT FROM not_additive, s.reason, s.attainment, s.status, s.pace
 	  FROM (SELECT c.period::timestamp AT TIME ZONE zone AS "time", c.value, c.target, c.is_complete, c.numerator, c.denominator, c.n,
 				   c.attainment, c.status, c.pace, CASE WHEN c.reason IS NOT NULL
-						THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, is_merged, as_of, lang) END AS reason
+						THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(is_merged)), as_of, lang) END AS reason
 			  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest, bases, '{}', bases, is_merged, as_of, lang) c
 			 WHERE c.is_complete IS NOT NULL) s
 	 ORDER BY s."time";
@@ -900,8 +866,7 @@ DECLARE
 	total numeric;
 	d @extschema@.kpi_resolved;
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi);
-	PERFORM @extschema@.kpi_periods_per_year(grain);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain);
 	blank := @extschema@.kpi_require_dimension(dimension);
 	lang := @extschema@.kpi_require_language(lang);
 	newest := @extschema@.kpi_find_period(grain, dimension, period, as_of);
@@ -913,7 +878,7 @@ BEGIN
 
 	/* A share makes sense where the members add up to the total. */
 	SELECT * INTO d FROM @extschema@.kpi_resolve(ARRAY[kpi], @extschema@.kpi_periods_per_year(grain), lang);
-	IF d.unit IN ('money', 'count') AND @extschema@.kpi_sum_of(d.formula) <@ @extschema@.kpi_additive_measures(dimension) THEN
+	IF d.unit IN ('money', 'count') AND @extschema@.kpi_sum_of(d.formula) <@ @extschema@.kpi_additive_measures(dimension, d.measures) THEN
 		total := (SELECT c.value FROM @extschema@.kpi_computed(ARRAY[kpi], grain, 'total', '{""}', newest, '{0}', '{}', '{}', false, as_of, lang) c);
 	END IF;
 	IF NOT EXISTS (SELECT FROM @extschema@.kpi_fact_version(dimension, blank, grain, newest, as_of) f
@@ -932,7 +897,7 @@ BEGIN
 		   c.member, l.label, c.value, @extschema@.kpi_quotient(100 * c.value, total), c.target, c.attainment, c.status,
 		   @extschema@.kpi_change(c.unit, c.value, p.value),
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, false, as_of, lang) END,
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(false)), as_of, lang) END,
 		   c.pace
 	  FROM c
 	  LEFT JOIN c p ON p.base = 1 AND p.member = c.member
@@ -958,9 +923,7 @@ DECLARE
 	newest date;
 BEGIN
 	PERFORM @extschema@.kpi_require_kpi(k) FROM unnest(kpis) k;
-	PERFORM @extschema@.kpi_periods_per_year(grain);
-	PERFORM @extschema@.kpi_require_dimension(dimension);
-	PERFORM @extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension), @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	newest := @extschema@.kpi_find_period(grain, dimension, period, as_of);
 	IF newest IS NULL THEN
@@ -972,7 +935,7 @@ BEGIN
 	RETURN QUERY
 	SELECT c.member, l.label, c.kpi, c.label, c.value, c.unit, c.target, c.attainment, c.status, c.is_complete,
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, false, as_of, lang) END
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(false)), as_of, lang) END
 	  FROM @extschema@.kpi_computed(kpis, grain, dimension, members, newest, '{0}', '{}', '{0}', false, as_of, lang) c
 	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = c.member
 	 ORDER BY l.label COLLATE "C", c.member COLLATE "C", c.ordinal;

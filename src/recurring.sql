@@ -19,8 +19,7 @@ DECLARE
 	bases integer[];
 	starts date[];
 BEGIN
-	PERFORM @extschema@.kpi_periods_per_year(grain);
-	PERFORM @extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	SELECT r.oldest, r.newest INTO oldest, newest FROM @extschema@.kpi_find_range(grain, dimension, from_day, to_day, as_of) r;
 	bases := @extschema@.kpi_bases(grain, oldest, newest);

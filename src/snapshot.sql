@@ -445,17 +445,19 @@ COMMENT ON FUNCTION @extschema@.kpi_spoilt(text, text, text[]) IS
 
 /* The parts that are read: pipeline stocks come from the history where there is one, customers from subscriptions. */
 CREATE FUNCTION @extschema@.kpi_parts_to_read(source text, wanted text[]) RETURNS text[]
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT coalesce(array_agg(p.part ORDER BY p.part), '{}')
-	  FROM @extschema@.kpi_part p
-	 WHERE p.source = kpi_parts_to_read.source
-	   AND (wanted IS NULL OR p.part = ANY (wanted))
-	   AND NOT (p.source = 'opportunity' AND p.part = 'open'
-				AND @extschema@.kpi_source_relation('opportunity_history') IS NOT NULL)
-	   AND NOT (p.source = 'sale' AND p.kind = 'ledger'
-				AND @extschema@.kpi_source_relation('subscription') IS NOT NULL);
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	has_history boolean := source = 'opportunity' AND @extschema@.kpi_source_relation('opportunity_history') IS NOT NULL;
+	has_subscriptions boolean := source = 'sale' AND @extschema@.kpi_source_relation('subscription') IS NOT NULL;
+BEGIN
+	RETURN ARRAY(SELECT p.part FROM @extschema@.kpi_part p
+				  WHERE p.source = kpi_parts_to_read.source AND (wanted IS NULL OR p.part = ANY (wanted))
+					AND NOT (p.part = 'open' AND has_history) AND NOT (p.kind = 'ledger' AND has_subscriptions)
+				  ORDER BY p.part);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_parts_to_read(text, text[]) IS
 'the parts of a source that a snapshot reads, of those wanted (NULL: all)';
 

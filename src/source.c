@@ -1,6 +1,7 @@
 /*
  * source.c
- *	  Reading sources: what is done to each of their values.
+ *	  Reading sources: what is done to each of their values, and the type under
+ *	  a domain.
  *
  * Ids are compared, looked up and shown as texts, whatever type a CRM gives
  * them; this makes the text of a number, which a cast does through its output
@@ -9,6 +10,7 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "salkpi.h"
 
@@ -20,4 +22,11 @@ salkpi_id_text(PG_FUNCTION_ARGS)
 	int			length = pg_lltoa(PG_GETARG_INT64(0), digits);
 
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(digits, length));
+}
+
+PG_FUNCTION_INFO_V1(salkpi_kpi_base_type);
+Datum
+salkpi_kpi_base_type(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_OID(getBaseType(PG_GETARG_OID(0)));
 }

@@ -46,19 +46,22 @@ COMMENT ON TABLE @extschema@.kpi_source IS
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_source', '');
 
 CREATE FUNCTION @extschema@.kpi_source_relation(source text) RETURNS regclass
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT c.oid::regclass
-	  FROM @extschema@.kpi_source s
-	  JOIN pg_catalog.pg_namespace n ON n.nspname = s.relation_schema
-	  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = s.relation_name
-	 WHERE s.source = kpi_source_relation.source;
+	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT c.oid
+			  FROM @extschema@.kpi_source s
+			  JOIN pg_namespace n ON n.nspname = s.relation_schema
+			  JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = s.relation_name
+			 WHERE s.source = kpi_source_relation.source);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_source_relation(text) IS
 'the relation bound to a source; NULL when none is bound or it no longer exists';
 
 CREATE FUNCTION @extschema@.kpi_type_suits(type regtype, kind text) RETURNS boolean
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT type = ANY (CASE kind
 		WHEN 'id' THEN '{bigint,integer,smallint,uuid,text,varchar,bpchar,name}'::regtype[]
@@ -72,15 +75,8 @@ COMMENT ON FUNCTION @extschema@.kpi_type_suits(regtype, text) IS
 'whether a column of this type can serve as a source column of this kind';
 
 CREATE FUNCTION @extschema@.kpi_base_type(type regtype) RETURNS regtype
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	WITH RECURSIVE domain AS (
-		SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t WHERE t.oid = type
-		UNION ALL
-		SELECT t.oid, t.typbasetype FROM domain d JOIN pg_catalog.pg_type t ON t.oid = d.typbasetype
-	)
-	SELECT oid::regtype FROM domain WHERE typbasetype = 0;
-END;
+AS 'MODULE_PATHNAME', 'salkpi_kpi_base_type'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.kpi_base_type(regtype) IS
 'the type under a domain, or under domains over domains; any other type is its own';
 

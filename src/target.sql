@@ -115,11 +115,14 @@ CREATE TRIGGER kpi_target_updated AFTER UPDATE ON @extschema@.kpi_target
 	REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.kpi_target_check();
 
 CREATE FUNCTION @extschema@.kpi_may_read(source text) RETURNS boolean
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT coalesce((SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')
-					   FROM pg_catalog.pg_class c WHERE c.oid = @extschema@.kpi_source_relation(source)), false);
+	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN coalesce((SELECT has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(c.relnamespace, 'USAGE')
+					   FROM pg_class c WHERE c.oid = @extschema@.kpi_source_relation(source)), false);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_may_read(text) IS
 'whether a source is bound to a relation that the caller may read; NULL: NULL';
 
@@ -328,10 +331,18 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_derived_target(@extschema@.kpi_target[], date, date, text, boolean) IS
 'the target of a period that follows from targets of other ranges of days: summed or spread over days, all or the working ones (rule add), held (rule hold), and the pieces of which it is made; NULL when none does';
 
+CREATE FUNCTION @extschema@.kpi_matched_targets(targets @extschema@.kpi_target[], source_targets @extschema@.kpi_target[], periods date[], period_ends date[])
+	RETURNS TABLE (kpi text, member text, period date, period_end date, layer integer, is_final boolean,
+				   value numeric, warn_at numeric, how text, targets_of_line @extschema@.kpi_target[])
+AS 'MODULE_PATHNAME', 'salkpi_kpi_matched_targets'
+LANGUAGE C STABLE PARALLEL SAFE
+ROWS 50;
+COMMENT ON FUNCTION @extschema@.kpi_matched_targets(@extschema@.kpi_target[], @extschema@.kpi_target[], date[], date[]) IS
+'for each period, KPI and member with targets, of kpi_target (layer 1) or the bound source (2), the one that has exactly its days (how: exact, with that target; or ambiguous where there are several), which is final where no other layer comes before it; else, how NULL, all those from which one may follow';
+
 /*
  * The targets of many KPIs, members and periods at once.  A row of kpi_target
- * beats the bound source, an exact one any other.  The planner does not know
- * how long the arrays are: its nested loops would be quadratic in them.
+ * beats the bound source, an exact one any other.
  */
 CREATE FUNCTION @extschema@.kpi_target_values(kpis text[], dimension text, members text[], periods date[], period_ends date[])
 	RETURNS TABLE (kpi text, member text, period date, value numeric, warn_at numeric, how text, pieces @extschema@.kpi_target_piece[])
@@ -339,7 +350,6 @@ CREATE FUNCTION @extschema@.kpi_target_values(kpis text[], dimension text, membe
 	ROWS 10
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
-	SET enable_nestloop = off
 	SET jit = off
 AS $$
 #variable_conflict use_column
@@ -350,52 +360,39 @@ DECLARE
 	source_targets @extschema@.kpi_target[];
 	by_working_days boolean;
 BEGIN
-	targets := ARRAY(SELECT t FROM @extschema@.kpi_target t
+	targets := ARRAY(SELECT ROW(t.target, t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value * coalesce(t.rate, 1), t.currency,
+								t.warn_at * coalesce(t.rate, 1), t.rate)::@extschema@.kpi_target
+					   FROM @extschema@.kpi_target t
 					  WHERE t.kpi = ANY (kpis) AND t.dimension = kpi_target_values.dimension AND t.member = ANY (members)
 						AND t.from_day < end_day AND t.to_day > first_day);
 	IF EXISTS (SELECT FROM @extschema@.kpi_source s WHERE s.source = 'target') THEN
-		source_targets := ARRAY(SELECT t FROM @extschema@.kpi_source_targets(kpis, dimension, members, first_day, end_day) t);
+		source_targets := ARRAY(SELECT ROW(t.target, t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value * coalesce(t.rate, 1), t.currency,
+										   t.warn_at * coalesce(t.rate, 1), t.rate)::@extschema@.kpi_target
+								  FROM @extschema@.kpi_source_targets(kpis, dimension, members, first_day, end_day) t);
 	END IF;
 	IF cardinality(targets) = 0 AND coalesce(cardinality(source_targets), 0) = 0 THEN
 		RETURN;
 	END IF;
 
+	RETURN QUERY
+	SELECT m.kpi, m.member, m.period, m.value, m.warn_at, m.how,
+		   CASE WHEN m.value IS NOT NULL THEN ARRAY[ROW(m.targets_of_line[1], m.value)::@extschema@.kpi_target_piece] END
+	  FROM @extschema@.kpi_matched_targets(targets, source_targets, periods, period_ends) m WHERE m.is_final;
 	by_working_days := @extschema@.kpi_setting('target_days') = 'working';
 	RETURN QUERY
-	WITH t AS MATERIALIZED (
-		SELECT a.layer, t.kpi, t.member, t.from_day, t.to_day, v.value, v.warn_at,
-			   ROW(t.target, t.kpi, t.dimension, t.member, t.from_day, t.to_day, v.value, t.currency, v.warn_at, t.rate)::@extschema@.kpi_target AS whole
-		  FROM (SELECT 1 AS layer, targets AS list UNION ALL SELECT 2, source_targets) a
-		 CROSS JOIN LATERAL unnest(a.list) t
-		 CROSS JOIN LATERAL (SELECT t.value * coalesce(t.rate, 1) AS value, t.warn_at * coalesce(t.rate, 1) AS warn_at) v
-	), line AS MATERIALIZED (
-		SELECT t.layer, t.kpi, t.member, array_agg(t.whole) AS targets
-		  FROM t GROUP BY 1, 2, 3
-	), wanted AS (
-		SELECT line.*, p.period, p.period_end
-		  FROM line CROSS JOIN unnest(periods, period_ends) p(period, period_end)
-	), exact AS MATERIALIZED (
-		SELECT w.layer, w.kpi, w.member, w.period,
-			   CASE count(*) WHEN 1 THEN min(t.value) END AS value, CASE count(*) WHEN 1 THEN min(t.warn_at) END AS warn_at,
-			   CASE count(*) WHEN 1 THEN 'exact' ELSE 'ambiguous' END AS how,
-			   CASE count(*) WHEN 1 THEN array_agg(ROW(t.whole, t.value)::@extschema@.kpi_target_piece) END AS pieces
-		  FROM wanted w JOIN t ON t.layer = w.layer AND t.kpi = w.kpi AND t.member = w.member
-							  AND t.from_day = w.period AND t.to_day = w.period_end
-		 GROUP BY 1, 2, 3, 4
-	), inexact AS MATERIALIZED (
-		SELECT w.* FROM wanted w
-		  LEFT JOIN exact e ON e.layer = w.layer AND e.kpi = w.kpi AND e.member = w.member AND e.period = w.period
-		 WHERE e.kpi IS NULL
-	), derived AS (
-		SELECT w.layer, w.kpi, w.member, w.period, d.value, d.warn_at, d.how, d.pieces
-		  FROM inexact w
-		  JOIN (SELECT k.kpi, @extschema@.kpi_target_rule(k.kpi) AS rule FROM (SELECT DISTINCT kpi FROM inexact) k OFFSET 0) r ON r.kpi = w.kpi
-		  CROSS JOIN LATERAL @extschema@.kpi_derived_target(w.targets, w.period, w.period_end, r.rule, by_working_days) d
+	WITH open AS MATERIALIZED (
+		SELECT m.* FROM @extschema@.kpi_matched_targets(targets, source_targets, periods, period_ends) m WHERE NOT m.is_final
+	), rule AS MATERIALIZED (
+		SELECT k.kpi, @extschema@.kpi_target_rule(k.kpi) AS rule FROM (SELECT DISTINCT o.kpi FROM open o WHERE o.how IS NULL) k
 	)
-	SELECT DISTINCT ON (a.kpi, a.member, a.period) a.kpi, a.member, a.period, a.value, a.warn_at, a.how, a.pieces
-	  FROM (SELECT * FROM exact UNION ALL SELECT * FROM derived) a
-	 WHERE a.how IS NOT NULL
-	 ORDER BY a.kpi, a.member, a.period, a.layer;
+	SELECT DISTINCT ON (o.kpi, o.member, o.period, o.period_end) o.kpi, o.member, o.period,
+		   coalesce(o.value, d.value), coalesce(o.warn_at, d.warn_at), coalesce(o.how, d.how),
+		   CASE WHEN o.value IS NOT NULL THEN ARRAY[ROW(o.targets_of_line[1], o.value)::@extschema@.kpi_target_piece] ELSE d.pieces END
+	  FROM open o
+	  LEFT JOIN rule r ON o.how IS NULL AND r.kpi = o.kpi
+	  LEFT JOIN LATERAL @extschema@.kpi_derived_target(o.targets_of_line, o.period, o.period_end, r.rule, by_working_days) d ON o.how IS NULL
+	 WHERE coalesce(o.how, d.how) IS NOT NULL
+	 ORDER BY o.kpi, o.member, o.period, o.period_end, o.layer;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_target_values(text[], text, text[], date[], date[]) IS

@@ -5,18 +5,11 @@
  * by them, where the setting target_days says so.
  */
 
-/*
- * Integer division is the only one of numeric that does not round by itself.
- * Not declared STRICT, so that it can be inlined.
- */
 CREATE FUNCTION @extschema@.kpi_quotient(numerator numeric, denominator numeric, decimals integer DEFAULT 16) RETURNS numeric
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT sign(numerator) * sign(denominator) * ('1e-' || decimals::text)::numeric
-		   * pg_catalog.div(2 * abs(numerator) * ('1e' || decimals::text)::numeric + abs(denominator), nullif(2 * abs(denominator), 0));
-END;
+AS 'MODULE_PATHNAME', 'salkpi_kpi_quotient'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.kpi_quotient(numeric, numeric, integer) IS
-'numerator / denominator, rounded once to so many decimals, half away from zero; NULL when the denominator is 0 or an argument NULL';
+'numerator / denominator, rounded once to so many decimals (0 to 18), half away from zero; NULL when the denominator is 0 or an argument NULL';
 
 CREATE FUNCTION @extschema@.kpi_day_share(amount numeric, from_day date, to_day date, first_day date, end_day date) RETURNS numeric
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE

@@ -1,0 +1,26 @@
+/*
+ * fact_row.h
+ *	  Rows of kpi_fact as values.
+ */
+#ifndef SALKPI_FACT_ROW_H
+#define SALKPI_FACT_ROW_H
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+
+/* A row taken apart, by column from 0. */
+typedef struct FactRow
+{
+	Datum	   *values;
+	bool	   *nulls;
+} FactRow;
+
+extern FactRow *salkpi_fact_open(TupleDesc tupdesc, HeapTuple tuple);
+extern FactRow *salkpi_fact_open_datum(TupleDesc tupdesc, HeapTupleHeader header);
+extern FactRow *salkpi_fact_zero(TupleDesc tupdesc, const FactRow *blank);
+extern FactRow *salkpi_fact_sum(TupleDesc tupdesc, const FactRow *a, const FactRow *b,
+								const bool *is_additive);
+extern bool *salkpi_fact_listed(TupleDesc tupdesc, const Datum *measures, int n);
+extern Datum salkpi_fact_missing(TupleDesc tupdesc, const FactRow *row);
+
+#endif							/* SALKPI_FACT_ROW_H */

@@ -1,0 +1,235 @@
+/*
+ * places.c
+ *	  Facts in their places.
+ *
+ * A place is found by member and by how many periods it lies before the newest
+ * one.  There are three kinds of them: the whole periods, those cut to the
+ * length of the running one (grain "month_cut" and the like), and the months,
+ * where the grain is another.
+ *
+ * An unfinished period, or a cut one, looks one period and one year back at
+ * cut ones.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "utils/builtins.h"
+
+#include "computed.h"
+#include "salkpi.h"
+
+#define MONTH "month"
+
+/* ---------- names and periods ---------- */
+
+TextKey
+salkpi_text_key(Datum value, int index)
+{
+	text	   *t = DatumGetTextPP(value);
+
+	return (TextKey) {VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), index};
+}
+
+int
+salkpi_compare_keys(const void *a, const void *b)
+{
+	const TextKey *left = a;
+	const TextKey *right = b;
+
+	if (left->length != right->length)
+		return left->length - right->length;
+	return memcmp(left->data, right->data, left->length);
+}
+
+TextKey *
+salkpi_sort_keys(const Elements *elements)
+{
+	TextKey	   *names = palloc(sizeof(TextKey) * (elements->count + 1));
+
+	for (int i = 0; i < elements->count; i++)
+		names[i] = salkpi_text_key(elements->values[i], i);
+	qsort(names, elements->count, sizeof(TextKey), salkpi_compare_keys);
+	return names;
+}
+
+/* The index of a text, or -1. */
+int
+salkpi_find_key(const TextKey *names, int n, Datum value)
+{
+	TextKey		key = salkpi_text_key(value, -1);
+	TextKey	   *found = bsearch(&key, names, n, sizeof(TextKey), salkpi_compare_keys);
+
+	return found == NULL ? -1 : found->index;
+}
+
+bool
+salkpi_is_text(Datum value, const char *text)
+{
+	TextKey		name = salkpi_text_key(value, -1);
+
+	return name.length == strlen(text) && memcmp(name.data, text, name.length) == 0;
+}
+
+/* How many periods back a first day lies, or -1; starts has the newest first. */
+int
+salkpi_find_period(const Elements *starts, DateADT period)
+{
+	int			low = 0;
+	int			high = starts->count - 1;
+
+	while (low <= high)
+	{
+		int			middle = (low + high) / 2;
+		DateADT		start = DatumGetDateADT(starts->values[middle]);
+
+		if (start == period)
+			return middle;
+		if (start > period)
+			low = middle + 1;
+		else
+			high = middle - 1;
+	}
+	return -1;
+}
+
+/* ---------- facts in their places ---------- */
+
+/* kpi_fact's own columns, from 0, as its declaration has them first. */
+#define FACT_GRAIN 0
+#define FACT_PERIOD 1
+#define FACT_MEMBER 4
+
+static int
+periods_of(const Request *request, PlaceKind kind)
+{
+	return kind == PLACE_MONTH ? request->month_starts.count : request->starts.count;
+}
+
+static FactRow **
+place(const Request *request, PlaceKind kind, int member, int base)
+{
+	return &request->places[kind][member * periods_of(request, kind) + base];
+}
+
+/* NULL also before the first period of a calendar. */
+FactRow *
+salkpi_fact_at(const Request *request, PlaceKind kind, int member, int base)
+{
+	return base < periods_of(request, kind) ? *place(request, kind, member, base) : NULL;
+}
+
+/* A row that nobody asked for, such as that of a month that begins no quarter, has no place. */
+static void
+put_fact(Request *request, FactRow *row)
+{
+	Datum		grain = row->values[FACT_GRAIN];
+	PlaceKind	kind = salkpi_is_text(grain, request->grain) ? PLACE_WHOLE :
+		salkpi_is_text(grain, MONTH) ? PLACE_MONTH : PLACE_CUT;
+	int			base = salkpi_find_period(kind == PLACE_MONTH ? &request->month_starts : &request->starts,
+								   DatumGetDateADT(row->values[FACT_PERIOD]));
+	int			member = salkpi_find_key(request->names, request->members.count,
+								   row->values[FACT_MEMBER]);
+
+	if (base < 0)
+		return;
+	*place(request, kind, member < 0 ? request->blank : member, base) = row;
+}
+
+/* Members without a fact in a computed period share its row of zeros. */
+static void
+fill_gaps(Request *request, PlaceKind kind)
+{
+	for (int base = 0; base < periods_of(request, kind); base++)
+	{
+		FactRow    *blank = *place(request, kind, request->blank, base);
+		FactRow    *zero = NULL;
+
+		for (int member = 0; blank != NULL && member < request->members.count; member++)
+		{
+			FactRow   **row = place(request, kind, member, base);
+
+			if (*row != NULL)
+				continue;
+			if (zero == NULL)
+				zero = salkpi_fact_zero(request->evaluation.tupdesc, blank);
+			*row = zero;
+		}
+	}
+}
+
+/* Puts the members' sum in the place of the first. */
+static void
+merge_members(Request *request, PlaceKind kind)
+{
+	for (int base = 0; base < periods_of(request, kind); base++)
+	{
+		FactRow    *sum = NULL;
+
+		for (int member = 0; member < request->members.count; member++)
+		{
+			FactRow    *row = *place(request, kind, member, base);
+
+			if (sum != NULL && row != NULL)
+				sum = salkpi_fact_sum(request->evaluation.tupdesc, sum, row,
+									  request->is_additive);
+			else if (sum == NULL)
+				sum = row;
+		}
+		if (request->members.count > 0)
+			*place(request, kind, 0, base) = sum;
+	}
+}
+
+/* The rows stay in memory of SPI. */
+void
+salkpi_place_facts(Request *request, Portal facts)
+{
+	for (PlaceKind kind = 0; kind < PLACE_KINDS; kind++)
+		request->places[kind] = palloc0(sizeof(FactRow *) * request->nplaces *
+										periods_of(request, kind));
+	SPI_cursor_fetch(facts, true, FETCH_ALL);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		put_fact(request, salkpi_fact_open(request->evaluation.tupdesc, SPI_tuptable->vals[i]));
+	for (PlaceKind kind = 0; kind < PLACE_KINDS; kind++)
+	{
+		fill_gaps(request, kind);
+		if (request->is_additive != NULL)
+			merge_members(request, kind);
+	}
+}
+
+/* ---------- what a formula reads ---------- */
+
+static bool
+is_complete(const Request *request, const FactRow *row)
+{
+	return DatumGetBool(row->values[request->evaluation.columns.is_complete - 1]);
+}
+
+/* The rows from a base on; those of a period that is not whole compare with cut ones. */
+void
+salkpi_set_window(Request *request, const Definition *definition, int member, int base, bool is_cut)
+{
+	FactRows   *facts = &request->evaluation.facts;
+	FactRow    *present = salkpi_fact_at(request, PLACE_WHOLE, member, base);
+	bool		is_part = is_cut || (present != NULL && !is_complete(request, present));
+
+	facts->count = definition->reach + 1;
+	for (int i = 0; i < facts->count; i++)
+	{
+		bool		looks_back = i == 1 || (i == request->per_year && i > 0);
+		PlaceKind	kind = is_part && (looks_back || (i == 0 && is_cut)) ? PLACE_CUT : PLACE_WHOLE;
+
+		facts->rows[i] = salkpi_fact_at(request, kind, member, base + i);
+	}
+}
+
+void
+salkpi_set_months(Request *request, int member)
+{
+	PlaceKind	kind = strcmp(request->grain, MONTH) == 0 ? PLACE_WHOLE : PLACE_MONTH;
+	int			count = periods_of(request, kind);
+
+	request->evaluation.months.count = count;
+	request->evaluation.months.rows = count > 0 ? place(request, kind, member, 0) : NULL;
+}
