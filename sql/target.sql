@@ -110,7 +110,7 @@ SELECT kpi, period, t.* FROM (VALUES ('revenue', '2026-02-01'::date), ('revenue'
 	LATERAL kpi_target_value(kpi, period, (period + interval '1 month')::date) t;
 SELECT member, t.* FROM unnest('{r1,r2}'::text[]) member, LATERAL kpi_target_value('revenue', '2026-02-01', '2026-03-01', 'rep', member) t;
 -- many at once: only those that have one
-SELECT * FROM kpi_target_values('{revenue,leads,profit_margin,emails}', 'total', '{""}', '{2026-02-01,2023-03-01}', '{2026-03-01,2023-04-01}')
+SELECT kpi, member, period, value, warn_at, how FROM kpi_target_values('{revenue,leads,profit_margin,emails}', 'total', '{""}', '{2026-02-01,2023-03-01}', '{2026-03-01,2023-04-01}')
  ORDER BY kpi COLLATE "C", period;
 
 -- one who may not read the source sees those of kpi_target

@@ -216,7 +216,7 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_last_taken(date, date) IS
 'what the last snapshot that looked at the days from period to before period_end took as now; without one, now';
 
-/* The periods that a formula reads, as kpi_window finds them: an unfinished one is compared with cut ones. */
+/* The periods that a formula reads, as the readers find them: an unfinished one is compared with cut ones. */
 CREATE FUNCTION @extschema@.kpi_formula_periods(formula text, grain text, newest date, as_of timestamptz)
 	RETURNS TABLE (name text, used_as text, part text, from_day date, to_day date)
 	LANGUAGE sql STABLE PARALLEL SAFE
