@@ -40,8 +40,14 @@
 #include "keyed.h"
 #include "salkpi.h"
 
-/* The smallest table; sizes are powers of two, as the allocator rounds. */
-#define KEYED_SIZE_MIN	256
+/*
+ * Sizes of tables are powers of two, as the allocator rounds; it doesn't round
+ * the large ones, which it gets from malloc with a header of its own, that must
+ * not make them another page.
+ */
+#define KEYED_SIZE_MIN		256
+#define KEYED_SIZE_ROUNDED	8192
+#define ALLOCATOR_ROOM		128
 
 /* The bits of an amount: the owner's flag, in the first one; is it big? */
 #define RECORD_FLAG		1
@@ -195,10 +201,27 @@ keys_are_equal(KeyKind kind, const KeyedKey *a, const KeyedKey *b)
 
 /* ---------- Records ---------- */
 
-static inline Size
-amounts_size(const Keyed *keyed)
+/*
+ * What the records of a table look like.  A constant where it matters, so that
+ * the functions below are compiled for it.
+ */
+typedef struct Layout
 {
-	return keyed->width * (keyed->is_wide ? sizeof(int128) : sizeof(int64));
+	KeyKind		kind;			/* of the keys */
+	int			width;			/* amounts of a record */
+	bool		is_wide;		/* are they int128? */
+} Layout;
+
+static inline Layout
+layout_of(const Keyed *keyed)
+{
+	return (Layout) {keyed->kind, keyed->width, keyed->is_wide};
+}
+
+static inline Size
+amounts_size(Layout layout)
+{
+	return layout.width * (layout.is_wide ? sizeof(int128) : sizeof(int64));
 }
 
 /* Bytes of a key, with what fills them up. */
@@ -211,110 +234,99 @@ key_size(KeyKind kind, uint32 length)
 
 /* An amount as it is in a record, with its bits. */
 static inline int128
-get_raw(const Keyed *keyed, const char *record, int i)
+get_raw(Layout layout, const char *record, int i)
 {
-	return keyed->is_wide ? ((const int128 *) record)[i] :
+	return layout.is_wide ? ((const int128 *) record)[i] :
 		((const int64 *) record)[i];
 }
 
 static inline void
-set_raw(const Keyed *keyed, char *record, int i, int128 raw)
+set_raw(Layout layout, char *record, int i, int128 raw)
 {
-	if (keyed->is_wide)
+	if (layout.is_wide)
 		((int128 *) record)[i] = raw;
 	else
 		((int64 *) record)[i] = (int64) raw;
 }
 
-/* Can a table hold this as it is? */
+/* Can a record hold this as it is? */
 static inline bool
-is_raw(const Keyed *keyed, int128 raw)
+is_raw(Layout layout, int128 raw)
 {
-	return keyed->is_wide ? salkpi_is_small(raw >> 2) : raw == (int64) raw;
+	return layout.is_wide ? salkpi_is_small(raw >> 2) : raw == (int64) raw;
 }
 
 /* The key of a record, which stays where it is; returns what is behind it. */
 static inline const char *
-get_key(const Keyed *keyed, const char *record, KeyedKey *key)
+get_key(Layout layout, const char *record, KeyedKey *key)
 {
-	const char *own = record + amounts_size(keyed);
+	const char *own = record + amounts_size(layout);
 
-	if (keyed->kind == KEY_INTEGER)
+	if (layout.kind == KEY_INTEGER)
 	{
 		key->number = *(const int64 *) own;
 		return own + sizeof(int64);
 	}
 	key->bytes = own;
 	key->length = 16;
-	if (keyed->kind == KEY_TEXT)
+	if (layout.kind == KEY_TEXT)
 	{
 		key->length = *(const uint32 *) own;
 		key->bytes += sizeof(uint32);
 	}
-	return own + key_size(keyed->kind, key->length);
+	return own + key_size(layout.kind, key->length);
 }
 
-/* What a record says; returns the offset of the next one. */
-uint32
-salkpi_keyed_read(const Keyed *keyed, uint32 offset, KeyedItem *item)
+/* What a record says; returns the next one. */
+static inline const char *
+get_record(Layout layout, const char *record, KeyedItem *item)
 {
-	const char *record = (const char *) keyed + offset;
-	const char *end = get_key(keyed, record, &item->key);
+	const char *end = get_key(layout, record, &item->key);
 	int			i;
 
-	item->flag = (get_raw(keyed, record, 0) & RECORD_FLAG) != 0;
-	for (i = 0; i < keyed->width; i++)
+	item->flag = (get_raw(layout, record, 0) & RECORD_FLAG) != 0;
+	for (i = 0; i < layout.width; i++)
 	{
-		int128		raw = get_raw(keyed, record, i);
+		int128		raw = get_raw(layout, record, i);
 
 		item->sums[i].small = raw >> 2;
 		item->sums[i].big = NULL;
-		if (raw & RECORD_BIG)
+		if (layout.is_wide && (raw & RECORD_BIG))
 		{
 			item->sums[i].big = (Numeric) end;
 			end += MAXALIGN(VARSIZE(end));
 		}
 	}
-	return end - (const char *) keyed;
+	return end;
 }
 
-/* The offset behind a record. */
-static inline uint32
-next_record(const Keyed *keyed, uint32 offset)
+/* What the record at an offset says; returns the offset of the next one. */
+uint32
+salkpi_keyed_read(const Keyed *keyed, uint32 offset, KeyedItem *item)
 {
-	const char *record = (const char *) keyed + offset;
-	KeyedKey	key;
-	KeyedItem	item;
-	int			i;
-
-	if (keyed->is_wide)
-		for (i = 0; i < keyed->width; i++)
-			if (unlikely(get_raw(keyed, record, i) & RECORD_BIG))
-				return salkpi_keyed_read(keyed, offset, &item);
-	return get_key(keyed, record, &key) - (const char *) keyed;
+	return get_record(layout_of(keyed), (const char *) keyed + offset, item) -
+		(const char *) keyed;
 }
 
-/* Does a table have room for amounts like these, if it has any? */
+/* Are the amounts of a record no wider than a table's? */
 static inline bool
-is_wide_enough(const Keyed *keyed, const KeyedItem *item)
+is_wide_enough(Layout layout, const KeyedItem *item)
 {
 	int			i;
 
-	if (keyed->is_wide)
-		return true;
-	for (i = 0; i < keyed->width; i++)
-		if (item->sums[i].big != NULL || !is_raw(keyed, item->sums[i].small * 4))
+	for (i = 0; i < layout.width && !layout.is_wide; i++)
+		if (item->sums[i].big != NULL || !is_raw(layout, item->sums[i].small * 4))
 			return false;
 	return true;
 }
 
 static inline Size
-record_size(const Keyed *keyed, const KeyedItem *item)
+record_size(Layout layout, const KeyedItem *item)
 {
-	Size		size = amounts_size(keyed) + key_size(keyed->kind, item->key.length);
+	Size		size = amounts_size(layout) + key_size(layout.kind, item->key.length);
 	int			i;
 
-	for (i = 0; i < keyed->width; i++)
+	for (i = 0; i < layout.width && layout.is_wide; i++)
 		if (unlikely(item->sums[i].big != NULL))
 			size += MAXALIGN(VARSIZE(item->sums[i].big));
 	return size;
@@ -336,47 +348,47 @@ put_key(KeyKind kind, char *own, const KeyedKey *key)
 
 /* Write a record, for which there is room. */
 static inline void
-put_record(Keyed *keyed, char *record, const KeyedItem *item)
+put_record(Layout layout, char *record, const KeyedItem *item)
 {
-	char	   *end = record + amounts_size(keyed);
+	char	   *end = record + amounts_size(layout);
 	int			i;
 
-	put_key(keyed->kind, end, &item->key);
-	end += key_size(keyed->kind, item->key.length);
-	for (i = 0; i < keyed->width; i++)
+	put_key(layout.kind, end, &item->key);
+	end += key_size(layout.kind, item->key.length);
+	for (i = 0; i < layout.width; i++)
 	{
 		int128		raw = item->sums[i].small * 4;
 
 		if (i == 0 && item->flag)
 			raw |= RECORD_FLAG;
-		if (unlikely(item->sums[i].big != NULL))
+		if (layout.is_wide && unlikely(item->sums[i].big != NULL))
 		{
 			raw |= RECORD_BIG;
 			memcpy(end, item->sums[i].big, VARSIZE(item->sums[i].big));
 			end += MAXALIGN(VARSIZE(end));
 		}
-		set_raw(keyed, record, i, raw);
+		set_raw(layout, record, i, raw);
 	}
 }
 
 /* Add an item to a record, if that can hold the sums. */
 static inline bool
-add_to_record(const Keyed *keyed, char *record, const KeyedItem *item)
+add_to_record(Layout layout, char *record, const KeyedItem *item)
 {
 	int128		raw[KEYED_MAX_WIDTH];
 	int			i;
 
-	for (i = 0; i < keyed->width; i++)
+	for (i = 0; i < layout.width; i++)
 	{
-		raw[i] = get_raw(keyed, record, i) + item->sums[i].small * 4;
+		raw[i] = get_raw(layout, record, i) + item->sums[i].small * 4;
 		if (unlikely((raw[i] & RECORD_BIG) || item->sums[i].big != NULL ||
-					 !is_raw(keyed, raw[i])))
+					 !is_raw(layout, raw[i])))
 			return false;
 	}
 	if (item->flag)
 		raw[0] |= RECORD_FLAG;
-	for (i = 0; i < keyed->width; i++)
-		set_raw(keyed, record, i, raw[i]);
+	for (i = 0; i < layout.width; i++)
+		set_raw(layout, record, i, raw[i]);
 	return true;
 }
 
@@ -384,33 +396,43 @@ add_to_record(const Keyed *keyed, char *record, const KeyedItem *item)
  * Add an item to the last record, if that is of its key, or append it: false
  * if it doesn't fit.
  */
-static inline bool
-try_add(Keyed *keyed, const KeyedItem *item)
+static pg_attribute_always_inline bool
+try_add_to(Keyed *keyed, Layout layout, const KeyedItem *item)
 {
 	char	   *last = (char *) keyed + keyed->last;
 	int			order = 1;
 	KeyedKey	key;
 	Size		size;
 
-	if (!is_wide_enough(keyed, item))
+	if (!is_wide_enough(layout, item))
 		return false;
 	if (keyed->count > 0)
 	{
-		(void) get_key(keyed, last, &key);
-		order = salkpi_key_compare(keyed->kind, &item->key, &key);
-		if (order == 0 && add_to_record(keyed, last, item))
+		(void) get_key(layout, last, &key);
+		order = salkpi_key_compare(layout.kind, &item->key, &key);
+		if (order == 0 && add_to_record(layout, last, item))
 			return true;
 	}
-	size = record_size(keyed, item);
+	size = record_size(layout, item);
 	if (size > VARSIZE(keyed) - keyed->used)
 		return false;
-	put_record(keyed, (char *) keyed + keyed->used, item);
+	put_record(layout, (char *) keyed + keyed->used, item);
 	keyed->is_ascending = keyed->is_ascending && order > 0;
 	keyed->is_unique = keyed->is_ascending;
 	keyed->last = keyed->used;
 	keyed->used += size;
 	keyed->count++;
 	return true;
+}
+
+static inline bool
+try_add(Keyed *keyed, const KeyedItem *item)
+{
+	if (keyed->kind != KEY_INTEGER || keyed->is_wide)
+		return try_add_to(keyed, layout_of(keyed), item);
+	if (keyed->width == 1)
+		return try_add_to(keyed, (Layout) {KEY_INTEGER, 1, false}, item);
+	return try_add_to(keyed, (Layout) {KEY_INTEGER, 2, false}, item);
 }
 
 /* ---------- One record a key ---------- */
@@ -439,23 +461,23 @@ create_slots(Slots *slots, uint32 count)
  * from where on there are none of those that have been; false if it is of a key
  * that has been but cannot be added.
  */
-static inline bool
-settle_record(Keyed *keyed, Slots *slots, uint32 slot, uint32 offset,
-			  uint32 size, uint32 *end)
+static pg_attribute_always_inline bool
+settle_record(Keyed *keyed, Layout layout, const Slots *slots, uint32 slot,
+			  uint32 offset, Size size, uint32 *end)
 {
 	KeyedItem	item;
 	KeyedKey	key;
 	bool		is_known = false;
 	char	   *record;
 
-	(void) salkpi_keyed_read(keyed, offset, &item);
+	(void) get_record(layout, (char *) keyed + offset, &item);
 	for (; slots->slots[slot] != 0; slot = (slot + 1) & slots->mask)
 	{
 		record = (char *) keyed + (Size) slots->slots[slot] * 8;
-		(void) get_key(keyed, record, &key);
-		if (!keys_are_equal(keyed->kind, &key, &item.key))
+		(void) get_key(layout, record, &key);
+		if (!keys_are_equal(layout.kind, &key, &item.key))
 			continue;
-		if (add_to_record(keyed, record, &item))
+		if (add_to_record(layout, record, &item))
 		{
 			keyed->count--;
 			return true;
@@ -474,42 +496,53 @@ settle_record(Keyed *keyed, Slots *slots, uint32 slot, uint32 offset,
  * Make the records of each key one, in place; false if some could not be, since
  * the sum needs more room.
  */
-static bool
-make_unique(Keyed *keyed)
+static pg_attribute_always_inline bool
+make_unique_of(Keyed *keyed, Layout layout, const Slots *slots)
 {
 	uint32		offset = KEYED_FIRST_RECORD;
 	uint32		end = KEYED_FIRST_RECORD;
 	uint32		offsets[BATCH_SIZE + 1];
 	uint32		slot[BATCH_SIZE];
 	bool		is_unique = true;
-	KeyedKey	key;
-	Slots		slots;
+	KeyedItem	item;
 	int			n;
 	int			i;
 
-	create_slots(&slots, keyed->count);
 	while (offset < keyed->used)
 	{
 		for (n = 0; n < BATCH_SIZE && offset < keyed->used; n++)
 		{
-			(void) get_key(keyed, (char *) keyed + offset, &key);
-			slot[n] = hash_key(keyed->kind, &key) & slots.mask;
-			__builtin_prefetch(&slots.slots[slot[n]]);
 			offsets[n] = offset;
-			offset = next_record(keyed, offset);
+			offset = get_record(layout, (char *) keyed + offset, &item) - (char *) keyed;
+			slot[n] = hash_key(layout.kind, &item.key) & slots->mask;
+			__builtin_prefetch(&slots->slots[slot[n]]);
 		}
 		offsets[n] = offset;
 		for (i = 0; i < n; i++)
-			__builtin_prefetch((char *) keyed + (Size) slots.slots[slot[i]] * 8);
+			__builtin_prefetch((char *) keyed + (Size) slots->slots[slot[i]] * 8);
 		for (i = 0; i < n; i++)
-			is_unique &= settle_record(keyed, &slots, slot[i], offsets[i],
+			is_unique &= settle_record(keyed, layout, slots, slot[i], offsets[i],
 									   offsets[i + 1] - offsets[i], &end);
 		CHECK_FOR_INTERRUPTS();
 	}
-	pfree(slots.slots);
 	keyed->used = end;
-	keyed->is_unique = is_unique;
 	return is_unique;
+}
+
+static bool
+make_unique(Keyed *keyed)
+{
+	Slots		slots;
+
+	create_slots(&slots, keyed->count);
+	if (keyed->kind != KEY_INTEGER || keyed->is_wide)
+		keyed->is_unique = make_unique_of(keyed, layout_of(keyed), &slots);
+	else if (keyed->width == 1)
+		keyed->is_unique = make_unique_of(keyed, (Layout) {KEY_INTEGER, 1, false}, &slots);
+	else
+		keyed->is_unique = make_unique_of(keyed, (Layout) {KEY_INTEGER, 2, false}, &slots);
+	pfree(slots.slots);
+	return keyed->is_unique;
 }
 
 /* Bring the sums of an item to the scale of a larger display scale. */
@@ -591,11 +624,12 @@ collect_items(const Keyed *keyed, const KeyedItem *more, int dscale,
 static Size
 next_size(const Keyed *keyed, Size bytes)
 {
-	Size		size = VARSIZE(keyed);
+	Size		size = KEYED_SIZE_MIN;
 
-	do
-		size *= 2;
-	while (size < bytes);
+	while (size <= VARSIZE(keyed) || size < bytes)
+		size = size < KEYED_SIZE_ROUNDED ? size * 2 :
+			size == KEYED_SIZE_ROUNDED ? size * 2 - ALLOCATOR_ROOM :
+			(size + ALLOCATOR_ROOM) * 2 - ALLOCATOR_ROOM;
 	if (bytes > MaxAllocSize || VARSIZE(keyed) == MaxAllocSize)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -624,9 +658,9 @@ rewrite(const Keyed *keyed, const KeyedItem *more, int dscale)
 
 	head.dscale = dscale;
 	for (n = 0; n < count; n++)
-		head.is_wide = head.is_wide || !is_wide_enough(&head, &items[n]);
+		head.is_wide = head.is_wide || !is_wide_enough(layout_of(&head), &items[n]);
 	for (n = 0; n < count; n++)
-		bytes += record_size(&head, &items[n]);
+		bytes += record_size(layout_of(&head), &items[n]);
 	fresh = create_like(&head, bytes * 2 <= VARSIZE(keyed) ? VARSIZE(keyed) :
 						next_size(keyed, bytes));
 	for (n = 0; n < count; n++)
@@ -692,15 +726,15 @@ add_or_size(Keyed **keyed, const KeyedItem *item)
 {
 	if (likely(try_add(*keyed, item)))
 		return 0;
-	if (!is_wide_enough(*keyed, item) ||
+	if (!is_wide_enough(layout_of(*keyed), item) ||
 		!((*keyed)->is_unique || make_unique(*keyed)))
 	{
 		*keyed = rewrite(*keyed, item, (*keyed)->dscale);
 		return 0;
 	}
-	if ((*keyed)->used <= VARSIZE(*keyed) / 2 && try_add(*keyed, item))
+	if ((*keyed)->used <= VARSIZE(*keyed) / 8 * 3 && try_add(*keyed, item))
 		return 0;
-	return next_size(*keyed, (*keyed)->used + record_size(*keyed, item));
+	return next_size(*keyed, (*keyed)->used + record_size(layout_of(*keyed), item));
 }
 
 /*
@@ -733,30 +767,30 @@ salkpi_keyed_put(Keyed *keyed, const KeyedItem *item)
 static bool
 rescale_in_place(Keyed *keyed, int by)
 {
-	const int128 limit = (int128) 1 << 124;
+	Layout		layout = layout_of(keyed);
+	char	   *end = (char *) keyed + keyed->used;
 	int128		factor = 1;
-	uint32		offset;
+	KeyedItem	item;
+	char	   *record;
+	char	   *next;
 	int			i;
 
 	(void) salkpi_rescale(&factor, by);
-	for (offset = KEYED_FIRST_RECORD; offset < keyed->used; offset = next_record(keyed, offset))
-		for (i = 0; i < keyed->width; i++)
-		{
-			int128		raw = get_raw(keyed, (char *) keyed + offset, i);
-			int128		amount = raw >> 2;
-
-			if ((raw & RECORD_BIG) || amount >= limit / factor ||
-				amount <= -limit / factor || !is_raw(keyed, amount * factor * 4))
+	for (record = (char *) keyed + KEYED_FIRST_RECORD; record < end; record = next)
+	{
+		next = (char *) get_record(layout, record, &item);
+		for (i = 0; i < layout.width; i++)
+			if (item.sums[i].big != NULL || !salkpi_rescale(&item.sums[i].small, by) ||
+				!is_raw(layout, item.sums[i].small * 4))
 				return false;
-		}
-	for (offset = KEYED_FIRST_RECORD; offset < keyed->used; offset = next_record(keyed, offset))
-		for (i = 0; i < keyed->width; i++)
-		{
-			int128		raw = get_raw(keyed, (char *) keyed + offset, i);
-
-			set_raw(keyed, (char *) keyed + offset, i,
-					(raw >> 2) * factor * 4 | (raw & RECORD_BITS));
-		}
+	}
+	for (record = (char *) keyed + KEYED_FIRST_RECORD; record < end; record = next)
+	{
+		next = (char *) get_record(layout, record, &item);
+		for (i = 0; i < layout.width; i++)
+			set_raw(layout, record, i, item.sums[i].small * factor * 4 |
+					(get_raw(layout, record, i) & RECORD_BITS));
+	}
 	return true;
 }
 
