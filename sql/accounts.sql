@@ -124,6 +124,28 @@ FROM (VALUES
 		regexp_replace(a.aggregate, '^\w+', 'kpi_accounts'), substring(a.aggregate FROM '^\w+') || '(%s)') c
 GROUP BY a.n, a.aggregate ORDER BY a.n;
 
+-- Amounts of each type are understood, with customers of each.
+SELECT count(*) AS mixes, count(*) FILTER (WHERE outcome = 'ok') AS understood
+FROM (SELECT harness.outcome(format('SELECT kpi.kpi_accounts(1::%1$s, 1::%2$s, d, NULL, d, d), kpi.kpi_net_revenue_retention(''a'', 1::%2$s, d, NULL, d, d), kpi.kpi_quick_ratio(1::%1$s, 1::%2$s, d, NULL, d, d), kpi.kpi_churn_rate(1::%1$s, d, NULL, d, d) FROM (VALUES (''2026-01-01''::%3$s)) v(d)', c, a, t)) AS outcome
+	FROM unnest('{smallint,integer,bigint}'::text[]) c, unnest('{smallint,integer,bigint,numeric}'::text[]) a, unnest('{date,timestamp,timestamptz}'::text[]) t) o;
+SELECT harness.outcome('SELECT kpi.kpi_accounts(1, 1::double precision, date ''2026-01-01'', NULL, ''2026-01-01'', ''2026-02-01'')') LIKE '42883 | %' AS refused;
+
+-- Many intervals of fewer customers, in no order, whose amounts and decimals grow:
+-- what is kept of them is what is kept of their sums; and amounts of each type.
+CREATE TABLE long AS
+SELECT n, (n * 7919 % 307) AS customer, CASE WHEN n > 20000 AND n % 37 = 0 THEN n * 1e31 WHEN n > 8000 AND n % 41 = 0 THEN n * 1e14 WHEN n > 3000 THEN n + 0.25 ELSE n END AS amount,
+	'2026-01-01'::date - (n % 3)::integer AS f, CASE WHEN n % 5 > 0 THEN '2026-01-08'::date - (n % 2)::integer END AS t
+FROM generate_series(1::bigint, 30000) n;
+SELECT rows, kpi_accounts(customer, amount, f, t, '2026-01-01', '2026-01-08') = kpi_accounts(customer, total, f, t, '2026-01-01', '2026-01-08') FILTER (WHERE is_one) AS integers,
+	kpi_accounts(customer::text, amount, f, t, '2026-01-01', '2026-01-08') = kpi_accounts(customer::text, total, f, t, '2026-01-01', '2026-01-08') FILTER (WHERE is_one) AS texts,
+	kpi_accounts(md5(customer::text)::uuid, amount, f, t, '2026-01-01', '2026-01-08') = kpi_accounts(md5(customer::text)::uuid, total, f, t, '2026-01-01', '2026-01-08') FILTER (WHERE is_one) AS uuids,
+	kpi_accounts(customer, (n % 9)::smallint, f, t, '2026-01-01', '2026-01-08') = kpi_accounts(customer, (n % 9)::numeric, f, t, '2026-01-01', '2026-01-08') AS smallints,
+	kpi_accounts(customer, (n % 9)::integer * 1000000, f, t, '2026-01-01', '2026-01-08') = kpi_accounts(customer, (n % 9)::numeric * 1000000, f, t, '2026-01-01', '2026-01-08') AS integer_amounts,
+	kpi_accounts(customer, n * 300000000000000, f, t, '2026-01-01', '2026-01-08') = kpi_accounts(customer, n::numeric * 300000000000000, f, t, '2026-01-01', '2026-01-08') AS bigints
+FROM (SELECT rows, n, customer, amount, f, t, sum(amount) OVER (PARTITION BY rows, customer, f, t) AS total, row_number() OVER (PARTITION BY rows, customer, f, t ORDER BY n) = 1 AS is_one
+	FROM long, unnest('{1,300,2000,5000,10000,30000}'::integer[]) rows WHERE n <= rows) v
+GROUP BY rows ORDER BY rows;
+
 -- Events are intervals that go on; the average of an account.
 SELECT count(*) AS groups, count(*) FILTER (WHERE kpi_new_customers IS DISTINCT FROM (e).new_customers) AS different_new,
 	count(*) FILTER (WHERE per_account IS DISTINCT FROM (f).per_account) AS different_average, count((f).per_account) AS averages
@@ -150,7 +172,16 @@ FROM (VALUES (1, 'no bounds', '0169'), (2, 'other unit', '0169730204000000'), (3
 	(5, 'negative', '0169640204000102010900' || '00'), (6, 'at the opening, not before', '01696402040001020' || '00a0a'), (7, 'flag 2', '016964020400010202' || '0a0a'), (8, 'one', '016964020400010201' || '0a0a')) v(n, why, literal)
 ORDER BY n;
 
-DROP TABLE joined, two, chartmogul, price, price_partitioned;
+-- Truncated, prolonged and flipped; binary messages.
+SELECT kind, refused > 0 AS some_refused, read > 0 AS some_read, unstable, refused + read AS tried
+FROM (
+	SELECT 'integer' AS kind, kpi_accounts(customer, amount, f, t, '2026-01-01', '2026-01-08')::text AS seed FROM price WHERE g = 4
+	UNION ALL SELECT 'text', kpi_accounts(customer_text, amount, f_at, t_at, '2026-01-01', '2026-01-08')::text FROM price WHERE g = 10
+	UNION ALL SELECT 'uuid', kpi_accounts(customer_uuid, f_local, t_local, '2026-01-01', '2026-01-08')::text FROM price WHERE g = 10) v, harness.fuzz(seed);
+SELECT harness.received('kpi_accounts', kpi_accounts_send(a)) = a::text AS same FROM (SELECT kpi_accounts(customer_text, amount, f, t, '2026-01-01', '2026-01-08') AS a FROM price WHERE g = 4) v;
+SELECT harness.received('kpi_accounts', '') AS empty, harness.received('kpi_accounts', kpi_accounts_send('kpi_accounts:0169640204000102010a0a')::bytea || '\x00') AS prolonged, harness.received('kpi_accounts', '\x00') AS open;
+
+DROP TABLE joined, two, chartmogul, price, price_partitioned, long;
 DROP FUNCTION percent(numeric, numeric), expected(price_row[]);
 DROP TYPE price_row, rates;
 DROP SCHEMA harness CASCADE;

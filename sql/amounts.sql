@@ -63,6 +63,36 @@ SELECT * FROM harness.compare('line', 'kpi_revenue_per_buying_customer(sale_uuid
 	'quotient(sum(amount) FILTER (WHERE sale_uuid IS NOT NULL), count(DISTINCT sale_uuid) FILTER (WHERE amount > 0))',
 	'kpi_amounts(sale_uuid, amount)', 'kpi_average(%s)');
 
+-- Amounts of each integer type, whose own limits are no limit of the sums; and
+-- ids of the smaller types.
+CREATE TABLE whole AS
+SELECT n, n % 7 AS g, (n * 31 % 40) AS id_bigint, (n * 31 % 40)::text AS id_text, md5((n * 31 % 40)::text)::uuid AS id_uuid,
+	integers[i]::smallint AS amount_smallint, integers[i + 6]::integer AS amount_integer, integers[i + 12] AS amount_bigint
+FROM (SELECT n, 1 + floor(random() * 6)::integer AS i FROM generate_series(1::bigint, 600) n) rows,
+	(VALUES (ARRAY[NULL, -32768, 32767, 0, 1, 7, NULL, -2147483648, 2147483647, 0, 1, 7, NULL, -9223372036854775808, 9223372036854775807, 0, 1, 7])) v(integers);
+SELECT i AS id, a AS amount, c.compared, c.different, d.different AS average_different
+FROM unnest('{bigint,text,uuid}'::text[]) WITH ORDINALITY ids(i, n), unnest('{smallint,integer,bigint}'::text[]) WITH ORDINALITY amounts(a, m),
+	harness.differences('', format('SELECT kpi_amounts(id_%1$s, amount_%2$s) AS got, kpi_amounts(id_%1$s, amount_%2$s::numeric) AS wanted FROM whole GROUP BY GROUPING SETS ((), (g))', i, a)) c,
+	harness.differences('', format('SELECT kpi_average_purchase_value(id_%1$s, amount_%2$s) OVER (ORDER BY n ROWS 70 PRECEDING) AS got,
+		(SELECT quotient(sum(amount_%2$s), count(DISTINCT id_%1$s) FILTER (WHERE amount_%2$s > 0)) FROM whole f WHERE f.n BETWEEN r.n - 70 AND r.n) AS wanted FROM whole r', i, a)) d
+ORDER BY n, m;
+SELECT count(*) AS mixes, count(*) FILTER (WHERE outcome = 'ok') AS understood
+FROM (SELECT harness.outcome(format('SELECT kpi.kpi_amounts(1::%s, 1::%s), kpi.kpi_average_purchase_value(1::%1$s, 1::%2$s), kpi.kpi_revenue_per_buying_customer(''a'', 1::%2$s), kpi.kpi_revenue_concentration(1::%1$s, 1.5)', i, a)) AS outcome
+	FROM unnest('{smallint,integer,bigint}'::text[]) i, unnest('{smallint,integer,bigint,numeric}'::text[]) a) o;
+SELECT harness.outcome('SELECT kpi.kpi_amounts(1, 1::double precision)') LIKE '42883 | %' AS refused;
+
+-- Many rows of fewer ids, in no order, whose amounts and decimals grow: what is
+-- kept of them is what is kept of their sums, whatever integers these need.
+CREATE TABLE long AS
+SELECT n, (n * 7919 % 307) AS id, CASE WHEN n > 30000 AND n % 11 = 0 THEN n + 1e-18 WHEN n > 20000 AND n % 37 = 0 THEN n * 1e31 WHEN n > 8000 AND n % 41 = 0 THEN n * 1e14
+	WHEN n > 3000 THEN n + 0.25 ELSE n END AS amount
+FROM generate_series(1::bigint, 40000) n;
+SELECT rows, kpi_amounts(id, amount) = kpi_amounts(id, total) FILTER (WHERE is_last) AS integers, kpi_amounts(id::text, amount) = kpi_amounts(id::text, total) FILTER (WHERE is_last) AS texts,
+	kpi_amounts(md5(id::text)::uuid, amount) = kpi_amounts(md5(id::text)::uuid, total) FILTER (WHERE is_last) AS uuids, kpi_total(kpi_amounts(id, amount)) = sum(amount) AS total
+FROM (SELECT rows, id, amount, sum(amount) OVER (PARTITION BY rows, id) AS total, row_number() OVER (PARTITION BY rows, id ORDER BY n) = 1 AS is_last
+	FROM long, unnest('{1,300,2000,5000,10000,25000,40000}'::integer[]) rows WHERE n <= rows) v
+GROUP BY rows ORDER BY rows;
+
 -- A concentration takes two steps in plain SQL.
 SELECT count(*) AS compared, count(b.g) AS with_some, count(*) FILTER (WHERE (a.*) IS DISTINCT FROM (b.*)) AS different
 FROM (SELECT g, kpi_revenue_concentration(sale_id, amount) AS ten, kpi_concentration(kpi_amounts(sale_text, amount), 3) AS three FROM line GROUP BY g) a
@@ -107,50 +137,18 @@ FROM (VALUES (1, 'empty', ''), (2, 'odd', '016'), (3, 'no digit', '01zz'), (4, '
 	(27, 'not small', '016900010301ffffffffffffffffffffffffffffffffffff03')) v(n, why, literal)
 ORDER BY n;
 
--- Truncated, prolonged and flipped: an error, or a value that is written and
--- read as itself.
-CREATE FUNCTION fuzz(seed_text text) RETURNS TABLE (refused bigint, read bigint, unstable bigint)
-LANGUAGE plpgsql AS $$
-DECLARE
-	prefix text := substring(seed_text FROM '^[a-z_]*:');
-	good bytea := decode(substr(seed_text, length(prefix) + 1), 'hex');
-	type regtype := rtrim(prefix, ':')::regtype;
-	bad bytea;
-	again text;
-	result text;
-BEGIN
-	refused := 0; read := 0; unstable := 0;
-	FOR i IN 0 .. 12 * length(good) - 1 LOOP
-		bad := CASE WHEN i < 8 * length(good) THEN set_bit(good, i, 1 - get_bit(good, i))
-			WHEN i < 9 * length(good) THEN substr(good, 1, i - 8 * length(good))
-			WHEN i < 10 * length(good) THEN substr(good, 1, i - 9 * length(good)) || '\x00' || substr(good, i - 9 * length(good) + 1)
-			WHEN i < 11 * length(good) THEN set_byte(good, i - 10 * length(good), floor(random() * 256)::integer)
-			ELSE substr(good, 1, i - 11 * length(good)) || substr(good, i - 11 * length(good) + 2) END;
-		BEGIN
-			EXECUTE format('SELECT v::text FROM (SELECT %L::%s AS v) v', prefix || encode(bad, 'hex'), type) INTO result;
-			EXECUTE format('SELECT v::text FROM (SELECT %L::%s AS v) v', result, type) INTO again;
-			read := read + 1;
-			unstable := unstable + (result IS DISTINCT FROM again)::integer;
-		EXCEPTION
-			WHEN invalid_binary_representation OR invalid_text_representation OR character_not_in_repertoire
-				OR numeric_value_out_of_range OR program_limit_exceeded THEN
-			refused := refused + 1;
-		END;
-	END LOOP;
-	RETURN NEXT;
-END
-$$;
+-- Truncated, prolonged and flipped.
 SELECT kind, refused > 0 AS some_refused, read > 0 AS some_read, unstable, refused + read AS tried
 FROM (
 	SELECT 'integer' AS kind, kpi_amounts(sale_id, amount)::text AS seed FROM line WHERE g = 4 AND n < 200
 	UNION ALL SELECT 'text', kpi_amounts(sale_text, amount)::text FROM line WHERE g = 4 AND n < 100
-	UNION ALL SELECT 'uuid', kpi_amounts(sale_uuid, amount)::text FROM line WHERE g = 7 AND n < 30) v, fuzz(seed);
+	UNION ALL SELECT 'uuid', kpi_amounts(sale_uuid, amount)::text FROM line WHERE g = 7 AND n < 30) v, harness.fuzz(seed);
 
 -- Binary messages.
 SELECT harness.received('kpi_amounts', kpi_amounts_send(a)) = a::text AS same FROM (SELECT kpi_amounts(sale_text, amount) AS a FROM line WHERE g = 4) v;
 SELECT harness.received('kpi_amounts', '') AS empty, harness.received('kpi_amounts', '\x0169000103011400') AS prolonged, harness.received('kpi_amounts', '\x00') AS open;
 
 DROP AGGREGATE open_amounts(bigint, numeric), from_texts(bigint, numeric);
-DROP TABLE line, line_partitioned, many, open_state;
-DROP FUNCTION quotient(numeric, numeric), fuzz(text);
+DROP TABLE line, line_partitioned, whole, long, many, open_state;
+DROP FUNCTION quotient(numeric, numeric);
 DROP SCHEMA harness CASCADE;

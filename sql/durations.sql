@@ -189,6 +189,20 @@ RESET min_parallel_table_scan_size;
 SELECT n, kpi_durations(n % 3) OVER (ORDER BY n) AS running, kpi_rollup(kpi_durations(n % 2)) OVER (ORDER BY n) AS rolled_up
 FROM generate_series(1::bigint, 7) n GROUP BY n ORDER BY n;
 
+-- Stored states in frames that move: what leaves a frame is taken out again.
+SELECT frame.first, frame.last, c.*
+FROM (VALUES (-1, 0), (-2, 1), (1, 2), (-3, -2)) frame (first, last), LATERAL (
+	SELECT count(*) AS compared, count(*) FILTER (WHERE got IS DISTINCT FROM wanted) AS different, count(*) FILTER (WHERE got IS NULL) AS empty
+	FROM (
+		SELECT CASE frame.first
+				WHEN -1 THEN kpi_rollup(d) OVER (PARTITION BY g ORDER BY split RANGE BETWEEN 1 PRECEDING AND CURRENT ROW)
+				WHEN -2 THEN kpi_rollup(d) OVER (PARTITION BY g ORDER BY split RANGE BETWEEN 2 PRECEDING AND 1 FOLLOWING)
+				WHEN 1 THEN kpi_rollup(d) OVER (PARTITION BY g ORDER BY split RANGE BETWEEN 1 FOLLOWING AND 2 FOLLOWING)
+				ELSE kpi_rollup(d) OVER (PARTITION BY g ORDER BY split RANGE BETWEEN 3 PRECEDING AND 2 PRECEDING) END AS got,
+			(SELECT kpi_durations(duration) FROM cycle c WHERE c.g = p.g AND c.split BETWEEN p.split + frame.first AND p.split + frame.last) AS wanted
+		FROM (SELECT g, split, kpi_durations(duration) AS d FROM cycle GROUP BY g, split) p) v) c
+ORDER BY frame.first DESC;
+
 -- Large: one group of many values, and many groups; both kinds of storage.
 CREATE TABLE large AS
 SELECT kpi_durations(n * 7919 % 200003) AS one, count(*) AS n, sum(n * 7919 % 200003) AS sum

@@ -47,9 +47,31 @@ WHERE d.deptype = 'e'
 	AND p.prosecdef
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 
+-- Each aggregate does what parallel plans and Citus ask of it: a typed state that
+-- travels as text and as bytes, a combine function, one or more arguments, all of
+-- concrete types, and a final function that leaves the state as it is.  Those
+-- that don't live within a snapshot or a report, on one server.
+SELECT a.aggfnoid::regprocedure AS aggregate, lacking
+FROM pg_aggregate a
+JOIN pg_proc p ON p.oid = a.aggfnoid
+JOIN pg_proc s ON s.oid = a.aggtransfn
+JOIN pg_type t ON t.oid = a.aggtranstype
+JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e',
+	concat_ws(', ',
+		CASE WHEN t.typtype = 'p' OR a.aggserialfn <> 0 THEN 'a typed state' END,
+		CASE WHEN 0 = ANY (ARRAY[t.typinput, t.typoutput, t.typreceive, t.typsend]::oid[]) THEN 'a state that travels' END,
+		CASE WHEN a.aggcombinefn = 0 THEN 'a combine function' END,
+		CASE WHEN p.proparallel <> 's' OR s.proparallel <> 's' THEN 'parallel safety' END,
+		CASE WHEN p.pronargs = 0 OR a.aggkind <> 'n' THEN 'a plain argument' END,
+		CASE WHEN p.provariadic <> 0 OR EXISTS (SELECT FROM unnest(p.proargtypes) arg JOIN pg_type argtype ON argtype.oid = arg WHERE argtype.typtype = 'p') THEN 'concrete types' END,
+		CASE WHEN a.aggfinalmodify <> 'r' OR a.aggmfinalmodify <> 'r' THEN 'an untouched state' END) lacking
+WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'salkpi') AND lacking <> ''
+ORDER BY a.aggfnoid::regprocedure::text COLLATE "C";
+
 -- These queries do look at something.
-SELECT count(*) > 0 AS has_functions
+SELECT count(*) > 0 AS has_functions, count(*) FILTER (WHERE p.prokind = 'a') > 400 AS has_aggregates
 FROM pg_depend d
+LEFT JOIN pg_proc p ON p.oid = d.objid
 WHERE d.deptype = 'e'
 	AND d.classid = 'pg_proc'::regclass
 	AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'salkpi');

@@ -34,21 +34,16 @@
 #define AT_OPENING		0
 #define AT_CLOSING		1
 
-/* Flag of a customer who paid before the opening. */
-#define WAS_BEFORE		1
-
 /* Columns of kpi_movements. */
 #define MOVEMENTS_COLUMNS	17
 
-/* Can intervals make this? */
+/* Can intervals make this?  The flag is of one who paid before the opening. */
 static bool
 is_possible(const KeyedItem *item)
 {
-	return (item->flags & ~WAS_BEFORE) == 0 &&
-		!salkpi_sum_is_negative(&item->sums[AT_OPENING]) &&
+	return !salkpi_sum_is_negative(&item->sums[AT_OPENING]) &&
 		!salkpi_sum_is_negative(&item->sums[AT_CLOSING]) &&
-		(item->flags == WAS_BEFORE ||
-		 salkpi_sum_is_zero(&item->sums[AT_OPENING]));
+		(item->flag || salkpi_sum_is_zero(&item->sums[AT_OPENING]));
 }
 
 static const KeyedType accounts_type = {"kpi_accounts", 2, true, is_possible};
@@ -92,25 +87,21 @@ get_interval(FunctionCallInfo fcinfo, int arg, bool has_end, BoundUnit unit,
 	span->bounds[1] = get_instant(fcinfo, bounds + 1, unit);
 }
 
-static Keyed *
-create_state(const Span *span, KeyKind kind, BoundUnit unit)
+/* The bounds of the first row are those of all. */
+static void
+set_bounds(Keyed *keyed, const Span *span)
 {
-	Keyed	   *keyed = salkpi_keyed_create(&accounts_type, kind);
-
 	if (span->bounds[1] < span->bounds[0])
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("closing must not be before opening")));
-	keyed->unit = unit;
 	memcpy(keyed->bounds, span->bounds, sizeof(keyed->bounds));
-	return keyed;
 }
 
 static inline void
-check_bounds(const Keyed *keyed, const Span *span, BoundUnit unit)
+check_bounds(const Keyed *keyed, const Span *span)
 {
-	if (unlikely(keyed->unit != unit ||
-				 keyed->bounds[0] != span->bounds[0] ||
+	if (unlikely(keyed->bounds[0] != span->bounds[0] ||
 				 keyed->bounds[1] != span->bounds[1]))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -118,116 +109,74 @@ check_bounds(const Keyed *keyed, const Span *span, BoundUnit unit)
 				 errhint("To have several periods, GROUP BY them.")));
 }
 
-/* An amount as a numeric taken apart; false if there is none, or of 0. */
-static inline bool
-read_amount(Datum *amount, NumericParts *parts)
+static void
+raise_negative(const Amount *amount)
 {
-	*amount = PointerGetDatum(PG_DETOAST_DATUM_PACKED(*amount));
-	salkpi_numeric_read((struct varlena *) DatumGetPointer(*amount), parts);
-	if (unlikely(parts->negative))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("recurring amount \"%s\" is negative",
-						DatumGetCString(DirectFunctionCall1(numeric_out,
-															*amount))),
-				 errhint("Leave such rows out before they are aggregated.")));
-	return parts->ndigits > 0;
+	Datum		value = amount->is_numeric ? amount->datum :
+		NumericGetDatum(int64_to_numeric(amount->integer));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("recurring amount \"%s\" is negative",
+					DatumGetCString(DirectFunctionCall1(numeric_out, value))),
+			 errhint("Leave such rows out before they are aggregated.")));
 }
 
-/* Add an interval that begins before the closing. */
-static inline void
-add_interval(Keyed **keyed, const KeyedKey *key, const Span *span,
-			 const NumericParts *parts, Datum amount)
+/* Add an interval that begins before the closing: a transition. */
+static inline Datum
+add_interval(Keyed *keyed, const Span *span, const Amount *amount,
+			 KeyedItem *item)
 {
-	KeyedEntry *entry = salkpi_keyed_put(keyed, key);
-	const Keyed *table = *keyed;
+	ExactSum	sum = {0, NULL};
+	bool		is_active[2];
 	int			i;
 
-	if (span->from < span->bounds[0])
-		entry->flags |= WAS_BEFORE;
+	for (i = AT_OPENING; i <= AT_CLOSING; i++)
+		is_active[i] = span->from < keyed->bounds[i] &&
+			span->to >= keyed->bounds[i];
+	if (is_active[AT_OPENING] || is_active[AT_CLOSING])
+		keyed = salkpi_keyed_scale(keyed, amount, &sum);
 	for (i = AT_OPENING; i <= AT_CLOSING; i++)
 	{
-		if (span->from >= span->bounds[i] ||
-			span->to < span->bounds[i])
-			continue;
-		salkpi_keyed_add(keyed, entry, i, parts, amount);
-		if (unlikely(*keyed != table))
-			entry = salkpi_keyed_put(keyed, key);
+		item->sums[i].small = is_active[i] ? sum.small : 0;
+		item->sums[i].big = is_active[i] ? sum.big : NULL;
 	}
+	item->flag = span->from < keyed->bounds[AT_OPENING];
+	return salkpi_keyed_add(keyed, item);
 }
 
 /*
- * Transition of each kind of key and unit.  By the number of arguments behind
- * the customer: (at, opening, closing), (from, to, opening, closing), and the
- * same behind an amount; without one an interval counts as 1.
+ * Transition, for customers, amounts and instants of each type.  By the number
+ * of arguments behind the customer: (at, opening, closing), (from, to, opening,
+ * closing), and the same behind an amount.
  */
-static pg_attribute_always_inline Datum
-add_row(FunctionCallInfo fcinfo, KeyKind kind, BoundUnit unit)
+PG_FUNCTION_INFO_V1(salkpi_accounts_add);
+Datum
+salkpi_accounts_add(PG_FUNCTION_ARGS)
 {
 	Keyed	   *keyed = salkpi_keyed_state(&accounts_type, fcinfo);
+	bool		is_first = keyed == NULL;
 	bool		has_amount = PG_NARGS() == 7;
 	Span		span;
-	NumericParts parts;
-	Datum		amount;
-	KeyedKey	key;
+	Amount		amount;
+	KeyedItem	item;
 
-	get_interval(fcinfo, has_amount ? 3 : 2, PG_NARGS() > 5, unit, &span);
-	if (keyed == NULL)
-		keyed = create_state(&span, kind, unit);
-	salkpi_keyed_require_kind(keyed, kind);
-	check_bounds(keyed, &span, unit);
+	if (is_first)
+		keyed = salkpi_keyed_create(&accounts_type);
+	salkpi_keyed_expect(keyed, fcinfo);
+	get_interval(fcinfo, has_amount ? 3 : 2, PG_NARGS() > 5, keyed->unit, &span);
+	if (is_first)
+		set_bounds(keyed, &span);
+	check_bounds(keyed, &span);
 	if (PG_ARGISNULL(1) || (has_amount && PG_ARGISNULL(2)))
 		PG_RETURN_POINTER(keyed);
-	amount = has_amount ? PG_GETARG_DATUM(2) :
-		NumericGetDatum(int64_to_numeric(1));
-	if (!read_amount(&amount, &parts) || span.to <= span.from ||
-		span.from >= span.bounds[1])
+	salkpi_amount_get(keyed->amount_type, PG_GETARG_DATUM(2), &amount);
+	if (amount.sign < 0)
+		raise_negative(&amount);
+	if (amount.sign == 0 || span.to <= span.from || span.from >= span.bounds[1])
 		PG_RETURN_POINTER(keyed);
-	salkpi_key_get(kind, PG_GETARG_DATUM(1), &key);
-	add_interval(&keyed, &key, &span, &parts, amount);
-	PG_RETURN_POINTER(keyed);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_accounts_add_integer_day);
-Datum
-salkpi_accounts_add_integer_day(PG_FUNCTION_ARGS)
-{
-	return add_row(fcinfo, KEY_INTEGER, BOUND_DAYS);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_accounts_add_integer_instant);
-Datum
-salkpi_accounts_add_integer_instant(PG_FUNCTION_ARGS)
-{
-	return add_row(fcinfo, KEY_INTEGER, BOUND_INSTANTS);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_accounts_add_uuid_day);
-Datum
-salkpi_accounts_add_uuid_day(PG_FUNCTION_ARGS)
-{
-	return add_row(fcinfo, KEY_UUID, BOUND_DAYS);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_accounts_add_uuid_instant);
-Datum
-salkpi_accounts_add_uuid_instant(PG_FUNCTION_ARGS)
-{
-	return add_row(fcinfo, KEY_UUID, BOUND_INSTANTS);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_accounts_add_text_day);
-Datum
-salkpi_accounts_add_text_day(PG_FUNCTION_ARGS)
-{
-	return add_row(fcinfo, KEY_TEXT, BOUND_DAYS);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_accounts_add_text_instant);
-Datum
-salkpi_accounts_add_text_instant(PG_FUNCTION_ARGS)
-{
-	return add_row(fcinfo, KEY_TEXT, BOUND_INSTANTS);
+	salkpi_key_get(keyed->kind, PG_GETARG_DATUM(1), &item.key);
+	return add_interval(keyed, &span, &amount, &item);
 }
 
 PG_FUNCTION_INFO_V1(salkpi_accounts_combine);
@@ -319,9 +268,9 @@ read_balance(Datum datum, Balance *balance)
 							   balance->scale);
 			balance->customers[i] += !salkpi_sum_is_zero(&item.sums[i]);
 		}
-		balance->movements.first += item.flags != WAS_BEFORE;
+		balance->movements.first += !item.flag;
 		salkpi_movement_add(&balance->movements, &item.sums[AT_OPENING],
-							&item.sums[AT_CLOSING], item.flags != WAS_BEFORE,
+							&item.sums[AT_CLOSING], !item.flag,
 							balance->scale);
 	}
 }

@@ -151,8 +151,9 @@ COMMENT ON FUNCTION @extschema@.kpi_movements(@extschema@.kpi_accounts) IS
 'the movements from opening to closing, one row: each customer makes at most one, from nothing to something it is new (nothing before the opening either) or a reactivation, to nothing churn, in between expansion or contraction by the difference. opening + new + reactivation + expansion - contraction - churn = closing. retained: the sum over the customers of the opening of the lesser of opening and closing. customers_kept: those of the opening who are there at the closing. customers_first: kpi_new_customers. NULL for NULL';
 
 /*
- * Transitions and aggregates: customers of three types, days and instants; a
- * row is an interval with an amount, an interval, or an event.
+ * Transitions and aggregates: customers of three types (an integer or smallint
+ * becomes a bigint by itself), days and instants, amounts of four types, for
+ * which # stands; a row is an interval with an amount, an interval, or an event.
  */
 DO $do$
 DECLARE
@@ -161,22 +162,20 @@ DECLARE
 	amount_rule constant text := ', as is an amount of NULL or 0; a negative amount is an error (22023), NaN and infinity too (22003). Intervals of a customer add up';
 	event_rule constant text := '. A row is an event: a purchase, say. from_time and to_time are the same in all rows of a group, else an error (22023). customer NULL: the row is left out; one without time was ever before';
 	memory constant text := '. Memory grows with the customers. To store and roll up: ';
-	customer record;
-	unit record;
+	types constant text[] := '{numeric,bigint,integer,smallint}';
+	customer text;
+	unit text;
+	amount text;
+	shape text;
 	aggregate record;
 	args text;
 BEGIN
-	FOR customer IN
-		SELECT * FROM (VALUES ('bigint', 'integer'), ('uuid', 'uuid'), ('text', 'text')) types (type, symbol)
-	LOOP
-		FOR unit IN
-			SELECT * FROM (VALUES ('date', 'day'), ('timestamp', 'instant'), ('timestamptz', 'instant')) types (type, symbol)
-		LOOP
-			FOREACH args IN ARRAY '{"$","numeric, $, $","$, $"}'::text[] LOOP
-				args := customer.type || ', ' || replace(args || ', $, $', '$', unit.type);
+	FOREACH customer IN ARRAY '{bigint,uuid,text}'::text[] LOOP
+		FOREACH unit IN ARRAY '{date,timestamp,timestamptz}'::text[] LOOP
+			FOREACH shape IN ARRAY array_cat('{"$","$, $"}', (SELECT array_agg(type || ', $, $') FROM unnest(types) type)) LOOP
+				args := customer || ', ' || replace(shape || ', $, $', '$', unit);
 				EXECUTE format('CREATE FUNCTION %1$s.kpi_accounts_add(%1$s.kpi_accounts, %2$s) RETURNS %1$s.kpi_accounts
-					AS ''MODULE_PATHNAME'', %3$L LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE',
-					schema, args, format('salkpi_accounts_add_%s_%s', customer.symbol, unit.symbol));
+					AS ''MODULE_PATHNAME'', ''salkpi_accounts_add'' LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE', schema, args);
 				EXECUTE format('COMMENT ON FUNCTION %1$s.kpi_accounts_add(%1$s.kpi_accounts, %2$s) IS %3$L',
 					schema, args, 'transition function of kpi_accounts(' || args || '); an error outside of an aggregate');
 			END LOOP;
@@ -184,7 +183,7 @@ BEGIN
 			FOR aggregate IN
 				SELECT *
 				FROM (VALUES
-					('kpi_accounts', 'amount numeric, valid_from $, valid_to $, opening $, closing $', 'kpi_accounts_final',
+					('kpi_accounts', 'amount #, valid_from $, valid_to $, opening $, closing $', 'kpi_accounts_final',
 						'what each customer pays at opening and closing; read with kpi_movements and the accessors named as the KPIs, merge with kpi_rollup' || row_rule || amount_rule),
 					('kpi_accounts', 'valid_from $, valid_to $, opening $, closing $', 'kpi_accounts_final',
 						'which customers are there at opening and closing; read with kpi_movements and the accessors named as the KPIs, merge with kpi_rollup' || row_rule),
@@ -198,24 +197,26 @@ BEGIN
 						'customers whose first interval ever begins at or after the opening and before the closing, also if they are gone again' || row_rule || memory || 'kpi_new_customers(kpi_accounts(...))'),
 					('kpi_new_customers', 'at $, from_time $, to_time $', 'kpi_new_customers',
 						'customers whose first event ever lies at or after from_time and before to_time' || event_rule || memory || 'kpi_new_customers(kpi_accounts(...))'),
-					('kpi_net_revenue_retention', 'amount numeric, valid_from $, valid_to $, opening $, closing $', 'kpi_net_revenue_retention',
+					('kpi_net_revenue_retention', 'amount #, valid_from $, valid_to $, opening $, closing $', 'kpi_net_revenue_retention',
 						'what the customers at the opening pay at the closing by what they paid at the opening, in percent; NULL if that is nothing' || row_rule || amount_rule || memory || 'kpi_net_revenue_retention(kpi_accounts(...))'),
-					('kpi_gross_revenue_retention', 'amount numeric, valid_from $, valid_to $, opening $, closing $', 'kpi_gross_revenue_retention',
+					('kpi_gross_revenue_retention', 'amount #, valid_from $, valid_to $, opening $, closing $', 'kpi_gross_revenue_retention',
 						'of each customer the lesser of what it pays at the opening and at the closing, by what was paid at the opening, in percent; NULL if that is nothing' || row_rule || amount_rule || memory || 'kpi_gross_revenue_retention(kpi_accounts(...))'),
-					('kpi_revenue_churn_rate', 'amount numeric, valid_from $, valid_to $, opening $, closing $', 'kpi_revenue_churn_rate',
+					('kpi_revenue_churn_rate', 'amount #, valid_from $, valid_to $, opening $, closing $', 'kpi_revenue_churn_rate',
 						'amounts churned and contracted by what was paid at the opening, in percent; NULL if that is nothing' || row_rule || amount_rule || memory || 'kpi_revenue_churn_rate(kpi_accounts(...))'),
-					('kpi_net_revenue_churn_rate', 'amount numeric, valid_from $, valid_to $, opening $, closing $', 'kpi_net_revenue_churn_rate',
+					('kpi_net_revenue_churn_rate', 'amount #, valid_from $, valid_to $, opening $, closing $', 'kpi_net_revenue_churn_rate',
 						'amounts churned and contracted less those expanded by what was paid at the opening, in percent; NULL if that is nothing' || row_rule || amount_rule || memory || 'kpi_net_revenue_churn_rate(kpi_accounts(...))'),
-					('kpi_quick_ratio', 'amount numeric, valid_from $, valid_to $, opening $, closing $', 'kpi_quick_ratio',
+					('kpi_quick_ratio', 'amount #, valid_from $, valid_to $, opening $, closing $', 'kpi_quick_ratio',
 						'amounts new, reactivated and expanded by those contracted and churned; NULL if nothing was lost' || row_rule || amount_rule || memory || 'kpi_quick_ratio(kpi_accounts(...))')
 				) aggregates (name, args, finish, meaning)
 			LOOP
-				args := 'customer ' || customer.type || ', ' || replace(aggregate.args, '$', unit.type);
-				EXECUTE format('CREATE AGGREGATE %1$s.%2$I(%3$s) (
-						SFUNC = %1$s.kpi_accounts_add, STYPE = %1$s.kpi_accounts, SSPACE = 1024, FINALFUNC = %1$s.%4$I,
-						COMBINEFUNC = %1$s.kpi_accounts_combine, PARALLEL = SAFE)',
-					schema, aggregate.name, args, aggregate.finish);
-				EXECUTE format('COMMENT ON AGGREGATE %s.%I(%s) IS %L', schema, aggregate.name, args, aggregate.meaning);
+				FOREACH amount IN ARRAY CASE WHEN aggregate.args LIKE '%#%' THEN types ELSE '{none}' END LOOP
+					args := 'customer ' || customer || ', ' || replace(replace(aggregate.args, '$', unit), '#', amount);
+					EXECUTE format('CREATE AGGREGATE %1$s.%2$I(%3$s) (
+							SFUNC = %1$s.kpi_accounts_add, STYPE = %1$s.kpi_accounts, SSPACE = 1024, FINALFUNC = %1$s.%4$I,
+							COMBINEFUNC = %1$s.kpi_accounts_combine, PARALLEL = SAFE)',
+						schema, aggregate.name, args, aggregate.finish);
+					EXECUTE format('COMMENT ON AGGREGATE %s.%I(%s) IS %L', schema, aggregate.name, args, aggregate.meaning);
+				END LOOP;
 			END LOOP;
 		END LOOP;
 	END LOOP;

@@ -23,35 +23,29 @@
 #include "keyed.h"
 #include "salkpi.h"
 
-/* Flag of a key one of whose amounts was positive. */
-#define HAS_POSITIVE	1
-
 /* How many customers a concentration is of, if it is not said. */
 #define LARGEST_CUSTOMERS	10
 
-/* Can lines add up to this? */
+/* Can lines add up to this?  The flag says that one of them was positive. */
 static bool
 is_possible(const KeyedItem *item)
 {
-	return (item->flags & ~HAS_POSITIVE) == 0 &&
-		((item->flags & HAS_POSITIVE) != 0 ||
-		 salkpi_sum_is_negative(&item->sums[0]) ||
-		 salkpi_sum_is_zero(&item->sums[0]));
+	return item->flag || salkpi_sum_is_negative(&item->sums[0]) ||
+		salkpi_sum_is_zero(&item->sums[0]);
 }
 
 static const KeyedType amounts_type = {"kpi_amounts", 1, false, is_possible};
 
 /* ---------- The aggregate ---------- */
 
-/* Transition of each kind of key: add a line. */
-static inline Datum
-add_line(FunctionCallInfo fcinfo, KeyKind kind)
+/* Transition, for keys and amounts of each type: add a line. */
+PG_FUNCTION_INFO_V1(salkpi_amounts_add);
+Datum
+salkpi_amounts_add(PG_FUNCTION_ARGS)
 {
 	Keyed	   *keyed = salkpi_keyed_state(&amounts_type, fcinfo);
-	KeyedEntry *entry;
-	KeyedKey	key;
-	NumericParts parts;
-	Datum		amount;
+	Amount		amount;
+	KeyedItem	item;
 
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 	{
@@ -60,37 +54,13 @@ add_line(FunctionCallInfo fcinfo, KeyKind kind)
 		PG_RETURN_POINTER(keyed);
 	}
 	if (keyed == NULL)
-		keyed = salkpi_keyed_create(&amounts_type, kind);
-	salkpi_keyed_require_kind(keyed, kind);
-	amount = PointerGetDatum(PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(2)));
-	salkpi_numeric_read((struct varlena *) DatumGetPointer(amount), &parts);
-	salkpi_key_get(kind, PG_GETARG_DATUM(1), &key);
-	entry = salkpi_keyed_put(&keyed, &key);
-	if (parts.ndigits > 0 && !parts.negative)
-		entry->flags |= HAS_POSITIVE;
-	salkpi_keyed_add(&keyed, entry, 0, &parts, amount);
-	PG_RETURN_POINTER(keyed);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_amounts_add_integer);
-Datum
-salkpi_amounts_add_integer(PG_FUNCTION_ARGS)
-{
-	return add_line(fcinfo, KEY_INTEGER);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_amounts_add_uuid);
-Datum
-salkpi_amounts_add_uuid(PG_FUNCTION_ARGS)
-{
-	return add_line(fcinfo, KEY_UUID);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_amounts_add_text);
-Datum
-salkpi_amounts_add_text(PG_FUNCTION_ARGS)
-{
-	return add_line(fcinfo, KEY_TEXT);
+		keyed = salkpi_keyed_create(&amounts_type);
+	salkpi_keyed_expect(keyed, fcinfo);
+	salkpi_amount_get(keyed->amount_type, PG_GETARG_DATUM(2), &amount);
+	salkpi_key_get(keyed->kind, PG_GETARG_DATUM(1), &item.key);
+	item.flag = amount.sign > 0;
+	keyed = salkpi_keyed_scale(keyed, &amount, &item.sums[0]);
+	return salkpi_keyed_add(keyed, &item);
 }
 
 PG_FUNCTION_INFO_V1(salkpi_amounts_combine);
@@ -172,7 +142,7 @@ read_totals(Datum datum, AmountTotals *totals)
 	totals->dscale = scan.head.dscale;
 	while (salkpi_keyed_next(&scan, &item))
 	{
-		totals->count += item.flags & HAS_POSITIVE;
+		totals->count += item.flag;
 		salkpi_sum_add_sum(&totals->total, &item.sums[0], 1,
 						   salkpi_fixed_scale(totals->dscale));
 	}

@@ -114,9 +114,12 @@ make_room(OpenDurations *state, Size n)
 	return grown;
 }
 
-/* Adds a value of either form to a state; the result is as make_room's. */
+/*
+ * Adds a value of either form to a state, or takes it out (sign -1); the result
+ * is as make_room's.
+ */
 static OpenDurations *
-add_durations(OpenDurations *state, const struct varlena *v)
+add_durations(OpenDurations *state, const struct varlena *v, int sign)
 {
 	const Durations *d = (const Durations *) v;
 	const OpenDurations *open = (const OpenDurations *) v;
@@ -132,11 +135,14 @@ add_durations(OpenDurations *state, const struct varlena *v)
 		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
 			CHECK_FOR_INTERRUPTS();
 		if (is_open)
-			*tally = open->tallies[i];
+		{
+			tally->value = open->tallies[i].value;
+			tally->count = sign * open->tallies[i].count;
+		}
 		else
 		{
 			tally->value = d->steps[i].value;
-			tally->count = d->steps[i].upto - before;
+			tally->count = sign * (d->steps[i].upto - before);
 			before = d->steps[i].upto;
 		}
 	}
@@ -188,7 +194,7 @@ get_state(FunctionCallInfo fcinfo)
 	salkpi_durations_check(v);
 	if (((Durations *) v)->form == DURATIONS_OPEN)
 		return (OpenDurations *) v;
-	return add_durations(create_open(1), v);
+	return add_durations(create_open(1), v, 1);
 }
 
 /*
@@ -362,20 +368,30 @@ salkpi_durations_remove_instants(PG_FUNCTION_ARGS)
 	return change_state(fcinfo, get_instants(fcinfo), -1);
 }
 
-/* Combine function, and the transition of kpi_rollup. */
+/* Adds another value to the state or takes it out. */
+static Datum
+combine(FunctionCallInfo fcinfo, int sign)
+{
+	struct varlena *v = PG_DETOAST_DATUM(PG_GETARG_DATUM(1));
+
+	salkpi_durations_check(v);
+	PG_RETURN_POINTER(add_durations(get_state(fcinfo), v, sign));
+}
+
+/* Combine function, and the transition of kpi_rollup; strict. */
 PG_FUNCTION_INFO_V1(salkpi_durations_combine);
 Datum
 salkpi_durations_combine(PG_FUNCTION_ARGS)
 {
-	struct varlena *v;
+	return combine(fcinfo, 1);
+}
 
-	if (PG_ARGISNULL(1) && PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	if (PG_ARGISNULL(1))
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	v = PG_DETOAST_DATUM(PG_GETARG_DATUM(1));
-	salkpi_durations_check(v);
-	PG_RETURN_POINTER(add_durations(get_state(fcinfo), v));
+/* Inverse transition of kpi_rollup; strict. */
+PG_FUNCTION_INFO_V1(salkpi_durations_uncombine);
+Datum
+salkpi_durations_uncombine(PG_FUNCTION_ARGS)
+{
+	return combine(fcinfo, -1);
 }
 
 PG_FUNCTION_INFO_V1(salkpi_durations_final);

@@ -7,33 +7,55 @@
  * in any order, from several workers and several months.  So the state of such
  * an aggregate is a table of keys with their amounts.
  *
- * While rows come it is open: one chunk with the slots of a hash table, then
- * the entries in order of appearance, and from the end downwards a pool of
- * what has no fixed size: texts, and numerics that int128 cannot hold.  It is
- * changed in place.  When entries and pool meet, or three quarters of the slots
- * are taken, it moves to a fresh chunk, of twice the size unless much of the
- * pool is garbage, which the executor copies to the aggregate's context.  A
- * chunk per group, and nothing else: the executor walks all memory contexts
- * for each new group.
+ * While rows come it is open: one chunk, to whose end records are appended as
+ * to a log, many of a key.  Only a row with the key of the record before it is
+ * added to that.  When the chunk is full, the records of each key are made one,
+ * all at once; if more than half of it is then still in use, it is doubled.  So
+ * a row costs a write to where the last one was written, and a constant share
+ * of passes that fetch in time what they will touch: a hash table that is looked
+ * up row by row waits for memory each time, several times with many groups.
+ * Records in the order of their keys (an order's lines, as they were
+ * entered) have one each already, and are never looked at again.
+ *
+ * The executor copies a state that has moved to its own memory, and most of a
+ * doubled chunk is empty.  So it is handed an expanded object that it flattens
+ * into the place where the larger table is to be, once.  Beside the chunk
+ * there is nothing: the executor walks all memory contexts for each new group.
+ *
+ * Amounts are 62-bit integers until one is larger, then 126-bit ones; what even
+ * these cannot hold is a numeric behind its record.
  *
  * The finished value is flat, see keyed_io.c.  Whoever reads a table must do
  * with both forms, since open ones travel between processes.
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/expandeddatum.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "keyed.h"
 #include "salkpi.h"
 
-/* The smallest table; sizes are powers of two, as the allocator rounds. */
+/*
+ * Sizes of tables are powers of two, as the allocator rounds; it doesn't round
+ * the large ones, which it gets from malloc with a header of its own, that must
+ * not make them another page.
+ */
 #define KEYED_SIZE_MIN		256
+#define KEYED_SIZE_ROUNDED	8192
+#define ALLOCATOR_ROOM		128
 
-/* So many bytes of a table have one slot. */
-#define BYTES_PER_SLOT		32
+/* The bits of an amount: the owner's flag, in the first one; is it big? */
+#define RECORD_FLAG		1
+#define RECORD_BIG		2
+#define RECORD_BITS		(RECORD_FLAG | RECORD_BIG)
+
+/* So many records are looked up together. */
+#define BATCH_SIZE		32
 
 /* An empty table, with the head of another one, in CurrentMemoryContext. */
 static Keyed *
@@ -41,33 +63,76 @@ create_like(const Keyed *head, Size size)
 {
 	Keyed	   *keyed = palloc(size);
 
-	memcpy(keyed, head, offsetof(Keyed, slots));
+	*keyed = *head;
 	SET_VARSIZE(keyed, size);
-	keyed->nslots = (size + 1) / BYTES_PER_SLOT;
+	keyed->is_unique = keyed->is_ascending = true;
+	keyed->used = keyed->last = KEYED_FIRST_RECORD;
 	keyed->count = 0;
-	keyed->pool = size;
-	memset(keyed->slots, 0, keyed->nslots * sizeof(uint32));
 	return keyed;
 }
 
-/* An empty table in CurrentMemoryContext. */
+/* An empty table in CurrentMemoryContext, of which it is not known yet what of. */
 Keyed *
-salkpi_keyed_create(const KeyedType *type, KeyKind kind)
+salkpi_keyed_create(const KeyedType *type)
 {
 	Keyed		head = {0};
 
 	head.form = KEYED_OPEN;
-	head.kind = kind;
 	head.width = type->width;
 	return create_like(&head, KEYED_SIZE_MIN);
 }
 
-void
-salkpi_keyed_wrong_kind(void)
+static KeyKind
+key_kind(Oid type)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("state has keys of another type")));
+	return type == INT8OID ? KEY_INTEGER : type == UUIDOID ? KEY_UUID : KEY_TEXT;
+}
+
+static AmountType
+amount_type(Oid type)
+{
+	switch (type)
+	{
+		case NUMERICOID:
+			return AMOUNT_NUMERIC;
+		case INT8OID:
+			return AMOUNT_INT8;
+		case INT4OID:
+			return AMOUNT_INT4;
+		case INT2OID:
+			return AMOUNT_INT2;
+		default:
+			return AMOUNT_NONE;
+	}
+}
+
+/*
+ * Note that the rows to come are arguments of this transition function, (state,
+ * key, amount if there is one, bounds if there are any), and of which types.
+ */
+void
+salkpi_keyed_set_function(Keyed *keyed, Oid function)
+{
+	Oid		   *types;
+	int			ntypes;
+	KeyKind		kind;
+	int			unit = 0;
+
+	(void) get_func_signature(function, &types, &ntypes);
+	kind = key_kind(types[1]);
+	if (types[ntypes - 1] == DATEOID)
+		unit = BOUND_DAYS;
+	else if (types[ntypes - 1] == TIMESTAMPOID || types[ntypes - 1] == TIMESTAMPTZOID)
+		unit = BOUND_INSTANTS;
+	if (keyed->kind != 0 && (keyed->kind != kind || keyed->unit != unit))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("state has keys or bounds of another type")));
+	keyed->kind = kind;
+	keyed->unit = unit;
+	keyed->amount_type = amount_type(types[2]);
+	keyed->function = function;
+	pfree(types);
 }
 
 /*
@@ -81,12 +146,9 @@ salkpi_keyed_check(const KeyedType *type, const struct varlena *v)
 
 	if (!salkpi_keyed_is_open(v))
 		return;
-	if (VARSIZE(v) >= KEYED_SIZE_MIN && keyed->width == type->width &&
+	if (VARSIZE(v) >= KEYED_FIRST_RECORD && keyed->width == type->width &&
 		(keyed->unit != 0) == type->has_bounds &&
-		keyed->nslots == (VARSIZE(v) + 1) / BYTES_PER_SLOT &&
-		keyed->pool <= VARSIZE(v) && keyed->count < keyed->nslots &&
-		(char *) salkpi_keyed_entry(keyed, keyed->count) <=
-		(char *) keyed + keyed->pool)
+		keyed->used <= VARSIZE(v) && keyed->last <= keyed->used)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
@@ -94,358 +156,665 @@ salkpi_keyed_check(const KeyedType *type, const struct varlena *v)
 			 errhint("It may have been written by a newer version of salkpi.")));
 }
 
-/* ---------- Growing ---------- */
+/* ---------- Keys ---------- */
 
-/* The numeric of an amount that is big, where it lies in the pool. */
-static const char *
-big_at(const Keyed *keyed, const KeyedEntry *entry, int i)
+/* The order of keys: of bytes as memcmp, a text being below its continuations. */
+int
+salkpi_key_compare(KeyKind kind, const KeyedKey *a, const KeyedKey *b)
 {
-	return (const char *) keyed + (uint32) entry->amounts[i];
+	int			order;
+
+	if (kind == KEY_INTEGER)
+		return (a->number > b->number) - (a->number < b->number);
+	order = memcmp(a->bytes, b->bytes, Min(a->length, b->length));
+	return order != 0 ? order : (a->length > b->length) - (a->length < b->length);
 }
 
-static uint32
-big_size(const char *big)
+static inline uint32
+mix(uint64 hash)
 {
-	int32		header;
-
-	memcpy(&header, big, sizeof(header));
-	return VARSIZE(&header);
+	hash = (hash ^ hash >> 33) * UINT64CONST(0xff51afd7ed558ccd);
+	hash = (hash ^ hash >> 33) * UINT64CONST(0xc4ceb9fe1a85ec53);
+	return (uint32) (hash >> 32);
 }
 
-/* Bytes that entries and pool need once the garbage is gone. */
-static Size
-count_live_bytes(const Keyed *keyed)
+static inline uint32
+hash_key(KeyKind kind, const KeyedKey *key)
 {
-	Size		bytes = keyed->count * salkpi_keyed_stride(keyed);
-	uint32		n;
-	int			i;
+	uint64		halves[2];
 
-	for (n = 0; n < keyed->count; n++)
-	{
-		KeyedEntry *entry = salkpi_keyed_entry(keyed, n);
-
-		if (keyed->kind == KEY_TEXT)
-			bytes += ((KeyedText *) salkpi_keyed_key(keyed, entry))->length;
-		for (i = 0; i < keyed->width; i++)
-			if (entry->flags & KEYED_BIG(i))
-				bytes += big_size(big_at(keyed, entry, i));
-	}
-	return bytes;
+	if (kind == KEY_INTEGER)
+		return mix((uint64) key->number);
+	if (kind == KEY_TEXT)
+		return hash_bytes((const unsigned char *) key->bytes, key->length);
+	memcpy(halves, key->bytes, sizeof(halves));
+	return mix(halves[0] + mix(halves[1]));
 }
 
-/* Put bytes into the pool, which has room for them; returns their offset. */
-static uint32
-put_bytes(Keyed *keyed, const char *bytes, uint32 length)
+static inline bool
+keys_are_equal(KeyKind kind, const KeyedKey *a, const KeyedKey *b)
 {
-	keyed->pool -= length;
-	memcpy((char *) keyed + keyed->pool, bytes, length);
-	return keyed->pool;
+	if (kind == KEY_INTEGER)
+		return a->number == b->number;
+	return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
 }
 
-/* Let the next free slot for a hash find an entry. */
+/* ---------- Records ---------- */
+
+/*
+ * What the records of a table look like.  A constant where it matters, so that
+ * the functions below are compiled for it.
+ */
+typedef struct Layout
+{
+	KeyKind		kind;			/* of the keys */
+	int			width;			/* amounts of a record */
+	bool		is_wide;		/* are they int128? */
+} Layout;
+
+static inline Layout
+layout_of(const Keyed *keyed)
+{
+	return (Layout) {keyed->kind, keyed->width, keyed->is_wide};
+}
+
+static inline Size
+amounts_size(Layout layout)
+{
+	return layout.width * (layout.is_wide ? sizeof(int128) : sizeof(int64));
+}
+
+/* Bytes of a key, with what fills them up. */
+static inline Size
+key_size(KeyKind kind, uint32 length)
+{
+	return kind == KEY_INTEGER ? sizeof(int64) : kind == KEY_UUID ? 16 :
+		MAXALIGN(sizeof(uint32) + length);
+}
+
+/* An amount as it is in a record, with its bits. */
+static inline int128
+get_raw(Layout layout, const char *record, int i)
+{
+	return layout.is_wide ? ((const int128 *) record)[i] :
+		((const int64 *) record)[i];
+}
+
 static inline void
-put_slot(Keyed *keyed, uint32 hash, uint32 number)
+set_raw(Layout layout, char *record, int i, int128 raw)
 {
-	uint32		mask = keyed->nslots - 1;
-	uint32		slot = hash & mask;
-
-	while (keyed->slots[slot] != 0)
-		slot = (slot + 1) & mask;
-	keyed->slots[slot] = number + 1;
+	if (layout.is_wide)
+		((int128 *) record)[i] = raw;
+	else
+		((int64 *) record)[i] = (int64) raw;
 }
 
-/* Copy an entry, and what it has in the pool, to the end of another table. */
-static void
-copy_entry(const Keyed *from, uint32 n, Keyed *to)
+/* Can a record hold this as it is? */
+static inline bool
+is_raw(Layout layout, int128 raw)
 {
-	const KeyedEntry *entry = salkpi_keyed_entry(from, n);
-	KeyedEntry *copy = salkpi_keyed_entry(to, n);
+	return layout.is_wide ? salkpi_is_small(raw >> 2) : raw == (int64) raw;
+}
+
+/* The key of a record, which stays where it is; returns what is behind it. */
+static inline const char *
+get_key(Layout layout, const char *record, KeyedKey *key)
+{
+	const char *own = record + amounts_size(layout);
+
+	if (layout.kind == KEY_INTEGER)
+	{
+		key->number = *(const int64 *) own;
+		return own + sizeof(int64);
+	}
+	key->bytes = own;
+	key->length = 16;
+	if (layout.kind == KEY_TEXT)
+	{
+		key->length = *(const uint32 *) own;
+		key->bytes += sizeof(uint32);
+	}
+	return own + key_size(layout.kind, key->length);
+}
+
+/* What a record says; returns the next one. */
+static inline const char *
+get_record(Layout layout, const char *record, KeyedItem *item)
+{
+	const char *end = get_key(layout, record, &item->key);
 	int			i;
 
-	memcpy(copy, entry, salkpi_keyed_stride(from));
-	if (to->kind == KEY_TEXT)
+	item->flag = (get_raw(layout, record, 0) & RECORD_FLAG) != 0;
+	for (i = 0; i < layout.width; i++)
 	{
-		KeyedText  *text = salkpi_keyed_key(to, copy);
+		int128		raw = get_raw(layout, record, i);
 
-		text->offset = put_bytes(to, (const char *) from + text->offset,
-								 text->length);
+		item->sums[i].small = raw >> 2;
+		item->sums[i].big = NULL;
+		if (layout.is_wide && (raw & RECORD_BIG))
+		{
+			item->sums[i].big = (Numeric) end;
+			end += MAXALIGN(VARSIZE(end));
+		}
 	}
-	for (i = 0; i < from->width; i++)
-		if (entry->flags & KEYED_BIG(i))
-			copy->amounts[i] = put_bytes(to, big_at(from, entry, i),
-										 big_size(big_at(from, entry, i)));
-	put_slot(to, copy->hash, n);
-	to->count++;
+	return end;
 }
 
-/* Does a table of a size hold so many entries in so many bytes? */
-static bool
-is_enough(Size size, Size count, Size bytes)
+/* What the record at an offset says; returns the offset of the next one. */
+uint32
+salkpi_keyed_read(const Keyed *keyed, uint32 offset, KeyedItem *item)
 {
-	Size		nslots = (size + 1) / BYTES_PER_SLOT;
+	return get_record(layout_of(keyed), (const char *) keyed + offset, item) -
+		(const char *) keyed;
+}
 
-	return count <= nslots / 4 * 3 &&
-		MAXALIGN(offsetof(Keyed, slots) + nslots * sizeof(uint32)) + bytes <= size;
+/* Are the amounts of a record no wider than a table's? */
+static inline bool
+is_wide_enough(Layout layout, const KeyedItem *item)
+{
+	int			i;
+
+	for (i = 0; i < layout.width && !layout.is_wide; i++)
+		if (item->sums[i].big != NULL || !is_raw(layout, item->sums[i].small * 4))
+			return false;
+	return true;
+}
+
+static inline Size
+record_size(Layout layout, const KeyedItem *item)
+{
+	Size		size = amounts_size(layout) + key_size(layout.kind, item->key.length);
+	int			i;
+
+	for (i = 0; i < layout.width && layout.is_wide; i++)
+		if (unlikely(item->sums[i].big != NULL))
+			size += MAXALIGN(VARSIZE(item->sums[i].big));
+	return size;
+}
+
+static inline void
+put_key(KeyKind kind, char *own, const KeyedKey *key)
+{
+	if (kind == KEY_INTEGER)
+		*(int64 *) own = key->number;
+	else if (kind == KEY_UUID)
+		memcpy(own, key->bytes, 16);
+	else
+	{
+		*(uint32 *) own = key->length;
+		memcpy(own + sizeof(uint32), key->bytes, key->length);
+	}
+}
+
+/* Write a record, for which there is room. */
+static inline void
+put_record(Layout layout, char *record, const KeyedItem *item)
+{
+	char	   *end = record + amounts_size(layout);
+	int			i;
+
+	put_key(layout.kind, end, &item->key);
+	end += key_size(layout.kind, item->key.length);
+	for (i = 0; i < layout.width; i++)
+	{
+		int128		raw = item->sums[i].small * 4;
+
+		if (i == 0 && item->flag)
+			raw |= RECORD_FLAG;
+		if (layout.is_wide && unlikely(item->sums[i].big != NULL))
+		{
+			raw |= RECORD_BIG;
+			memcpy(end, item->sums[i].big, VARSIZE(item->sums[i].big));
+			end += MAXALIGN(VARSIZE(end));
+		}
+		set_raw(layout, record, i, raw);
+	}
+}
+
+/* Add an item to a record, if that can hold the sums. */
+static inline bool
+add_to_record(Layout layout, char *record, const KeyedItem *item)
+{
+	int128		raw[KEYED_MAX_WIDTH];
+	int			i;
+
+	for (i = 0; i < layout.width; i++)
+	{
+		raw[i] = get_raw(layout, record, i) + item->sums[i].small * 4;
+		if (unlikely((raw[i] & RECORD_BIG) || item->sums[i].big != NULL ||
+					 !is_raw(layout, raw[i])))
+			return false;
+	}
+	if (item->flag)
+		raw[0] |= RECORD_FLAG;
+	for (i = 0; i < layout.width; i++)
+		set_raw(layout, record, i, raw[i]);
+	return true;
 }
 
 /*
- * The same table in a chunk with room for another entry and some bytes of the
- * pool, and then for as much again.
+ * Add an item to the last record, if that is of its key, or append it: false
+ * if it doesn't fit.
  */
-static Keyed *
-grow(const Keyed *keyed, Size bytes)
+static pg_attribute_always_inline bool
+try_add_to(Keyed *keyed, Layout layout, const KeyedItem *item)
 {
-	Size		count = (Size) keyed->count + 1;
-	Size		needed = count_live_bytes(keyed) + salkpi_keyed_stride(keyed) + bytes;
-	Size		size = VARSIZE(keyed);
-	Keyed	   *grown;
-	uint32		n;
+	char	   *last = (char *) keyed + keyed->last;
+	int			order = 1;
+	KeyedKey	key;
+	Size		size;
 
-	while (!is_enough(size, count + count / 2, needed + needed / 2) &&
-		   size < MaxAllocSize)
-		size = Min(size * 2, MaxAllocSize);
-	if (!is_enough(size, count, needed))
+	if (!is_wide_enough(layout, item))
+		return false;
+	if (keyed->count > 0)
+	{
+		(void) get_key(layout, last, &key);
+		order = salkpi_key_compare(layout.kind, &item->key, &key);
+		if (order == 0 && add_to_record(layout, last, item))
+			return true;
+	}
+	size = record_size(layout, item);
+	if (size > VARSIZE(keyed) - keyed->used)
+		return false;
+	put_record(layout, (char *) keyed + keyed->used, item);
+	keyed->is_ascending = keyed->is_ascending && order > 0;
+	keyed->is_unique = keyed->is_ascending;
+	keyed->last = keyed->used;
+	keyed->used += size;
+	keyed->count++;
+	return true;
+}
+
+static inline bool
+try_add(Keyed *keyed, const KeyedItem *item)
+{
+	if (keyed->kind != KEY_INTEGER || keyed->is_wide)
+		return try_add_to(keyed, layout_of(keyed), item);
+	if (keyed->width == 1)
+		return try_add_to(keyed, (Layout) {KEY_INTEGER, 1, false}, item);
+	return try_add_to(keyed, (Layout) {KEY_INTEGER, 2, false}, item);
+}
+
+/* ---------- One record a key ---------- */
+
+/* Where the first record of each key is. */
+typedef struct Slots
+{
+	uint32	   *slots;			/* offset of a record, in 8 bytes; 0 = free */
+	uint32		mask;			/* number of slots, a power of two, less 1 */
+} Slots;
+
+static void
+create_slots(Slots *slots, uint32 count)
+{
+	Size		nslots = 64;
+
+	while (nslots < (Size) count + count / 2)
+		nslots *= 2;
+	slots->slots = palloc_extended(nslots * sizeof(uint32),
+								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	slots->mask = nslots - 1;
+}
+
+/*
+ * Add a record to the first one of its key, or move it to the offset "end",
+ * from where on there are none of those that have been; false if it is of a key
+ * that has been but cannot be added.
+ */
+static pg_attribute_always_inline bool
+settle_record(Keyed *keyed, Layout layout, const Slots *slots, uint32 slot,
+			  uint32 offset, Size size, uint32 *end)
+{
+	KeyedItem	item;
+	KeyedKey	key;
+	bool		is_known = false;
+	char	   *record;
+
+	(void) get_record(layout, (char *) keyed + offset, &item);
+	for (; slots->slots[slot] != 0; slot = (slot + 1) & slots->mask)
+	{
+		record = (char *) keyed + (Size) slots->slots[slot] * 8;
+		(void) get_key(layout, record, &key);
+		if (!keys_are_equal(layout.kind, &key, &item.key))
+			continue;
+		if (add_to_record(layout, record, &item))
+		{
+			keyed->count--;
+			return true;
+		}
+		is_known = true;
+	}
+	slots->slots[slot] = *end / 8;
+	if (*end != offset)
+		memmove((char *) keyed + *end, (char *) keyed + offset, size);
+	keyed->last = *end;
+	*end += size;
+	return !is_known;
+}
+
+/*
+ * Make the records of each key one, in place; false if some could not be, since
+ * the sum needs more room.
+ */
+static pg_attribute_always_inline bool
+make_unique_of(Keyed *keyed, Layout layout, const Slots *slots)
+{
+	uint32		offset = KEYED_FIRST_RECORD;
+	uint32		end = KEYED_FIRST_RECORD;
+	uint32		offsets[BATCH_SIZE + 1];
+	uint32		slot[BATCH_SIZE];
+	bool		is_unique = true;
+	KeyedItem	item;
+	int			n;
+	int			i;
+
+	while (offset < keyed->used)
+	{
+		for (n = 0; n < BATCH_SIZE && offset < keyed->used; n++)
+		{
+			offsets[n] = offset;
+			offset = get_record(layout, (char *) keyed + offset, &item) - (char *) keyed;
+			slot[n] = hash_key(layout.kind, &item.key) & slots->mask;
+			__builtin_prefetch(&slots->slots[slot[n]]);
+		}
+		offsets[n] = offset;
+		for (i = 0; i < n; i++)
+			__builtin_prefetch((char *) keyed + (Size) slots->slots[slot[i]] * 8);
+		for (i = 0; i < n; i++)
+			is_unique &= settle_record(keyed, layout, slots, slot[i], offsets[i],
+									   offsets[i + 1] - offsets[i], &end);
+		CHECK_FOR_INTERRUPTS();
+	}
+	keyed->used = end;
+	return is_unique;
+}
+
+static bool
+make_unique(Keyed *keyed)
+{
+	Slots		slots;
+
+	create_slots(&slots, keyed->count);
+	if (keyed->kind != KEY_INTEGER || keyed->is_wide)
+		keyed->is_unique = make_unique_of(keyed, layout_of(keyed), &slots);
+	else if (keyed->width == 1)
+		keyed->is_unique = make_unique_of(keyed, (Layout) {KEY_INTEGER, 1, false}, &slots);
+	else
+		keyed->is_unique = make_unique_of(keyed, (Layout) {KEY_INTEGER, 2, false}, &slots);
+	pfree(slots.slots);
+	return keyed->is_unique;
+}
+
+/* Bring the sums of an item to the scale of a larger display scale. */
+void
+salkpi_item_rescale(KeyedItem *item, int width, int from, int to)
+{
+	int			old_scale = salkpi_fixed_scale(from);
+	int			scale = salkpi_fixed_scale(to);
+	int			i;
+
+	for (i = 0; i < width && scale > old_scale; i++)
+	{
+		if (!salkpi_rescale(&item->sums[i].small, scale - old_scale))
+			salkpi_sum_spill(&item->sums[i], old_scale);
+		salkpi_sum_settle(&item->sums[i], scale);
+	}
+}
+
+/* Add an item to those of other keys, or to that of its own. */
+static void
+collect_item(const Keyed *keyed, KeyedItem *items, uint32 *count, Slots *slots,
+			 const KeyedItem *item, int scale)
+{
+	uint32		slot = hash_key(keyed->kind, &item->key) & slots->mask;
+	KeyedItem  *same;
+	int			i;
+
+	for (; slots->slots[slot] != 0; slot = (slot + 1) & slots->mask)
+	{
+		same = &items[slots->slots[slot] - 1];
+		if (!keys_are_equal(keyed->kind, &same->key, &item->key))
+			continue;
+		same->flag |= item->flag;
+		for (i = 0; i < keyed->width; i++)
+			salkpi_sum_add_sum(&same->sums[i], &item->sums[i], 1, scale);
+		return;
+	}
+	items[*count] = *item;
+	slots->slots[slot] = ++*count;
+}
+
+/*
+ * What a table and, if there is one, another item hold, by key and at the scale
+ * of a display scale; returns the number of keys.  The items, for which there
+ * is room, point into the table.
+ */
+static uint32
+collect_items(const Keyed *keyed, const KeyedItem *more, int dscale,
+			  KeyedItem *items)
+{
+	int			scale = salkpi_fixed_scale(dscale);
+	uint32		offset = KEYED_FIRST_RECORD;
+	uint32		count = 0;
+	uint32		n;
+	KeyedItem	item;
+	Slots		slots;
+	int			i;
+
+	create_slots(&slots, keyed->count + 1);
+	while (offset < keyed->used)
+	{
+		CHECK_FOR_INTERRUPTS();
+		offset = salkpi_keyed_read(keyed, offset, &item);
+		salkpi_item_rescale(&item, keyed->width, keyed->dscale, dscale);
+		collect_item(keyed, items, &count, &slots, &item, scale);
+	}
+	if (more != NULL)
+		collect_item(keyed, items, &count, &slots, more, scale);
+	for (n = 0; n < count; n++)
+		for (i = 0; i < keyed->width; i++)
+			salkpi_sum_settle(&items[n].sums[i], scale);
+	pfree(slots.slots);
+	return count;
+}
+
+/* ---------- Growing ---------- */
+
+/* The size of the table that is to hold so many bytes, and is larger. */
+static Size
+next_size(const Keyed *keyed, Size bytes)
+{
+	Size		size = KEYED_SIZE_MIN;
+
+	while (size <= VARSIZE(keyed) || size < bytes)
+		size = size < KEYED_SIZE_ROUNDED ? size * 2 :
+			size == KEYED_SIZE_ROUNDED ? size * 2 - ALLOCATOR_ROOM :
+			(size + ALLOCATOR_ROOM) * 2 - ALLOCATOR_ROOM;
+	if (bytes > MaxAllocSize || VARSIZE(keyed) == MaxAllocSize)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("state of an aggregate would be larger than 1 GB"),
 				 errdetail("It holds %u customers or purchases.",
 						   keyed->count),
 				 errhint("Group by a part of them, and roll up the results.")));
-	grown = create_like(keyed, size);
-	for (n = 0; n < keyed->count; n++)
+	return Min(size, MaxAllocSize);
+}
+
+/*
+ * What a table and, if there is one, another item hold, with one record a key,
+ * at a display scale, as wide as the amounts need: a fresh table in
+ * CurrentMemoryContext, half of which is empty.
+ */
+static Keyed *
+rewrite(const Keyed *keyed, const KeyedItem *more, int dscale)
+{
+	KeyedItem  *items = palloc_extended(((Size) keyed->count + 1) * sizeof(KeyedItem),
+										MCXT_ALLOC_HUGE);
+	uint32		count = collect_items(keyed, more, dscale, items);
+	Size		bytes = KEYED_FIRST_RECORD;
+	Keyed		head = *keyed;
+	Keyed	   *fresh;
+	uint32		n;
+
+	head.dscale = dscale;
+	for (n = 0; n < count; n++)
+		head.is_wide = head.is_wide || !is_wide_enough(layout_of(&head), &items[n]);
+	for (n = 0; n < count; n++)
+		bytes += record_size(layout_of(&head), &items[n]);
+	fresh = create_like(&head, bytes * 2 <= VARSIZE(keyed) ? VARSIZE(keyed) :
+						next_size(keyed, bytes));
+	for (n = 0; n < count; n++)
+		(void) try_add(fresh, &items[n]);
+	fresh->is_unique = true;
+	pfree(items);
+	return fresh;
+}
+
+/* A table that is to grow. */
+typedef struct Growth
+{
+	ExpandedObjectHeader header;
+	const Keyed *keyed;			/* the table */
+	KeyedItem	item;			/* for which it has no room */
+	Size		size;			/* that it is to have */
+} Growth;
+
+/* Write a table and an item to a larger place, of which the rest is left. */
+static void
+grow_into(Keyed *place, Size size, const Keyed *keyed, const KeyedItem *item)
+{
+	memcpy(place, keyed, keyed->used);
+	SET_VARSIZE(place, size);
+	(void) try_add(place, item);
+}
+
+static Size
+get_grown_size(ExpandedObjectHeader *header)
+{
+	return ((Growth *) header)->size;
+}
+
+static void
+flatten_growth(ExpandedObjectHeader *header, void *place, Size size)
+{
+	Growth	   *growth = (Growth *) header;
+
+	grow_into(place, size, growth->keyed, &growth->item);
+}
+
+static const ExpandedObjectMethods growth_methods = {get_grown_size, flatten_growth};
+
+/* What the executor makes the larger table of when it copies it. */
+static Datum
+growth_datum(const Keyed *keyed, const KeyedItem *item, Size size)
+{
+	Growth	   *growth = palloc(sizeof(Growth));
+
+	EOH_init_header(&growth->header, &growth_methods, CurrentMemoryContext);
+	growth->keyed = keyed;
+	growth->item = *item;
+	growth->size = size;
+	return EOHPGetRODatum(&growth->header);
+}
+
+/*
+ * Add an item, for which the table may have to be made unique or written anew;
+ * returns 0, or the size to which it must grow before.
+ */
+static Size
+add_or_size(Keyed **keyed, const KeyedItem *item)
+{
+	if (likely(try_add(*keyed, item)))
+		return 0;
+	if (!is_wide_enough(layout_of(*keyed), item) ||
+		!((*keyed)->is_unique || make_unique(*keyed)))
 	{
-		if ((n & 0xFFFF) == 0)
-			CHECK_FOR_INTERRUPTS();
-		copy_entry(keyed, n, grown);
+		*keyed = rewrite(*keyed, item, (*keyed)->dscale);
+		return 0;
 	}
+	if ((*keyed)->used <= VARSIZE(*keyed) / 8 * 3 && try_add(*keyed, item))
+		return 0;
+	return next_size(*keyed, (*keyed)->used + record_size(layout_of(*keyed), item));
+}
+
+/*
+ * Add an item: a transition, whose result is the table, another one or what the
+ * executor makes another one of.
+ */
+Datum
+salkpi_keyed_add(Keyed *keyed, const KeyedItem *item)
+{
+	Size		size = add_or_size(&keyed, item);
+
+	return size == 0 ? PointerGetDatum(keyed) : growth_datum(keyed, item, size);
+}
+
+/* The same with a table as the result, in CurrentMemoryContext if it is another. */
+Keyed *
+salkpi_keyed_put(Keyed *keyed, const KeyedItem *item)
+{
+	Size		size = add_or_size(&keyed, item);
+	Keyed	   *grown;
+
+	if (size == 0)
+		return keyed;
+	grown = palloc(size);
+	grow_into(grown, size, keyed, item);
 	return grown;
 }
 
-/* Is there room for another entry and some bytes of the pool? */
-static inline bool
-has_room(const Keyed *keyed, Size bytes)
+/* Bring all amounts to a larger display scale, in place; false if some don't fit. */
+static bool
+rescale_in_place(Keyed *keyed, int by)
 {
-	return keyed->count < keyed->nslots / 4 * 3 &&
-		(char *) salkpi_keyed_entry(keyed, keyed->count + 1) + bytes <=
-		(char *) keyed + keyed->pool;
-}
-
-/* ---------- Keys ---------- */
-
-static inline bool
-has_key(const Keyed *keyed, KeyedEntry *entry, const KeyedKey *key)
-{
-	void	   *own = salkpi_keyed_key(keyed, entry);
-
-	if (keyed->kind == KEY_INTEGER)
-		return *(int64 *) own == key->number;
-	if (entry->hash != key->hash)
-		return false;
-	if (keyed->kind == KEY_UUID)
-		return memcmp(own, key->bytes, key->length) == 0;
-	return ((KeyedText *) own)->length == key->length &&
-		memcmp((char *) keyed + ((KeyedText *) own)->offset, key->bytes,
-			   key->length) == 0;
-}
-
-/* A new entry for a key, without amounts and flags. */
-static pg_noinline KeyedEntry *
-append(Keyed **keyed, const KeyedKey *key)
-{
-	Size		bytes = (*keyed)->kind == KEY_TEXT ? key->length : 0;
-	KeyedEntry *entry;
-	void	   *own;
-
-	if (!has_room(*keyed, bytes))
-		*keyed = grow(*keyed, bytes);
-	entry = salkpi_keyed_entry(*keyed, (*keyed)->count);
-	memset(entry, 0, salkpi_keyed_stride(*keyed));
-	entry->hash = key->hash;
-	own = salkpi_keyed_key(*keyed, entry);
-	if ((*keyed)->kind == KEY_INTEGER)
-		*(int64 *) own = key->number;
-	else if ((*keyed)->kind == KEY_UUID)
-		memcpy(own, key->bytes, key->length);
-	else
-	{
-		((KeyedText *) own)->offset = put_bytes(*keyed, key->bytes, key->length);
-		((KeyedText *) own)->length = key->length;
-	}
-	put_slot(*keyed, key->hash, (*keyed)->count++);
-	return entry;
-}
-
-/* The entry of a key, if need be a new one, of what is then the table. */
-KeyedEntry *
-salkpi_keyed_put(Keyed **keyed, const KeyedKey *key)
-{
-	const Keyed *table = *keyed;
-	uint32		mask = table->nslots - 1;
-	uint32		slot = key->hash & mask;
-
-	while (table->slots[slot] != 0)
-	{
-		KeyedEntry *entry = salkpi_keyed_entry(table, table->slots[slot] - 1);
-
-		if (has_key(table, entry, key))
-			return entry;
-		slot = (slot + 1) & mask;
-	}
-	return append(keyed, key);
-}
-
-/* ---------- Amounts ---------- */
-
-/* An amount, and a big one as a copy in CurrentMemoryContext. */
-static ExactSum
-get_amount(const Keyed *keyed, const KeyedEntry *entry, int i)
-{
-	ExactSum	sum = {entry->amounts[i], NULL};
-
-	if (entry->flags & KEYED_BIG(i))
-	{
-		const char *big = big_at(keyed, entry, i);
-
-		sum.small = 0;
-		sum.big = (Numeric) memcpy(palloc(big_size(big)), big, big_size(big));
-	}
-	return sum;
-}
-
-/* Settle and set an amount of an entry. */
-static void
-set_amount(Keyed **keyed, uint32 number, int i, ExactSum *sum)
-{
-	KeyedEntry *entry = salkpi_keyed_entry(*keyed, number);
-
-	salkpi_sum_settle(sum, salkpi_fixed_scale((*keyed)->dscale));
-	entry->flags &= ~KEYED_BIG(i);
-	entry->amounts[i] = sum->small;
-	if (sum->big == NULL)
-		return;
-	if (!has_room(*keyed, VARSIZE(sum->big)))
-	{
-		*keyed = grow(*keyed, VARSIZE(sum->big));
-		entry = salkpi_keyed_entry(*keyed, number);
-	}
-	entry->flags |= KEYED_BIG(i);
-	entry->amounts[i] = put_bytes(*keyed, (const char *) sum->big,
-								  VARSIZE(sum->big));
-}
-
-/* Bring all amounts to the scale of a larger display scale. */
-static void
-grow_scale(Keyed **keyed, int dscale)
-{
-	int			old_scale = salkpi_fixed_scale((*keyed)->dscale);
-	int			by = salkpi_fixed_scale(dscale) - old_scale;
-	uint32		n;
+	Layout		layout = layout_of(keyed);
+	char	   *end = (char *) keyed + keyed->used;
+	int128		factor = 1;
+	KeyedItem	item;
+	char	   *record;
+	char	   *next;
 	int			i;
 
-	(*keyed)->dscale = dscale;
-	for (n = 0; n < (*keyed)->count && by > 0; n++)
-		for (i = 0; i < (*keyed)->width; i++)
-		{
-			ExactSum	sum = get_amount(*keyed, salkpi_keyed_entry(*keyed, n), i);
-
-			if ((n & 0xFFFF) == 0)
-				CHECK_FOR_INTERRUPTS();
-			if (!salkpi_rescale(&sum.small, by))
-				salkpi_sum_spill(&sum, old_scale);
-			set_amount(keyed, n, i, &sum);
-		}
-}
-
-static uint32
-number_of(const Keyed *keyed, const KeyedEntry *entry)
-{
-	return ((char *) entry - (char *) salkpi_keyed_entry(keyed, 0)) /
-		salkpi_keyed_stride(keyed);
-}
-
-/* Add a numeric to an amount, whatever that takes. */
-pg_noinline void
-salkpi_keyed_add_slowly(Keyed **keyed, KeyedEntry *entry, int i, Datum value)
-{
-	uint32		number = number_of(*keyed, entry);
-	Numeric		addend = DatumGetNumeric(value);
-	NumericParts parts;
-	ExactSum	sum;
-	int128		small;
-
-	salkpi_numeric_read((struct varlena *) addend, &parts);
-	if (parts.dscale > (*keyed)->dscale)
-		grow_scale(keyed, parts.dscale);
-	sum = get_amount(*keyed, salkpi_keyed_entry(*keyed, number), i);
-	if (salkpi_parts_to_int128(&parts, salkpi_fixed_scale((*keyed)->dscale),
-							   &small))
-		salkpi_sum_add(&sum, small, salkpi_fixed_scale((*keyed)->dscale));
-	else
-		salkpi_sum_add_big(&sum, addend);
-	set_amount(keyed, number, i, &sum);
-}
-
-/* Add what a key has in another table, whose display scale is given. */
-void
-salkpi_keyed_add_item(Keyed **keyed, const KeyedItem *item, int dscale)
-{
-	KeyedEntry *entry;
-	uint32		number;
-	int			i;
-
-	if (dscale > (*keyed)->dscale)
-		grow_scale(keyed, dscale);
-	entry = salkpi_keyed_put(keyed, &item->key);
-	entry->flags |= item->flags;
-	number = number_of(*keyed, entry);
-	for (i = 0; i < (*keyed)->width; i++)
+	(void) salkpi_rescale(&factor, by);
+	for (record = (char *) keyed + KEYED_FIRST_RECORD; record < end; record = next)
 	{
-		int			scale = salkpi_fixed_scale((*keyed)->dscale);
-		ExactSum	addend = item->sums[i];
-		ExactSum	sum;
-
-		if (addend.small == 0 && addend.big == NULL)
-			continue;
-		sum = get_amount(*keyed, salkpi_keyed_entry(*keyed, number), i);
-		if (!salkpi_rescale(&addend.small, scale - salkpi_fixed_scale(dscale)))
-			salkpi_sum_spill(&addend, salkpi_fixed_scale(dscale));
-		salkpi_sum_add(&sum, addend.small, scale);
-		if (addend.big != NULL)
-			salkpi_sum_add_big(&sum, addend.big);
-		set_amount(keyed, number, i, &sum);
+		next = (char *) get_record(layout, record, &item);
+		for (i = 0; i < layout.width; i++)
+			if (item.sums[i].big != NULL || !salkpi_rescale(&item.sums[i].small, by) ||
+				!is_raw(layout, item.sums[i].small * 4))
+				return false;
 	}
+	for (record = (char *) keyed + KEYED_FIRST_RECORD; record < end; record = next)
+	{
+		next = (char *) get_record(layout, record, &item);
+		for (i = 0; i < layout.width; i++)
+			set_raw(layout, record, i, item.sums[i].small * factor * 4 |
+					(get_raw(layout, record, i) & RECORD_BITS));
+	}
+	return true;
 }
 
-/* The key of an entry, which stays where it is. */
-void
-salkpi_keyed_key_read(const Keyed *keyed, KeyedEntry *entry, KeyedKey *key)
+/* The table at a larger display scale, in CurrentMemoryContext if it is another. */
+Keyed *
+salkpi_keyed_rescale(Keyed *keyed, int dscale)
 {
-	void	   *own = salkpi_keyed_key(keyed, entry);
+	int			by = salkpi_fixed_scale(dscale) - salkpi_fixed_scale(keyed->dscale);
 
-	key->hash = entry->hash;
-	if (keyed->kind == KEY_INTEGER)
-		key->number = *(int64 *) own;
-	else if (keyed->kind == KEY_UUID)
-	{
-		key->bytes = own;
-		key->length = 16;
-	}
-	else
-	{
-		key->bytes = (const char *) keyed + ((KeyedText *) own)->offset;
-		key->length = ((KeyedText *) own)->length;
-	}
+	if (by > 0 && !rescale_in_place(keyed, by))
+		return rewrite(keyed, NULL, dscale);
+	keyed->dscale = dscale;
+	return keyed;
 }
 
-/* What an entry holds. */
-void
-salkpi_keyed_read(const Keyed *keyed, uint32 number, KeyedItem *item)
+/* The same with one record a key: a copy, unless it is so. */
+const Keyed *
+salkpi_keyed_unique(const Keyed *keyed)
 {
-	KeyedEntry *entry = salkpi_keyed_entry(keyed, number);
-	int			i;
+	Keyed	   *copy;
 
-	salkpi_keyed_key_read(keyed, entry, &item->key);
-	item->flags = entry->flags & ~(KEYED_BIG(0) | KEYED_BIG(1));
-	for (i = 0; i < keyed->width; i++)
-		item->sums[i] = get_amount(keyed, entry, i);
+	if (keyed->is_unique)
+		return keyed;
+	copy = memcpy(palloc(keyed->used), keyed, keyed->used);
+	SET_VARSIZE(copy, keyed->used);
+	return make_unique(copy) ? copy : rewrite(copy, NULL, keyed->dscale);
 }

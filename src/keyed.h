@@ -6,6 +6,7 @@
 #define SALKPI_KEYED_H
 
 #include "common/hashfn.h"
+#include "port/pg_bswap.h"
 
 #include "flat.h"
 #include "numbers.h"
@@ -13,9 +14,6 @@
 
 /* Most amounts that a key has. */
 #define KEYED_MAX_WIDTH		2
-
-/* Set in the flags of an entry whose amount i is a numeric in the pool. */
-#define KEYED_BIG(i)		((uint32) 0x10000 << (i))
 
 /* What keys are. */
 typedef enum KeyKind
@@ -25,20 +23,39 @@ typedef enum KeyKind
 	KEY_TEXT = 't'				/* text, compared by bytes */
 } KeyKind;
 
+/* The declared type of the amounts of rows. */
+typedef enum AmountType
+{
+	AMOUNT_NONE,				/* a row has none, and counts as 1 */
+	AMOUNT_NUMERIC,
+	AMOUNT_INT8,
+	AMOUNT_INT4,
+	AMOUNT_INT2
+} AmountType;
+
+/* The amount of a row. */
+typedef struct Amount
+{
+	Datum		datum;			/* a numeric, not toasted; if it is one */
+	NumericParts parts;			/* of it */
+	int64		integer;		/* the amount if it is none */
+	bool		is_numeric;		/* is it one? */
+	int			sign;			/* -1, 0 or 1 */
+} Amount;
+
 /* A key, wherever it is. */
 typedef struct KeyedKey
 {
 	int64		number;			/* of KEY_INTEGER */
 	const char *bytes;			/* of the others */
 	uint32		length;			/* number of bytes */
-	uint32		hash;			/* of the key */
 } KeyedKey;
 
-/* What a key has. */
+/* What a key has, or a row adds to it. */
 typedef struct KeyedItem
 {
 	KeyedKey	key;			/* the key */
-	uint32		flags;			/* the owner's, without KEYED_BIG */
+	bool		flag;			/* the owner's; set if any row sets it */
 	ExactSum	sums[KEYED_MAX_WIDTH];	/* settled, at the table's scale */
 } KeyedItem;
 
@@ -51,23 +68,13 @@ typedef struct KeyedType
 	bool		(*is_possible) (const KeyedItem *item); /* can rows make it? */
 } KeyedType;
 
-/* An entry of an open table; its key follows the amounts. */
-typedef struct KeyedEntry
-{
-	uint32		hash;			/* of the key */
-	uint32		flags;			/* the owner's, and KEYED_BIG */
-	int128		amounts[FLEXIBLE_ARRAY_MEMBER]; /* times 10^scale; offset of
-												 * the numeric if big */
-} KeyedEntry;
-
-/* Where a text key is. */
-typedef struct KeyedText
-{
-	uint32		offset;			/* from the start of the table */
-	uint32		length;			/* number of bytes */
-} KeyedText;
-
-/* An open table; slots and entries follow, and the pool grows from its end. */
+/*
+ * An open table; records follow.  A record is the amounts, each times
+ * 10^scale times 4 and with two bits: int64, or int128 in a wide table; then
+ * the key: an int64, 16 bytes, or the length of a text as uint32 and its
+ * bytes; then the numerics of amounts that are big.  The next one starts at a
+ * multiple of eight bytes.
+ */
 typedef struct Keyed
 {
 	int32		vl_len_;		/* varlena header, including room to spare */
@@ -76,17 +83,24 @@ typedef struct Keyed
 	uint8		width;			/* amounts of a key */
 	uint8		unit;			/* BoundUnit; 0 without bounds */
 	int32		dscale;			/* largest display scale seen */
-	uint32		count;			/* entries in use */
-	uint32		nslots;			/* a power of two */
-	uint32		pool;			/* offset of the lowest byte of the pool */
+	Oid			function;		/* whose arguments the rows are */
+	uint8		amount_type;	/* AmountType of these */
+	bool		is_wide;		/* are amounts int128? */
+	bool		is_unique;		/* has each record a key of its own? */
+	bool		is_ascending;	/* are they in the order of their keys too? */
+	uint32		used;			/* offset behind the last record */
+	uint32		last;			/* offset of that */
+	uint32		count;			/* records */
 	int64		bounds[2];		/* opening and closing, if it has them */
-	uint32		slots[FLEXIBLE_ARRAY_MEMBER];	/* entry + 1; 0 = free */
 } Keyed;
+
+/* Offset of the first record. */
+#define KEYED_FIRST_RECORD	MAXALIGN(sizeof(Keyed))
 
 /* The first byte of an open table, where a flat one has its version. */
 #define KEYED_OPEN			0
 
-/* What is known of a table of either form without looking at its entries. */
+/* What is known of a table of either form without looking at its keys. */
 typedef struct KeyedHead
 {
 	KeyKind		kind;			/* of the keys */
@@ -103,32 +117,29 @@ typedef struct KeyedScan
 	KeyedHead	head;			/* of the table */
 	const Keyed *open;			/* the table if it is open */
 	FlatReader	reader;			/* the bytes to come if it is flat */
+	uint32		offset;			/* of the next record if it is open */
 	uint32		next;			/* number of the next key */
 	KeyedKey	before;			/* the key before it */
 } KeyedScan;
 
 /* keyed.c */
-extern Keyed *salkpi_keyed_create(const KeyedType *type, KeyKind kind);
-extern void salkpi_keyed_wrong_kind(void);
+extern Keyed *salkpi_keyed_create(const KeyedType *type);
+extern void salkpi_keyed_set_function(Keyed *keyed, Oid function);
 extern void salkpi_keyed_check(const KeyedType *type, const struct varlena *v);
-extern KeyedEntry *salkpi_keyed_put(Keyed **keyed, const KeyedKey *key);
-extern void salkpi_keyed_add_slowly(Keyed **keyed, KeyedEntry *entry, int i,
-									Datum value);
-extern void salkpi_keyed_add_item(Keyed **keyed, const KeyedItem *item,
-								  int dscale);
-extern void salkpi_keyed_key_read(const Keyed *keyed, KeyedEntry *entry,
-								  KeyedKey *key);
-extern void salkpi_keyed_read(const Keyed *keyed, uint32 number,
-							  KeyedItem *item);
+extern Keyed *salkpi_keyed_rescale(Keyed *keyed, int dscale);
+extern void salkpi_item_rescale(KeyedItem *item, int width, int from, int to);
+extern Datum salkpi_keyed_add(Keyed *keyed, const KeyedItem *item);
+extern Keyed *salkpi_keyed_put(Keyed *keyed, const KeyedItem *item);
+extern const Keyed *salkpi_keyed_unique(const Keyed *keyed);
+extern uint32 salkpi_keyed_read(const Keyed *keyed, uint32 offset,
+								KeyedItem *item);
+extern int	salkpi_key_compare(KeyKind kind, const KeyedKey *a,
+							   const KeyedKey *b);
 
 /* keyed_io.c */
 extern void salkpi_keyed_scan(KeyedScan *scan, const KeyedType *type,
 							  Datum datum);
 extern bool salkpi_keyed_next(KeyedScan *scan, KeyedItem *item);
-extern Keyed *salkpi_keyed_merge(const KeyedType *type, Keyed *keyed,
-								 Datum other);
-extern struct varlena *salkpi_keyed_finish(const KeyedType *type,
-										   struct varlena *table);
 
 /* What the SQL functions of a type do. */
 extern Datum salkpi_keyed_in(const KeyedType *type, FunctionCallInfo fcinfo);
@@ -153,56 +164,12 @@ salkpi_keyed_is_open(const struct varlena *v)
 		((const Keyed *) v)->form == KEYED_OPEN;
 }
 
-/* Bytes of a key in an entry. */
-static inline Size
-salkpi_keyed_key_size(KeyKind kind)
-{
-	return kind == KEY_UUID ? 16 : 8;
-}
-
-static inline Size
-salkpi_keyed_stride(const Keyed *keyed)
-{
-	return offsetof(KeyedEntry, amounts) + keyed->width * sizeof(int128) +
-		salkpi_keyed_key_size(keyed->kind);
-}
-
-static inline KeyedEntry *
-salkpi_keyed_entry(const Keyed *keyed, uint32 number)
-{
-	return (KeyedEntry *) ((char *) keyed +
-						   MAXALIGN(offsetof(Keyed, slots) +
-									keyed->nslots * sizeof(uint32)) +
-						   number * salkpi_keyed_stride(keyed));
-}
-
-static inline void *
-salkpi_keyed_key(const Keyed *keyed, KeyedEntry *entry)
-{
-	return entry->amounts + keyed->width;
-}
-
+/* Have rows come from this function before?  Then what they are is known. */
 static inline void
-salkpi_key_hash(KeyKind kind, KeyedKey *key)
+salkpi_keyed_expect(Keyed *keyed, FunctionCallInfo fcinfo)
 {
-	uint64		hash = (uint64) key->number;
-
-	if (kind != KEY_INTEGER)
-	{
-		key->hash = hash_bytes((const unsigned char *) key->bytes, key->length);
-		return;
-	}
-	hash = (hash ^ hash >> 33) * UINT64CONST(0xff51afd7ed558ccd);
-	hash = (hash ^ hash >> 33) * UINT64CONST(0xc4ceb9fe1a85ec53);
-	key->hash = (uint32) (hash >> 32);
-}
-
-/* An error if a row has keys of another kind than the rows before. */
-static inline void
-salkpi_keyed_require_kind(const Keyed *keyed, KeyKind kind)
-{
-	if (unlikely(keyed->kind != kind))
-		salkpi_keyed_wrong_kind();
+	if (unlikely(keyed->function != fcinfo->flinfo->fn_oid))
+		salkpi_keyed_set_function(keyed, fcinfo->flinfo->fn_oid);
 }
 
 /* The key in an argument. */
@@ -224,34 +191,54 @@ salkpi_key_get(KeyKind kind, Datum datum, KeyedKey *key)
 		key->bytes = VARDATA_ANY(t);
 		key->length = VARSIZE_ANY_EXHDR(t);
 	}
-	salkpi_key_hash(kind, key);
+}
+
+/* The amount in an argument. */
+static inline void
+salkpi_amount_get(AmountType type, Datum datum, Amount *amount)
+{
+	amount->is_numeric = type == AMOUNT_NUMERIC;
+	if (amount->is_numeric)
+	{
+		amount->datum = PointerGetDatum(PG_DETOAST_DATUM_PACKED(datum));
+		salkpi_numeric_read((struct varlena *) DatumGetPointer(amount->datum),
+							&amount->parts);
+		amount->sign = amount->parts.ndigits == 0 ? 0 :
+			amount->parts.negative ? -1 : 1;
+		return;
+	}
+	amount->integer = type == AMOUNT_NONE ? 1 :
+		type == AMOUNT_INT8 ? DatumGetInt64(datum) :
+		type == AMOUNT_INT4 ? DatumGetInt32(datum) : DatumGetInt16(datum);
+	amount->sign = (amount->integer > 0) - (amount->integer < 0);
 }
 
 /*
- * Add the numeric in an argument to an amount of an entry, which may lie in
- * another chunk afterwards.
+ * An amount at the scale of a table, which is another chunk afterwards if that
+ * had to grow for it.
  */
-static inline void
-salkpi_keyed_add(Keyed **keyed, KeyedEntry *entry, int i,
-				 const NumericParts *parts, Datum value)
+static inline Keyed *
+salkpi_keyed_scale(Keyed *keyed, const Amount *amount, ExactSum *sum)
 {
-	int128		addend;
-	int128		sum;
+	int			scale;
 
-	if (likely(parts->dscale <= (*keyed)->dscale &&
-			   (entry->flags & KEYED_BIG(i)) == 0 &&
-			   salkpi_parts_to_int128(parts,
-									  salkpi_fixed_scale((*keyed)->dscale),
-									  &addend)))
+	sum->big = NULL;
+	if (unlikely(amount->is_numeric && amount->parts.dscale > keyed->dscale))
+		keyed = salkpi_keyed_rescale(keyed, amount->parts.dscale);
+	scale = salkpi_fixed_scale(keyed->dscale);
+	if (!amount->is_numeric)
 	{
-		sum = entry->amounts[i] + addend;
-		if (likely(salkpi_is_small(sum)))
-		{
-			entry->amounts[i] = sum;
-			return;
-		}
+		sum->small = amount->integer;
+		if (scale > 0)
+			(void) salkpi_rescale(&sum->small, scale);	/* below 10^36 */
 	}
-	salkpi_keyed_add_slowly(keyed, entry, i, value);
+	else if (unlikely(!salkpi_parts_to_int128(&amount->parts, scale,
+											  &sum->small)))
+	{
+		sum->small = 0;
+		sum->big = DatumGetNumeric(amount->datum);
+	}
+	return keyed;
 }
 
 #endif							/* SALKPI_KEYED_H */

@@ -32,14 +32,11 @@
 
 #define KEYED_VERSION	1
 
-/* Flags that an owner may have. */
-#define KEYED_MAX_FLAGS	0xFFFF
-
-/* An entry in the order of keys. */
+/* A record in the order of keys. */
 typedef struct Place
 {
 	uint64		prefix;			/* ordered as the first bytes of the key */
-	uint32		number;			/* of the entry */
+	uint32		offset;			/* of the record */
 } Place;
 
 static int	compare_places(const Place *a, const Place *b, const Keyed *keyed);
@@ -55,68 +52,50 @@ static int	compare_places(const Place *a, const Place *b, const Keyed *keyed);
 
 /* ---------- Writing ---------- */
 
-/* As memcmp, a text being below its continuations. */
-static int
-compare_bytes(const KeyedKey *a, const KeyedKey *b)
-{
-	int			order = memcmp(a->bytes, b->bytes, Min(a->length, b->length));
-
-	if (order != 0)
-		return order;
-	return (a->length > b->length) - (a->length < b->length);
-}
-
-static KeyedKey
-key_of(const Keyed *keyed, uint32 number)
-{
-	KeyedEntry *entry = salkpi_keyed_entry(keyed, number);
-	KeyedKey	key;
-
-	salkpi_keyed_key_read(keyed, entry, &key);
-	return key;
-}
-
 static int
 compare_places(const Place *a, const Place *b, const Keyed *keyed)
 {
-	KeyedKey	x;
-	KeyedKey	y;
+	KeyedItem	x;
+	KeyedItem	y;
 
 	if (a->prefix != b->prefix)
 		return a->prefix < b->prefix ? -1 : 1;
 	if (keyed->kind == KEY_INTEGER)
 		return 0;
-	x = key_of(keyed, a->number);
-	y = key_of(keyed, b->number);
-	return compare_bytes(&x, &y);
+	(void) salkpi_keyed_read(keyed, a->offset, &x);
+	(void) salkpi_keyed_read(keyed, b->offset, &y);
+	return salkpi_key_compare(keyed->kind, &x.key, &y.key);
 }
 
 static uint64
-prefix_of(const Keyed *keyed, uint32 number)
+prefix_of(KeyKind kind, const KeyedKey *key)
 {
-	KeyedKey	key = key_of(keyed, number);
 	uint64		prefix = 0;
 
-	if (keyed->kind == KEY_INTEGER)
-		return (uint64) key.number ^ UINT64CONST(1) << 63;
-	memcpy(&prefix, key.bytes, Min(key.length, sizeof(prefix)));
+	if (kind == KEY_INTEGER)
+		return (uint64) key->number ^ UINT64CONST(1) << 63;
+	memcpy(&prefix, key->bytes, Min(key->length, sizeof(prefix)));
 	return pg_ntoh64(prefix);
 }
 
-/* The entries in the order of their keys, palloc'd. */
+/* The records in the order of their keys, palloc'd. */
 static Place *
-sort_entries(const Keyed *keyed)
+sort_records(const Keyed *keyed)
 {
-	Place	   *places = palloc_extended((keyed->count + 1) * sizeof(Place),
+	Place	   *places = palloc_extended(((Size) keyed->count + 1) * sizeof(Place),
 										 MCXT_ALLOC_HUGE);
+	uint32		offset = KEYED_FIRST_RECORD;
+	KeyedItem	item;
 	uint32		n;
 
 	for (n = 0; n < keyed->count; n++)
 	{
-		places[n].prefix = prefix_of(keyed, n);
-		places[n].number = n;
+		places[n].offset = offset;
+		offset = salkpi_keyed_read(keyed, offset, &item);
+		places[n].prefix = prefix_of(keyed->kind, &item.key);
 	}
-	sort_places(places, keyed->count, keyed);
+	if (!keyed->is_ascending)
+		sort_places(places, keyed->count, keyed);
 	return places;
 }
 
@@ -167,10 +146,10 @@ put_head(FlatWriter *w, const KeyedType *type, const Keyed *keyed)
 }
 
 /* The flat form, in CurrentMemoryContext, of a table of either form. */
-struct varlena *
-salkpi_keyed_finish(const KeyedType *type, struct varlena *table)
+static struct varlena *
+finish(const KeyedType *type, struct varlena *table)
 {
-	const Keyed *keyed = (const Keyed *) table;
+	const Keyed *keyed;
 	FlatWriter	w;
 	KeyedItem	item;
 	Place	   *places;
@@ -180,15 +159,16 @@ salkpi_keyed_finish(const KeyedType *type, struct varlena *table)
 
 	if (!salkpi_keyed_is_open(table))
 		return table;
-	places = sort_entries(keyed);
+	keyed = salkpi_keyed_unique((const Keyed *) table);
+	places = sort_records(keyed);
 	salkpi_flat_start(&w, type->name, CurrentMemoryContext);
 	put_head(&w, type, keyed);
 	for (n = 0; n < keyed->count; n++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		salkpi_keyed_read(keyed, places[n].number, &item);
+		(void) salkpi_keyed_read(keyed, places[n].offset, &item);
 		put_key(&w, keyed->kind, &item.key, before, n == 0);
-		salkpi_put_number(&w, item.flags);
+		salkpi_put_number(&w, item.flag);
 		for (i = 0; i < type->width; i++)
 			put_sum(&w, &item.sums[i], keyed->dscale);
 		before = item.key.number;
@@ -244,7 +224,8 @@ salkpi_keyed_scan(KeyedScan *scan, const KeyedType *type, Datum datum)
 	scan->type = type;
 	if (salkpi_keyed_is_open(v))
 	{
-		scan->open = open;
+		open = scan->open = salkpi_keyed_unique(open);
+		scan->offset = KEYED_FIRST_RECORD;
 		scan->head.kind = open->kind;
 		scan->head.unit = open->unit;
 		scan->head.dscale = open->dscale;
@@ -283,9 +264,8 @@ get_key(KeyedScan *scan, KeyedKey *key)
 		r->p += 16;
 	}
 	if (scan->head.kind != KEY_INTEGER && !is_first &&
-		compare_bytes(&scan->before, key) >= 0)
+		salkpi_key_compare(scan->head.kind, &scan->before, key) >= 0)
 		salkpi_flat_damaged(r, "keys");
-	salkpi_key_hash(scan->head.kind, key);
 	scan->before = *key;
 }
 
@@ -339,14 +319,15 @@ salkpi_keyed_next(KeyedScan *scan, KeyedItem *item)
 	}
 	if (scan->open != NULL)
 	{
-		salkpi_keyed_read(scan->open, scan->next++, item);
+		scan->offset = salkpi_keyed_read(scan->open, scan->offset, item);
+		scan->next++;
 		return true;
 	}
 	get_key(scan, &item->key);
 	flags = salkpi_get_number(r, "flags");
-	if (flags > KEYED_MAX_FLAGS)
+	if (flags > 1)
 		salkpi_flat_damaged(r, "flags");
-	item->flags = flags;
+	item->flag = flags;
 	for (i = 0; i < scan->type->width; i++)
 		item->sums[i] = get_sum(scan);
 	if (!scan->type->is_possible(item))
@@ -359,8 +340,9 @@ salkpi_keyed_next(KeyedScan *scan, KeyedItem *item)
 static Keyed *
 create_for(const KeyedScan *scan)
 {
-	Keyed	   *keyed = salkpi_keyed_create(scan->type, scan->head.kind);
+	Keyed	   *keyed = salkpi_keyed_create(scan->type);
 
+	keyed->kind = scan->head.kind;
 	keyed->unit = scan->head.unit;
 	keyed->dscale = scan->head.dscale;
 	memcpy(keyed->bounds, scan->head.bounds, sizeof(keyed->bounds));
@@ -388,8 +370,8 @@ check_mergeable(const Keyed *keyed, const KeyedScan *scan)
  * Add a table of either form to an open one, or to an empty one if that is
  * NULL; the result is the same table or a fresh one in CurrentMemoryContext.
  */
-Keyed *
-salkpi_keyed_merge(const KeyedType *type, Keyed *keyed, Datum other)
+static Keyed *
+merge(const KeyedType *type, Keyed *keyed, Datum other)
 {
 	KeyedScan	scan;
 	KeyedItem	item;
@@ -398,8 +380,14 @@ salkpi_keyed_merge(const KeyedType *type, Keyed *keyed, Datum other)
 	if (keyed == NULL)
 		keyed = create_for(&scan);
 	check_mergeable(keyed, &scan);
+	if (scan.head.dscale > keyed->dscale)
+		keyed = salkpi_keyed_rescale(keyed, scan.head.dscale);
 	while (salkpi_keyed_next(&scan, &item))
-		salkpi_keyed_add_item(&keyed, &item, scan.head.dscale);
+	{
+		salkpi_item_rescale(&item, type->width, scan.head.dscale,
+							keyed->dscale);
+		keyed = salkpi_keyed_put(keyed, &item);
+	}
 	return keyed;
 }
 
@@ -414,8 +402,8 @@ verified(const KeyedType *type, struct varlena *flat)
 
 	salkpi_flat_open(&r, type->name, flat);
 	salkpi_flat_check_version(&r, KEYED_VERSION);
-	keyed = salkpi_keyed_merge(type, NULL, PointerGetDatum(flat));
-	return PointerGetDatum(salkpi_keyed_finish(type, (struct varlena *) keyed));
+	keyed = merge(type, NULL, PointerGetDatum(flat));
+	return PointerGetDatum(finish(type, (struct varlena *) keyed));
 }
 
 Datum
@@ -437,7 +425,7 @@ get_flat(const KeyedType *type, Datum datum)
 	struct varlena *v = PG_DETOAST_DATUM(datum);
 
 	salkpi_keyed_check(type, v);
-	return salkpi_keyed_finish(type, v);
+	return finish(type, v);
 }
 
 Datum
@@ -473,7 +461,7 @@ salkpi_keyed_state(const KeyedType *type, FunctionCallInfo fcinfo)
 	salkpi_keyed_check(type, v);
 	if (salkpi_keyed_is_open(v))
 		return (Keyed *) v;
-	return salkpi_keyed_merge(type, NULL, PointerGetDatum(v));
+	return merge(type, NULL, PointerGetDatum(v));
 }
 
 /* Combine function, and the transition of kpi_rollup. */
@@ -485,7 +473,7 @@ salkpi_keyed_combine(const KeyedType *type, FunctionCallInfo fcinfo)
 	if (PG_ARGISNULL(1) && keyed == NULL)
 		PG_RETURN_NULL();
 	if (!PG_ARGISNULL(1))
-		keyed = salkpi_keyed_merge(type, keyed, PG_GETARG_DATUM(1));
+		keyed = merge(type, keyed, PG_GETARG_DATUM(1));
 	PG_RETURN_POINTER(keyed);
 }
 

@@ -1,6 +1,8 @@
 #!/bin/bash
 # Over postgres_fdw, with extensions 'salkpi', an aggregate is worked out where
-# the rows are: between two servers, for each aggregate over plain columns.
+# the rows are: between two servers, for each aggregate over plain columns.  And
+# as Citus does it, which sends what the transition leaves of some rows as text
+# and combines that.
 # Prints TAP; connects as the environment says.
 source "$(dirname "$0")/tap.sh"
 as_server_user
@@ -62,25 +64,26 @@ SQL
 # bounds of a period are constants.  The snapshot's dictionaries are none to ship:
 # they exist within a query alone.
 sql -d $db <<'SQL' >"$scratch/aggregates"
+CREATE TABLE call AS
 WITH argument AS (
-	SELECT p.oid, p.proname, a.position, format_type(a.type, NULL) AS type, p.proargnames[a.position] AS name,
+	SELECT p.oid, a.position, format_type(a.type, NULL) AS type, p.proargnames[a.position] AS name,
 		row_number() OVER (PARTITION BY p.oid, a.type ORDER BY a.position) AS occurrence
 	FROM pg_proc p
 	JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e',
 		unnest(p.proargtypes) WITH ORDINALITY a(type, position)
 	WHERE p.prokind = 'a' AND p.proname <> 'kpi_dictionary' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'salkpi')),
 expression AS (
-	SELECT oid, proname, position, CASE
+	SELECT oid, position, CASE
 		WHEN type ~ '^(date|timestamp)' AND name IN ('opening', 'from_time') THEN format('%L::%s', '2026-02-01', type)
 		WHEN type ~ '^(date|timestamp)' AND name IN ('closing', 'to_time') THEN format('%L::%s', '2026-03-01', type)
 		ELSE quote_ident(c.attname) END AS expression
 	FROM argument
 	LEFT JOIN pg_attribute c ON c.attrelid = 'shipping.sale'::regclass AND c.attname = replace(type, 'kpi.', '') || CASE WHEN occurrence > 1 THEN ' 2' ELSE '' END)
-SELECT format('kpi.%s(%s)', proname, string_agg(expression, ', ' ORDER BY position))
-FROM expression GROUP BY oid, proname HAVING bool_and(expression IS NOT NULL)
-ORDER BY 1
+SELECT oid::regprocedure AS aggregate, string_agg(expression, ', ' ORDER BY position) AS args
+FROM expression GROUP BY oid HAVING bool_and(expression IS NOT NULL);
+SELECT format('%s(%s)', aggregate::regproc, args) FROM call ORDER BY 1;
 SQL
-[ "$(wc -l <"$scratch/aggregates")" -ge 60 ]
+[ "$(wc -l <"$scratch/aggregates")" -ge 400 ]
 ok $? "there are aggregates over plain columns" || note "$(cat "$scratch/aggregates")"
 
 results() { # SCHEMA.TABLE: of all aggregates, a line each
@@ -117,6 +120,30 @@ same "$scratch/alone" "$scratch/there" "and the same as on the other server itse
 results shipping.parted >"$scratch/parted"
 grep -v '|west|' "$scratch/here" >"$scratch/two"
 same "$scratch/two" "$scratch/parted" "so do foreign partitions"
+
+# Citus's worker_partial_agg is an aggregate without its final function, and its
+# coord_combine_agg combines what that leaves, written and read again.  Here a
+# fifth of the rows is a worker's.
+sql -d $db <<'SQL' >"$scratch/out" || bail "no emulation of Citus: $(head -n 1 "$scratch/out")"
+CREATE FUNCTION as_citus(aggregate regprocedure, args text) RETURNS TABLE (region text, result text) LANGUAGE plpgsql AS $$
+DECLARE
+	a pg_aggregate := (SELECT agg FROM pg_aggregate agg WHERE aggfnoid = aggregate);
+	initial text := CASE WHEN a.agginitval IS NOT NULL THEN format(', INITCOND = %L', a.agginitval) ELSE '' END;
+	final text := CASE WHEN a.aggfinalfn <> 0 THEN format(', FINALFUNC = %s', a.aggfinalfn) ELSE '' END;
+BEGIN
+	EXECUTE format('CREATE AGGREGATE worker(%s) (SFUNC = %s, STYPE = %s%s)',
+		pg_get_function_identity_arguments(aggregate), a.aggtransfn, a.aggtranstype::regtype, initial);
+	EXECUTE format('CREATE AGGREGATE coordinator(%s) (SFUNC = %s, STYPE = %s%s%s)',
+		a.aggtranstype::regtype, a.aggcombinefn, a.aggtranstype::regtype, initial, final);
+	RETURN QUERY EXECUTE format('SELECT region, coordinator(state::text::%s)::text
+		FROM (SELECT region, worker(%s) AS state FROM plain.sale GROUP BY region, "integer" %% 5) s GROUP BY region ORDER BY region COLLATE "C"',
+		a.aggtranstype::regtype, args);
+	EXECUTE format('DROP AGGREGATE worker(%s), coordinator(%s)', pg_get_function_identity_arguments(aggregate), a.aggtranstype::regtype);
+END
+$$;
+SQL
+sql -d $db -c "SELECT format('%s(%s)', aggregate::regproc, args), c.* FROM call, as_citus(aggregate, args) c ORDER BY 1, region COLLATE \"C\"" >"$scratch/citus"
+same "$scratch/here" "$scratch/citus" "states that travel as text combine to the same"
 
 # Partial aggregates are never shipped; states and a roll-up of them are.
 query="SELECT kpi.kpi_margin(kpi.kpi_rollup(state)) FROM (SELECT region, kpi.kpi_profit_state(\"bigint\", \"integer\") AS state FROM shipping.parted GROUP BY region) s"

@@ -207,6 +207,41 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
+-- A state whose text form is its type's name, a colon and hexadecimal digits,
+-- truncated, prolonged and with flipped bits: how many are refused with a fitting
+-- error, are read, and of these are not written and read again as themselves.
+CREATE FUNCTION harness.fuzz(seed_text text) RETURNS TABLE (refused bigint, read bigint, unstable bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+	prefix text := substring(seed_text FROM '^[a-z_]*:');
+	good bytea := decode(substr(seed_text, length(prefix) + 1), 'hex');
+	type regtype := rtrim(prefix, ':')::regtype;
+	bad bytea;
+	again text;
+	result text;
+BEGIN
+	refused := 0; read := 0; unstable := 0;
+	FOR i IN 0 .. 12 * length(good) - 1 LOOP
+		bad := CASE WHEN i < 8 * length(good) THEN set_bit(good, i, 1 - get_bit(good, i))
+			WHEN i < 9 * length(good) THEN substr(good, 1, i - 8 * length(good))
+			WHEN i < 10 * length(good) THEN substr(good, 1, i - 9 * length(good)) || '\x00' || substr(good, i - 9 * length(good) + 1)
+			WHEN i < 11 * length(good) THEN set_byte(good, i - 10 * length(good), floor(random() * 256)::integer)
+			ELSE substr(good, 1, i - 11 * length(good)) || substr(good, i - 11 * length(good) + 2) END;
+		BEGIN
+			EXECUTE format('SELECT v::text FROM (SELECT %L::%s AS v) v', prefix || encode(bad, 'hex'), type) INTO result;
+			EXECUTE format('SELECT v::text FROM (SELECT %L::%s AS v) v', result, type) INTO again;
+			read := read + 1;
+			unstable := unstable + (result IS DISTINCT FROM again)::integer;
+		EXCEPTION
+			WHEN invalid_binary_representation OR invalid_text_representation OR character_not_in_repertoire
+				OR numeric_value_out_of_range OR program_limit_exceeded THEN
+			refused := refused + 1;
+		END;
+	END LOOP;
+	RETURN NEXT;
+END
+$$;
+
 -- A binary message for a state type as COPY receives it: the value's text, or
 -- the error.
 CREATE FUNCTION harness.received(type regtype, message bytea) RETURNS text

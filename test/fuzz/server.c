@@ -59,7 +59,9 @@ palloc(Size size)
 void *
 palloc_extended(Size size, int flags)
 {
-	return palloc(size);
+	void	   *pointer = palloc(size);
+
+	return flags & MCXT_ALLOC_ZERO ? memset(pointer, 0, size) : pointer;
 }
 
 void *
@@ -196,9 +198,24 @@ DirectFunctionCall1Coll(PGFunction function, Oid collation, Datum a)
 }
 
 Datum
+DirectFunctionCall2Coll(PGFunction function, Oid collation, Datum a, Datum b)
+{
+	longjmp(on_error, 1);
+}
+
+Datum
 DirectFunctionCall3Coll(PGFunction function, Oid collation, Datum a, Datum b, Datum c)
 {
 	longjmp(on_error, 1);
+}
+
+/* Each call is one of an aggregate. */
+int
+AggCheckCallContext(FunctionCallInfo fcinfo, MemoryContext *context)
+{
+	if (context != NULL)
+		*context = CurrentMemoryContext;
+	return AGG_CONTEXT_AGGREGATE;
 }
 
 int

@@ -4,7 +4,8 @@
  *
  * An input is a letter, t for text or b for the binary form, and what is to be
  * read.  It may be refused.  If it is not, then what was read is written and
- * read again in both forms, and must be the same: the form is canonical.
+ * read again in both forms, and must be the same: the form is canonical.  So
+ * is that of what an aggregate makes of it and the same once more.
  */
 #include "postgres.h"
 
@@ -21,6 +22,7 @@ extern Datum FUNCTION(TYPE, in) (PG_FUNCTION_ARGS);
 extern Datum FUNCTION(TYPE, out) (PG_FUNCTION_ARGS);
 extern Datum FUNCTION(TYPE, recv) (PG_FUNCTION_ARGS);
 extern Datum FUNCTION(TYPE, send) (PG_FUNCTION_ARGS);
+extern Datum FUNCTION(TYPE, combine) (PG_FUNCTION_ARGS);
 extern int	LLVMFuzzerTestOneInput(const uint8 *data, size_t size);
 
 static Datum
@@ -53,6 +55,25 @@ read_message(const uint8 *data, size_t size)
 	return call(FUNCTION(TYPE, recv), PointerGetDatum(&message));
 }
 
+static char *
+write_text(Datum value)
+{
+	return DatumGetCString(call(FUNCTION(TYPE, out), value));
+}
+
+/* A state with another one; both may be the aggregate's own. */
+static Datum
+combine(Datum a, Datum b)
+{
+	LOCAL_FCINFO(fcinfo, 2);
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 2, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = a;
+	fcinfo->args[1].value = b;
+	fcinfo->args[0].isnull = fcinfo->args[1].isnull = false;
+	return FUNCTION(TYPE, combine) (fcinfo);
+}
+
 static void
 must_be_same(Datum a, Datum b)
 {
@@ -71,12 +92,15 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 		Datum		value = data[0] == 't' ?
 			read_text(pnstrdup((const char *) data + 1, size - 1)) :
 			read_message(data + 1, size - 1);
-		char	   *text = DatumGetCString(call(FUNCTION(TYPE, out), value));
+		char	   *text = write_text(value);
 		bytea	   *message = DatumGetByteaPP(call(FUNCTION(TYPE, send), value));
 
 		must_be_same(read_text(text), value);
 		must_be_same(read_message((uint8 *) VARDATA_ANY(message),
 								  VARSIZE_ANY_EXHDR(message)), value);
+		text = write_text(combine(read_text(text), value));
+		if (strcmp(write_text(read_text(text)), text) != 0)
+			abort();
 	}
 	free_all();
 	return 0;
