@@ -3,6 +3,12 @@
  * sums of what kpi_drill gives, instead of over facts, has the same value.  Of
  * the facts only that they are there is used, and which measures are known.
  */
+-- A running period looks one period and one year back at cut ones.
+CREATE FUNCTION pg_temp.looked_back(whole kpi_fact[], cut kpi_fact[], year integer) RETURNS kpi_fact[]
+LANGUAGE sql AS $$
+	SELECT array_agg(CASE WHEN NOT (whole[1]).is_complete AND (n = 2 OR n = year + 1) THEN cut[n] ELSE whole[n] END ORDER BY n) FROM generate_series(1, cardinality(whole)) n
+$$;
+
 CREATE FUNCTION pg_temp.added_up(kpi text, grain text, day date, dimension text, member text) RETURNS numeric
 LANGUAGE sql AS $$
 	WITH k AS MATERIALIZED (
@@ -32,7 +38,7 @@ LANGUAGE sql AS $$
 			LEFT JOIN fact AS c ON c.of_grain = grain || '_cut' AND c.period = s.period
 	)
 	SELECT v.value
-	FROM k, history AS h, kpi_evaluate(k.formula, kpi_window(h.whole, h.cut, 0, false, cardinality(h.whole) - 1, k.year), k.year,
+	FROM k, history AS h, kpi_evaluate(k.formula, pg_temp.looked_back(h.whole, h.cut, k.year), k.year,
 		ARRAY(SELECT substr(measure, 8, length(measure) - 8) FROM drilled WHERE measure LIKE 'target(%' ORDER BY measure),
 		ARRAY(SELECT total FROM drilled WHERE measure LIKE 'target(%' ORDER BY measure),
 		ARRAY(SELECT rebuilt FROM fact WHERE of_grain = 'month' ORDER BY period DESC),
