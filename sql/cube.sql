@@ -368,6 +368,13 @@ SELECT DISTINCT cube_try('kpi_cube:' || encode(set_bit(flat, bit, 1 - get_bit(fl
 FROM kpi_cube_send(:'small') flat, generate_series(0, length(flat) * 8 - 1) bit ORDER BY 1;
 SELECT DISTINCT cube_try('kpi_cube:' || encode(set_byte(set_byte(flat, n, value), (n + 1) % length(flat), 255), 'hex')) AS overwritten
 FROM kpi_cube_send(:'small') flat, generate_series(0, length(flat) - 1) n, unnest('{0,127,128,255}'::integer[]) value ORDER BY 1;
+-- The same of a cube that has neither counts nor sums, and no keys.
+SELECT kpi_cube('{2025-01-01,2025-01-02,2025-01-04}'::date[], 'total / e=2 f=1 d=1', '2025-01-01'::date + i % 4, NULL, NULL,
+	NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+	'c' || i % 3, 'x', 'f' || i % 2, i = 5, i * 1000 % 7) AS bare FROM generate_series(0, 8) i \gset
+SELECT cube_try(:'bare') AS itself;
+SELECT DISTINCT cube_try('kpi_cube:' || encode(set_byte(set_byte(flat, n, value), (n + 1) % length(flat), other), 'hex')) AS overwritten
+FROM kpi_cube_send(:'bare') flat, generate_series(0, length(flat) - 1) n, unnest('{0,1,127,255}'::integer[]) value, unnest('{0,1,255}'::integer[]) other ORDER BY 1;
 SELECT v, cube_try(v) FROM unnest(ARRAY['', 'kpi_cube', 'kpi_cube:', 'kpi_cube:0', 'kpi_cube:zz', 'kpi_cube:01', 'kpi_cube:02',
 	'kpi_cube:01667401ffffffffffffffffff01', 'kpi_cube:0166640961202f20633d3103ffffffff0f']) v;
 SELECT cube_error('SELECT ''kpi_cube:02''::kpi_cube');

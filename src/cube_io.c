@@ -326,6 +326,8 @@ absorb_cells(Cube *cube, CubeDimension *dimension, Reader *r)
 	uint32		i;
 	int			j;
 
+	if (count > 0 && cube->cell_size == 0)
+		salkpi_flat_damaged(&r->flat, "cells");
 	for (i = 0; i < count; i++)
 	{
 		uint32		member;
