@@ -173,7 +173,7 @@ COMMENT ON FUNCTION @extschema@.kpi_names(text, text[]) IS
 CREATE FUNCTION @extschema@.kpi_labels(dimension text, members text[], lang text)
 	RETURNS TABLE (member text, label text)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
-	ROWS 10
+	ROWS 100
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -194,7 +194,7 @@ BEGIN
 		WITH part AS MATERIALIZED (
 			SELECT u.m, p.i, p.base, p.part
 			  FROM unnest(members) u(m)
-			  CROSS JOIN LATERAL unnest(d.parts, @extschema@.kpi_member_parts(u.m, n)) WITH ORDINALITY p(base, part, i)
+			  CROSS JOIN LATERAL unnest(d.parts, CASE n WHEN 1 THEN ARRAY[u.m] ELSE @extschema@.kpi_member_parts(u.m, n) END) WITH ORDINALITY p(base, part, i)
 		), named AS (
 			SELECT s.base, x.id, x.name
 			  FROM (SELECT p.base, array_agg(DISTINCT p.part) AS ids FROM part p WHERE p.base IN ('rep', 'account') GROUP BY p.base OFFSET 0) s
@@ -536,7 +536,7 @@ CREATE FUNCTION @extschema@.kpi_computed(kpis text[], grain text, dimension text
 				   value numeric, numerator numeric, denominator numeric, n numeric,
 				   target numeric, attainment numeric, status text, reason text, missing text[], pace numeric)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
-	ROWS 50
+	ROWS 1000
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
 	SET jit = off
@@ -607,7 +607,7 @@ BEGIN
 		UNION ALL
 		SELECT t.kpi, '', t.period, sum(t.value), CASE count(t.warn_at) WHEN count(*) THEN sum(t.warn_at) END
 		  FROM wanted t
-		 WHERE is_merged AND (cardinality(members) = 1 OR t.kpi IN (SELECT k FROM (SELECT DISTINCT w.kpi FROM wanted w) w(k) WHERE @extschema@.kpi_target_rule(k) = 'add'))
+		 WHERE is_merged AND (cardinality(members) = 1 OR t.kpi IN (SELECT k FROM (SELECT DISTINCT w.kpi FROM wanted w OFFSET 0) w(k) WHERE @extschema@.kpi_target_rule(k) = 'add'))
 		 GROUP BY t.is_shown, t.kpi, t.period
 		HAVING count(t.value) = cardinality(members)
 	)
@@ -888,19 +888,16 @@ BEGIN
 	END IF;
 
 	RETURN QUERY
-	WITH c AS MATERIALIZED (
-		SELECT * FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest,
-											   CASE WHEN is_running THEN '{0}' ELSE '{0,1}'::integer[] END,
-											   CASE WHEN is_running THEN '{1}' ELSE '{}'::integer[] END, '{0}', false, as_of, lang)
-	)
 	SELECT rank() OVER (ORDER BY CASE c.better WHEN 'down' THEN -c.value ELSE c.value END DESC NULLS LAST),
 		   c.member, l.label, c.value, @extschema@.kpi_quotient(100 * c.value, total), c.target, c.attainment, c.status,
-		   @extschema@.kpi_change(c.unit, c.value, p.value),
+		   @extschema@.kpi_change(c.unit, c.value, c.previous),
 		   CASE WHEN c.reason IS NOT NULL
 				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(false)), as_of, lang) END,
 		   c.pace
-	  FROM c
-	  LEFT JOIN c p ON p.base = 1 AND p.member = c.member
+	  FROM (SELECT c.*, max(c.value) FILTER (WHERE c.base = 1) OVER (PARTITION BY c.member) AS previous
+			  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest,
+											CASE WHEN is_running THEN '{0}' ELSE '{0,1}'::integer[] END,
+											CASE WHEN is_running THEN '{1}' ELSE '{}'::integer[] END, '{0}', false, as_of, lang) c) c
 	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = c.member
 	 WHERE c.base = 0
 	 ORDER BY 1, l.label COLLATE "C", c.member COLLATE "C";
