@@ -12,7 +12,7 @@ OBJS = $(addprefix src/, salkpi.o numbers.o segment.o flat.o states.o \
 	formula.o formula_tree.o formula_sql.o evaluate.o filled.o track.o lineage.o)
 
 # The install script is these pieces in this order: each uses only those before it.
-SQL = $(addprefix src/, salkpi.sql durations.sql sales_cycle.sql ratio.sql amounts.sql accounts.sql dictionary.sql smallest.sql cube.sql ledger.sql \
+SQL = $(addprefix src/, salkpi.sql state_types.sql durations.sql sales_cycle.sql ratio.sql amounts.sql accounts.sql dictionary.sql smallest.sql cube.sql ledger.sql \
 	setting.sql calendar.sql workday.sql source.sql dimension.sql measure.sql fact.sql formula.sql \
 	definition.sql target.sql snapshot.sql track.sql reading.sql outlook.sql restate.sql prune.sql pipeline.sql forecast.sql alert.sql grant.sql recurring.sql cohort.sql funnel.sql purchases.sql drill.sql check.sql crm.sql odoo.sql schedule.sql)
 
