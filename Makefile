@@ -13,7 +13,7 @@ OBJS = $(addprefix src/, salkpi.o numbers.o segment.o flat.o states.o \
 	fact_row.o formula.o formula_tree.o evaluate.o formula_arguments.o formula_sql.o target.o places.o computed.o sparkline.o track.o lineage.o)
 
 # The install script is these pieces in this order: each uses only those before it.
-SQL = $(addprefix src/, salkpi.sql durations.sql sales_cycle.sql ratio.sql amounts.sql accounts.sql dictionary.sql smallest.sql stages.sql cube.sql ledger.sql panel.sql \
+SQL = $(addprefix src/, salkpi.sql state_types.sql durations.sql sales_cycle.sql ratio.sql amounts.sql accounts.sql dictionary.sql smallest.sql stages.sql cube.sql ledger.sql panel.sql \
 	setting.sql calendar.sql workday.sql source.sql dimension.sql measure.sql fact.sql formula.sql \
 	definition.sql target.sql snapshot.sql track.sql reading.sql scope.sql outlook.sql restate.sql prune.sql pipeline.sql forecast.sql alert.sql grant.sql recurring.sql cohort.sql funnel.sql purchases.sql drill.sql live.sql check.sql crm.sql odoo.sql schedule.sql)
 

@@ -118,8 +118,10 @@ FROM many;
 CREATE AGGREGATE open_amounts(bigint, numeric) (SFUNC = kpi_amounts_add, STYPE = kpi_amounts);
 CREATE TABLE open_state AS SELECT open_amounts(n % 20, n) AS o, kpi_amounts(n % 20, n) AS f FROM generate_series(1::bigint, 100) n;
 SELECT o = f AS equal, o::text = f::text AS same_text, kpi_amounts_send(o) = kpi_amounts_send(f) AS same_message, kpi_average(o) = kpi_average(f) AS same_average,
-	(SELECT kpi_rollup(s) FROM unnest(ARRAY[o, f, o]) s) = (SELECT kpi_rollup(s) FROM unnest(ARRAY[f, f, f]) s) AS same_rollup
+	(SELECT kpi_rollup(s) FROM unnest(ARRAY[o, f, o]) s) = (SELECT kpi_rollup(s) FROM unnest(ARRAY[f, f, f]) s) AS same_rollup,
+	kpi_amounts_hash(o) = kpi_amounts_hash(f) AS same_hash, kpi_amounts_hash(o, 5) = kpi_amounts_hash(f, 5) AS same_seeded
 FROM open_state;
+SELECT count(*) AS one FROM (SELECT o FROM open_state UNION SELECT f FROM open_state) u;
 CREATE AGGREGATE from_texts(bigint, numeric) (SFUNC = kpi_amounts_add, STYPE = kpi_amounts, INITCOND = 'kpi_amounts:0174000101610114');
 SELECT harness.outcome('SELECT kpi.from_texts(1::bigint, 1)');
 

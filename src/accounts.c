@@ -179,63 +179,7 @@ salkpi_accounts_add(PG_FUNCTION_ARGS)
 	return add_interval(keyed, &span, &amount, &item);
 }
 
-PG_FUNCTION_INFO_V1(salkpi_accounts_combine);
-Datum
-salkpi_accounts_combine(PG_FUNCTION_ARGS)
-{
-	return salkpi_keyed_combine(&accounts_type, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_accounts_final);
-Datum
-salkpi_accounts_final(PG_FUNCTION_ARGS)
-{
-	return salkpi_keyed_final(&accounts_type, fcinfo);
-}
-
-/* ---------- The type ---------- */
-
-PG_FUNCTION_INFO_V1(salkpi_accounts_in);
-Datum
-salkpi_accounts_in(PG_FUNCTION_ARGS)
-{
-	return salkpi_keyed_in(&accounts_type, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_accounts_out);
-Datum
-salkpi_accounts_out(PG_FUNCTION_ARGS)
-{
-	return salkpi_keyed_out(&accounts_type, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_accounts_recv);
-Datum
-salkpi_accounts_recv(PG_FUNCTION_ARGS)
-{
-	return salkpi_keyed_recv(&accounts_type, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_accounts_send);
-Datum
-salkpi_accounts_send(PG_FUNCTION_ARGS)
-{
-	return salkpi_keyed_send(&accounts_type, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_accounts_eq);
-Datum
-salkpi_accounts_eq(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(salkpi_keyed_equal(&accounts_type, fcinfo));
-}
-
-PG_FUNCTION_INFO_V1(salkpi_accounts_ne);
-Datum
-salkpi_accounts_ne(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(!salkpi_keyed_equal(&accounts_type, fcinfo));
-}
+KEYED_FUNCTIONS(accounts);
 
 /* ---------- Reading ---------- */
 

@@ -63,63 +63,7 @@ salkpi_amounts_add(PG_FUNCTION_ARGS)
 	return salkpi_keyed_add(keyed, &item);
 }
 
-PG_FUNCTION_INFO_V1(salkpi_amounts_combine);
-Datum
-salkpi_amounts_combine(PG_FUNCTION_ARGS)
-{
-	return salkpi_keyed_combine(&amounts_type, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_amounts_final);
-Datum
-salkpi_amounts_final(PG_FUNCTION_ARGS)
-{
-	return salkpi_keyed_final(&amounts_type, fcinfo);
-}
-
-/* ---------- The type ---------- */
-
-PG_FUNCTION_INFO_V1(salkpi_amounts_in);
-Datum
-salkpi_amounts_in(PG_FUNCTION_ARGS)
-{
-	return salkpi_keyed_in(&amounts_type, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_amounts_out);
-Datum
-salkpi_amounts_out(PG_FUNCTION_ARGS)
-{
-	return salkpi_keyed_out(&amounts_type, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_amounts_recv);
-Datum
-salkpi_amounts_recv(PG_FUNCTION_ARGS)
-{
-	return salkpi_keyed_recv(&amounts_type, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_amounts_send);
-Datum
-salkpi_amounts_send(PG_FUNCTION_ARGS)
-{
-	return salkpi_keyed_send(&amounts_type, fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(salkpi_amounts_eq);
-Datum
-salkpi_amounts_eq(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(salkpi_keyed_equal(&amounts_type, fcinfo));
-}
-
-PG_FUNCTION_INFO_V1(salkpi_amounts_ne);
-Datum
-salkpi_amounts_ne(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(!salkpi_keyed_equal(&amounts_type, fcinfo));
-}
+KEYED_FUNCTIONS(amounts);
 
 /* ---------- Reading ---------- */
 

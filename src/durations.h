@@ -7,12 +7,12 @@
  * bytes for the same multiset, so that memcmp compares values.
  *
  * "const struct varlena *" is a datum with its four-byte header, aligned as
- * palloc aligns: what salkpi_durations_get returns.  None of the functions
- * needs an fcinfo, a catalog or a transaction.
+ * palloc aligns: what salkpi_durations_get returns.
  */
 #ifndef SALKPI_DURATIONS_H
 #define SALKPI_DURATIONS_H
 
+#include "fmgr.h"
 #include "utils/date.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
@@ -40,6 +40,20 @@ extern Numeric salkpi_days_mean(int128 sum, int64 n);
 /* Errors: a negative duration, an infinite or too large one. */
 extern int64 salkpi_duration_of_days(DateADT opened, DateADT closed);
 extern int64 salkpi_duration_of_instants(Timestamp opened, Timestamp closed);
+
+/* The same of the arguments behind a state. */
+static inline int64
+salkpi_get_days(FunctionCallInfo fcinfo)
+{
+	return salkpi_duration_of_days(PG_GETARG_DATEADT(1), PG_GETARG_DATEADT(2));
+}
+
+static inline int64
+salkpi_get_instants(FunctionCallInfo fcinfo)
+{
+	return salkpi_duration_of_instants(PG_GETARG_TIMESTAMP(1),
+									   PG_GETARG_TIMESTAMP(2));
+}
 
 /* Sorts values in place.  The result is in CurrentMemoryContext. */
 extern struct varlena *salkpi_durations_build(int64 *values, Size n);

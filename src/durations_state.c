@@ -297,20 +297,6 @@ salkpi_kpi_microseconds(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(elapsed);
 }
 
-/* The arguments behind the state: two days, or two instants. */
-static inline int64
-get_days(FunctionCallInfo fcinfo)
-{
-	return salkpi_duration_of_days(PG_GETARG_DATEADT(1), PG_GETARG_DATEADT(2));
-}
-
-static inline int64
-get_instants(FunctionCallInfo fcinfo)
-{
-	return salkpi_duration_of_instants(PG_GETARG_TIMESTAMP(1),
-									   PG_GETARG_TIMESTAMP(2));
-}
-
 /* Transition of kpi_durations(bigint): adds one duration; NULL adds none. */
 PG_FUNCTION_INFO_V1(salkpi_durations_add);
 Datum
@@ -337,7 +323,7 @@ salkpi_durations_add_days(PG_FUNCTION_ARGS)
 {
 	if (lacks_end(fcinfo))
 		return same_state(fcinfo);
-	return change_state(fcinfo, get_days(fcinfo), 1);
+	return change_state(fcinfo, salkpi_get_days(fcinfo), 1);
 }
 
 PG_FUNCTION_INFO_V1(salkpi_durations_remove_days);
@@ -346,7 +332,7 @@ salkpi_durations_remove_days(PG_FUNCTION_ARGS)
 {
 	if (lacks_end(fcinfo))
 		return same_state(fcinfo);
-	return change_state(fcinfo, get_days(fcinfo), -1);
+	return change_state(fcinfo, salkpi_get_days(fcinfo), -1);
 }
 
 /* The same of both kinds of timestamps. */
@@ -356,7 +342,7 @@ salkpi_durations_add_instants(PG_FUNCTION_ARGS)
 {
 	if (lacks_end(fcinfo))
 		return same_state(fcinfo);
-	return change_state(fcinfo, get_instants(fcinfo), 1);
+	return change_state(fcinfo, salkpi_get_instants(fcinfo), 1);
 }
 
 PG_FUNCTION_INFO_V1(salkpi_durations_remove_instants);
@@ -365,7 +351,7 @@ salkpi_durations_remove_instants(PG_FUNCTION_ARGS)
 {
 	if (lacks_end(fcinfo))
 		return same_state(fcinfo);
-	return change_state(fcinfo, get_instants(fcinfo), -1);
+	return change_state(fcinfo, salkpi_get_instants(fcinfo), -1);
 }
 
 /* Adds another value to the state or takes it out. */

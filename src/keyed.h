@@ -146,13 +146,39 @@ extern Datum salkpi_keyed_in(const KeyedType *type, FunctionCallInfo fcinfo);
 extern Datum salkpi_keyed_out(const KeyedType *type, FunctionCallInfo fcinfo);
 extern Datum salkpi_keyed_recv(const KeyedType *type, FunctionCallInfo fcinfo);
 extern Datum salkpi_keyed_send(const KeyedType *type, FunctionCallInfo fcinfo);
-extern bool salkpi_keyed_equal(const KeyedType *type, FunctionCallInfo fcinfo);
-extern Keyed *salkpi_keyed_state(const KeyedType *type,
-								 FunctionCallInfo fcinfo);
+extern Datum salkpi_keyed_eq(const KeyedType *type, FunctionCallInfo fcinfo);
+extern Datum salkpi_keyed_ne(const KeyedType *type, FunctionCallInfo fcinfo);
+extern Datum salkpi_keyed_hash(const KeyedType *type, FunctionCallInfo fcinfo);
+extern Datum salkpi_keyed_hash_extended(const KeyedType *type,
+										FunctionCallInfo fcinfo);
 extern Datum salkpi_keyed_combine(const KeyedType *type,
 								  FunctionCallInfo fcinfo);
 extern Datum salkpi_keyed_final(const KeyedType *type, FunctionCallInfo fcinfo);
 
+/* A function of a type, whose KeyedType is name_type; and all of them. */
+#define KEYED_FUNCTION(name, action) \
+PG_FUNCTION_INFO_V1(salkpi_##name##_##action); \
+Datum \
+salkpi_##name##_##action(PG_FUNCTION_ARGS) \
+{ \
+	return salkpi_keyed_##action(&name##_type, fcinfo); \
+} \
+extern int	no_such_variable
+
+#define KEYED_FUNCTIONS(name) \
+	KEYED_FUNCTION(name, in); \
+	KEYED_FUNCTION(name, out); \
+	KEYED_FUNCTION(name, recv); \
+	KEYED_FUNCTION(name, send); \
+	KEYED_FUNCTION(name, eq); \
+	KEYED_FUNCTION(name, ne); \
+	KEYED_FUNCTION(name, hash); \
+	KEYED_FUNCTION(name, hash_extended); \
+	KEYED_FUNCTION(name, combine); \
+	KEYED_FUNCTION(name, final)
+
+extern Keyed *salkpi_keyed_state(const KeyedType *type,
+								 FunctionCallInfo fcinfo);
 extern Datum salkpi_keyed_quotient(FunctionCallInfo fcinfo, Numeric numerator,
 								   Numeric denominator, bool is_percent);
 

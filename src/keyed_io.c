@@ -17,12 +17,13 @@
  *								an empty text
  *
  * A flat table is read from its beginning to its end, which is all that finish
- * and merge need; an open one is read in the order of its entries.  What comes
+ * and merge need; an open one is read in the order of its records.  What comes
  * from outside is read the same way, into an open table that is then written
  * anew: only what rows can make is let in, and in one form.
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
@@ -441,11 +442,41 @@ salkpi_keyed_send(const KeyedType *type, FunctionCallInfo fcinfo)
 	PG_RETURN_BYTEA_P(salkpi_flat_to_message(get_flat(type, PG_GETARG_DATUM(0))));
 }
 
-bool
-salkpi_keyed_equal(const KeyedType *type, FunctionCallInfo fcinfo)
+static bool
+are_equal(const KeyedType *type, FunctionCallInfo fcinfo)
 {
 	return salkpi_flat_equal(get_flat(type, PG_GETARG_DATUM(0)),
 							 get_flat(type, PG_GETARG_DATUM(1)));
+}
+
+Datum
+salkpi_keyed_eq(const KeyedType *type, FunctionCallInfo fcinfo)
+{
+	PG_RETURN_BOOL(are_equal(type, fcinfo));
+}
+
+Datum
+salkpi_keyed_ne(const KeyedType *type, FunctionCallInfo fcinfo)
+{
+	PG_RETURN_BOOL(!are_equal(type, fcinfo));
+}
+
+Datum
+salkpi_keyed_hash(const KeyedType *type, FunctionCallInfo fcinfo)
+{
+	struct varlena *flat = get_flat(type, PG_GETARG_DATUM(0));
+
+	return hash_any((unsigned char *) VARDATA_ANY(flat),
+					VARSIZE_ANY_EXHDR(flat));
+}
+
+Datum
+salkpi_keyed_hash_extended(const KeyedType *type, FunctionCallInfo fcinfo)
+{
+	struct varlena *flat = get_flat(type, PG_GETARG_DATUM(0));
+
+	return hash_any_extended((unsigned char *) VARDATA_ANY(flat),
+							 VARSIZE_ANY_EXHDR(flat), PG_GETARG_INT64(1));
 }
 
 /* The state of an aggregate to change: its own if open, else an open copy. */

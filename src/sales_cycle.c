@@ -72,46 +72,33 @@ change_state(FunctionCallInfo fcinfo, int64 count, int128 microseconds)
 	PG_RETURN_ARRAYTYPE_P(state);
 }
 
-static inline int64
-get_days(FunctionCallInfo fcinfo)
-{
-	return salkpi_duration_of_days(PG_GETARG_DATEADT(1), PG_GETARG_DATEADT(2));
-}
-
-static inline int64
-get_instants(FunctionCallInfo fcinfo)
-{
-	return salkpi_duration_of_instants(PG_GETARG_TIMESTAMP(1),
-									   PG_GETARG_TIMESTAMP(2));
-}
-
 /* Transitions; both are strict: a cycle without one of its ends has not ended. */
 PG_FUNCTION_INFO_V1(salkpi_cycle_add_days);
 Datum
 salkpi_cycle_add_days(PG_FUNCTION_ARGS)
 {
-	return change_state(fcinfo, 1, get_days(fcinfo));
+	return change_state(fcinfo, 1, salkpi_get_days(fcinfo));
 }
 
 PG_FUNCTION_INFO_V1(salkpi_cycle_remove_days);
 Datum
 salkpi_cycle_remove_days(PG_FUNCTION_ARGS)
 {
-	return change_state(fcinfo, -1, -get_days(fcinfo));
+	return change_state(fcinfo, -1, -salkpi_get_days(fcinfo));
 }
 
 PG_FUNCTION_INFO_V1(salkpi_cycle_add_instants);
 Datum
 salkpi_cycle_add_instants(PG_FUNCTION_ARGS)
 {
-	return change_state(fcinfo, 1, get_instants(fcinfo));
+	return change_state(fcinfo, 1, salkpi_get_instants(fcinfo));
 }
 
 PG_FUNCTION_INFO_V1(salkpi_cycle_remove_instants);
 Datum
 salkpi_cycle_remove_instants(PG_FUNCTION_ARGS)
 {
-	return change_state(fcinfo, -1, -get_instants(fcinfo));
+	return change_state(fcinfo, -1, -salkpi_get_instants(fcinfo));
 }
 
 PG_FUNCTION_INFO_V1(salkpi_cycle_combine);
