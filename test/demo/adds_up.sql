@@ -3,12 +3,6 @@
  * sums of what kpi_drill gives, instead of over facts, has the same value.  Of
  * the facts only that they are there is used, and which measures are known.
  */
--- A running period looks one period and one year back at cut ones.
-CREATE FUNCTION pg_temp.looked_back(whole kpi_fact[], cut kpi_fact[], year integer) RETURNS kpi_fact[]
-LANGUAGE sql AS $$
-	SELECT array_agg(CASE WHEN NOT (whole[1]).is_complete AND (n = 2 OR n = year + 1) THEN cut[n] ELSE whole[n] END ORDER BY n) FROM generate_series(1, cardinality(whole)) n
-$$;
-
 CREATE FUNCTION pg_temp.added_up(kpi text, grain text, day date, dimension text, member text) RETURNS numeric
 LANGUAGE sql AS $$
 	WITH k AS MATERIALIZED (
@@ -32,13 +26,14 @@ LANGUAGE sql AS $$
 	), slot AS (
 		SELECT n, s.period FROM k, unnest(kpi_starts(grain, day, kpi_formula_reach(k.formula, k.year))) WITH ORDINALITY AS s(period, n)
 	), history AS (
-		SELECT array_agg(w.rebuilt ORDER BY s.n) AS whole, array_agg(c.rebuilt ORDER BY s.n) AS cut
-		FROM slot AS s
+		SELECT array_agg(CASE WHEN s.n - 1 IN (1, k.year) AND NOT (now.rebuilt).is_complete THEN c.rebuilt ELSE w.rebuilt END ORDER BY s.n) AS facts
+		FROM k CROSS JOIN slot AS s
+			LEFT JOIN fact AS now ON now.of_grain = grain AND now.period = day
 			LEFT JOIN fact AS w ON w.of_grain = grain AND w.period = s.period
 			LEFT JOIN fact AS c ON c.of_grain = grain || '_cut' AND c.period = s.period
 	)
 	SELECT v.value
-	FROM k, history AS h, kpi_evaluate(k.formula, pg_temp.looked_back(h.whole, h.cut, k.year), k.year,
+	FROM k, history AS h, kpi_evaluate(k.formula, h.facts, k.year,
 		ARRAY(SELECT substr(measure, 8, length(measure) - 8) FROM drilled WHERE measure LIKE 'target(%' ORDER BY measure),
 		ARRAY(SELECT total FROM drilled WHERE measure LIKE 'target(%' ORDER BY measure),
 		ARRAY(SELECT rebuilt FROM fact WHERE of_grain = 'month' ORDER BY period DESC),
