@@ -88,7 +88,7 @@ ok $? "the script makes the database, with the demo" || note "$(tail -n 5 "$scra
 sed -i '1i local all grafana scram-sha-256' "$scratch/server/data/pg_hba.conf"
 pg_ctl -D "$scratch/server/data" reload >/dev/null
 asks() { ! PGPASSWORD='' PGUSER=grafana sql -w -d crm -c 'SELECT 1' >/dev/null; }
-await 10 asks
+await 60 asks
 ok $? "Grafana's role has a password"
 is "$(as_grafana -d crm -c "SELECT count(*) > 40 FROM kpi_report()")" t "which is the one given, whatever is in it; it reads the report"
 is "$(as_grafana -d crm -c "SELECT kpi_value('revenue', kpi_today() - 60)")" \
