@@ -5,9 +5,6 @@
 #ifndef SALKPI_KEYED_H
 #define SALKPI_KEYED_H
 
-#include "common/hashfn.h"
-#include "port/pg_bswap.h"
-
 #include "flat.h"
 #include "numbers.h"
 #include "states.h"
@@ -127,14 +124,14 @@ extern Keyed *salkpi_keyed_create(const KeyedType *type);
 extern void salkpi_keyed_set_function(Keyed *keyed, Oid function);
 extern void salkpi_keyed_check(const KeyedType *type, const struct varlena *v);
 extern Keyed *salkpi_keyed_rescale(Keyed *keyed, int dscale);
-extern void salkpi_item_rescale(KeyedItem *item, int width, int from, int to);
 extern Datum salkpi_keyed_add(Keyed *keyed, const KeyedItem *item);
 extern Keyed *salkpi_keyed_put(Keyed *keyed, const KeyedItem *item);
-extern const Keyed *salkpi_keyed_unique(const Keyed *keyed);
 extern uint32 salkpi_keyed_read(const Keyed *keyed, uint32 offset,
 								KeyedItem *item);
-extern int	salkpi_key_compare(KeyKind kind, const KeyedKey *a,
-							   const KeyedKey *b);
+
+/* keyed_unique.c */
+extern const Keyed *salkpi_keyed_unique(const Keyed *keyed);
+extern void salkpi_item_rescale(KeyedItem *item, int width, int from, int to);
 
 /* keyed_io.c */
 extern void salkpi_keyed_scan(KeyedScan *scan, const KeyedType *type,
@@ -181,6 +178,18 @@ extern Keyed *salkpi_keyed_state(const KeyedType *type,
 								 FunctionCallInfo fcinfo);
 extern Datum salkpi_keyed_quotient(FunctionCallInfo fcinfo, Numeric numerator,
 								   Numeric denominator, bool is_percent);
+
+/* The order of keys: of bytes as memcmp, a text being below its continuations. */
+static inline int
+salkpi_key_compare(KeyKind kind, const KeyedKey *a, const KeyedKey *b)
+{
+	int			order;
+
+	if (kind == KEY_INTEGER)
+		return (a->number > b->number) - (a->number < b->number);
+	order = memcmp(a->bytes, b->bytes, Min(a->length, b->length));
+	return order != 0 ? order : (a->length > b->length) - (a->length < b->length);
+}
 
 /* Is a table open? */
 static inline bool

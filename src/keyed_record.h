@@ -1,0 +1,285 @@
+/*
+ * keyed_record.h
+ *	  The records of an open table of keyed amounts (keyed.c).
+ */
+#ifndef SALKPI_KEYED_RECORD_H
+#define SALKPI_KEYED_RECORD_H
+
+#include "common/hashfn.h"
+
+#include "keyed.h"
+
+/* The bits of an amount: the owner's flag, in the first one; is it big? */
+#define RECORD_FLAG		1
+#define RECORD_BIG		2
+#define RECORD_BITS		(RECORD_FLAG | RECORD_BIG)
+
+/* keyed.c */
+extern Keyed *salkpi_keyed_create_like(const Keyed *head, Size size);
+extern Size salkpi_keyed_next_size(const Keyed *keyed, Size bytes);
+
+/* keyed_unique.c */
+extern bool salkpi_keyed_make_unique(Keyed *keyed);
+extern Keyed *salkpi_keyed_rewrite(const Keyed *keyed, const KeyedItem *more,
+								   int dscale);
+
+/* ---------- Keys ---------- */
+
+static inline uint32
+mix(uint64 hash)
+{
+	hash = (hash ^ hash >> 33) * UINT64CONST(0xff51afd7ed558ccd);
+	hash = (hash ^ hash >> 33) * UINT64CONST(0xc4ceb9fe1a85ec53);
+	return (uint32) (hash >> 32);
+}
+
+static inline uint32
+hash_key(KeyKind kind, const KeyedKey *key)
+{
+	uint64		halves[2];
+
+	if (kind == KEY_INTEGER)
+		return mix((uint64) key->number);
+	if (kind == KEY_TEXT)
+		return hash_bytes((const unsigned char *) key->bytes, key->length);
+	memcpy(halves, key->bytes, sizeof(halves));
+	return mix(halves[0] + mix(halves[1]));
+}
+
+static inline bool
+keys_are_equal(KeyKind kind, const KeyedKey *a, const KeyedKey *b)
+{
+	if (kind == KEY_INTEGER)
+		return a->number == b->number;
+	return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
+}
+
+/* ---------- Records ---------- */
+
+/*
+ * What the records of a table look like.  A constant where it matters, so that
+ * the functions below are compiled for it.
+ */
+typedef struct Layout
+{
+	KeyKind		kind;			/* of the keys */
+	int			width;			/* amounts of a record */
+	bool		is_wide;		/* are they int128? */
+} Layout;
+
+static inline Layout
+layout_of(const Keyed *keyed)
+{
+	return (Layout) {keyed->kind, keyed->width, keyed->is_wide};
+}
+
+static inline Size
+amounts_size(Layout layout)
+{
+	return layout.width * (layout.is_wide ? sizeof(int128) : sizeof(int64));
+}
+
+/* Bytes of a key, with what fills them up. */
+static inline Size
+key_size(KeyKind kind, uint32 length)
+{
+	return kind == KEY_INTEGER ? sizeof(int64) : kind == KEY_UUID ? 16 :
+		MAXALIGN(sizeof(uint32) + length);
+}
+
+/* An amount as it is in a record, with its bits. */
+static inline int128
+get_raw(Layout layout, const char *record, int i)
+{
+	return layout.is_wide ? ((const int128 *) record)[i] :
+		((const int64 *) record)[i];
+}
+
+static inline void
+set_raw(Layout layout, char *record, int i, int128 raw)
+{
+	if (layout.is_wide)
+		((int128 *) record)[i] = raw;
+	else
+		((int64 *) record)[i] = (int64) raw;
+}
+
+/* Can a record hold this as it is? */
+static inline bool
+is_raw(Layout layout, int128 raw)
+{
+	return layout.is_wide ? salkpi_is_small(raw >> 2) : raw == (int64) raw;
+}
+
+/* The key of a record, which stays where it is; returns what is behind it. */
+static inline const char *
+get_key(Layout layout, const char *record, KeyedKey *key)
+{
+	const char *own = record + amounts_size(layout);
+
+	if (layout.kind == KEY_INTEGER)
+	{
+		key->number = *(const int64 *) own;
+		return own + sizeof(int64);
+	}
+	key->bytes = own;
+	key->length = 16;
+	if (layout.kind == KEY_TEXT)
+	{
+		key->length = *(const uint32 *) own;
+		key->bytes += sizeof(uint32);
+	}
+	return own + key_size(layout.kind, key->length);
+}
+
+/* What a record says; returns the next one. */
+static inline const char *
+get_record(Layout layout, const char *record, KeyedItem *item)
+{
+	const char *end = get_key(layout, record, &item->key);
+	int			i;
+
+	item->flag = (get_raw(layout, record, 0) & RECORD_FLAG) != 0;
+	for (i = 0; i < layout.width; i++)
+	{
+		int128		raw = get_raw(layout, record, i);
+
+		item->sums[i].small = raw >> 2;
+		item->sums[i].big = NULL;
+		if (layout.is_wide && (raw & RECORD_BIG))
+		{
+			item->sums[i].big = (Numeric) end;
+			end += MAXALIGN(VARSIZE(end));
+		}
+	}
+	return end;
+}
+
+/* Are the amounts of a record no wider than a table's? */
+static inline bool
+is_wide_enough(Layout layout, const KeyedItem *item)
+{
+	int			i;
+
+	for (i = 0; i < layout.width && !layout.is_wide; i++)
+		if (item->sums[i].big != NULL || !is_raw(layout, item->sums[i].small * 4))
+			return false;
+	return true;
+}
+
+static inline Size
+record_size(Layout layout, const KeyedItem *item)
+{
+	Size		size = amounts_size(layout) + key_size(layout.kind, item->key.length);
+	int			i;
+
+	for (i = 0; i < layout.width && layout.is_wide; i++)
+		if (unlikely(item->sums[i].big != NULL))
+			size += MAXALIGN(VARSIZE(item->sums[i].big));
+	return size;
+}
+
+static inline void
+put_key(KeyKind kind, char *own, const KeyedKey *key)
+{
+	if (kind == KEY_INTEGER)
+		*(int64 *) own = key->number;
+	else if (kind == KEY_UUID)
+		memcpy(own, key->bytes, 16);
+	else
+	{
+		*(uint32 *) own = key->length;
+		memcpy(own + sizeof(uint32), key->bytes, key->length);
+	}
+}
+
+/* Write a record, for which there is room. */
+static inline void
+put_record(Layout layout, char *record, const KeyedItem *item)
+{
+	char	   *end = record + amounts_size(layout);
+	int			i;
+
+	put_key(layout.kind, end, &item->key);
+	end += key_size(layout.kind, item->key.length);
+	for (i = 0; i < layout.width; i++)
+	{
+		int128		raw = item->sums[i].small * 4;
+
+		if (i == 0 && item->flag)
+			raw |= RECORD_FLAG;
+		if (layout.is_wide && unlikely(item->sums[i].big != NULL))
+		{
+			raw |= RECORD_BIG;
+			memcpy(end, item->sums[i].big, VARSIZE(item->sums[i].big));
+			end += MAXALIGN(VARSIZE(end));
+		}
+		set_raw(layout, record, i, raw);
+	}
+}
+
+/* Add an item to a record, if that can hold the sums. */
+static inline bool
+add_to_record(Layout layout, char *record, const KeyedItem *item)
+{
+	int128		raw[KEYED_MAX_WIDTH];
+	int			i;
+
+	for (i = 0; i < layout.width; i++)
+	{
+		raw[i] = get_raw(layout, record, i) + item->sums[i].small * 4;
+		if (unlikely((raw[i] & RECORD_BIG) || item->sums[i].big != NULL ||
+					 !is_raw(layout, raw[i])))
+			return false;
+	}
+	if (item->flag)
+		raw[0] |= RECORD_FLAG;
+	for (i = 0; i < layout.width; i++)
+		set_raw(layout, record, i, raw[i]);
+	return true;
+}
+
+/*
+ * Add an item to the last record, if that is of its key, or append it: false
+ * if it doesn't fit.
+ */
+static pg_attribute_always_inline bool
+try_add_to(Keyed *keyed, Layout layout, const KeyedItem *item)
+{
+	char	   *last = (char *) keyed + keyed->last;
+	int			order = 1;
+	KeyedKey	key;
+	Size		size;
+
+	if (!is_wide_enough(layout, item))
+		return false;
+	if (keyed->count > 0)
+	{
+		(void) get_key(layout, last, &key);
+		order = salkpi_key_compare(layout.kind, &item->key, &key);
+		if (order == 0 && add_to_record(layout, last, item))
+			return true;
+	}
+	size = record_size(layout, item);
+	if (size > VARSIZE(keyed) - keyed->used)
+		return false;
+	put_record(layout, (char *) keyed + keyed->used, item);
+	keyed->is_ascending = keyed->is_ascending && order > 0;
+	keyed->is_unique = keyed->is_ascending;
+	keyed->last = keyed->used;
+	keyed->used += size;
+	keyed->count++;
+	return true;
+}
+
+static inline bool
+try_add(Keyed *keyed, const KeyedItem *item)
+{
+	if (keyed->kind != KEY_INTEGER || keyed->is_wide)
+		return try_add_to(keyed, layout_of(keyed), item);
+	if (keyed->width == 1)
+		return try_add_to(keyed, (Layout) {KEY_INTEGER, 1, false}, item);
+	return try_add_to(keyed, (Layout) {KEY_INTEGER, 2, false}, item);
+}
+
+#endif							/* SALKPI_KEYED_RECORD_H */
