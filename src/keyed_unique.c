@@ -85,7 +85,7 @@ make_unique_of(Keyed *keyed, Layout layout, const Slots *slots)
 	uint32		offsets[BATCH_SIZE + 1];
 	uint32		slot[BATCH_SIZE];
 	bool		is_unique = true;
-	KeyedItem	item;
+	KeyedItem	item = {0};	/* else compilers that inline all of it are in doubt */
 	int			n;
 	int			i;
 
