@@ -57,7 +57,7 @@ int
 salkpi_find_key(const TextKey *names, int n, Datum value)
 {
 	TextKey		key = salkpi_text_key(value, -1);
-	TextKey	   *found = bsearch(&key, names, n, sizeof(TextKey), salkpi_compare_keys);
+	const TextKey *found = bsearch(&key, names, n, sizeof(TextKey), salkpi_compare_keys);
 
 	return found == NULL ? -1 : found->index;
 }
