@@ -24,9 +24,17 @@ salkpi_id_text(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(digits, length));
 }
 
+/*
+ * A dropped column has type 0 until the planner's order of things has filtered
+ * it out: no type then has no base.
+ */
 PG_FUNCTION_INFO_V1(salkpi_kpi_base_type);
 Datum
 salkpi_kpi_base_type(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_OID(getBaseType(PG_GETARG_OID(0)));
+	Oid			type = PG_GETARG_OID(0);
+
+	if (!OidIsValid(type))
+		PG_RETURN_NULL();
+	PG_RETURN_OID(getBaseType(type));
 }

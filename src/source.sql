@@ -78,7 +78,7 @@ CREATE FUNCTION @extschema@.kpi_base_type(type regtype) RETURNS regtype
 AS 'MODULE_PATHNAME', 'salkpi_kpi_base_type'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.kpi_base_type(regtype) IS
-'the type under a domain, or under domains over domains; any other type is its own';
+'the type under a domain, or under domains over domains; any other type is its own; NULL for type 0, a dropped column''s';
 
 CREATE FUNCTION @extschema@.kpi_bound_columns(source text, relation regclass)
 	RETURNS TABLE (column_name text, required boolean, type text, status text)
