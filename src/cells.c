@@ -64,6 +64,7 @@ typedef struct Reading
 	MemoryContext member_context;	/* lives as long as a member */
 	MemoryContext row_context;	/* lives as long as a row */
 	PeriodLists lists;			/* periods asked for; flow: those of each atom */
+	bool		is_unwanted[COUNT_KINDS];	/* flow: counts that are left zero */
 	Counts	   *counts[COUNT_KINDS];	/* flow: entities, for each dimension */
 	Total	   *totals;			/* of the member, for each of them */
 	uint32	   *touched;		/* periods in which the member has something */
@@ -75,7 +76,7 @@ typedef struct Reading
 	Walk		cells;			/* through its pages */
 	Walk		bigs;			/* through its large sums */
 	Walk		sparse[COUNT_KINDS];	/* through counts that are not dense */
-	MemberColumn *columns;		/* members of combinations */
+	MemberColumn *columns;		/* members of codes */
 	Duration   *by_atom;		/* all durations */
 	Duration   *durations;		/* the same by member of this dimension */
 	uint32		durations_start;	/* of this member in that */
@@ -150,6 +151,26 @@ compare_instants(const void *a, const void *b, void *arg)
 	if (periods[x].first != periods[y].first)
 		return periods[x].first < periods[y].first ? -1 : 1;
 	return (x > y) - (x < y);
+}
+
+/* Which counts of entities are measures at all: it takes going through them. */
+static void
+read_wanted(Reading *r, ArrayType *measures)
+{
+	const Shape *shape = &r->cube->grid.shape;
+	int			count = shape->ncounts + shape->ndistincts + 2 * shape->nfirsts;
+	Datum	   *values;
+	bool	   *nulls;
+	int			e;
+
+	if (salkpi_int4_array(measures, "measures", &values, &nulls) < count)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("there must be a measure for each of %d integers", count)));
+	for (e = 0; e < shape->ndistincts; e++)
+		r->is_unwanted[COUNT_DISTINCTS + e] = nulls[shape->ncounts + e];
+	if (shape->nfirsts > 0)
+		r->is_unwanted[COUNT_FIRSTS] = nulls[count - 2] && nulls[count - 1];
 }
 
 /* Put the wanted instants of a stock in order. */
@@ -485,7 +506,7 @@ total_durations(Reading *r, uint32 member)
 	Size		i;
 
 	r->durations_start = n;
-	for (; n < r->cube->durations.count && r->durations[n].combination == rank; n++)
+	for (; n < r->cube->events.durations.count && r->durations[n].code == rank; n++)
 		for (i = r->lists.start[r->durations[n].atom];
 			 i < r->lists.start[r->durations[n].atom + 1]; i++)
 			touch(r, r->lists.list[i])->ndurations++;
@@ -688,6 +709,8 @@ open_reading(Reading *r, FunctionCallInfo fcinfo)
 										   ALLOCSET_DEFAULT_SIZES);
 	r->cube = salkpi_cube_of_datum(PG_GETARG_DATUM(0));
 	read_periods(r, PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_ARRAYTYPE_P(2));
+	if (PG_NARGS() == 4 && !PG_ARGISNULL(3))
+		read_wanted(r, PG_GETARG_ARRAYTYPE_P(3));
 	if (r->cube->grid.kind == CUBE_FLOW)
 		salkpi_periods_list(r->lists.periods, r->lists.nperiods, r->cube->natoms,
 							&r->lists.start, &r->lists.list);
@@ -699,8 +722,9 @@ open_reading(Reading *r, FunctionCallInfo fcinfo)
 	salkpi_cube_order(r->cube, &r->order);
 	if (r->cube->grid.kind != CUBE_FLOW)
 		return;
-	salkpi_count_entities(r->cube, &r->order, &r->lists, r->counts);
-	r->columns = salkpi_member_columns(&r->cube->combinations);
+	salkpi_count_entities(r->cube, &r->order, &r->lists, r->is_unwanted,
+						  r->counts);
+	r->columns = salkpi_member_columns(r->cube);
 	r->by_atom = salkpi_durations_by_atom(r->cube);
 }
 
@@ -727,7 +751,7 @@ salkpi_cube_cells(PG_FUNCTION_ARGS)
 }
 
 /*
- * kpi_panel(cube, first_atom, last_atom) and, of sums in the currency that is
+ * kpi_panel(cube, first_atom, last_atom, measures) and, of sums in the currency that is
  * the last part of each member, kpi_panel(cube, first_atom, last_atom, rates, at)
  */
 Datum
@@ -746,7 +770,7 @@ salkpi_cube_panel(PG_FUNCTION_ARGS)
 	shape.nnumerics = r.cube->grid.shape.nsums;
 	shape.ndurations = r.cube->grid.shape.ndurations;
 	salkpi_panel_start(&r.panel, &shape, CurrentMemoryContext);
-	if (PG_NARGS() > 3)
+	if (PG_NARGS() > 4)
 	{
 		salkpi_panel_rates(&rates, fcinfo, 3, r.lists.nperiods);
 		r.panel.rates = &rates;

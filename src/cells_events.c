@@ -36,11 +36,12 @@ typedef struct Counting
 {
 	uint32		natoms;			/* of the cube */
 	int			ndimensions;
-	const MemberColumn *columns;	/* members of combinations */
+	MemberColumn *columns;		/* members of codes */
 	const PeriodLists *lists;	/* in what is counted */
 	Counts	   *counts;			/* for each dimension */
 	Counts	   *flagged;		/* first events: those that are flagged */
-	VisitWalk	walk;			/* the visits of the entity */
+	const Visit *visits;		/* those of the entity, in order */
+	uint32		nvisits;		/* how many */
 	uint32	   *periods;		/* in which the entity occurs */
 	uint32		nperiods;		/* how many */
 	MemberVisit *items;			/* of the entity in one dimension */
@@ -63,6 +64,21 @@ compare_items(const MemberVisit *a, const MemberVisit *b)
 #define ST_DECLARE
 #define ST_DEFINE
 #include "lib/sort_template.h"
+
+/* Where the members of each dimension are, palloc'd. */
+MemberColumn *
+salkpi_member_columns(const Cube *cube)
+{
+	int			ndimensions = cube->grid.shape.ndimensions;
+	MemberColumn *columns = palloc(ndimensions * sizeof(MemberColumn));
+	int			d;
+
+	for (d = 0; d < ndimensions; d++)
+		columns[d] = salkpi_member_column(&cube->events.codes,
+										  cube->dimensions[d].spec,
+										  &cube->dimensions[d].members);
+	return columns;
+}
 
 static Counts *
 start_counts(const Cube *cube, const CubeOrder *order, uint32 nperiods,
@@ -113,9 +129,9 @@ list_periods(Counting *c)
 	Size		i;
 
 	c->nperiods = 0;
-	for (v = 0; v < c->walk.count; v++)
+	for (v = 0; v < c->nvisits; v++)
 	{
-		uint32		atom = c->walk.sorted[v].when;
+		uint32		atom = c->visits[v].when;
 
 		for (i = c->lists->start[atom]; i < c->lists->start[atom + 1]; i++)
 			if (before < c->lists->periods[c->lists->list[i]].first)
@@ -129,12 +145,13 @@ static inline bool
 is_mixed(const Counting *c, int d)
 {
 	const MemberColumn *column = &c->columns[d];
-	const Visit *visits = c->walk.sorted;
-	uint32		first = salkpi_member_of(column, visits[0].combination);
+	const Visit *visits = c->visits;
+	uint32		first = salkpi_member_of(column, visits[0].code);
 	uint32		v;
 
-	for (v = 1; v < c->walk.count; v++)
-		if (salkpi_member_of(column, visits[v].combination) != first)
+	for (v = 1; v < c->nvisits; v++)
+		if (visits[v].code != visits[v - 1].code &&
+			salkpi_member_of(column, visits[v].code) != first)
 			return true;
 	return false;
 }
@@ -146,15 +163,12 @@ sort_members(Counting *c, int d)
 	uint32		v;
 
 	c->items = salkpi_reserve(CurrentMemoryContext, c->items, &c->nitems,
-							  c->walk.count, sizeof(MemberVisit));
-	for (v = 0; v < c->walk.count; v++)
-	{
-		const Visit *visit = &c->walk.sorted[v];
-
-		c->items[v] = (MemberVisit) {salkpi_member_of(&c->columns[d], visit->combination),
-		visit->when};
-	}
-	sort_items(c->items, c->walk.count);
+							  c->nvisits, sizeof(MemberVisit));
+	for (v = 0; v < c->nvisits; v++)
+		c->items[v] = (MemberVisit) {
+			salkpi_member_of(&c->columns[d], c->visits[v].code), c->visits[v].when
+		};
+	sort_items(c->items, c->nvisits);
 }
 
 /* Count the entity in a dimension in which its members vary. */
@@ -165,7 +179,7 @@ count_mixed(Counting *c, int d)
 	Size		i;
 
 	sort_members(c, d);
-	for (n = 0; n < c->walk.count; n++)
+	for (n = 0; n < c->nvisits; n++)
 	{
 		const MemberVisit *item = &c->items[n];
 		int64		before = n > 0 && item[-1].member == item->member ?
@@ -188,8 +202,7 @@ count_entity(Counting *c)
 	list_periods(c);
 	for (d = 0; d < c->ndimensions; d++)
 	{
-		uint32		member = salkpi_member_of(&c->columns[d],
-											  c->walk.sorted[0].combination);
+		uint32		member = salkpi_member_of(&c->columns[d], c->visits[0].code);
 
 		if (is_mixed(c, d))
 			count_mixed(c, d);
@@ -220,29 +233,29 @@ count_first(Counting *c, int d, uint32 member, FirstEvent event)
 static void
 count_firsts(Counting *c)
 {
-	FirstEvent	first = c->walk.sorted[0].when;
+	FirstEvent	first = c->visits[0].when;
 	uint32		v;
 	int			d;
 
-	for (v = 1; v < c->walk.count; v++)
-		first = salkpi_earlier_event(first, c->walk.sorted[v].when);
+	for (v = 1; v < c->nvisits; v++)
+		first = salkpi_earlier_event(first, c->visits[v].when);
 	for (d = 0; d < c->ndimensions; d++)
 	{
 		FirstEvent	event = first;
 
 		if (!is_mixed(c, d))
 		{
-			count_first(c, d, salkpi_member_of(&c->columns[d], c->walk.sorted[0].combination), first);
+			count_first(c, d, salkpi_member_of(&c->columns[d], c->visits[0].code), first);
 			continue;
 		}
 		sort_members(c, d);
-		for (v = 0; v < c->walk.count; v++)
+		for (v = 0; v < c->nvisits; v++)
 		{
 			const MemberVisit *item = &c->items[v];
 
 			event = v > 0 && item[-1].member == item->member ?
 				salkpi_earlier_event(event, item->when) : item->when;
-			if (v + 1 == c->walk.count || item[1].member != item->member)
+			if (v + 1 == c->nvisits || item[1].member != item->member)
 				count_first(c, d, item->member, event);
 		}
 	}
@@ -253,22 +266,24 @@ static void
 count_visits(const Cube *cube, const CubeOrder *order, int e,
 			 const PeriodLists *lists, Counts **counts, Counts **flagged)
 {
-	const Visits *visits = &cube->visits[e];
-	uint32		nentities = cube->entities[e].index.count;
+	const Visits *visits = &cube->events.visits[e];
 	Counting	c = {.natoms = cube->natoms,.lists = lists};
-	uint32		entity;
+	uint32		i;
 
+	Assert(visits->is_settled);
 	c.ndimensions = cube->grid.shape.ndimensions;
-	c.columns = salkpi_member_columns(&cube->combinations);
+	c.columns = salkpi_member_columns(cube);
 	c.counts = start_counts(cube, order, lists->nperiods, visits->count);
 	if (flagged != NULL)
 		c.flagged = start_counts(cube, order, lists->nperiods, visits->count);
 	c.periods = palloc(((Size) lists->nperiods + 1) * sizeof(uint32));
-	c.walk.visits = visits;
-	for (entity = 0; entity < nentities; entity++)
+	for (i = 0; i < visits->count; i += c.nvisits)
 	{
 		CHECK_FOR_INTERRUPTS();
-		salkpi_visit_walk(&c.walk, entity);
+		c.visits = &visits->visits[i];
+		for (c.nvisits = 1; i + c.nvisits < visits->count &&
+			 c.visits[c.nvisits].entity == c.visits[0].entity; c.nvisits++)
+			;
 		if (visits->by_atom)
 			count_entity(&c);
 		else
@@ -281,15 +296,17 @@ count_visits(const Cube *cube, const CubeOrder *order, int e,
 
 void
 salkpi_count_entities(const Cube *cube, const CubeOrder *order,
-					  const PeriodLists *lists, Counts *counts[COUNT_KINDS])
+					  const PeriodLists *lists, const bool *is_unwanted,
+					  Counts *counts[COUNT_KINDS])
 {
 	const Shape *shape = &cube->grid.shape;
 	int			e;
 
 	memset(counts, 0, COUNT_KINDS * sizeof(Counts *));
 	for (e = 0; e < shape->ndistincts; e++)
-		count_visits(cube, order, e, lists, &counts[COUNT_DISTINCTS + e], NULL);
-	if (shape->nfirsts > 0)
+		if (!is_unwanted[COUNT_DISTINCTS + e])
+			count_visits(cube, order, e, lists, &counts[COUNT_DISTINCTS + e], NULL);
+	if (shape->nfirsts > 0 && !is_unwanted[COUNT_FIRSTS])
 		count_visits(cube, order, CUBE_FIRST, lists, &counts[COUNT_FIRSTS],
 					 &counts[COUNT_FLAGGED]);
 }
@@ -316,7 +333,7 @@ add_up(uint32 *start, uint32 bound)
 Duration *
 salkpi_durations_by_atom(const Cube *cube)
 {
-	const Durations *durations = &cube->durations;
+	const Durations *durations = &cube->events.durations;
 	Duration   *sorted = copy_place(durations);
 	uint32	   *start = palloc_extended(((Size) cube->natoms + 1) * sizeof(uint32),
 										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -333,29 +350,29 @@ salkpi_durations_by_atom(const Cube *cube)
 
 /*
  * Those by the rank of their member in a dimension, which takes the place of
- * the combination; still by atom for each member; palloc'd.
+ * the code; still by atom for each member; palloc'd.
  */
 Duration *
 salkpi_durations_by_member(const Cube *cube, const CubeOrder *order, int d,
 						   const MemberColumn *column, const Duration *by_atom)
 {
 	const uint32 *rank = order->member_rank[d];
-	uint32		count = cube->durations.count;
-	Duration   *sorted = copy_place(&cube->durations);
+	uint32		count = cube->events.durations.count;
+	Duration   *sorted = copy_place(&cube->events.durations);
 	uint32	   *start = palloc_extended(((Size) order->nmembers[d] + 1) * sizeof(uint32),
 										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	uint32		i;
 
 	for (i = 0; i < count; i++)
-		start[rank[salkpi_member_of(column, by_atom[i].combination)] + 1]++;
+		start[rank[salkpi_member_of(column, by_atom[i].code)] + 1]++;
 	add_up(start, order->nmembers[d]);
 	for (i = 0; i < count; i++)
 	{
-		uint32		member = rank[salkpi_member_of(column, by_atom[i].combination)];
+		uint32		member = rank[salkpi_member_of(column, by_atom[i].code)];
 		Duration   *item = &sorted[start[member]++];
 
 		*item = by_atom[i];
-		item->combination = member;
+		item->code = member;
 	}
 	pfree(start);
 	return sorted;

@@ -35,11 +35,16 @@ typedef struct PeriodLists
 	uint32	   *list;			/* numbers of periods, by atom */
 } PeriodLists;
 
-/* counts[kind][dimension]; NULL for a kind that the shape does not have. */
+/*
+ * counts[kind][dimension]; NULL for a kind that the shape does not have or
+ * nobody wants.
+ */
 extern void salkpi_count_entities(const Cube *cube, const CubeOrder *order,
 								  const PeriodLists *lists,
+								  const bool *is_unwanted,
 								  Counts *counts[COUNT_KINDS]);
 
+extern MemberColumn *salkpi_member_columns(const Cube *cube);
 extern Duration *salkpi_durations_by_atom(const Cube *cube);
 extern Duration *salkpi_durations_by_member(const Cube *cube,
 											const CubeOrder *order, int d,

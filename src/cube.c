@@ -22,7 +22,7 @@
  * rows by time for hardly any), sparse data (a hundred thousand members, each
  * sold on a few days of thirty years) does not pay for the days between.
  * Distinct counts, first events and durations are kept for all dimensions at
- * once, by combination of keys (cube_events.c), so that the count of any range
+ * once, with the keys of their rows (cube_events.c), so that the count of any range
  * of atoms is exact, also after merging.
  *
  * A row that contributes nothing (its instant is NULL or outside, no count is
@@ -126,12 +126,8 @@ salkpi_cube_create(MemoryContext parent, const CubeGrid *grid)
 			salkpi_texts_init(&cube->keys[i], context);
 	for (i = 0; i < CUBE_ENTITIES; i++)
 		if (salkpi_cube_has_entities(shape, i))
-		{
 			salkpi_texts_init(&cube->entities[i], context);
-			salkpi_visits_init(&cube->visits[i], context, i != CUBE_FIRST);
-		}
-	salkpi_combinations_init(&cube->combinations, context, shape);
-	cube->durations.context = context;
+	salkpi_events_init(&cube->events, context, shape);
 	cube->dimensions = palloc0(shape->ndimensions * sizeof(CubeDimension));
 	for (i = 0; i < shape->ndimensions; i++)
 		init_dimension(&cube->dimensions[i], &shape->dimensions[i], context);
@@ -432,37 +428,22 @@ read_events(Cube *cube, FunctionCallInfo fcinfo, uint32 upper, bool inside,
 
 /* Add what a flow has beside measures. */
 static inline void
-add_events(Cube *cube, uint32 combination, uint32 atom, const Row *row)
+add_events(Cube *cube, uint32 atom, const Row *row)
 {
+	CubeEvents *events = &cube->events;
+	uint64		code = salkpi_key_code(events, row->keys);
 	int			e;
 
 	for (e = 0; e < cube->grid.shape.ndistincts; e++)
 		if (row->distincts >> e & 1)
-			salkpi_visit_put(&cube->visits[e], row->entity[e], combination, atom);
+			salkpi_visit_put(&events->visits[e],
+							 &(Visit) {code, row->entity[e], atom});
 	if (row->has_first)
-		salkpi_visit_put(&cube->visits[CUBE_FIRST], row->entity[CUBE_FIRST],
-						 combination, row->first);
+		salkpi_visit_put(&events->visits[CUBE_FIRST],
+						 &(Visit) {code, row->entity[CUBE_FIRST], row->first});
 	if (row->has_duration)
-		salkpi_duration_add(&cube->durations, combination, atom, row->duration);
-}
-
-/*
- * The tables of events are large, and looking into them misses the caches:
- * start to fetch what will be looked at, before it is needed.
- */
-static inline void
-prefetch_events(const Cube *cube, uint32 combination, uint32 atom,
-				const Row *row)
-{
-	int			e;
-
-	for (e = 0; e < cube->grid.shape.ndistincts; e++)
-		if (row->distincts >> e & 1)
-			salkpi_visit_prefetch(&cube->visits[e], row->entity[e], combination,
-								  atom);
-	if (row->has_first)
-		salkpi_visit_prefetch(&cube->visits[CUBE_FIRST],
-							  row->entity[CUBE_FIRST], combination, row->first);
+		salkpi_duration_add(&events->durations,
+							&(Duration) {code, row->duration, atom});
 }
 
 /* Add a row to a flow: "upper" bounds are at or before its instant. */
@@ -472,8 +453,6 @@ add_flow_row(Cube *cube, FunctionCallInfo fcinfo, uint32 upper)
 	bool		inside = upper > 0 && upper < cube->grid.nbounds;
 	bool		has_measures;
 	bool		has_events;
-	uint32		members[SALKPI_MAX_DIMENSIONS];
-	uint32		combination = 0;
 	Row			row;
 	int			d;
 
@@ -484,18 +463,16 @@ add_flow_row(Cube *cube, FunctionCallInfo fcinfo, uint32 upper)
 		return;
 	read_keys(cube, fcinfo, ARG_FLOW_KEYS, &row);
 	for (d = 0; d < cube->grid.shape.ndimensions; d++)
-		members[d] = salkpi_member_put(cube->dimensions[d].spec,
-									   &cube->dimensions[d].members, row.keys);
-	if (has_events)
 	{
-		combination = salkpi_combination_put(&cube->combinations, row.keys,
-											 members);
-		prefetch_events(cube, combination, upper - 1, &row);
+		CubeDimension *dimension = &cube->dimensions[d];
+		uint32		member = salkpi_member_put(dimension->spec,
+											   &dimension->members, row.keys);
+
+		if (has_measures)
+			add_measures(cube, dimension, member, upper - 1, &row, 1);
 	}
-	for (d = 0; d < cube->grid.shape.ndimensions && has_measures; d++)
-		add_measures(cube, &cube->dimensions[d], members[d], upper - 1, &row, 1);
 	if (has_events)
-		add_events(cube, combination, upper - 1, &row);
+		add_events(cube, upper - 1, &row);
 }
 
 /*

@@ -58,10 +58,6 @@ typedef struct CubeDimension
 	Size		nbig_values;	/* allocated */
 } CubeDimension;
 
-/* Entities are counted in this many tables: e1, e2, f1. */
-#define CUBE_ENTITIES	(SALKPI_MAX_DISTINCTS + 1)
-#define CUBE_FIRST		SALKPI_MAX_DISTINCTS
-
 typedef struct Cube
 {
 	ExpandedObjectHeader header;	/* its context holds everything */
@@ -72,9 +68,7 @@ typedef struct Cube
 	Size		cell_size;		/* bytes: int64 counts, then int128 sums */
 	TextTable	keys[SALKPI_MAX_KEYS];	/* texts of the keys in use */
 	TextTable	entities[CUBE_ENTITIES];	/* those of e1, e2 and f1 */
-	Combinations combinations;	/* of keys, in rows with what follows */
-	Visits		visits[CUBE_ENTITIES];	/* of e1, e2 and f1 */
-	Durations	durations;		/* of d1 */
+	CubeEvents	events;			/* what those did, and durations */
 	CubeDimension *dimensions;	/* as in the shape */
 	struct varlena *flat;		/* the flat form between size and flatten */
 } Cube;

@@ -4,227 +4,273 @@
  *	  with which keys.
  *
  * A distinct count needs the set of (member, entity, atom) of each dimension.
- * All of them follow from one set, that of the visits (entity, combination of
- * keys, atom), since a combination has one member in each dimension.  So a row
- * looks at one place, whatever the number of dimensions; the lines of a
- * purchase are one visit unless they differ in a key; and memory is bounded by
- * what is distinct.  First events are visits too, without the atom: for each
- * entity and combination the earliest event is kept.  A duration is kept once,
- * with its combination.
+ * All of them follow from one set, that of the visits (entity, keys, atom),
+ * since the keys of a row tell its member in each dimension.  So a row adds one
+ * visit, whatever the number of dimensions, and the lines of a purchase are one
+ * visit unless they differ in a key.  First events are visits too, without the
+ * atom: for each entity and keys the earliest event is kept.  A duration is
+ * kept once, with its keys.
  *
- * Neighbouring rows often are the same visit, and many entities have only one
- * (a purchase): the newest visit of an entity is tried first, and only visits
- * of entities that have several are hashed.
+ * Visits are appended, without looking at those there are, which would miss the
+ * caches each time; when the array is full they are settled: sorted by entity
+ * and made unique.  Rows mostly come an entity after the other or by time, so
+ * there is little to sort; and memory stays bounded by what is distinct.
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
 #include "cube_events.h"
 
-/* The member of a dimension without keys. */
-static const uint32 total_member = 0;
+/* Bits that a key has at first. */
+#define FIRST_BITS		4
+#define CODE_BITS		64
 
-void
-salkpi_combinations_init(Combinations *combinations, MemoryContext context,
-						 const Shape *shape)
+static void
+place_keys(KeyCodes *codes)
 {
+	int			shift = 0;
 	int			i;
 
-	memset(combinations, 0, sizeof(Combinations));
-	combinations->shape = shape;
+	for (i = 0; i < codes->nkeys; i++)
+	{
+		codes->shift[i] = shift;
+		shift += codes->bits[i];
+	}
+	codes->is_packed = shift <= CODE_BITS;
+}
+
+void
+salkpi_events_init(CubeEvents *events, MemoryContext context,
+				   const Shape *shape)
+{
+	KeyCodes   *codes = &events->codes;
+	int			i;
+
+	memset(events, 0, sizeof(CubeEvents));
+	codes->shape = shape;
 	for (i = 0; i < SALKPI_MAX_KEYS; i++)
 		if (shape->key_used[i])
-			combinations->keys[combinations->nkeys++] = i;
-	for (i = 0; i < shape->ndimensions; i++)
-		combinations->ncombined += shape->dimensions[i].nkeys > 1;
-	salkpi_tuples_init(&combinations->tuples, context, combinations->nkeys);
+		{
+			codes->bits[codes->nkeys] = FIRST_BITS;
+			codes->keys[codes->nkeys++] = i;
+		}
+	place_keys(codes);
+	salkpi_tuples_init(&codes->tuples, context, codes->nkeys);
+	for (i = 0; i < CUBE_ENTITIES; i++)
+	{
+		events->visits[i].context = context;
+		events->visits[i].by_atom = i != CUBE_FIRST;
+		events->visits[i].is_settled = true;
+	}
+	events->durations.context = context;
 }
 
-/* Add the members of the combination that was added last. */
-static void
-add_members(Combinations *c, const uint32 *members)
+/* A key with a code. */
+static inline uint32
+key_of_code(const KeyCodes *codes, uint64 code, int i)
 {
-	Size		used = (Size) (c->tuples.index.count - 1) * c->ncombined;
-	int			d;
-
-	c->combined = salkpi_reserve(c->tuples.index.context, c->combined,
-								 &c->capacity, used + c->ncombined,
-								 sizeof(uint32));
-	for (d = 0; d < c->shape->ndimensions; d++)
-		if (c->shape->dimensions[d].nkeys > 1)
-			c->combined[used++] = members[d];
+	if (!codes->is_packed)
+		return salkpi_tuple_at(&codes->tuples, (uint32) code)[i];
+	return code >> codes->shift[i] & ((UINT64CONST(1) << codes->bits[i]) - 1);
 }
 
-/*
- * The number of a combination, which is added if it is new.  Its keys are given
- * by their text numbers, its members for each dimension.
- */
-uint32
-salkpi_combination_put(Combinations *c, const uint32 *keys,
-					   const uint32 *members)
+/* The code of a tuple of keys in use; each fits in its bits. */
+static inline uint64
+code_of_tuple(KeyCodes *codes, const uint32 *tuple)
+{
+	uint64		code = 0;
+	int			i;
+
+	if (!codes->is_packed)
+		return salkpi_tuple_put(&codes->tuples, tuple, codes->nkeys);
+	for (i = 0; i < codes->nkeys; i++)
+		code |= (uint64) tuple[i] << codes->shift[i];
+	return code;
+}
+
+static inline uint64
+recode(const KeyCodes *old, KeyCodes *codes, uint64 code)
 {
 	uint32		tuple[SALKPI_MAX_KEYS];
-	uint32		count = c->tuples.index.count;
 	int			i;
 
-	for (i = 0; i < c->nkeys; i++)
-		tuple[i] = keys[c->keys[i]];
-	if (count > 0 && memcmp(salkpi_tuple_at(&c->tuples, c->last), tuple,
-							c->nkeys * sizeof(uint32)) == 0)
-		return c->last;
-	c->last = salkpi_tuple_put(&c->tuples, tuple, c->nkeys);
-	if (c->last == count)
-		add_members(c, members);
-	return c->last;
+	for (i = 0; i < codes->nkeys; i++)
+		tuple[i] = key_of_code(old, code, i);
+	return code_of_tuple(codes, tuple);
 }
 
-/* Where the members of each dimension are, palloc'd. */
-MemberColumn *
-salkpi_member_columns(const Combinations *c)
+/* Give everything codes as they are now. */
+static void
+recode_events(CubeEvents *events, const KeyCodes *old)
 {
-	const Shape *shape = c->shape;
-	MemberColumn *columns = palloc(shape->ndimensions * sizeof(MemberColumn));
-	int			combined = 0;
-	int			d;
-	int			i;
+	KeyCodes   *codes = &events->codes;
+	uint32		i;
+	int			e;
 
-	for (d = 0; d < shape->ndimensions; d++)
+	for (e = 0; e < CUBE_ENTITIES; e++)
 	{
-		const Dimension *dimension = &shape->dimensions[d];
+		Visits	   *visits = &events->visits[e];
 
-		columns[d] = (MemberColumn) {&total_member, 0};
-		if (dimension->nkeys > 1)
-			columns[d] = (MemberColumn) {c->combined + combined++, c->ncombined};
-		for (i = 0; i < c->nkeys && dimension->nkeys == 1; i++)
-			if (c->keys[i] == dimension->keys[0])
-				columns[d] = (MemberColumn) {c->tuples.words + i, c->nkeys};
+		for (i = 0; i < visits->count; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			visits->visits[i].code = recode(old, codes, visits->visits[i].code);
+		}
+		visits->is_settled = visits->count == 0;
 	}
-	return columns;
+	for (i = 0; i < events->durations.count; i++)
+	{
+		Duration   *item = &events->durations.items[i];
+
+		CHECK_FOR_INTERRUPTS();
+		item->code = recode(old, codes, item->code);
+	}
 }
 
+/* Codes become numbers of tuples, which do not change any more. */
 void
-salkpi_visits_init(Visits *visits, MemoryContext context, bool by_atom)
+salkpi_number_codes(CubeEvents *events)
 {
-	memset(visits, 0, sizeof(Visits));
-	visits->context = context;
-	visits->by_atom = by_atom;
-	salkpi_index_init(&visits->index, context);
+	KeyCodes	old = events->codes;
+
+	if (!old.is_packed)
+		return;
+	events->codes.is_packed = false;
+	recode_events(events, &old);
 }
 
-static inline uint32
-hash_visit(const Visits *visits, uint32 entity, uint32 combination, uint32 when)
+/* Some key needs more bits than it has. */
+static pg_noinline void
+widen_codes(CubeEvents *events, const uint32 *tuple)
 {
-	uint64		pair = (uint64) entity << 32 | combination;
+	KeyCodes   *codes = &events->codes;
+	KeyCodes	old = *codes;
+	int			i;
 
-	return salkpi_mix(visits->by_atom ? salkpi_mix(pair) ^ when : pair);
+	for (i = 0; i < codes->nkeys; i++)
+		if (tuple[i] >> codes->bits[i] != 0)
+			codes->bits[i] = pg_leftmost_one_pos32(tuple[i]) + 2;	/* one to spare */
+	place_keys(codes);
+	recode_events(events, &old);
+}
+
+/* The code of a row's keys, given by their text numbers. */
+uint64
+salkpi_key_code(CubeEvents *events, const uint32 *keys)
+{
+	KeyCodes   *codes = &events->codes;
+	uint32		tuple[SALKPI_MAX_KEYS];
+	uint32		above = 0;
+	int			i;
+
+	for (i = 0; i < codes->nkeys; i++)
+	{
+		tuple[i] = keys[codes->keys[i]];
+		above |= (uint64) tuple[i] >> codes->bits[i];
+	}
+	if (unlikely(above != 0 && codes->is_packed))
+		widen_codes(events, tuple);
+	return code_of_tuple(codes, tuple);
+}
+
+/* How the members of a dimension follow from codes, as these are now. */
+MemberColumn
+salkpi_member_column(const KeyCodes *codes, const Dimension *spec,
+					 const TupleTable *members)
+{
+	MemberColumn column = {.codes = codes,.spec = spec};
+	int			i;
+
+	if (spec->nkeys > 1)
+		column.members = members;
+	for (i = 0; i < codes->nkeys && spec->nkeys == 1; i++)
+		if (codes->keys[i] == spec->keys[0])
+		{
+			column.shift = codes->shift[i];
+			column.mask = (UINT64CONST(1) << codes->bits[i]) - 1;
+			column.words = codes->is_packed ? NULL : codes->tuples.words + i;
+			column.stride = codes->nkeys;
+		}
+	return column;
+}
+
+/* The member of a dimension of several keys. */
+uint32
+salkpi_combined_member(const MemberColumn *column, uint64 code)
+{
+	const KeyCodes *codes = column->codes;
+	uint32		keys[SALKPI_MAX_KEYS];
+	uint32		tuple[SALKPI_MAX_KEYS];
+	int			i;
+
+	for (i = 0; i < codes->nkeys; i++)
+		keys[codes->keys[i]] = key_of_code(codes, code, i);
+	for (i = 0; i < column->spec->nkeys; i++)
+		tuple[i] = keys[column->spec->keys[i]];
+	return salkpi_tuple_find(column->members, tuple, column->spec->nkeys);
 }
 
 static inline bool
-is_visit(const Visits *visits, uint32 number, uint32 entity,
-		 uint32 combination, uint32 when)
+is_same_visit(const Visit *a, const Visit *b, bool by_atom)
 {
-	const Visit *visit = &visits->visits[number];
-
-	return visit->entity == entity && visit->combination == combination &&
-		(visit->when == when || !visits->by_atom);
+	return a->entity == b->entity && a->code == b->code &&
+		(a->when == b->when || !by_atom);
 }
 
-/* Among the visits that are hashed: its number, or SALKPI_NOT_FOUND. */
-static uint32
-search_visit(const Visits *visits, uint32 entity, uint32 combination,
-			 uint32 when)
+/* Two visits that are the same become one. */
+static inline void
+merge_visit(Visit *visit, const Visit *other, bool by_atom)
 {
-	uint32		hash = hash_visit(visits, entity, combination, when);
-	uint32		mask = visits->index.mask;
-	uint32		i;
-
-	for (i = hash & mask;; i = (i + 1) & mask)
-	{
-		TableSlot	slot = visits->index.slots[i];
-
-		if (slot.entry == 0)
-			return SALKPI_NOT_FOUND;
-		if (slot.hash == hash &&
-			is_visit(visits, slot.entry - 1, entity, combination, when))
-			return slot.entry - 1;
-	}
+	if (!by_atom)
+		visit->when = salkpi_earlier_event(visit->when, other->when);
 }
 
-static void
-index_visit(Visits *visits, uint32 number)
+static pg_noinline void
+make_room(Visits *visits)
 {
-	const Visit *visit = &visits->visits[number];
-
-	salkpi_index_add(&visits->index,
-					 hash_visit(visits, visit->entity, visit->combination,
-								visit->when), number);
-}
-
-/* Add a visit that is not there yet. */
-static void
-add_visit(Visits *visits, uint32 entity, uint32 combination, uint32 when)
-{
-	uint32		before = visits->newest[entity];
-
+	salkpi_visits_settle(visits);
 	if (visits->count >= SALKPI_MAX_ENTRIES)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("aggregate state has too many members or entities")));
-	visits->visits = salkpi_reserve(visits->context, visits->visits,
-									&visits->capacity,
-									(Size) visits->count + 1, sizeof(Visit));
-	visits->visits[visits->count] = (Visit) {entity, combination, when, before};
-	visits->newest[entity] = ++visits->count;
-	if (before == 0)
-		return;
-	if (visits->visits[before - 1].before == 0)
-		index_visit(visits, before - 1);
-	index_visit(visits, visits->count - 1);
+	/* More than half of them are distinct: the next time shall not be soon. */
+	if (visits->count >= visits->capacity / 2)
+		visits->visits = salkpi_reserve(visits->context, visits->visits,
+										&visits->capacity, visits->capacity + 1,
+										sizeof(Visit));
 }
 
-/* An entity occurs with a combination in an atom, or has such an event. */
+/* An entity occurs with some keys in an atom, or has such an event. */
 void
-salkpi_visit_put(Visits *visits, uint32 entity, uint32 combination, uint32 when)
+salkpi_visit_put(Visits *visits, const Visit *visit)
 {
-	uint32		number;
+	Visit	   *last;
 
-	visits->newest = salkpi_grow(visits->context, visits->newest,
-								 &visits->nnewest, (Size) entity + 1,
-								 sizeof(uint32));
-	number = visits->newest[entity] - 1;
-	if (visits->newest[entity] == 0)
-		number = SALKPI_NOT_FOUND;
-	else if (!is_visit(visits, number, entity, combination, when))
-		number = visits->visits[number].before == 0 ? SALKPI_NOT_FOUND :
-			search_visit(visits, entity, combination, when);
-	if (number == SALKPI_NOT_FOUND)
-		add_visit(visits, entity, combination, when);
-	else if (!visits->by_atom)
-		visits->visits[number].when =
-			salkpi_earlier_event(visits->visits[number].when, when);
+	if (visits->count > 0)
+	{
+		last = &visits->visits[visits->count - 1];
+		if (is_same_visit(last, visit, visits->by_atom))
+		{
+			merge_visit(last, visit, visits->by_atom);
+			return;
+		}
+	}
+	if (visits->count == visits->capacity)
+		make_room(visits);
+	visits->visits[visits->count++] = *visit;
+	visits->is_settled = false;
 }
 
-/* Start to fetch what that will look at. */
-void
-salkpi_visit_prefetch(const Visits *visits, uint32 entity, uint32 combination,
-					  uint32 when)
-{
-	uint32		hash = hash_visit(visits, entity, combination, when);
-
-	__builtin_prefetch(&visits->index.slots[hash & visits->index.mask]);
-	if (entity < visits->nnewest && visits->newest[entity] != 0)
-		__builtin_prefetch(&visits->visits[visits->newest[entity] - 1]);
-}
-
-/* By time, then combination; first events by combination. */
+/* By time, then keys; first events by keys. */
 static inline int
 compare_visits(const Visit *a, const Visit *b, const Visits *visits)
 {
 	if (a->when != b->when && visits->by_atom)
 		return a->when < b->when ? -1 : 1;
-	return (a->combination > b->combination) - (a->combination < b->combination);
+	return (a->code > b->code) - (a->code < b->code);
 }
 
 #define ST_SORT sort_visits
@@ -237,38 +283,68 @@ compare_visits(const Visit *a, const Visit *b, const Visits *visits)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-/* Go to the visits of an entity. */
-void
-salkpi_visit_walk(VisitWalk *walk, uint32 entity)
+/* Put visits in order of their entities: a counting sort. */
+static void
+sort_by_entity(Visits *visits, uint32 nentities)
 {
-	const Visits *visits = walk->visits;
-	uint32		number;
+	Visit	   *sorted = MemoryContextAllocHuge(visits->context,
+												visits->capacity * sizeof(Visit));
+	uint32	   *start = palloc_extended(((Size) nentities + 1) * sizeof(uint32),
+										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	uint32		i;
 
-	walk->count = 0;
-	for (number = visits->newest[entity]; number != 0;
-		 number = visits->visits[number - 1].before)
-		walk->count++;
-	walk->sorted = salkpi_reserve(CurrentMemoryContext, walk->sorted,
-								  &walk->capacity, walk->count, sizeof(Visit));
-	/* The newest comes first, and is mostly the latest. */
-	number = visits->newest[entity];
-	for (i = walk->count; i > 0; i--)
-	{
-		Visit	   *visit = &walk->sorted[i - 1];
+	for (i = 0; i < visits->count; i++)
+		start[visits->visits[i].entity + 1]++;
+	for (i = 0; i < nentities; i++)
+		start[i + 1] += start[i];
+	CHECK_FOR_INTERRUPTS();
+	for (i = 0; i < visits->count; i++)
+		sorted[start[visits->visits[i].entity]++] = visits->visits[i];
+	pfree(start);
+	pfree(visits->visits);
+	visits->visits = sorted;
+}
 
-		*visit = visits->visits[number - 1];
-		number = visit->before;
-		if (walk->rank != NULL)
-			visit->combination = walk->rank[visit->combination];
+/* Sort visits by entity, time and keys, and keep each once. */
+void
+salkpi_visits_settle(Visits *visits)
+{
+	Visit	   *all = visits->visits;
+	uint32		nentities = 0;
+	bool		is_sorted = true;
+	uint32		kept = 0;
+	uint32		start;
+	uint32		i;
+
+	if (visits->is_settled)
+		return;
+	for (i = 0; i < visits->count; i++)
+	{
+		is_sorted = is_sorted && (i == 0 || all[i - 1].entity <= all[i].entity);
+		nentities = Max(nentities, all[i].entity + 1);
 	}
-	if (walk->count > 1)
-		sort_visits(walk->sorted, walk->count, visits);
+	if (!is_sorted)
+		sort_by_entity(visits, nentities);
+	all = visits->visits;
+	for (start = 0; start < visits->count; start = i)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (i = start + 1; i < visits->count && all[i].entity == all[start].entity; i++)
+			;
+		if (i - start > 1)
+			sort_visits(all + start, i - start, visits);
+		for (; start < i; start++)
+			if (kept > 0 && is_same_visit(&all[kept - 1], &all[start], visits->by_atom))
+				merge_visit(&all[kept - 1], &all[start], visits->by_atom);
+			else
+				all[kept++] = all[start];
+	}
+	visits->count = kept;
+	visits->is_settled = true;
 }
 
 void
-salkpi_duration_add(Durations *durations, uint32 combination, uint32 atom,
-					int64 value)
+salkpi_duration_add(Durations *durations, const Duration *item)
 {
 	if (durations->count >= SALKPI_MAX_ENTRIES)
 		ereport(ERROR,
@@ -278,5 +354,5 @@ salkpi_duration_add(Durations *durations, uint32 combination, uint32 atom,
 									  &durations->capacity,
 									  (Size) durations->count + 1,
 									  sizeof(Duration));
-	durations->items[durations->count++] = (Duration) {combination, atom, value};
+	durations->items[durations->count++] = *item;
 }

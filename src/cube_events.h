@@ -10,69 +10,60 @@
 #include "segment.h"
 
 /*
- * The combinations of keys that occurred, numbered from 0 in order of first
- * appearance.  A combination has a member in each dimension.
+ * The keys of a row in one word: their numbers side by side in as many bits as
+ * they need or, where 64 bits are too few, the number of their tuple.
  */
-typedef struct Combinations
+typedef struct KeyCodes
 {
 	const Shape *shape;			/* of the cube */
 	int			nkeys;			/* number of keys in use */
 	int			keys[SALKPI_MAX_KEYS];	/* those, 0 for k1 */
-	TupleTable	tuples;			/* (text number of each of them) */
-	uint32		last;			/* found last */
-	int			ncombined;		/* number of dimensions of several keys */
-	uint32	   *combined;		/* for each tuple: the members in those */
-	Size		capacity;		/* words allocated */
-} Combinations;
+	bool		is_packed;		/* side by side? */
+	int			bits[SALKPI_MAX_KEYS];	/* of each of them */
+	int			shift[SALKPI_MAX_KEYS]; /* bits below it */
+	TupleTable	tuples;			/* else: (text number of each of them) */
+} KeyCodes;
 
-/* The members of all combinations in one dimension. */
+/* How the member of a dimension follows from a code; see salkpi_member_of(). */
 typedef struct MemberColumn
 {
-	const uint32 *first;		/* that of combination 0 */
-	Size		stride;			/* words to the next one */
+	const KeyCodes *codes;
+	const Dimension *spec;		/* several keys: those */
+	const TupleTable *members;	/* several keys: numbers of their tuples */
+	int			shift;			/* packed: where the key is */
+	uint64		mask;			/* 0 for the total */
+	const uint32 *words;		/* not packed: the key of tuple 0 */
+	int			stride;			/* words to the next one */
 } MemberColumn;
 
 /* The first event of an entity: (atom + 1) * 2 + flag. */
 typedef uint32 FirstEvent;
 
-/* An entity occurred with a combination. */
+/* An entity occurred with some keys. */
 typedef struct Visit
 {
+	uint64		code;			/* of the keys */
 	uint32		entity;			/* which */
-	uint32		combination;	/* with which keys */
 	uint32		when;			/* the atom; of first events a FirstEvent */
-	uint32		before;			/* another visit of the entity + 1; 0 = none */
 } Visit;
 
 /* The visits of a distinct count, or those of first events. */
 typedef struct Visits
 {
-	MemoryContext context;		/* where everything lives */
+	MemoryContext context;		/* where they live */
 	bool		by_atom;		/* one for each atom, or the first one only? */
+	bool		is_settled;		/* by entity, each once? */
 	uint32		count;			/* number of visits */
 	Visit	   *visits;			/* those */
 	Size		capacity;		/* allocated */
-	uint32	   *newest;			/* of each entity: its newest visit + 1 */
-	Size		nnewest;		/* allocated */
-	TableIndex	index;			/* visits of entities that have several */
 } Visits;
-
-/* The visits of one entity. */
-typedef struct VisitWalk
-{
-	const Visits *visits;		/* what is walked through */
-	const uint32 *rank;			/* order of combinations; NULL: their numbers */
-	Visit	   *sorted;			/* copies, the combinations being ranks */
-	uint32		count;			/* how many */
-	Size		capacity;		/* allocated */
-} VisitWalk;
 
 /* A duration, in microseconds. */
 typedef struct Duration
 {
-	uint32		combination;	/* with which keys */
-	uint32		atom;			/* when */
+	uint64		code;			/* of the keys */
 	int64		value;
+	uint32		atom;			/* when */
 } Duration;
 
 /* All durations, in order of appearance. */
@@ -84,54 +75,64 @@ typedef struct Durations
 	Size		capacity;		/* allocated */
 } Durations;
 
-extern void salkpi_combinations_init(Combinations *combinations,
-									 MemoryContext context,
-									 const Shape *shape);
-extern uint32 salkpi_combination_put(Combinations *combinations,
-									 const uint32 *keys,
-									 const uint32 *members);
-extern MemberColumn *salkpi_member_columns(const Combinations *combinations);
+/* Entities are counted in this many tables: e1, e2, f1. */
+#define CUBE_ENTITIES	(SALKPI_MAX_DISTINCTS + 1)
+#define CUBE_FIRST		SALKPI_MAX_DISTINCTS
 
-extern void salkpi_visits_init(Visits *visits, MemoryContext context,
-							   bool by_atom);
-extern void salkpi_visit_put(Visits *visits, uint32 entity,
-							 uint32 combination, uint32 when);
-extern void salkpi_visit_prefetch(const Visits *visits, uint32 entity,
-								  uint32 combination, uint32 when);
-extern void salkpi_visit_walk(VisitWalk *walk, uint32 entity);
+/* All of that. */
+typedef struct CubeEvents
+{
+	KeyCodes	codes;			/* of the keys of what follows */
+	Visits		visits[CUBE_ENTITIES];	/* of e1, e2 and f1 */
+	Durations	durations;		/* of d1 */
+} CubeEvents;
 
-extern void salkpi_duration_add(Durations *durations, uint32 combination,
-								uint32 atom, int64 value);
+extern void salkpi_events_init(CubeEvents *events, MemoryContext context,
+							   const Shape *shape);
+extern uint64 salkpi_key_code(CubeEvents *events, const uint32 *keys);
+extern void salkpi_number_codes(CubeEvents *events);
+extern MemberColumn salkpi_member_column(const KeyCodes *codes,
+										 const Dimension *spec,
+										 const TupleTable *members);
+extern uint32 salkpi_combined_member(const MemberColumn *column, uint64 code);
+
+extern void salkpi_visit_put(Visits *visits, const Visit *visit);
+extern void salkpi_visits_settle(Visits *visits);
+
+extern void salkpi_duration_add(Durations *durations, const Duration *item);
 
 /* cube_events_io.c */
-extern void salkpi_put_combinations(FlatWriter *w,
-									const Combinations *combinations,
+extern void salkpi_put_combinations(FlatWriter *w, const KeyCodes *codes,
 									uint32 *const *key_rank,
 									const uint32 *order);
 extern void salkpi_put_visits(FlatWriter *w, const Visits *visits,
 							  const uint32 *entity_order, uint32 nentities,
-							  const uint32 *combination_rank);
+							  const uint32 *code_rank);
 extern void salkpi_put_durations(FlatWriter *w, const Durations *durations,
-								 const uint32 *combination_rank);
-extern const uint32 *salkpi_absorb_combinations(FlatReader *r,
-												Combinations *combinations,
+								 const uint32 *code_rank);
+extern const uint64 *salkpi_absorb_combinations(FlatReader *r,
+												CubeEvents *events,
 												TupleTable *const *members,
 												const uint32 *const *keys,
 												const uint32 *nkeys,
 												uint32 *count);
 extern void salkpi_absorb_visits(FlatReader *r, Visits *visits,
 								 const uint32 *entities, uint32 nentities,
-								 const uint32 *combinations,
-								 uint32 ncombinations, uint64 when_bound);
+								 const uint64 *codes, uint32 ncodes,
+								 uint64 when_bound);
 extern void salkpi_absorb_durations(FlatReader *r, Durations *durations,
-									const uint32 *combinations,
-									uint32 ncombinations, uint32 natoms);
+									const uint64 *codes, uint32 ncodes,
+									uint32 natoms);
 
-/* The member of a combination. */
+/* The member that rows with a code have. */
 static inline uint32
-salkpi_member_of(const MemberColumn *column, uint32 combination)
+salkpi_member_of(const MemberColumn *column, uint64 code)
 {
-	return column->first[combination * column->stride];
+	if (column->members != NULL)
+		return salkpi_combined_member(column, code);
+	if (column->words != NULL)
+		return column->words[code * column->stride];
+	return code >> column->shift & column->mask;
 }
 
 /* An entity's earlier event, flagged if any is. */

@@ -175,7 +175,7 @@ static uint32 *
 order_combinations(const Cube *cube, const CubeOrder *order,
 				   uint32 **combination_order)
 {
-	const Combinations *c = &cube->combinations;
+	const KeyCodes *c = &cube->events.codes;
 	const uint32 *rank[SALKPI_MAX_KEYS];
 	uint32		bound[SALKPI_MAX_KEYS];
 	int			k;
@@ -199,14 +199,14 @@ put_events(FlatWriter *w, const Cube *cube, const CubeOrder *order,
 	uint32	   *rank = order_combinations(cube, order, &combination_order);
 	int			e;
 
-	salkpi_put_combinations(w, &cube->combinations, order->key_rank,
+	salkpi_put_combinations(w, &cube->events.codes, order->key_rank,
 							combination_order);
 	for (e = 0; e < CUBE_ENTITIES; e++)
 		if (salkpi_cube_has_entities(shape, e))
-			salkpi_put_visits(w, &cube->visits[e], entity_order[e],
+			salkpi_put_visits(w, &cube->events.visits[e], entity_order[e],
 							  cube->entities[e].index.count, rank);
 	if (shape->ndurations > 0)
-		salkpi_put_durations(w, &cube->durations, rank);
+		salkpi_put_durations(w, &cube->events.durations, rank);
 }
 
 /* Write everything; scratch is left in the current context. */
@@ -218,6 +218,7 @@ put_cube(FlatWriter *w, Cube *cube)
 	uint32	   *entity_order[CUBE_ENTITIES];
 	int			i;
 
+	salkpi_number_codes(&cube->events);
 	salkpi_cube_settle(cube);
 	salkpi_cube_order(cube, &order);
 	put_grid(w, &cube->grid);
@@ -407,22 +408,22 @@ absorb_events(Cube *cube, Reader *r)
 {
 	const Shape *shape = &cube->grid.shape;
 	TupleTable *members[SALKPI_MAX_DIMENSIONS];
-	const uint32 *combinations;
+	const uint64 *codes;
 	uint32		count;
 	int			i;
 
 	for (i = 0; i < shape->ndimensions; i++)
 		members[i] = &cube->dimensions[i].members;
-	combinations = salkpi_absorb_combinations(&r->flat, &cube->combinations,
-											  members, r->keys, r->nkeys, &count);
+	codes = salkpi_absorb_combinations(&r->flat, &cube->events, members, r->keys,
+									   r->nkeys, &count);
 	for (i = 0; i < CUBE_ENTITIES; i++)
 		if (salkpi_cube_has_entities(shape, i))
-			salkpi_absorb_visits(&r->flat, &cube->visits[i], r->entities[i],
-								 r->nentities[i], combinations, count,
+			salkpi_absorb_visits(&r->flat, &cube->events.visits[i], r->entities[i],
+								 r->nentities[i], codes, count,
 								 i == CUBE_FIRST ? ((uint64) cube->grid.nbounds + 1) * 2 :
 								 cube->natoms);
 	if (shape->ndurations > 0)
-		salkpi_absorb_durations(&r->flat, &cube->durations, combinations,
+		salkpi_absorb_durations(&r->flat, &cube->events.durations, codes,
 								count, cube->natoms);
 }
 

@@ -63,17 +63,17 @@ first_atom_of_events(const Cube *cube, uint32 from, uint32 least)
 	int			e;
 
 	for (e = 0; e < CUBE_ENTITIES; e++)
-		for (i = 0; i < cube->visits[e].count; i++)
+		for (i = 0; i < cube->events.visits[e].count; i++)
 		{
-			uint32		when = cube->visits[e].visits[i].when;
+			uint32		when = cube->events.visits[e].visits[i].when;
 
 			if (e != CUBE_FIRST)
 				least = lesser_atom(when, from, least);
 			else if (when / 2 > 0)
 				least = lesser_atom(when / 2 - 1, from, least);
 		}
-	for (i = 0; i < cube->durations.count; i++)
-		least = lesser_atom(cube->durations.items[i].atom, from, least);
+	for (i = 0; i < cube->events.durations.count; i++)
+		least = lesser_atom(cube->events.durations.items[i].atom, from, least);
 	return least;
 }
 

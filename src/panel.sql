@@ -23,11 +23,12 @@ CREATE TYPE @extschema@.kpi_panel (
 COMMENT ON TYPE @extschema@.kpi_panel IS
 'what a cube or a ledger holds in some periods, by dimension and member: integers, numerics and at most one distribution for each. It lives within a query; read with kpi_panel_rows, made into facts with kpi_facts';
 
-CREATE FUNCTION @extschema@.kpi_panel(cube @extschema@.kpi_cube, first_atom integer[], last_atom integer[]) RETURNS @extschema@.kpi_panel
+CREATE FUNCTION @extschema@.kpi_panel(cube @extschema@.kpi_cube, first_atom integer[], last_atom integer[], measures integer[] DEFAULT NULL)
+	RETURNS @extschema@.kpi_panel
 	LANGUAGE c IMMUTABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'salkpi_cube_panel';
-COMMENT ON FUNCTION @extschema@.kpi_panel(@extschema@.kpi_cube, integer[], integer[]) IS
-'what a cube holds, as kpi_cells lists it: the integers are counts, distincts, firsts and firsts_flagged, the numerics sums. Arguments as of kpi_cells; NULL for one: NULL';
+COMMENT ON FUNCTION @extschema@.kpi_panel(@extschema@.kpi_cube, integer[], integer[], integer[]) IS
+'what a cube holds, as kpi_cells lists it: the integers are counts, distincts, firsts and firsts_flagged, the numerics sums. Arguments as of kpi_cells, NULL for one of the first three: NULL. measures: what the values are, as of kpi_measured (NULL: any); distincts and firsts that are no measure are left 0';
 
 CREATE FUNCTION @extschema@.kpi_panel(cube @extschema@.kpi_cube, first_atom integer[], last_atom integer[],
 									  rates @extschema@.kpi_dictionary, at timestamptz[]) RETURNS @extschema@.kpi_panel
