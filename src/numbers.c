@@ -72,6 +72,16 @@ power10_wide(int n)
 	return (int128) power10[n / 2] * power10[n - n / 2];
 }
 
+/* Is it NaN or infinite?  With any header but a toast pointer or a compressed one. */
+bool
+salkpi_numeric_is_special(const struct varlena *num)
+{
+	uint16		header;
+
+	memcpy(&header, VARDATA_ANY(num), sizeof(header));
+	return (header & NUMERIC_KIND_MASK) == NUMERIC_KIND_SPECIAL;
+}
+
 /*
  * Take a numeric (with any header but a toast pointer or a compressed one)
  * apart; the digits point into it.
@@ -85,7 +95,7 @@ salkpi_numeric_read(struct varlena *num, NumericParts *parts)
 	int			size = sizeof(uint16);
 
 	memcpy(&header, data, sizeof(header));
-	if ((header & NUMERIC_KIND_MASK) == NUMERIC_KIND_SPECIAL)
+	if (salkpi_numeric_is_special(num))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("cannot sum %s",

@@ -55,6 +55,7 @@ salkpi_fixed_scale(int dscale)
 	return Min(dscale, SALKPI_MAX_SCALE);
 }
 
+extern bool salkpi_numeric_is_special(const struct varlena *num);
 extern void salkpi_numeric_read(struct varlena *num, NumericParts *parts);
 extern bool salkpi_parts_to_int128(const NumericParts *parts, int scale,
 								   int128 *result);

@@ -51,13 +51,40 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_usable_columns() IS
 'the columns of the bound relations that are read: those of the contract and the text columns that are dimensions; type: the one under a domain';
 
+CREATE FUNCTION @extschema@.kpi_source_columns(source text)
+	RETURNS TABLE (column_name text, is_bound boolean, expression text, names text, place integer)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(u.column_name, c.column_name), u.column_name IS NOT NULL,
+		   CASE WHEN u.column_name IS NULL THEN format('NULL::%s AS %I', CASE c.kind
+					WHEN 'instant' THEN 'timestamptz' WHEN 'number' THEN 'numeric' WHEN 'integer' THEN 'bigint'
+					WHEN 'boolean' THEN 'boolean' ELSE 'text' END, c.column_name)
+				WHEN u.kind = 'instant' AND u.type = 'date' THEN
+					format('(r.%1$I::timestamp AT TIME ZONE %2$L) AS %1$I, r.%1$I AS %3$I', u.column_name, @extschema@.kpi_setting('time_zone'), u.column_name || '_day')
+				WHEN u.kind = 'instant' THEN format('r.%1$I::timestamptz AS %1$I', u.column_name)
+				WHEN u.kind = 'number' AND u.type IN ('double precision', 'real') THEN format('r.%1$I::text::numeric AS %1$I', u.column_name)
+				WHEN u.kind = 'number' THEN format('r.%1$I::numeric AS %1$I', u.column_name)
+				WHEN u.kind = 'integer' THEN format('r.%1$I::bigint AS %1$I', u.column_name)
+				WHEN u.kind = 'boolean' THEN format('r.%1$I AS %1$I', u.column_name)
+				WHEN u.kind = 'id' AND u.type IN ('bigint', 'integer', 'smallint') THEN format('@extschema@.kpi_id_text(r.%1$I) COLLATE "C" AS %1$I', u.column_name)
+				WHEN u.kind = 'id' AND u.type = 'uuid' THEN format('r.%1$I::text COLLATE "C" AS %1$I', u.column_name)
+				WHEN u.kind = 'id' OR u.column_name = 'currency' THEN format('nullif(r.%1$I::text COLLATE "C", '''') AS %1$I', u.column_name)
+				ELSE format('r.%1$I::text COLLATE "C" AS %1$I', u.column_name) END,
+		   format(CASE WHEN u.kind = 'instant' AND u.type = 'date' THEN '%I, %I' ELSE '%I' END, coalesce(u.column_name, c.column_name), u.column_name || '_day'),
+		   c."position"
+	  FROM (SELECT * FROM @extschema@.kpi_source_column c WHERE c.source = kpi_source_columns.source) c
+	  FULL JOIN (SELECT * FROM @extschema@.kpi_usable_columns() u WHERE u.source = kpi_source_columns.source) u
+		ON u.column_name = c.column_name;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_source_columns(text) IS
+'the columns of a source''s contract, and those that are dimensions: whether the bound relation r has it, the select-list entry that reads it (NULL where it has not), and the names that gives';
+
 CREATE FUNCTION @extschema@.kpi_source_select(source text, with_row boolean DEFAULT false) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	relation regclass := @extschema@.kpi_source_relation(source);
-	zone text := @extschema@.kpi_setting('time_zone');
 BEGIN
 	IF relation IS NULL THEN
 		RAISE EXCEPTION 'source "%" is not bound to an existing table or view', source
@@ -68,29 +95,13 @@ BEGIN
 				  HINT = format('Use kpi_bind(%L, ...).', source);
 	END IF;
 	RETURN (
-		SELECT format('SELECT %s%s FROM %s r', string_agg(
-				CASE WHEN u.column_name IS NULL THEN format('NULL::%s AS %I', CASE c.kind
-						WHEN 'instant' THEN 'timestamptz' WHEN 'number' THEN 'numeric' WHEN 'integer' THEN 'bigint'
-						WHEN 'boolean' THEN 'boolean' ELSE 'text' END, c.column_name)
-					 WHEN u.kind = 'instant' AND u.type = 'date' THEN
-						format('(r.%1$I::timestamp AT TIME ZONE %2$L) AS %1$I, r.%1$I AS %3$I', u.column_name, zone, u.column_name || '_day')
-					 WHEN u.kind = 'instant' THEN format('r.%1$I::timestamptz AS %1$I', u.column_name)
-					 WHEN u.kind = 'number' AND u.type IN ('double precision', 'real') THEN format('r.%1$I::text::numeric AS %1$I', u.column_name)
-					 WHEN u.kind = 'number' THEN format('r.%1$I::numeric AS %1$I', u.column_name)
-					 WHEN u.kind = 'integer' THEN format('r.%1$I::bigint AS %1$I', u.column_name)
-					 WHEN u.kind = 'boolean' THEN format('r.%1$I AS %1$I', u.column_name)
-					 WHEN u.kind = 'id' AND u.type IN ('bigint', 'integer', 'smallint') THEN format('@extschema@.kpi_id_text(r.%1$I) AS %1$I', u.column_name)
-					 WHEN u.kind = 'id' AND u.type = 'uuid' THEN format('r.%1$I::text AS %1$I', u.column_name)
-					 WHEN u.kind = 'id' OR u.column_name = 'currency' THEN format('nullif(r.%1$I::text, '''') AS %1$I', u.column_name)
-					 ELSE format('r.%1$I::text AS %1$I', u.column_name) END, ', ' ORDER BY c."position", u.column_name),
-				CASE WHEN with_row THEN ', to_jsonb(r) AS source_row' ELSE '' END, relation)
-		  FROM (SELECT * FROM @extschema@.kpi_source_column c WHERE c.source = kpi_source_select.source) c
-		  FULL JOIN (SELECT * FROM @extschema@.kpi_usable_columns() u WHERE u.source = kpi_source_select.source) u
-			ON u.column_name = c.column_name);
+		SELECT format('SELECT %s%s FROM %s r', string_agg(c.expression, ', ' ORDER BY c.place, c.column_name),
+					  CASE WHEN with_row THEN ', to_jsonb(r) AS source_row' ELSE '' END, relation)
+		  FROM @extschema@.kpi_source_columns(kpi_source_select.source) c);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_select(text, boolean) IS
-'the text of a query that reads a bound source with every column of its contract: ids as text (a blank one, or a blank currency, as NULL), instants as timestamptz (a date as its local midnight, and as it is under name_day), numbers as numeric, missing columns as NULL. with_row: also the whole row, as jsonb, under source_row';
+'the text of a query that reads a bound source with every column of its contract: ids and texts as text that is compared bytewise (a blank id or currency as NULL), instants as timestamptz (a date as its local midnight, and as it is under name_day), numbers as numeric, missing columns as NULL. with_row: also the whole row, as jsonb, under source_row';
 
 /*
  * A rep is one person and an account one account, however many rows say so of
@@ -99,7 +110,7 @@ COMMENT ON FUNCTION @extschema@.kpi_source_select(text, boolean) IS
 CREATE FUNCTION @extschema@.kpi_once_select(source text, with_row boolean) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT format($q$SELECT *, max(ends) OVER (PARTITION BY id COLLATE "C" ORDER BY starts, ends%s ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered_until
+	SELECT format($q$SELECT *, max(ends) OVER (PARTITION BY id ORDER BY starts, ends%s ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered_until
  FROM (SELECT *, greatest('-infinity', %s, valid_from) AS starts, least('infinity', %s, valid_to) AS ends FROM (%s) r) r$q$,
 				  (SELECT string_agg(format(', %I', u.column_name), '' ORDER BY u.column_name) FROM @extschema@.kpi_usable_columns() u
 					WHERE u.source = kpi_once_select.source AND u.kind = 'text'),	-- lest it is chance to which member it belongs
@@ -235,70 +246,80 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_monthly(numeric, text, bigint) IS
 'a recurring amount per month, of one charged every billing_count (NULL: 1) billing_units (day, week, month, quarter, year; NULL: month): year/12, quarter/3, week*52/12, day*365/12; rounded once to 12 decimals, half away from zero';
 
-/* Fills the placeholders of a part's, measure's or fault's expression. */
+/* What stands for a placeholder {name} of a part's, measure's or fault's expression; it may hold others. */
+CREATE FUNCTION @extschema@.kpi_placeholder(name text, source text, at text, columns text[]) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	stage_probability text := '@extschema@.kpi_lookup_number((SELECT $8), stage, 1, NULL::timestamptz)';
+	lead_created text := '@extschema@.kpi_lookup_instant((SELECT $9), lead_id, 3, NULL::timestamptz)';
+	first_win text := '@extschema@.kpi_lookup_first((SELECT $12), id)';
+BEGIN
+	RETURN CASE name
+		WHEN 'cycle' THEN 'nullif(greatest({cycle_raw}, -1), -1)'	-- what is below 0 is none
+		WHEN 'cycle_raw' THEN format('CASE WHEN first_contact_at IS NOT NULL THEN %s WHEN %s IS NOT NULL THEN %s ELSE %s END',
+			@extschema@.kpi_elapsed('first_contact_at', 'opportunity.first_contact_at', 'closed_at', 'opportunity.closed_at', columns), lead_created,
+			@extschema@.kpi_elapsed(lead_created, 'lead.created_at', 'closed_at', 'opportunity.closed_at', columns),
+			@extschema@.kpi_elapsed('created_at', 'opportunity.created_at', 'closed_at', 'opportunity.closed_at', columns))
+		WHEN 'response' THEN format('CASE WHEN first_response_at < $4 AND %s IS NOT TRUE THEN %s END',
+			@extschema@.kpi_before('first_response_at', 'lead.first_response_at', 'created_at', 'lead.created_at', columns),
+			@extschema@.kpi_elapsed('created_at', 'lead.created_at', 'first_response_at', 'lead.first_response_at', columns))
+		WHEN 'account' THEN @extschema@.kpi_member_expression(source, 'account', at, columns)
+		WHEN 'converted_at' THEN format('coalesce(converted_at, %s)', first_win)
+		WHEN 'converted_too_early' THEN format('CASE WHEN converted_at IS NOT NULL THEN %s ELSE %s END',
+			@extschema@.kpi_before('converted_at', 'lead.converted_at', 'created_at', 'lead.created_at', columns),
+			@extschema@.kpi_before(first_win, 'opportunity.closed_at', 'created_at', 'lead.created_at', columns))
+		WHEN 'deal_amount' THEN '@extschema@.kpi_lookup_number((SELECT $11), opportunity_id, 1, NULL::timestamptz)'
+		WHEN 'closed_at' THEN '@extschema@.kpi_lookup_instant((SELECT $11), opportunity_id, 3, NULL::timestamptz)'
+		WHEN 'deal_status' THEN '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 5, NULL::timestamptz)'
+		WHEN 'deal_won' THEN '{deal_status} = ''won'' AND ({closed_at} >= {now}) IS NOT TRUE'
+		WHEN 'closed_unknown_when' THEN '{deal_status} <> ''open'' AND {closed_at} IS NULL'
+		WHEN 'now' THEN '$4'
+		WHEN 'known_deal' THEN CASE WHEN 'opportunity.id' = ANY (columns)
+			THEN '@extschema@.kpi_knows((SELECT $11), opportunity_id)' ELSE 'true' END
+		WHEN 'is_open_stage' THEN 'coalesce(@extschema@.kpi_lookup((SELECT $8), stage, 4, NULL::timestamptz), ''open'') = ''open'''
+		WHEN 'probability' THEN CASE source WHEN 'opportunity_history'
+			THEN 'CASE WHEN probability IS NULL THEN coalesce(CASE WHEN valid_to IS NULL THEN '
+				 '@extschema@.kpi_lookup_number((SELECT $11), opportunity_id, 2, NULL::timestamptz) END, ' || stage_probability ||
+				 ') WHEN probability BETWEEN 0 AND 1 THEN probability END'
+			ELSE 'CASE WHEN probability IS NULL THEN ' || stage_probability || ' WHEN probability BETWEEN 0 AND 1 THEN probability END' END
+		WHEN 'done' THEN 'coalesce(status, ''done'') = ''done'''
+		WHEN 'outbound' THEN 'coalesce(direction, ''out'') = ''out'''
+		WHEN 'days' THEN 'piece_to - piece_from'
+		WHEN 'share' THEN '@extschema@.kpi_day_share({amount}, whole_from, whole_to, piece_from, piece_to)'
+		WHEN 'monthly' THEN '@extschema@.kpi_monthly(amount, billing_unit, billing_count)' || CASE WHEN 'subscription.currency' = ANY (columns)
+			THEN format(' * CASE WHEN currency IS NULL OR currency = %L THEN 1 ELSE @extschema@.kpi_lookup_number((SELECT $15), account_id || '' '' || currency, 1, valid_from) END',
+						@extschema@.kpi_setting('currency')) ELSE '' END
+		WHEN 'active_days' THEN format('interval %L', @extschema@.kpi_setting('customer_active_days') || ' days')
+		ELSE CASE WHEN name IN ('amount', 'direct_cost') THEN CASE WHEN source || '.currency' = ANY (columns)
+			THEN format('CASE WHEN currency IS NULL OR currency = %L THEN %s ELSE %2$s * @extschema@.kpi_rate((SELECT $5), currency, %3$s) END',
+						@extschema@.kpi_setting('currency'), name, at)
+			ELSE name END END
+	END;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_placeholder(text, text, text, text[]) IS
+'SQL text of what a placeholder in an expression of kpi_part, kpi_measure or kpi_fault stands for; NULL when the bound columns cannot tell. Arguments as of kpi_fill_in';
+
 CREATE FUNCTION @extschema@.kpi_fill_in(template text, source text, at text, columns text[]) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	filled text := regexp_replace(template, '\{infinite (\w+)\}', '(\1 > ''-Infinity'' AND \1 < ''Infinity'') IS FALSE', 'g');
-	stage_probability text := '@extschema@.kpi_lookup_number((SELECT $8), stage, 1, NULL::timestamptz)';
-	lead_created text := '@extschema@.kpi_lookup_instant((SELECT $9), lead_id, 3, NULL::timestamptz)';
-	first_win text := '@extschema@.kpi_lookup_first((SELECT $12), id)';
-	run_rate text := '@extschema@.kpi_lookup_number((SELECT $15), account_id || '' '' || currency, 1, valid_from)';
-	placeholder record;
+	filled text := template;
+	part text[];
 BEGIN
-	IF position('{' IN template) = 0 THEN
-		RETURN template;
-	END IF;
-	FOR placeholder IN SELECT DISTINCT m[1] AS a, m[2] AS b FROM regexp_matches(filled, '\{before (\w+) (\w+)\}', 'g') m LOOP
-		filled := replace(filled, format('{before %s %s}', placeholder.a, placeholder.b),
-						  @extschema@.kpi_before(placeholder.a, source || '.' || placeholder.a, placeholder.b, source || '.' || placeholder.b, columns));
-	END LOOP;
-	FOR placeholder IN SELECT * FROM (VALUES
-		('{cycle}', 'CASE WHEN {cycle_raw} >= 0 THEN {cycle_raw} END'),
-		('{cycle_raw}', format('CASE WHEN first_contact_at IS NOT NULL THEN %s WHEN %s IS NOT NULL THEN %s ELSE %s END',
-			@extschema@.kpi_elapsed('first_contact_at', 'opportunity.first_contact_at', 'closed_at', 'opportunity.closed_at', columns), lead_created,
-			@extschema@.kpi_elapsed(lead_created, 'lead.created_at', 'closed_at', 'opportunity.closed_at', columns),
-			@extschema@.kpi_elapsed('created_at', 'opportunity.created_at', 'closed_at', 'opportunity.closed_at', columns))),
-		('{response}', format('CASE WHEN first_response_at < $4 AND %s IS NOT TRUE THEN %s END',
-			@extschema@.kpi_before('first_response_at', 'lead.first_response_at', 'created_at', 'lead.created_at', columns),
-			@extschema@.kpi_elapsed('created_at', 'lead.created_at', 'first_response_at', 'lead.first_response_at', columns))),
-		('{account}', @extschema@.kpi_member_expression(source, 'account', at, columns)),
-		('{converted_at}', format('coalesce(converted_at, %s)', first_win)),
-		('{converted_too_early}', format('CASE WHEN converted_at IS NOT NULL THEN %s ELSE %s END',
-			@extschema@.kpi_before('converted_at', 'lead.converted_at', 'created_at', 'lead.created_at', columns),
-			@extschema@.kpi_before(first_win, 'opportunity.closed_at', 'created_at', 'lead.created_at', columns))),
-		('{deal_amount}', '@extschema@.kpi_lookup_number((SELECT $11), opportunity_id, 1, NULL::timestamptz)'),
-		('{closed_at}', '@extschema@.kpi_lookup_instant((SELECT $11), opportunity_id, 3, NULL::timestamptz)'),
-		('{deal_won}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 5, NULL::timestamptz) = ''won'''
-					   ' AND (@extschema@.kpi_lookup_instant((SELECT $11), opportunity_id, 3, NULL::timestamptz) >= {now}) IS NOT TRUE'),
-		('{closed_unknown_when}', '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 5, NULL::timestamptz) <> ''open'''
-					   ' AND @extschema@.kpi_lookup_instant((SELECT $11), opportunity_id, 3, NULL::timestamptz) IS NULL'),
-		('{now}', '$4'),
-		('{known_deal}', CASE WHEN 'opportunity.id' = ANY (columns)
-			THEN '@extschema@.kpi_knows((SELECT $11), opportunity_id)' ELSE 'true' END),
-		('{is_open_stage}', 'coalesce(@extschema@.kpi_lookup((SELECT $8), stage, 4, NULL::timestamptz), ''open'') = ''open'''),
-		('{probability}', CASE source WHEN 'opportunity_history'
-			THEN 'CASE WHEN probability IS NULL THEN coalesce(CASE WHEN valid_to IS NULL THEN '
-				 '@extschema@.kpi_lookup_number((SELECT $11), opportunity_id, 2, NULL::timestamptz) END, ' || stage_probability ||
-				 ') WHEN probability BETWEEN 0 AND 1 THEN probability END'
-			ELSE 'CASE WHEN probability IS NULL THEN ' || stage_probability || ' WHEN probability BETWEEN 0 AND 1 THEN probability END' END),
-		('{done}', 'coalesce(status, ''done'') = ''done'''),
-		('{outbound}', 'coalesce(direction, ''out'') = ''out'''),
-		('{days}', 'piece_to - piece_from'),
-		('{share}', '@extschema@.kpi_day_share({amount}, whole_from, whole_to, piece_from, piece_to)'),
-		('{monthly}', '@extschema@.kpi_monthly(amount, billing_unit, billing_count)' || CASE WHEN 'subscription.currency' = ANY (columns)
-			THEN format(' * CASE WHEN currency IS NULL OR currency = %L THEN 1 ELSE %s END', @extschema@.kpi_setting('currency'), run_rate) ELSE '' END),
-		('{active_days}', format('interval %L', @extschema@.kpi_setting('customer_active_days') || ' days'))
-		) v(name, value)
 	LOOP
-		filled := replace(filled, placeholder.name, '(' || coalesce(placeholder.value, 'NULL') || ')');
+		part := regexp_match(filled, '\{(\w+) ?(\w*) ?(\w*)\}');
+		EXIT WHEN part IS NULL;
+		filled := replace(filled, format('{%s}', concat_ws(' ', part[1], nullif(part[2], ''), nullif(part[3], ''))), CASE part[1]
+			WHEN 'infinite' THEN format('@extschema@.kpi_is_infinite(%s)', part[2])
+			WHEN 'finite' THEN format('isfinite(%s)', part[2] || CASE WHEN source || '.' || part[2] || ':date' = ANY (columns) THEN '_day' ELSE '' END)
+			WHEN 'before' THEN @extschema@.kpi_before(part[2], source || '.' || part[2], part[3], source || '.' || part[3], columns)
+			ELSE '(' || coalesce(@extschema@.kpi_placeholder(part[1], source, at, columns), 'NULL') || ')' END);
 	END LOOP;
-	RETURN regexp_replace(filled, '\{(amount|direct_cost)\}', CASE WHEN source || '.currency' = ANY (columns)
-		THEN format('(CASE WHEN currency IS NULL OR currency = %L THEN \1 ELSE \1 * @extschema@.kpi_rate((SELECT $5), currency, %s) END)',
-					@extschema@.kpi_setting('currency'), at)
-		ELSE '\1' END, 'g');
+	RETURN filled;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_fill_in(text, text, text, text[]) IS
@@ -644,7 +665,7 @@ BEGIN
 		CASE p.kind WHEN 'stock' THEN CASE WHEN p.starts = 'NULL' THEN 'ARRAY[$4]' ELSE '$3' END
 					WHEN 'plan' THEN CASE WHEN by_day THEN '$14' ELSE '$13' END
 					ELSE CASE WHEN @extschema@.kpi_reaches_back(source, part)
-						 THEN CASE WHEN by_day THEN '(date ''-infinity'' || $2)' ELSE '(timestamptz ''-infinity'' || $1)' END
+						 THEN CASE WHEN by_day THEN '(SELECT date ''-infinity'' || $2)' ELSE '(SELECT timestamptz ''-infinity'' || $1)' END
 						 ELSE CASE WHEN by_day THEN '$2' ELSE '$1' END END END,
 		shape,
 		CASE p.kind WHEN 'stock' THEN CASE WHEN in_pieces THEN 'piece_from, piece_to'
@@ -657,7 +678,8 @@ BEGIN
 		@extschema@.kpi_part_condition(source, part, columns, spoilt),
 		CASE WHEN in_pieces AND p.kind NOT IN ('stock', 'spread') THEN ' AND is_first' ELSE '' END,
 		CASE p.kind WHEN 'stock' THEN 'kpi_empty_stock' ELSE 'kpi_empty_cube' END,
-		CASE WHEN p.kind IN ('flow', 'plan') THEN format('(%s) IS NOT NULL AND ', @extschema@.kpi_fill_in(p.starts, source, at, columns)) ELSE '' END ||
+		CASE WHEN p.kind IN ('flow', 'plan') THEN format('(%s) IS NOT NULL AND ', CASE WHEN by_day THEN p.starts || '_day'
+			ELSE @extschema@.kpi_fill_in(p.starts, source, at, columns) END) ELSE '' END ||
 		/* Which row is the first of something ever takes the earlier ones to tell, and what is measured since ever takes them all. */
 		CASE WHEN only_some AND p.kind IN ('flow', 'plan') AND slots[4] = 0 AND NOT @extschema@.kpi_reaches_back(source, part)
 			 THEN format('(%s) <@ $20 AND ', @extschema@.kpi_fill_in(p.starts, source, at, columns)) ELSE '' END);
@@ -772,10 +794,10 @@ WITH stage AS MATERIALIZED (
 	  FROM (SELECT DISTINCT ON (name) name, "position", CASE WHEN is_won THEN 'won' WHEN is_lost THEN 'lost' ELSE 'open' END AS outcome
 			  FROM (%1$s) x WHERE name <> '' ORDER BY name, "position") s
 )
-SELECT opportunity_id COLLATE "default" AS opportunity_id, %2$s(e).stage, CASE WHEN (e).entered THEN (e).at END AS entered_at,
+SELECT opportunity_id, %2$s(e).stage, CASE WHEN (e).entered THEN (e).at END AS entered_at,
 	   CASE WHEN (e).entered THEN (e).advanced END AS advanced, CASE WHEN NOT (e).entered THEN (e).at END AS left_at, CASE WHEN NOT (e).entered THEN %3$s END AS stayed
   FROM (SELECT opportunity_id, unnest(@extschema@.kpi_stage_events(steps, (SELECT names FROM stage), (SELECT positions FROM stage), (SELECT outcomes FROM stage), %4$s, %5$s)) AS e
-		  FROM (SELECT opportunity_id COLLATE "C" AS opportunity_id, array_agg(ROW(valid_from, valid_to, stage, status, %6$s)::@extschema@.kpi_step) AS steps
+		  FROM (SELECT opportunity_id, array_agg(ROW(valid_from, valid_to, stage, status, %6$s)::@extschema@.kpi_step) AS steps
 				  FROM (%7$s) x
 				 WHERE valid_from < $4 AND (%8$s) IS NOT TRUE
 				 GROUP BY 1) h
@@ -881,11 +903,15 @@ BEGIN ATOMIC
 				WHEN p.kind = 'stock' THEN '($21).closing, ($21).closing'
 				WHEN p.reaches_back THEN '(SELECT array_agg(a + 1 ORDER BY n) FROM unnest(($21).first_atom) WITH ORDINALITY u(a, n)), (SELECT array_agg(a + 1 ORDER BY n) FROM unnest(($21).last_atom) WITH ORDINALITY u(a, n))'
 				ELSE '($21).first_atom, ($21).last_atom' END
-		   || CASE WHEN NOT p.by_currency THEN '' WHEN r.at = 'opening' THEN ', (SELECT $5), ($21).starts_at' ELSE ', (SELECT $5), ($21).at' END,
-		   (SELECT array_agg(k.measure ORDER BY v.place)
-			  FROM value v
-			  LEFT JOIN known k ON k.at = r.at AND CASE p.kind WHEN 'ledger' THEN k.slot = 'ledger' AND k.expression = v.slot ELSE k.slot = v.slot AND k.n = v.n END)
-	  FROM p, (SELECT DISTINCT known.at FROM known) r
+		   || CASE WHEN p.kind IN ('flow', 'plan', 'spread') THEN format(', %L::integer[]', r.measures)
+				   WHEN NOT p.by_currency THEN '' WHEN r.at = 'opening' THEN ', (SELECT $5), ($21).starts_at' ELSE ', (SELECT $5), ($21).at' END,
+		   r.measures
+	  FROM p, LATERAL (
+			SELECT d.at, (SELECT array_agg(k.measure ORDER BY v.place)
+							FROM value v
+							LEFT JOIN known k ON k.at = d.at AND CASE p.kind WHEN 'ledger' THEN k.slot = 'ledger' AND k.expression = v.slot
+																			 ELSE k.slot = v.slot AND k.n = v.n END) AS measures
+			  FROM (SELECT DISTINCT known.at FROM known) d) r
 	 ORDER BY r.at;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_part_readings(text, text, text[]) IS
@@ -955,6 +981,8 @@ DECLARE
 	/* A stock or a spread joins each row with its pieces; where rows are counted each counts once. */
 	once text := CASE WHEN pieces IS NOT NULL THEN 'is_first AND ' ELSE '' END;
 	input text;
+	bound text := 's.*';
+	missing text;
 BEGIN
 	/* What several parts look at is worked out once a row: what makes it bad and, unless that may change with time, whose it is. */
 	SELECT string_agg(format(', (%s) AS %I', f.condition, f.name), '') AS columns, array_agg(f.name ORDER BY f.place) AS names, array_agg(f.reason ORDER BY f.place) AS reasons,
@@ -973,7 +1001,14 @@ BEGIN
 			  FROM jsonb_each_text(members) e(base, expression),
 				   LATERAL (SELECT '{account.valid_from,rep.valid_from}'::text[] && columns OR e.base = 'preceding_activity' AS is_kept) h
 			 WHERE e.base IN (SELECT unnest(d.parts) FROM @extschema@.kpi_wanted_dimensions(wanted_dimensions) d)) m;
-	input := format('(SELECT s.*%s FROM (%s) s OFFSET 0) s%s', input, @extschema@.kpi_rows_select(source, reads, columns), ', ' || pieces || ' p');
+	/* Columns that are missing come outside of that, where the planner sees that they are constant, and so is much of what is made of them. */
+	IF reads = 'source' THEN
+		SELECT string_agg(c.names, ', ' ORDER BY c.place, c.column_name) FILTER (WHERE c.is_bound), string_agg(', ' || c.expression, '' ORDER BY c.place) FILTER (WHERE NOT c.is_bound)
+		  INTO bound, missing FROM @extschema@.kpi_source_columns(kpi_source_query.source) c;
+		bound := bound || CASE WHEN source IN ('rep', 'account') THEN ', starts, ends, covered_until' ELSE '' END;
+	END IF;
+	input := format('(SELECT s.*%s FROM (SELECT %s%s FROM (%s) s OFFSET 0) s) s', coalesce(missing, ''), bound, input,
+					@extschema@.kpi_rows_select(source, reads, columns)) || coalesce(', ' || pieces || ' p', '');
 	panels := '{}';
 	FOR part IN SELECT p.* FROM @extschema@.kpi_part p
 				 WHERE p.source = kpi_source_query.source AND p.part = ANY (@extschema@.kpi_parts_to_read(kpi_source_query.source, wanted_parts)) ORDER BY p.part
@@ -1130,6 +1165,7 @@ CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[]
 	SET datestyle = 'ISO, YMD'
 	SET extra_float_digits = 1
 	SET jit = off
+	SET plan_cache_mode = force_generic_plan	-- dictionaries are large: not to be copied into plans
 	SET enable_nestloop = on	-- whatever is best for what writes the facts
 	SET timezone = 'UTC'	-- so that what is set below ends with the function
 	SET application_name = 'kpi_snapshot'

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "numbers.h"
 #include "salkpi.h"
 
 PG_FUNCTION_INFO_V1(salkpi_id_text);
@@ -37,4 +38,15 @@ salkpi_kpi_base_type(PG_FUNCTION_ARGS)
 	if (!OidIsValid(type))
 		PG_RETURN_NULL();
 	PG_RETURN_OID(getBaseType(type));
+}
+
+/*
+ * Whether a number is NaN or infinite, which no sum can take.  Asked of every
+ * row; two comparisons would cost ten times as much.
+ */
+PG_FUNCTION_INFO_V1(salkpi_is_infinite);
+Datum
+salkpi_is_infinite(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(salkpi_numeric_is_special((struct varlena *) PG_GETARG_VARLENA_PP(0)));
 }

@@ -80,6 +80,12 @@ LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.kpi_base_type(regtype) IS
 'the type under a domain, or under domains over domains; any other type is its own; NULL for type 0, a dropped column''s';
 
+CREATE FUNCTION @extschema@.kpi_is_infinite(number numeric) RETURNS boolean
+AS 'MODULE_PATHNAME', 'salkpi_is_infinite'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.kpi_is_infinite(numeric) IS
+'whether a number is NaN or infinite; NULL for NULL';
+
 CREATE FUNCTION @extschema@.kpi_bound_columns(source text, relation regclass)
 	RETURNS TABLE (column_name text, required boolean, type text, status text)
 	LANGUAGE sql STABLE PARALLEL SAFE
