@@ -49,7 +49,7 @@ DECLARE
 	sources text[] := ARRAY(SELECT DISTINCT split_part(w, '.', 1) FROM unnest(wanted_parts) w);
 	queries text;
 BEGIN
-	SELECT string_agg(q.query, E'\n') INTO queries
+	SELECT string_agg(q, E'\n') INTO queries
 	  FROM @extschema@.kpi_readings(sources, wanted_parts) r
 	 CROSS JOIN LATERAL @extschema@.kpi_source_query(r.source, columns, r.parts, ARRAY[kpi_facts_now.dimension], reads => r.reads, with_faults => false) q
 	 WHERE r.parts <> '{}';

@@ -5,7 +5,7 @@
  *
  * kpi_source_query builds that query from the catalog of parts, measures,
  * faults and dimensions and from the columns that the bound relations have.
- * Its parameters are
+ * Its parameters are kpi_parameters, $1 and so on:
  *	 $1 boundaries of flows (instants)	 $2 the same as days   $3 instants of stocks
  *	 $4 the instant taken as now	 $13, $14 boundaries of plans: as $1 and $2, but to the end of the running periods
  * and, as dictionaries (NULL where the source is not bound),
@@ -38,12 +38,9 @@ CREATE FUNCTION @extschema@.kpi_usable_columns()
 	RETURNS TABLE (source text, column_name text, kind text, type text)
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT s.source, b.column_name, coalesce(c.kind, 'text'),
-		   pg_catalog.format_type(@extschema@.kpi_base_type(a.atttypid::regtype), NULL)
-	  FROM (SELECT s.source, @extschema@.kpi_source_relation(s.source) AS relation FROM @extschema@.kpi_source s) s
-	  CROSS JOIN LATERAL @extschema@.kpi_bound_columns(s.source, s.relation) b
-	  JOIN pg_catalog.pg_attribute a ON a.attrelid = s.relation AND a.attname = b.column_name
-	  LEFT JOIN @extschema@.kpi_source_column c ON c.source = s.source AND c.column_name = b.column_name
+	SELECT s.source, b.column_name, b.kind, pg_catalog.format_type(b.base, NULL)
+	  FROM @extschema@.kpi_source s
+	  CROSS JOIN LATERAL @extschema@.kpi_relation_columns(s.source, @extschema@.kpi_source_relation(s.source)) b
 	 WHERE b.status = 'ok'
 		OR b.status = 'can serve as a dimension'
 		   AND b.column_name IN (SELECT unnest(d.parts) FROM @extschema@.kpi_dimension d);
@@ -79,7 +76,7 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_source_columns(text) IS
 'the columns of a source''s contract, and those that are dimensions: whether the bound relation r has it, the select-list entry that reads it (NULL where it has not), and the names that gives';
 
-CREATE FUNCTION @extschema@.kpi_source_select(source text, with_row boolean DEFAULT false) RETURNS text
+CREATE FUNCTION @extschema@.kpi_source_select(source text, with_row boolean DEFAULT false, key text DEFAULT NULL) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -95,13 +92,13 @@ BEGIN
 				  HINT = format('Use kpi_bind(%L, ...).', source);
 	END IF;
 	RETURN (
-		SELECT format('SELECT %s%s FROM %s r', string_agg(c.expression, ', ' ORDER BY c.place, c.column_name),
-					  CASE WHEN with_row THEN ', to_jsonb(r) AS source_row' ELSE '' END, relation)
+		SELECT format('SELECT %s%s%s FROM %s r', string_agg(c.expression, ', ' ORDER BY c.place, c.column_name),
+					  CASE WHEN with_row THEN ', to_jsonb(r) AS source_row' ELSE '' END, CASE WHEN key IS NULL THEN '' ELSE format(', r.%I AS raw_key', key) END, relation)
 		  FROM @extschema@.kpi_source_columns(kpi_source_select.source) c);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_source_select(text, boolean) IS
-'the text of a query that reads a bound source with every column of its contract: ids and texts as text that is compared bytewise (a blank id or currency as NULL), instants as timestamptz (a date as its local midnight, and as it is under name_day), numbers as numeric, missing columns as NULL. with_row: also the whole row, as jsonb, under source_row';
+COMMENT ON FUNCTION @extschema@.kpi_source_select(text, boolean, text) IS
+'the text of a query that reads a bound source with every column of its contract: ids and texts as text that is compared bytewise (a blank id or currency as NULL), instants as timestamptz (a date as its local midnight, and as it is under name_day), numbers as numeric, missing columns as NULL. with_row: also the whole row, as jsonb, under source_row; key: also this column as it is, under raw_key';
 
 /*
  * A rep is one person and an account one account, however many rows say so of
@@ -773,7 +770,8 @@ COMMENT ON FUNCTION @extschema@.kpi_part_condition(text, text, text[], text) IS
  * passes none.  Rows of one stage that follow each other are one stay; a row
  * without end ends with the next, the last one when the opportunity is closed.
  * kpi_stage_events works that out for one opportunity; its rows are put together
- * by grouping, which spills.
+ * by grouping, which spills, by the id as the relation has it: that may already
+ * have them in this order.
  */
 CREATE FUNCTION @extschema@.kpi_stages_select(columns text[]) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -797,10 +795,10 @@ WITH stage AS MATERIALIZED (
 SELECT opportunity_id, %2$s(e).stage, CASE WHEN (e).entered THEN (e).at END AS entered_at,
 	   CASE WHEN (e).entered THEN (e).advanced END AS advanced, CASE WHEN NOT (e).entered THEN (e).at END AS left_at, CASE WHEN NOT (e).entered THEN %3$s END AS stayed
   FROM (SELECT opportunity_id, unnest(@extschema@.kpi_stage_events(steps, (SELECT names FROM stage), (SELECT positions FROM stage), (SELECT outcomes FROM stage), %4$s, %5$s)) AS e
-		  FROM (SELECT opportunity_id, array_agg(ROW(valid_from, valid_to, stage, status, %6$s)::@extschema@.kpi_step) AS steps
+		  FROM (SELECT min(opportunity_id) AS opportunity_id, array_agg(ROW(valid_from, valid_to, stage, status, %6$s)::@extschema@.kpi_step) AS steps
 				  FROM (%7$s) x
 				 WHERE valid_from < $4 AND (%8$s) IS NOT TRUE
-				 GROUP BY 1) h
+				 GROUP BY raw_key) h
 		 WHERE %9$s) w
  WHERE (e).entered OR %3$s >= 0
 OFFSET 0$q$,	-- so that what a row is made of is worked out once
@@ -813,7 +811,7 @@ OFFSET 0$q$,	-- so that what a row is made of is worked out once
 		@extschema@.kpi_fill_in('{closed_at}', 'opportunity_history', 'NULL::timestamptz', columns),
 		@extschema@.kpi_fill_in('{deal_won}', 'opportunity_history', 'NULL::timestamptz', columns),
 		format('ARRAY[%s]', array_to_string(keys, ', ')),
-		@extschema@.kpi_source_select('opportunity_history'),
+		@extschema@.kpi_source_select('opportunity_history', key => 'opportunity_id'),
 		/* Whether the opportunity is known is asked once of each. */
 		@extschema@.kpi_spoilt('opportunity_history', 'entered', array_remove(columns, 'opportunity.id')),
 		@extschema@.kpi_fill_in('{known_deal}', 'opportunity_history', 'NULL::timestamptz', columns));
@@ -957,8 +955,7 @@ COMMENT ON FUNCTION @extschema@.kpi_faults(text, text[]) IS
 'what makes rows of a source bad: the reasons and SQL texts of their conditions, parameters as in kpi_source_query; columns: the usable ones as source.column';
 
 CREATE FUNCTION @extschema@.kpi_source_query(source text, columns text[], wanted_parts text[] DEFAULT NULL, wanted_dimensions text[] DEFAULT NULL,
-											 buckets integer DEFAULT 1, reads text DEFAULT 'source', only_some boolean DEFAULT false, with_faults boolean DEFAULT true,
-											 OUT query text, OUT panels @extschema@.kpi_reading[])
+											 buckets integer DEFAULT 1, reads text DEFAULT 'source', only_some boolean DEFAULT false, with_faults boolean DEFAULT true) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -970,8 +967,7 @@ DECLARE
 	states text := '';
 	state text;
 	grouped text;
-	read text[] := '{}';
-	firsts text[] := '{}';
+	readings text[] := '{}';	-- rows of kpi_reading
 	n integer := 0;
 	ledger record;
 	bad text[];
@@ -1009,7 +1005,6 @@ BEGIN
 	END IF;
 	input := format('(SELECT s.*%s FROM (SELECT %s%s FROM (%s) s OFFSET 0) s) s', coalesce(missing, ''), bound, input,
 					@extschema@.kpi_rows_select(source, reads, columns)) || coalesce(', ' || pieces || ' p', '');
-	panels := '{}';
 	FOR part IN SELECT p.* FROM @extschema@.kpi_part p
 				 WHERE p.source = kpi_source_query.source AND p.part = ANY (@extschema@.kpi_parts_to_read(kpi_source_query.source, wanted_parts)) ORDER BY p.part
 	LOOP
@@ -1029,11 +1024,11 @@ BEGIN
 		END IF;
 		states := states || CASE WHEN state IS NULL THEN '' ELSE format(E',\n %s AS state%s', state, n) END;
 		FOR reading IN SELECT * FROM @extschema@.kpi_part_readings(source, part.part, columns) LOOP
-			panels := panels || ROW(source, part.part, NULL, reading.measures, NULL, NULL, NULL, NULL)::@extschema@.kpi_reading;
-			read := read || CASE WHEN state IS NULL THEN grouped ELSE format('@extschema@.kpi_panel(a.state%s, %s)', n, reading.periods) END;
-			firsts := firsts || CASE WHEN part.kind = 'ledger' THEN 'NULL'
-									 WHEN @extschema@.kpi_reaches_back(source, part.part) THEN format('@extschema@.kpi_first_atom(a.state%s, 2) - 1', n)
-									 ELSE format('@extschema@.kpi_first_atom(a.state%s)', n) END;
+			readings := readings || format('ROW(%L, %L, %s, %L, %s, NULL, NULL, NULL)', source, part.part,
+				CASE WHEN state IS NULL THEN grouped ELSE format('@extschema@.kpi_panel(a.state%s, %s)', n, reading.periods) END, reading.measures,
+				CASE WHEN part.kind = 'ledger' THEN 'NULL'
+					 WHEN @extschema@.kpi_reaches_back(source, part.part) THEN format('@extschema@.kpi_first_atom(a.state%s, 2) - 1', n)
+					 ELSE format('@extschema@.kpi_first_atom(a.state%s)', n) END);
 		END LOOP;
 	END LOOP;
 
@@ -1043,16 +1038,17 @@ BEGIN
 	  FROM unnest(faults.reasons, faults.names) f(reason, condition)
 	 WHERE with_faults;
 
-	query := format(E'SELECT ARRAY[%s]::@extschema@.kpi_panel[], ARRAY[%s]::integer[], a.bad_rows, a.dictionary1, a.dictionary2, a.dictionary3, a.first_at\n'
-					' FROM (SELECT ARRAY[%s]::@extschema@.kpi_bad_rows[] AS bad_rows,\n %s AS dictionary1, %s AS dictionary2, %s AS dictionary3, %s AS first_at%s\n FROM %s OFFSET 0) a',
-		array_to_string(read, E',\n '), array_to_string(firsts, ', '), array_to_string(bad, E',\n '),
+	readings := readings || format('ROW(%L, NULL, NULL, NULL, NULL, a.first_at, %s, a.bad_rows)', source, CASE source WHEN 'exchange_rate' THEN 'a.dictionary1' ELSE 'NULL' END);
+	RETURN format(E'SELECT ARRAY[%s]::@extschema@.kpi_reading[], a.dictionary1, a.dictionary2, a.dictionary3\n'
+				  ' FROM (SELECT ARRAY[%s]::@extschema@.kpi_bad_rows[] AS bad_rows,\n %s AS dictionary1, %s AS dictionary2, %s AS dictionary3, %s AS first_at%s\n FROM %s OFFSET 0) a',
+		array_to_string(readings, E',\n '), array_to_string(bad, E',\n '),
 		coalesce(dictionaries[1] || CASE WHEN pieces IS NOT NULL THEN ' FILTER (WHERE is_first)' ELSE '' END, 'NULL::@extschema@.kpi_dictionary'),
 		coalesce(dictionaries[2], 'NULL::@extschema@.kpi_dictionary'), coalesce(dictionaries[3], 'NULL::@extschema@.kpi_dictionary'),
 		CASE source WHEN 'subscription' THEN 'min(valid_from)' ELSE 'NULL::timestamptz' END, states, input);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_query(text, text[], text[], text[], integer, text, boolean, boolean) IS
-'the SQL text of the one query that reads a source (panels of some parts, their first atoms, bad rows, dictionaries, begin of subscriptions), and what its panels are. buckets: 1 for ledgers of all customers; else movements are read in as many groups of customers. reads: as of kpi_part, the same for all the wanted parts; only_some: as of kpi_cube_expression; with_faults: whether bad rows are looked for';
+'the SQL text of the one query that reads a source: rows of kpi_reading, and dictionaries. Its parameters are kpi_parameters. buckets: 1 for ledgers of all customers; else movements are read in as many groups of customers. reads: as of kpi_part, the same for all the wanted parts; only_some: as of kpi_cube_expression; with_faults: whether bad rows are looked for';
 
 CREATE FUNCTION @extschema@.kpi_readings(sources text[], wanted_parts text[])
 	RETURNS TABLE (source text, reads text, parts text[])
@@ -1142,15 +1138,77 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_activities_query(text[]) IS
 'SQL text that makes the dictionary of customers and the kinds of the activities done with them, each from when it was; NULL when no activities are bound or they name no account. Parameters: $1 opportunities, as $10 of kpi_source_query, $2 the instant taken as now';
 
-CREATE FUNCTION @extschema@.kpi_execute(query text, bounds timestamptz[], days date[], instants timestamptz[], as_of timestamptz,
+CREATE TYPE @extschema@.kpi_parameters AS (
+	bounds timestamptz[], days date[], instants timestamptz[], as_of timestamptz,
 	rates @extschema@.kpi_dictionary, accounts @extschema@.kpi_dictionary, reps @extschema@.kpi_dictionary, stages @extschema@.kpi_dictionary,
 	leads @extschema@.kpi_dictionary, deals @extschema@.kpi_dictionary, deal_states @extschema@.kpi_dictionary, won_leads @extschema@.kpi_dictionary,
 	plan_bounds timestamptz[], plan_days date[], run_rates @extschema@.kpi_dictionary, cohorts @extschema@.kpi_dictionary, opening integer[], closing integer[],
-	activities @extschema@.kpi_dictionary, only_within tstzmultirange, grid @extschema@.kpi_grid) RETURNS SETOF record
+	activities @extschema@.kpi_dictionary, only_within tstzmultirange, grid @extschema@.kpi_grid);
+COMMENT ON TYPE @extschema@.kpi_parameters IS 'the parameters of the queries of kpi_source_query, $1 and so on';
+
+CREATE TYPE @extschema@.kpi_reading_step AS (source text, reads text, relation text, parts text[], columns text[], query text, keeps integer[]);
+COMMENT ON TYPE @extschema@.kpi_reading_step IS
+'a query that reads a source: for parts of it, as kpi_source_query writes it (reads: as of kpi_part), or for a dictionary alone (reads NULL; query: its text); keeps: which of kpi_parameters its dictionaries become for the steps after it';
+
+/* In a generic plan a parameter is one value, which needs no subquery to be evaluated once. */
+CREATE FUNCTION @extschema@.kpi_generic(query text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT regexp_replace(query, '\(SELECT (\$\d+)\)', '\1', 'g');
+END;
+COMMENT ON FUNCTION @extschema@.kpi_generic(text) IS 'a query of kpi_source_query as it is for a generic plan';
+
+CREATE FUNCTION @extschema@.kpi_reading_steps(sources text[], wanted_parts text[], wanted_dimensions text[]) RETURNS SETOF @extschema@.kpi_reading_step
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	columns text[] := (SELECT array_agg(u.source || '.' || u.column_name || e.suffix)
+						 FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix));
+	bases text[] := ARRAY(SELECT DISTINCT b FROM @extschema@.kpi_wanted_dimensions(wanted_dimensions) d, unnest(d.parts) b);
+	cohorts_query text := CASE WHEN 'cohort' = ANY (bases) THEN @extschema@.kpi_cohorts_query(columns) END;
+	run_rates_query text := CASE WHEN 'subscription.currency' = ANY (columns) THEN replace(@extschema@.kpi_run_rates_query(columns), '$1', '$5') END;
+	activities_query text := CASE WHEN 'preceding_activity' = ANY (bases) THEN replace(replace(@extschema@.kpi_activities_query(columns), '$1', '$10'), '$2', '$4') END;
+	reading record;
+	step @extschema@.kpi_reading_step;
+BEGIN
+	/* First contact may be the lead's creation, and a lead's conversion the opportunity: leads are looked up first. */
+	IF 'opportunity.lead_id' = ANY (columns) AND 'lead.created_at' = ANY (columns) AND 'lead' = ANY (sources) THEN
+		RETURN NEXT ROW('lead', NULL, @extschema@.kpi_source_relation('lead')::text, NULL, NULL, @extschema@.kpi_leads_query(), '{9}')::@extschema@.kpi_reading_step;
+	END IF;
+	FOR reading IN SELECT r.source, r.reads, r.parts, @extschema@.kpi_source_relation(r.source)::text AS relation FROM @extschema@.kpi_readings(sources, wanted_parts) r LOOP
+		/* A move of the rate is never a movement: the rate at which a customer's run in a currency began holds for all of it. */
+		IF reading.source = 'subscription' OR reading.source = 'sale' AND cohorts_query IS NOT NULL THEN
+			IF run_rates_query IS NOT NULL THEN
+				RETURN NEXT ROW(reading.source, NULL, reading.relation, NULL, NULL, @extschema@.kpi_generic(run_rates_query), '{15}')::@extschema@.kpi_reading_step;
+				run_rates_query := NULL;
+			END IF;
+			IF cohorts_query IS NOT NULL THEN
+				RETURN NEXT ROW(reading.source, NULL, reading.relation, NULL, NULL, @extschema@.kpi_generic(cohorts_query), '{16}')::@extschema@.kpi_reading_step;
+				cohorts_query := NULL;
+			END IF;
+		END IF;
+		IF reading.source = 'sale' AND activities_query IS NOT NULL THEN
+			RETURN NEXT ROW('activity', NULL, @extschema@.kpi_source_relation('activity')::text, NULL, NULL, @extschema@.kpi_generic(activities_query), '{19}')::@extschema@.kpi_reading_step;
+		END IF;
+		step := ROW(reading.source, reading.reads, reading.relation, reading.parts, columns, NULL, '{}');
+		IF reading.reads = 'source' THEN
+			step.keeps := CASE reading.source WHEN 'exchange_rate' THEN '{5}' WHEN 'account' THEN '{6}' WHEN 'rep' THEN '{7}' WHEN 'stage' THEN '{8}'
+							WHEN 'opportunity' THEN '{10,11,12}' ELSE '{}' END;
+		END IF;
+		RETURN NEXT step;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_reading_steps(text[], text[], text[]) IS
+'the queries that read sources, in an order in which each finds the dictionaries it needs; arguments as of kpi_read_sources';
+
+CREATE FUNCTION @extschema@.kpi_take_steps(steps @extschema@.kpi_reading_step[], parameters @extschema@.kpi_parameters, dimensions text[],
+										   only_some boolean, with_faults boolean, number_of_sources integer) RETURNS SETOF @extschema@.kpi_reading
 	LANGUAGE c STABLE
-	AS 'MODULE_PATHNAME', 'salkpi_execute';
-COMMENT ON FUNCTION @extschema@.kpi_execute(text, timestamptz[], date[], timestamptz[], timestamptz, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, timestamptz[], date[], @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, integer[], integer[], @extschema@.kpi_dictionary, tstzmultirange, @extschema@.kpi_grid) IS
-'the rows of a SELECT with the parameters of kpi_source_query, by a plan that holds none of their values; it sees what the calling statement sees. It runs as the caller. Raises when the query is not a SELECT or its columns are not those named';
+	AS 'MODULE_PATHNAME', 'salkpi_take_steps';
+COMMENT ON FUNCTION @extschema@.kpi_take_steps(@extschema@.kpi_reading_step[], @extschema@.kpi_parameters, text[], boolean, boolean, integer) IS
+'what the queries of kpi_reading_steps read; they run as the caller and see what the calling statement sees. An error names the source';
 
 /*
  * Reads the sources, all as of the snapshot of the calling statement: being
@@ -1165,125 +1223,18 @@ CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[]
 	SET datestyle = 'ISO, YMD'
 	SET extra_float_digits = 1
 	SET jit = off
-	SET plan_cache_mode = force_generic_plan	-- dictionaries are large: not to be copied into plans
 	SET enable_nestloop = on	-- whatever is best for what writes the facts
-	SET timezone = 'UTC'	-- so that what is set below ends with the function
+	SET timezone = 'UTC'	-- so that what is set below, and by kpi_take_steps, ends with the function
 	SET application_name = 'kpi_snapshot'
 AS $$
-DECLARE
-	name text;
-	reads_what text;
-	parts text[];
-	n integer := 0;
-	began timestamptz;
-	columns text[];
-	reading record;
-	panels @extschema@.kpi_panel[];
-	first_atoms integer[];
-	first_at timestamptz;
-	bad @extschema@.kpi_bad_rows[];
-	first_dictionary @extschema@.kpi_dictionary;
-	second_dictionary @extschema@.kpi_dictionary;
-	third_dictionary @extschema@.kpi_dictionary;
-	rates @extschema@.kpi_dictionary;
-	accounts @extschema@.kpi_dictionary;
-	reps @extschema@.kpi_dictionary;
-	stages @extschema@.kpi_dictionary;
-	leads @extschema@.kpi_dictionary;
-	deals @extschema@.kpi_dictionary;
-	deal_states @extschema@.kpi_dictionary;
-	won_leads @extschema@.kpi_dictionary;
-	run_rates @extschema@.kpi_dictionary;
-	cohorts_query text;
-	cohorts @extschema@.kpi_dictionary;
-	activities_query text;
-	activities @extschema@.kpi_dictionary;
-	buckets integer;
-	hashing text := current_setting('enable_hashagg');
-	message text;
-	detail text;
-	hint text;
-	type text;
 BEGIN
 	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
-	SELECT array_agg(u.source || '.' || u.column_name || e.suffix) INTO columns
-	  FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix);
-
-	/* First contact may be the lead's creation, and a lead's conversion the opportunity: leads are looked up first. */
-	IF 'opportunity.lead_id' = ANY (columns) AND 'lead.created_at' = ANY (columns) AND 'lead' = ANY (sources) THEN
-		EXECUTE @extschema@.kpi_leads_query() INTO leads;
-	END IF;
-
-	IF EXISTS (SELECT FROM @extschema@.kpi_wanted_dimensions(wanted_dimensions) d WHERE 'cohort' = ANY (d.parts)) THEN
-		cohorts_query := @extschema@.kpi_cohorts_query(columns);
-	END IF;
-	IF EXISTS (SELECT FROM @extschema@.kpi_wanted_dimensions(wanted_dimensions) d WHERE 'preceding_activity' = ANY (d.parts)) THEN
-		activities_query := @extschema@.kpi_activities_query(columns);
-	END IF;
-
-	FOR name, reads_what, parts IN SELECT r.source, r.reads, r.parts FROM @extschema@.kpi_readings(sources, wanted_parts) r LOOP
-		n := n + CASE reads_what WHEN 'source' THEN 1 ELSE 0 END;
-		began := clock_timestamp();
-		PERFORM set_config('application_name', format('kpi_snapshot: reading %s (%s of %s)', name, n, cardinality(sources)), true);
-		/* A move of the rate is never a movement: the rate at which a customer's run in a currency began holds for all of it. */
-		IF run_rates IS NULL AND (name = 'subscription' OR name = 'sale' AND cohorts_query IS NOT NULL) AND 'subscription.currency' = ANY (columns) THEN
-			EXECUTE @extschema@.kpi_run_rates_query(columns) INTO run_rates USING rates;
-		END IF;
-		IF cohorts IS NULL AND name IN ('subscription', 'sale') AND cohorts_query IS NOT NULL THEN
-			EXECUTE cohorts_query INTO cohorts
-			  USING grid.bounds, grid.days, grid.instants, grid.as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, grid.plan_bounds,
-					grid.plan_days, run_rates;
-		END IF;
-		IF name = 'sale' AND activities_query IS NOT NULL THEN
-			EXECUTE activities_query INTO activities USING deals, grid.as_of;
-		END IF;
-		buckets := 1;
-		LOOP
-			BEGIN
-				reading := @extschema@.kpi_source_query(name, columns, parts, wanted_dimensions, buckets, reads_what, only_within IS NOT NULL, wanted_parts IS NULL);
-				/* In a generic plan a parameter is one value, which needs no subquery to be evaluated once. */
-				SELECT x.panels, x.first_atoms, x.bad, x.dictionary1, x.dictionary2, x.dictionary3, x.first_at
-				  INTO panels, first_atoms, bad, first_dictionary, second_dictionary, third_dictionary, first_at
-				  FROM @extschema@.kpi_execute(regexp_replace(reading.query, '\(SELECT (\$\d+)\)', '\1', 'g'),
-							grid.bounds, grid.days, grid.instants, grid.as_of, rates, accounts, reps, stages, leads, deals, deal_states, won_leads, grid.plan_bounds,
-							grid.plan_days, run_rates, cohorts, grid.opening, grid.closing, activities, only_within, grid)
-						AS x(panels @extschema@.kpi_panel[], first_atoms integer[], bad @extschema@.kpi_bad_rows[], dictionary1 @extschema@.kpi_dictionary,
-							 dictionary2 @extschema@.kpi_dictionary, dictionary3 @extschema@.kpi_dictionary, first_at timestamptz);
-				RETURN QUERY
-					SELECT p.source, p.part, panels[p.n], p.measures, first_atoms[p.n], NULL::timestamptz, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[]
-					  FROM unnest(reading.panels) WITH ORDINALITY p(source, part, panel, measures, first_atom, first_at, rates, bad_rows, n)
-					UNION ALL
-					SELECT name, NULL, NULL, NULL, NULL, first_at, CASE name WHEN 'exchange_rate' THEN first_dictionary END, bad;
-				EXIT;
-			EXCEPTION WHEN OTHERS THEN
-				GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, type = PG_DATATYPE_NAME;
-				/* A ledger of more than its memory, or a datum, may have shows before there is any row: customers are read in groups, and in smaller ones. */
-				IF type IS DISTINCT FROM 'kpi_ledger' OR SQLSTATE NOT IN ('53400', '54000') OR buckets >= 65536 THEN
-					RAISE EXCEPTION 'cannot read source "%" (%): %', name, @extschema@.kpi_source_relation(name), message
-						USING ERRCODE = SQLSTATE,
-							  DETAIL = coalesce(nullif(detail, ''), 'The facts are as they were.'),
-							  HINT = coalesce(nullif(hint, ''), format('SELECT * FROM %s may show it too.', @extschema@.kpi_source_relation(name)));
-				END IF;
-			END;
-			buckets := buckets * 16;
-			RAISE NOTICE '% (%): a ledger of all customers would need more than ledger_memory_mb (%); they are read in % groups', name,
-				@extschema@.kpi_source_relation(name), @extschema@.kpi_setting('ledger_memory_mb'), buckets;
-			PERFORM set_config('enable_hashagg', 'off', true);
-		END LOOP;
-		PERFORM set_config('enable_hashagg', hashing, true);
-		CASE name
-			WHEN 'exchange_rate' THEN rates := first_dictionary;
-			WHEN 'account' THEN accounts := first_dictionary;
-			WHEN 'rep' THEN reps := first_dictionary;
-			WHEN 'stage' THEN stages := first_dictionary;
-			WHEN 'opportunity' THEN
-				deals := first_dictionary;
-				deal_states := second_dictionary;
-				won_leads := third_dictionary;
-			ELSE NULL;
-		END CASE;
-		RAISE NOTICE '% (%): % ms', name || CASE reads_what WHEN 'source' THEN '' ELSE ', ' || reads_what END, @extschema@.kpi_source_relation(name), round(extract(epoch FROM clock_timestamp() - began) * 1000);
-	END LOOP;
+	RETURN QUERY
+	SELECT r.*
+	  FROM @extschema@.kpi_take_steps(ARRAY(SELECT s FROM @extschema@.kpi_reading_steps(sources, wanted_parts, wanted_dimensions) s),
+			ROW(grid.bounds, grid.days, grid.instants, grid.as_of, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, grid.plan_bounds, grid.plan_days,
+				NULL, NULL, grid.opening, grid.closing, NULL, only_within, grid)::@extschema@.kpi_parameters,
+			wanted_dimensions, only_within IS NOT NULL, wanted_parts IS NULL, cardinality(sources)) r;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], @extschema@.kpi_grid, tstzmultirange) IS
@@ -1442,7 +1393,7 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 ), p AS (
 	SELECT grain, period, period_end, is_complete, days, n FROM period
 	 WHERE period_end > (SELECT day FROM beginning) OR grain LIKE '%cut'
-), new AS MATERIALIZED (
+), new AS (
 	SELECT p.grain, p.period, p.period_end, f.dimension, f.member, p.is_complete, p.days, %f.all%
 	  FROM @extschema@.kpi_facts((
 			SELECT array_agg(ROW(u.panel, u.measures)::@extschema@.kpi_measured)
@@ -1502,7 +1453,9 @@ BEGIN ATOMIC
 ), taken AS (	-- of the log just what kpi_changes saw
 	DELETE FROM @extschema@.kpi_track_log WHERE $7
 )
-SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM new), (SELECT count(*) FROM written), (SELECT count(*) FROM delta), (SELECT count(*) FROM problem),
+SELECT (SELECT count(*) FROM p),
+	   (SELECT count(*) FROM old) + (SELECT count(d.grain) - count(d.old_grain) FROM delta d),	-- of new, which are gone through once
+	   (SELECT count(*) FROM written), (SELECT count(*) FROM delta), (SELECT count(*) FROM problem),
 	   (SELECT basis FROM changes)$q$,
 		'%n.all%', string_agg(format('n.%I', m.measure), ', ') FILTER (WHERE m.type IN ('bigint', 'numeric'))),
 		'%o.all%', string_agg(format('o.%I', m.measure), ', ') FILTER (WHERE m.type IN ('bigint', 'numeric'))),

@@ -86,8 +86,8 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.kpi_is_infinite(numeric) IS
 'whether a number is NaN or infinite; NULL for NULL';
 
-CREATE FUNCTION @extschema@.kpi_bound_columns(source text, relation regclass)
-	RETURNS TABLE (column_name text, required boolean, type text, status text)
+CREATE FUNCTION @extschema@.kpi_relation_columns(source text, relation regclass)
+	RETURNS TABLE (column_name text, required boolean, type text, status text, kind text, base regtype)
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT coalesce(c.column_name, a.attname::text),
@@ -102,8 +102,9 @@ BEGIN ATOMIC
 					WHEN 'id' THEN 'bigint, integer, uuid or text'
 					WHEN 'instant' THEN 'timestamp with time zone or date'
 					WHEN 'number' THEN 'numeric' ELSE c.kind END
-		   END
-	  FROM (SELECT * FROM @extschema@.kpi_source_column c WHERE c.source = kpi_bound_columns.source) c
+		   END,
+		   coalesce(c.kind, 'text'), b.base
+	  FROM (SELECT * FROM @extschema@.kpi_source_column c WHERE c.source = kpi_relation_columns.source) c
 	  FULL JOIN (SELECT * FROM pg_catalog.pg_attribute a
 				  WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped) a
 		ON a.attname = c.column_name
@@ -112,6 +113,15 @@ BEGIN ATOMIC
 				   @extschema@.kpi_type_suits(base, 'text') AS is_text
 			  FROM (SELECT @extschema@.kpi_base_type(a.atttypid::regtype) AS base) t) b ON true
 	 ORDER BY c."position", a.attnum;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_relation_columns(text, regclass) IS
+'kpi_bound_columns, and of each column its kind (as of kpi_source_column; text for one that is none) and the type under its domain';
+
+CREATE FUNCTION @extschema@.kpi_bound_columns(source text, relation regclass)
+	RETURNS TABLE (column_name text, required boolean, type text, status text)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT c.column_name, c.required, c.type, c.status FROM @extschema@.kpi_relation_columns(source, relation) c;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_bound_columns(text, regclass) IS
 'each column of the source''s contract and of the relation: whether it is required, its type there, and whether it can be used';

@@ -230,25 +230,32 @@ CREATE FUNCTION @extschema@.kpi_source_targets(kpis text[], dimension text, memb
 	ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	zone text := @extschema@.kpi_setting('time_zone');
+	currency text := @extschema@.kpi_setting('currency');
+	days text[] := ARRAY(SELECT format(CASE c.names WHEN c.column_name THEN '(s.%I AT TIME ZONE %L)::date' ELSE 's.%I' END, c.column_name || CASE c.names WHEN c.column_name THEN '' ELSE '_day' END, zone)
+						   FROM @extschema@.kpi_source_columns('target') c WHERE c.column_name IN ('from_day', 'to_day') ORDER BY c.column_name);
+	t @extschema@.kpi_target;
 BEGIN
 	IF NOT @extschema@.kpi_may_read('target') THEN
 		RETURN;
 	END IF;
-	RETURN QUERY EXECUTE format($query$
-		SELECT NULL::bigint, t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.currency, t.warn_at, r.rate
-		  FROM (SELECT s.kpi, coalesce(nullif(s.dimension, ''), 'total') AS dimension, coalesce(s.member, '') AS member,
-					   (s.from_day AT TIME ZONE z.zone)::date AS from_day, (s.to_day AT TIME ZONE z.zone)::date AS to_day,
-					   s.value, s.currency, CASE WHEN s.warn_at > '-Infinity' AND s.warn_at < 'Infinity' THEN s.warn_at END AS warn_at
-				  FROM (%s) s, (SELECT @extschema@.kpi_setting('time_zone') AS zone OFFSET 0) z
-				 WHERE s.kpi = ANY ($1)) t
-		  CROSS JOIN LATERAL (SELECT t.currency <> @extschema@.kpi_setting('currency') AS is_foreign) c
-		  CROSS JOIN LATERAL (SELECT CASE WHEN c.is_foreign THEN @extschema@.kpi_rate_at(t.currency, @extschema@.kpi_midnight(t.from_day)) END AS rate) r
-		 WHERE t.dimension = $2 AND (t.member = ANY ($3) OR $3 IS NULL)
-		   AND t.from_day < $5 AND t.to_day > $4 AND t.to_day > t.from_day
-		   AND t.value > '-Infinity' AND t.value < 'Infinity'
-		   AND (c.is_foreign IS NOT TRUE OR r.rate IS NOT NULL AND (SELECT d.unit FROM @extschema@.kpi_definition d WHERE d.kpi = t.kpi) = 'money')
-		$query$, @extschema@.kpi_source_select('target'))
-	USING kpis, dimension, members, from_day, to_day;
+	/* What this asks of every row is cheap; it is planned each time. */
+	FOR t IN EXECUTE format($query$
+		SELECT NULL::bigint, s.kpi, $2, coalesce(s.member, ''), %2$s, %3$s, s.value, s.currency,
+			   CASE WHEN NOT @extschema@.kpi_is_infinite(s.warn_at) THEN s.warn_at END, NULL::numeric
+		  FROM (%1$s) s
+		 WHERE s.kpi = ANY ($1) AND coalesce(nullif(s.dimension, ''), 'total') = $2 AND (coalesce(s.member, '') = ANY ($3) OR $3 IS NULL)
+		   AND %2$s < $5 AND %3$s > $4 AND %3$s > %2$s AND NOT @extschema@.kpi_is_infinite(s.value)
+		$query$, @extschema@.kpi_source_select('target'), days[1], days[2])
+		USING kpis, dimension, members, from_day, to_day
+	LOOP
+		IF t.currency <> currency THEN
+			t.rate := @extschema@.kpi_rate_at(t.currency, @extschema@.kpi_midnight(t.from_day));
+			CONTINUE WHEN t.rate IS NULL OR (SELECT d.unit FROM @extschema@.kpi_definition d WHERE d.kpi = t.kpi) IS DISTINCT FROM 'money';
+		END IF;
+		RETURN NEXT t;
+	END LOOP;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_targets(text[], text, text[], date, date) IS
