@@ -82,6 +82,9 @@ CREATE VIEW crm.steps AS SELECT opportunity_id, valid_from, stage FROM crm.oppor
 SELECT count(*) > 0 AS bound FROM kpi_bind('opportunity_history', 'crm.steps');
 SELECT outcome FROM kpi_snapshot('2025-01-01', '2025-05-31', '2025-05-31 13:00');
 SELECT 'no ends' AS rule, stage, entries, stays, trim_scale(mean_days) AS mean FROM kpi_stage_funnel('2025-02-01');
+-- 1, 2 and 3 are open at the end of January, 1, 3 and 4 at that of February, each once.
+SELECT 'no ends' AS rule, kpi_value('open_opportunities', '2025-01-01') AS january, kpi_value('open_opportunities', '2025-02-01') AS february, count(*) AS rows_of_february
+FROM kpi_drill('open_opportunities', '2025-02-01');
 ROLLBACK TO rule;
 
 -- Without positions nothing is known of later stages, but of the time in each;

@@ -117,6 +117,20 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_once_select(text, boolean) IS
 'the text of a query that reads reps or accounts as kpi_source_select does, with the time for which each row says that there is one (from starts to ends), and covered_until: how far the earlier rows of the same id reach';
 
+/* Where a history does not say until when a row holds, it is until the next one. */
+CREATE FUNCTION @extschema@.kpi_ended_select(with_row boolean) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format('SELECT %s%s, lead(valid_from) OVER (PARTITION BY opportunity_id ORDER BY valid_from%s) AS valid_to FROM (%s) r',
+				  string_agg(c.names, ', ' ORDER BY c.place, c.column_name), CASE WHEN with_row THEN ', source_row' ELSE '' END,
+				  string_agg(format(', %I', c.column_name), '' ORDER BY c.place, c.column_name) FILTER (WHERE c.is_bound),	-- lest it is chance which is the next
+				  @extschema@.kpi_source_select('opportunity_history', with_row))
+	  FROM @extschema@.kpi_source_columns('opportunity_history') c
+	 WHERE c.column_name <> 'valid_to';
+END;
+COMMENT ON FUNCTION @extschema@.kpi_ended_select(boolean) IS
+'the text of a query that reads an opportunity_history without valid_to as kpi_source_select does, each row ending where the next one of its opportunity begins';
+
 /*
  * The text attributes that a dictionary of account, rep or opportunity holds:
  * the base dimensions that have a column there.  A rep's region is not one: it
@@ -826,6 +840,7 @@ BEGIN ATOMIC
 	SELECT CASE WHEN reads = 'stages' THEN CASE WHEN with_row THEN format('SELECT *, jsonb_strip_nulls(to_jsonb(e)) AS source_row FROM (%s) e', @extschema@.kpi_stages_select(columns))
 												ELSE @extschema@.kpi_stages_select(columns) END
 				WHEN source IN ('rep', 'account') THEN @extschema@.kpi_once_select(source, with_row)
+				WHEN source = 'opportunity_history' AND NOT 'opportunity_history.valid_to' = ANY (columns) THEN @extschema@.kpi_ended_select(with_row)
 				ELSE @extschema@.kpi_source_select(source, with_row) END;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_rows_select(text, text, text[], boolean) IS
@@ -999,8 +1014,10 @@ BEGIN
 			 WHERE e.base IN (SELECT unnest(d.parts) FROM @extschema@.kpi_wanted_dimensions(wanted_dimensions) d)) m;
 	/* Columns that are missing come outside of that, where the planner sees that they are constant, and so is much of what is made of them. */
 	IF reads = 'source' THEN
-		SELECT string_agg(c.names, ', ' ORDER BY c.place, c.column_name) FILTER (WHERE c.is_bound), string_agg(', ' || c.expression, '' ORDER BY c.place) FILTER (WHERE NOT c.is_bound)
-		  INTO bound, missing FROM @extschema@.kpi_source_columns(kpi_source_query.source) c;
+		SELECT string_agg(c.names, ', ' ORDER BY c.place, c.column_name) FILTER (WHERE k.is_known), string_agg(', ' || c.expression, '' ORDER BY c.place) FILTER (WHERE NOT k.is_known)
+		  INTO bound, missing
+		  FROM @extschema@.kpi_source_columns(kpi_source_query.source) c,
+			   LATERAL (SELECT c.is_bound OR kpi_source_query.source = 'opportunity_history' AND c.column_name = 'valid_to' AS is_known) k;
 		bound := bound || CASE WHEN source IN ('rep', 'account') THEN ', starts, ends, covered_until' ELSE '' END;
 	END IF;
 	input := format('(SELECT s.*%s FROM (SELECT %s%s FROM (%s) s OFFSET 0) s) s', coalesce(missing, ''), bound, input,
