@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "executor/tstoreReceiver.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -18,26 +19,22 @@
 
 #include "salkpi.h"
 
-/* Do the rows of the query have the types that the caller has named? */
+/* The rows go where a set of rows goes, which is a file when they are many. */
 static void
-check_columns(TupleDesc found, TupleDesc expected)
+execute_into(SPIPlanPtr plan, ParamListInfo params, ReturnSetInfo *result)
 {
-	bool		is_right = found->natts == expected->natts;
+	SPIExecuteOptions options = {0};
 
-	for (int i = 0; i < expected->natts && is_right; i++)
-		is_right = TupleDescAttr(found, i)->atttypid == TupleDescAttr(expected, i)->atttypid;
-	if (!is_right)
+	options.params = params;
+	options.read_only = true;
+	options.dest = CreateDestReceiver(DestTuplestore);
+	SetTuplestoreDestReceiverParams(options.dest, result->setResult, CurrentMemoryContext, false,
+									result->setDesc, "columns of the query do not match those of its result");
+	if (SPI_execute_plan_extended(plan, &options) != SPI_OK_SELECT)
 		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("columns of the query do not match those of its result")));
-}
-
-static void
-return_rows(SPITupleTable *table, uint64 count, ReturnSetInfo *result)
-{
-	check_columns(table->tupdesc, result->setDesc);
-	for (uint64 i = 0; i < count; i++)
-		tuplestore_puttuple(result->setResult, table->vals[i]);
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("query must be a SELECT")));
+	options.dest->rDestroy(options.dest);
 }
 
 /*
@@ -49,8 +46,7 @@ Datum
 salkpi_execute(PG_FUNCTION_ARGS)
 {
 	int			nparams = PG_NARGS() - 1;
-	Datum	   *values = palloc((nparams + 1) * sizeof(Datum));
-	char	   *nulls = palloc(nparams + 1);
+	ParamListInfo params = makeParamList(nparams);
 	Oid		   *types;
 	int			nargs;
 	SPIPlanPtr	plan;
@@ -63,20 +59,13 @@ salkpi_execute(PG_FUNCTION_ARGS)
 	get_func_signature(fcinfo->flinfo->fn_oid, &types, &nargs);
 	Assert(nargs == nparams + 1);
 	for (int i = 0; i < nparams; i++)
-	{
-		values[i] = PG_ARGISNULL(i + 1) ? (Datum) 0 : PG_GETARG_DATUM(i + 1);
-		nulls[i] = PG_ARGISNULL(i + 1) ? 'n' : ' ';
-	}
+		params->params[i] = (ParamExternData) {PG_GETARG_DATUM(i + 1), PG_ARGISNULL(i + 1), 0, types[i + 1]};
 	SPI_connect();
 	plan = SPI_prepare_cursor(text_to_cstring(PG_GETARG_TEXT_PP(0)), nparams, types + 1,
 							  CURSOR_OPT_GENERIC_PLAN | CURSOR_OPT_PARALLEL_OK);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare a query: %s", SPI_result_code_string(SPI_result));
-	if (SPI_execute_plan(plan, values, nulls, true, 0) != SPI_OK_SELECT)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("query must be a SELECT")));
-	return_rows(SPI_tuptable, SPI_processed, (ReturnSetInfo *) fcinfo->resultinfo);
+	execute_into(plan, params, (ReturnSetInfo *) fcinfo->resultinfo);
 	SPI_finish();
 	return (Datum) 0;
 }
