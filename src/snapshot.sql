@@ -1111,10 +1111,11 @@ CREATE FUNCTION @extschema@.kpi_execute(query text, bounds timestamptz[], days d
 	rates @extschema@.kpi_dictionary, accounts @extschema@.kpi_dictionary, reps @extschema@.kpi_dictionary, stages @extschema@.kpi_dictionary,
 	leads @extschema@.kpi_dictionary, deals @extschema@.kpi_dictionary, deal_states @extschema@.kpi_dictionary, won_leads @extschema@.kpi_dictionary,
 	plan_bounds timestamptz[], plan_days date[], run_rates @extschema@.kpi_dictionary, cohorts @extschema@.kpi_dictionary, opening integer[], closing integer[],
-	activities @extschema@.kpi_dictionary, only_within tstzmultirange, grid @extschema@.kpi_grid) RETURNS SETOF record
+	activities @extschema@.kpi_dictionary, only_within tstzmultirange, grid @extschema@.kpi_grid,
+	member_parts text[] DEFAULT NULL) RETURNS SETOF record
 	LANGUAGE c STABLE
 	AS 'MODULE_PATHNAME', 'salkpi_execute';
-COMMENT ON FUNCTION @extschema@.kpi_execute(text, timestamptz[], date[], timestamptz[], timestamptz, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, timestamptz[], date[], @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, integer[], integer[], @extschema@.kpi_dictionary, tstzmultirange, @extschema@.kpi_grid) IS
+COMMENT ON FUNCTION @extschema@.kpi_execute(text, timestamptz[], date[], timestamptz[], timestamptz, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, timestamptz[], date[], @extschema@.kpi_dictionary, @extschema@.kpi_dictionary, integer[], integer[], @extschema@.kpi_dictionary, tstzmultirange, @extschema@.kpi_grid, text[]) IS
 'the rows of a SELECT with the parameters of kpi_source_query, by a plan that holds none of their values; it sees what the calling statement sees. It runs as the caller. Raises when the query is not a SELECT or its columns are not those named';
 
 /*
