@@ -93,6 +93,16 @@ FROM (SELECT rows, id, amount, sum(amount) OVER (PARTITION BY rows, id) AS total
 	FROM long, unnest('{1,300,2000,5000,10000,25000,40000}'::integer[]) rows WHERE n <= rows) v
 GROUP BY rows ORDER BY rows;
 
+-- Ids and amounts on both sides of what four and eight bytes hold, and sums that get there.
+SELECT count(*) AS compared, count(*) FILTER (WHERE of_rows <> of_sums OR total <> expected) AS different
+FROM (SELECT base, amount, kpi_amounts(base + id, taken) AS of_rows, kpi_amounts(base + id, of_id) FILTER (WHERE is_last) AS of_sums, kpi_total(kpi_amounts(base + id, taken)) AS total, sum(taken) AS expected
+	FROM (SELECT base, amount, n % 7 AS id, taken, sum(taken) OVER of_one AS of_id, n > 593 AS is_last
+		FROM generate_series(1::bigint, 600) n, unnest('{0,2147483640,-2147483652,9223372036854775800}'::bigint[]) base,
+			unnest('{1,1000000,268435456,536870911,536870912,-536870912,-536870913,2305843009213693951,2305843009213693952}'::numeric[]) amount,
+			LATERAL (SELECT CASE WHEN n % 100 > 2 THEN amount ELSE -0.25 END AS taken) t
+		WINDOW of_one AS (PARTITION BY base, amount, n % 7)) v
+	GROUP BY base, amount) w;
+
 -- A concentration takes two steps in plain SQL.
 SELECT count(*) AS compared, count(b.g) AS with_some, count(*) FILTER (WHERE (a.*) IS DISTINCT FROM (b.*)) AS different
 FROM (SELECT g, kpi_revenue_concentration(sale_id, amount) AS ten, kpi_concentration(kpi_amounts(sale_text, amount), 3) AS three FROM line GROUP BY g) a

@@ -5,7 +5,7 @@
  * the same pieces of SQL text as those of the snapshot: what a row's part,
  * member, rate and amount are is said once.  Its parameters are those of
  * kpi_source_query, with boundaries of a single period ($3: its start and its
- * end), and $21, the parts of the member.
+ * end), and $22, the parts of the member.
  *
  * The snapshot reads a source as a whole; a drill puts plain conditions on the
  * column that a row is dated by, so that an index on it is of use.
@@ -88,7 +88,12 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_make_dictionaries(text, text[], timestamptz) IS
 'the dictionaries that a query refers to by their parameters, read from the sources; columns: the usable ones as source.column; as_of: the instant taken as now';
 
-/* What is netted for each customer has one row for each. */
+/*
+ * What is netted for each customer has one row for each.  A customer moves
+ * where an interval starts or ends: so these are looked for first, and rows
+ * before the period, which tell the new from the returning, are read of those
+ * who have one.
+ */
 CREATE FUNCTION @extschema@.kpi_drill_ledger_query(movement text, source text, part text, dimension text, columns text[], members jsonb, of_member text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -97,24 +102,29 @@ DECLARE
 	p @extschema@.kpi_part;
 	pieces text := @extschema@.kpi_pieces_expression(source, columns, ARRAY[part]);
 	ledger record := @extschema@.kpi_ledger_rows(source, part, columns, members, ARRAY[dimension], @extschema@.kpi_spoilt(source, part, columns), pieces IS NOT NULL);
+	is_movement boolean := movement NOT IN ('opening', 'closing', 'retained', 'customers_opening', 'customers_closing', 'customers_kept');
+	of_part text;	-- the rows with the columns that the text formatted into it needs
 BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_drill_ledger_query.source AND k.part = kpi_drill_ledger_query.part;
+	of_part := format('(%s) s%s', @extschema@.kpi_rows_select(source, p.reads, columns, true), ', ' || pieces || ' p');
 	RETURN format($q$
 SELECT g.customer, g.since, c.%1$s::numeric, g.source_rows
   FROM (SELECT %2$s AS customer, min(%3$s) AS since, @extschema@.kpi_ledger($3, %4$L, %5$s) FILTER (WHERE %6$s) AS ledger,
 			   jsonb_agg(DISTINCT source_row) FILTER (WHERE %7$s AND (%8$s >= ($3)[1]) IS NOT FALSE) AS source_rows
-		  FROM (%9$s) s%10$s
-		 WHERE %3$s < ($3)[2]
+		  FROM %9$s
+		 WHERE %3$s < ($3)[2]%10$s
 		 GROUP BY 1) g, @extschema@.kpi_movements(g.ledger, $17, $18) c
- WHERE c.members = $21 AND c.%1$s <> 0
+ WHERE c.members = $22 AND c.%1$s <> 0
  ORDER BY g.since, g.customer COLLATE "C"$q$,
 		movement, ledger.arguments[1], p.starts, ledger.shape, array_to_string(ledger.arguments, ', '), ledger.condition,
-		concat_ws(' AND ', ledger.condition, of_member), ledger.arguments[3],
-		@extschema@.kpi_rows_select(source, p.reads, columns, true), ', ' || pieces || ' p');
+		concat_ws(' AND ', ledger.condition, of_member), ledger.arguments[3], of_part,
+		CASE WHEN is_movement THEN format($q$
+		   AND %1$s IN (SELECT %1$s FROM %2$s
+						 WHERE %3$s >= ($3)[1] AND %3$s < ($3)[2] OR %4$s >= ($3)[1] AND %4$s < ($3)[2])$q$, ledger.arguments[1], of_part, ledger.arguments[2], ledger.arguments[3]) END);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_drill_ledger_query(text, text, text, text, text[], jsonb, text) IS
-'SQL text of the query for the customers behind a movement (a column of kpi_movements): key, since when, amount and their rows that reach into the period. of_member: condition that a row is of the member. It reads all rows up to the end of the period, since only they tell who is new';
+'SQL text of the query for the customers behind a column of kpi_movements: key, since when, amount and their rows that reach into the period. of_member: condition that a row is of the member. Of the rows up to the end of the period it reads those of customers with one that starts or ends in it; all for what is there at a boundary';
 
 /* The column that rows are dated by is compared as it is: a date by the day. */
 CREATE FUNCTION @extschema@.kpi_drill_query(measure text, source text, part text, dimension text, columns text[], members jsonb) RETURNS text
@@ -151,7 +161,7 @@ BEGIN
 	ends := @extschema@.kpi_fill_in(p.ends, source, 'NULL::timestamptz', columns);
 	at := CASE WHEN pieces IS NOT NULL AND p.kind IN ('stock', 'ledger') THEN 'piece_from'
 			   ELSE @extschema@.kpi_part_instant(source, part, columns) END;
-	SELECT string_agg(format('coalesce(nullif(%s, ''''), ''(none)'') = ($21)[%s]', replace(members ->> b.base, '{at}', at), b.n), ' AND ' ORDER BY b.n)
+	SELECT string_agg(format('coalesce(nullif(%s, ''''), ''(none)'') = ($22)[%s]', replace(members ->> b.base, '{at}', at), b.n), ' AND ' ORDER BY b.n)
 	  INTO belongs
 	  FROM @extschema@.kpi_dimension d, unnest(d.parts) WITH ORDINALITY b(base, n)
 	 WHERE d.dimension = kpi_drill_query.dimension;
@@ -292,6 +302,7 @@ CREATE FUNCTION @extschema@.kpi_drill(kpi text, period date DEFAULT NULL, dimens
 	SET search_path = pg_catalog, pg_temp
 	SET datestyle = 'ISO, YMD'
 	SET jit = off
+	SET plan_cache_mode = force_generic_plan	-- as in kpi_execute: dictionaries are large
 	SET timezone = 'UTC'	-- so that what is set below ends with the function
 AS $$
 #variable_conflict use_column
@@ -348,20 +359,13 @@ BEGIN
 		 WHERE f.used_as IN ('value', 'state')
 		 ORDER BY array_position('{numerator,both,denominator}', f.part), f.name, f.from_day DESC, f.to_day DESC
 	LOOP
-		part := reading.part;
-		measure := reading.name;
-		from_day := reading.from_day;
-		to_day := reading.to_day;
-		source := reading.source;
-		FOR key, at, amount, source_row IN EXECUTE reading.query
-			USING reading.bounds, reading.days, reading.bounds, as_of, looked_up.rates, looked_up.accounts, looked_up.reps, looked_up.stages,
-				  looked_up.leads, looked_up.deals, looked_up.deal_states, looked_up.won_leads, reading.plan_bounds, reading.plan_days,
-				  looked_up.run_rates, looked_up.cohorts,
-				  '{1}'::integer[], '{2}'::integer[], looked_up.activities, NULL::tstzmultirange, parts
-		LOOP
-			amount := trim_scale(amount);
-			RETURN NEXT;
-		END LOOP;
+		RETURN QUERY
+			SELECT reading.part, reading.name, reading.from_day, reading.to_day, reading.source, x.key, x.at, trim_scale(x.amount), x.source_row
+			  FROM @extschema@.kpi_execute(@extschema@.kpi_generic(reading.query), ROW(reading.bounds, reading.days, reading.bounds, as_of,
+						looked_up.rates, looked_up.accounts, looked_up.reps, looked_up.stages, looked_up.leads, looked_up.deals, looked_up.deal_states,
+						looked_up.won_leads, reading.plan_bounds, reading.plan_days, looked_up.run_rates, looked_up.cohorts, '{1}'::integer[], '{2}'::integer[],
+						looked_up.activities, NULL, NULL, parts)::@extschema@.kpi_parameters)
+					AS x(key text, at timestamptz, amount numeric, source_row jsonb);
 	END LOOP;
 
 	RETURN QUERY	-- a formula knows the targets of its own period

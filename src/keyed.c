@@ -71,6 +71,7 @@ salkpi_keyed_create(const KeyedType *type)
 
 	head.form = KEYED_OPEN;
 	head.width = type->width;
+	head.amount_size = sizeof(int32);
 	return salkpi_keyed_create_like(&head, KEYED_SIZE_MIN);
 }
 
@@ -234,7 +235,7 @@ add_or_size(Keyed **keyed, const KeyedItem *item)
 {
 	if (likely(try_add(*keyed, item)))
 		return 0;
-	if (!is_wide_enough(layout_of(*keyed), item) ||
+	if (!is_roomy_enough(layout_of(*keyed), item) ||
 		!((*keyed)->is_unique || salkpi_keyed_make_unique(*keyed)))
 	{
 		*keyed = salkpi_keyed_rewrite(*keyed, item, (*keyed)->dscale);

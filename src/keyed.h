@@ -67,10 +67,12 @@ typedef struct KeyedType
 
 /*
  * An open table; records follow.  A record is the amounts, each times
- * 10^scale times 4 and with two bits: int64, or int128 in a wide table; then
- * the key: an int64, 16 bytes, or the length of a text as uint32 and its
- * bytes; then the numerics of amounts that are big.  The next one starts at a
- * multiple of eight bytes.
+ * 10^scale times 4 and with two bits: int32, or int64 or int128 if some need
+ * that; then the key: an integer, of 4 bytes where amounts are, else of 8, or
+ * 16 bytes, or the length of a text as uint32 and its bytes; then the numerics
+ * of amounts that are big.  The next one starts at a multiple of four bytes
+ * where amounts are int32, else of eight.  Records are kept small since with
+ * many groups most of the time goes into fetching fresh memory.
  */
 typedef struct Keyed
 {
@@ -82,7 +84,7 @@ typedef struct Keyed
 	int32		dscale;			/* largest display scale seen */
 	Oid			function;		/* whose arguments the rows are */
 	uint8		amount_type;	/* AmountType of these */
-	bool		is_wide;		/* are amounts int128? */
+	uint8		amount_size;	/* bytes of an amount: 4, 8 or 16 */
 	bool		is_unique;		/* has each record a key of its own? */
 	bool		is_ascending;	/* are they in the order of their keys too? */
 	uint32		used;			/* offset behind the last record */

@@ -64,63 +64,82 @@ typedef struct Layout
 {
 	KeyKind		kind;			/* of the keys */
 	int			width;			/* amounts of a record */
-	bool		is_wide;		/* are they int128? */
+	Size		amount_size;	/* bytes of each: 4, 8 or 16 */
 } Layout;
 
 static inline Layout
 layout_of(const Keyed *keyed)
 {
-	return (Layout) {keyed->kind, keyed->width, keyed->is_wide};
+	return (Layout) {keyed->kind, keyed->width, keyed->amount_size};
 }
 
+/* A function of a table and its layout, compiled for those that are common. */
+#define FOR_LAYOUT(keyed, function, argument) \
+	((keyed)->kind != KEY_INTEGER || (keyed)->amount_size == 16 ? \
+	 function(keyed, layout_of(keyed), argument) : \
+	 (keyed)->width == 1 ? \
+	 ((keyed)->amount_size == 4 ? \
+	  function(keyed, ((Layout) {KEY_INTEGER, 1, 4}), argument) : \
+	  function(keyed, ((Layout) {KEY_INTEGER, 1, 8}), argument)) : \
+	 ((keyed)->amount_size == 4 ? \
+	  function(keyed, ((Layout) {KEY_INTEGER, 2, 4}), argument) : \
+	  function(keyed, ((Layout) {KEY_INTEGER, 2, 8}), argument)))
+
+/* What records, and integers in them, are aligned to. */
 static inline Size
-amounts_size(Layout layout)
+alignment_of(Layout layout)
 {
-	return layout.width * (layout.is_wide ? sizeof(int128) : sizeof(int64));
+	return Min(layout.amount_size, sizeof(int64));
 }
 
 /* Bytes of a key, with what fills them up. */
 static inline Size
-key_size(KeyKind kind, uint32 length)
+key_size(Layout layout, uint32 length)
 {
-	return kind == KEY_INTEGER ? sizeof(int64) : kind == KEY_UUID ? 16 :
-		MAXALIGN(sizeof(uint32) + length);
+	return layout.kind == KEY_INTEGER ? alignment_of(layout) :
+		layout.kind == KEY_UUID ? 16 :
+		TYPEALIGN(alignment_of(layout), sizeof(uint32) + length);
 }
 
 /* An amount as it is in a record, with its bits. */
 static inline int128
 get_raw(Layout layout, const char *record, int i)
 {
-	return layout.is_wide ? ((const int128 *) record)[i] :
-		((const int64 *) record)[i];
+	return layout.amount_size == 4 ? ((const int32 *) record)[i] :
+		layout.amount_size == 8 ? ((const int64 *) record)[i] :
+		((const int128 *) record)[i];
 }
 
 static inline void
 set_raw(Layout layout, char *record, int i, int128 raw)
 {
-	if (layout.is_wide)
-		((int128 *) record)[i] = raw;
-	else
+	if (layout.amount_size == 4)
+		((int32 *) record)[i] = (int32) raw;
+	else if (layout.amount_size == 8)
 		((int64 *) record)[i] = (int64) raw;
+	else
+		((int128 *) record)[i] = raw;
 }
 
 /* Can a record hold this as it is? */
 static inline bool
 is_raw(Layout layout, int128 raw)
 {
-	return layout.is_wide ? salkpi_is_small(raw >> 2) : raw == (int64) raw;
+	return layout.amount_size == 4 ? raw == (int32) raw :
+		layout.amount_size == 8 ? raw == (int64) raw :
+		salkpi_is_small(raw >> 2);
 }
 
 /* The key of a record, which stays where it is; returns what is behind it. */
 static inline const char *
 get_key(Layout layout, const char *record, KeyedKey *key)
 {
-	const char *own = record + amounts_size(layout);
+	const char *own = record + layout.width * layout.amount_size;
 
 	if (layout.kind == KEY_INTEGER)
 	{
-		key->number = *(const int64 *) own;
-		return own + sizeof(int64);
+		key->number = layout.amount_size == 4 ? *(const int32 *) own : *(const int64 *) own;
+		return own + key_size(layout, 0);
 	}
 	key->bytes = own;
 	key->length = 16;
@@ -129,7 +148,7 @@ get_key(Layout layout, const char *record, KeyedKey *key)
 		key->length = *(const uint32 *) own;
 		key->bytes += sizeof(uint32);
 	}
-	return own + key_size(layout.kind, key->length);
+	return own + key_size(layout, key->length);
 }
 
 /* What a record says; returns the next one. */
@@ -146,7 +165,7 @@ get_record(Layout layout, const char *record, KeyedItem *item)
 
 		item->sums[i].small = raw >> 2;
 		item->sums[i].big = NULL;
-		if (layout.is_wide && (raw & RECORD_BIG))
+		if (layout.amount_size == 16 && (raw & RECORD_BIG))
 		{
 			item->sums[i].big = (Numeric) end;
 			end += MAXALIGN(VARSIZE(end));
@@ -155,13 +174,16 @@ get_record(Layout layout, const char *record, KeyedItem *item)
 	return end;
 }
 
-/* Are the amounts of a record no wider than a table's? */
+/* Do the amounts of an item, and a key that is an integer, fit into a record? */
 static inline bool
-is_wide_enough(Layout layout, const KeyedItem *item)
+is_roomy_enough(Layout layout, const KeyedItem *item)
 {
 	int			i;
 
-	for (i = 0; i < layout.width && !layout.is_wide; i++)
+	if (layout.kind == KEY_INTEGER && layout.amount_size == 4 &&
+		item->key.number != (int32) item->key.number)
+		return false;
+	for (i = 0; i < layout.width && layout.amount_size < 16; i++)
 		if (item->sums[i].big != NULL || !is_raw(layout, item->sums[i].small * 4))
 			return false;
 	return true;
@@ -170,21 +192,23 @@ is_wide_enough(Layout layout, const KeyedItem *item)
 static inline Size
 record_size(Layout layout, const KeyedItem *item)
 {
-	Size		size = amounts_size(layout) + key_size(layout.kind, item->key.length);
+	Size		size = layout.width * layout.amount_size + key_size(layout, item->key.length);
 	int			i;
 
-	for (i = 0; i < layout.width && layout.is_wide; i++)
+	for (i = 0; i < layout.width && layout.amount_size == 16; i++)
 		if (unlikely(item->sums[i].big != NULL))
 			size += MAXALIGN(VARSIZE(item->sums[i].big));
 	return size;
 }
 
 static inline void
-put_key(KeyKind kind, char *own, const KeyedKey *key)
+put_key(Layout layout, char *own, const KeyedKey *key)
 {
-	if (kind == KEY_INTEGER)
+	if (layout.kind == KEY_INTEGER && layout.amount_size == 4)
+		*(int32 *) own = (int32) key->number;
+	else if (layout.kind == KEY_INTEGER)
 		*(int64 *) own = key->number;
-	else if (kind == KEY_UUID)
+	else if (layout.kind == KEY_UUID)
 		memcpy(own, key->bytes, 16);
 	else
 	{
@@ -197,18 +221,18 @@ put_key(KeyKind kind, char *own, const KeyedKey *key)
 static inline void
 put_record(Layout layout, char *record, const KeyedItem *item)
 {
-	char	   *end = record + amounts_size(layout);
+	char	   *end = record + layout.width * layout.amount_size;
 	int			i;
 
-	put_key(layout.kind, end, &item->key);
-	end += key_size(layout.kind, item->key.length);
+	put_key(layout, end, &item->key);
+	end += key_size(layout, item->key.length);
 	for (i = 0; i < layout.width; i++)
 	{
 		int128		raw = item->sums[i].small * 4;
 
 		if (i == 0 && item->flag)
 			raw |= RECORD_FLAG;
-		if (layout.is_wide && unlikely(item->sums[i].big != NULL))
+		if (layout.amount_size == 16 && unlikely(item->sums[i].big != NULL))
 		{
 			raw |= RECORD_BIG;
 			memcpy(end, item->sums[i].big, VARSIZE(item->sums[i].big));
@@ -251,7 +275,7 @@ try_add_to(Keyed *keyed, Layout layout, const KeyedItem *item)
 	KeyedKey	key;
 	Size		size;
 
-	if (!is_wide_enough(layout, item))
+	if (!is_roomy_enough(layout, item))
 		return false;
 	if (keyed->count > 0)
 	{
@@ -275,11 +299,7 @@ try_add_to(Keyed *keyed, Layout layout, const KeyedItem *item)
 static inline bool
 try_add(Keyed *keyed, const KeyedItem *item)
 {
-	if (keyed->kind != KEY_INTEGER || keyed->is_wide)
-		return try_add_to(keyed, layout_of(keyed), item);
-	if (keyed->width == 1)
-		return try_add_to(keyed, (Layout) {KEY_INTEGER, 1, false}, item);
-	return try_add_to(keyed, (Layout) {KEY_INTEGER, 2, false}, item);
+	return FOR_LAYOUT(keyed, try_add_to, item);
 }
 
 #endif							/* SALKPI_KEYED_RECORD_H */

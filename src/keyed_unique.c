@@ -21,7 +21,7 @@
 /* Where the first record of each key is. */
 typedef struct Slots
 {
-	uint32	   *slots;			/* offset of a record, in 8 bytes; 0 = free */
+	uint32	   *slots;			/* offset of a record, in words; 0 = free */
 	uint32		mask;			/* number of slots, a power of two, less 1 */
 } Slots;
 
@@ -46,7 +46,7 @@ static pg_attribute_always_inline bool
 settle_record(Keyed *keyed, Layout layout, const Slots *slots, uint32 slot,
 			  uint32 offset, Size size, uint32 *end)
 {
-	KeyedItem	item;
+	KeyedItem	item = {0};	/* else compilers that inline all of it are in doubt */
 	KeyedKey	key;
 	bool		is_known = false;
 	char	   *record;
@@ -54,7 +54,7 @@ settle_record(Keyed *keyed, Layout layout, const Slots *slots, uint32 slot,
 	(void) get_record(layout, (char *) keyed + offset, &item);
 	for (; slots->slots[slot] != 0; slot = (slot + 1) & slots->mask)
 	{
-		record = (char *) keyed + (Size) slots->slots[slot] * 8;
+		record = (char *) keyed + (Size) slots->slots[slot] * sizeof(int32);
 		(void) get_key(layout, record, &key);
 		if (!keys_are_equal(layout.kind, &key, &item.key))
 			continue;
@@ -65,7 +65,7 @@ settle_record(Keyed *keyed, Layout layout, const Slots *slots, uint32 slot,
 		}
 		is_known = true;
 	}
-	slots->slots[slot] = *end / 8;
+	slots->slots[slot] = *end / sizeof(int32);
 	if (*end != offset)
 		memmove((char *) keyed + *end, (char *) keyed + offset, size);
 	keyed->last = *end;
@@ -85,7 +85,7 @@ make_unique_of(Keyed *keyed, Layout layout, const Slots *slots)
 	uint32		offsets[BATCH_SIZE + 1];
 	uint32		slot[BATCH_SIZE];
 	bool		is_unique = true;
-	KeyedItem	item = {0};	/* else compilers that inline all of it are in doubt */
+	KeyedItem	item = {0};	/* as above */
 	int			n;
 	int			i;
 
@@ -100,7 +100,7 @@ make_unique_of(Keyed *keyed, Layout layout, const Slots *slots)
 		}
 		offsets[n] = offset;
 		for (i = 0; i < n; i++)
-			__builtin_prefetch((char *) keyed + (Size) slots->slots[slot[i]] * 8);
+			__builtin_prefetch((char *) keyed + (Size) slots->slots[slot[i]] * sizeof(int32));
 		for (i = 0; i < n; i++)
 			is_unique &= settle_record(keyed, layout, slots, slot[i], offsets[i],
 									   offsets[i + 1] - offsets[i], &end);
@@ -116,12 +116,7 @@ salkpi_keyed_make_unique(Keyed *keyed)
 	Slots		slots;
 
 	create_slots(&slots, keyed->count);
-	if (keyed->kind != KEY_INTEGER || keyed->is_wide)
-		keyed->is_unique = make_unique_of(keyed, layout_of(keyed), &slots);
-	else if (keyed->width == 1)
-		keyed->is_unique = make_unique_of(keyed, (Layout) {KEY_INTEGER, 1, false}, &slots);
-	else
-		keyed->is_unique = make_unique_of(keyed, (Layout) {KEY_INTEGER, 2, false}, &slots);
+	keyed->is_unique = FOR_LAYOUT(keyed, make_unique_of, &slots);
 	pfree(slots.slots);
 	return keyed->is_unique;
 }
@@ -217,7 +212,8 @@ salkpi_keyed_rewrite(const Keyed *keyed, const KeyedItem *more, int dscale)
 
 	head.dscale = dscale;
 	for (n = 0; n < count; n++)
-		head.is_wide = head.is_wide || !is_wide_enough(layout_of(&head), &items[n]);
+		while (!is_roomy_enough(layout_of(&head), &items[n]))
+			head.amount_size *= 2;
 	for (n = 0; n < count; n++)
 		bytes += record_size(layout_of(&head), &items[n]);
 	fresh = salkpi_keyed_create_like(&head, bytes * 2 <= VARSIZE(keyed) ? VARSIZE(keyed) :

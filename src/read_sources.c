@@ -6,14 +6,12 @@
  * They run here since each leaves dictionaries to those after it: of a million
  * opportunities a dictionary has a hundred megabytes, which PL/pgSQL would copy
  * half a dozen times on the way from one query to the next.  Here each is taken
- * from the executor and handed on.  Plans are generic, else every mention of a
- * dictionary would become a constant with a copy of it.
+ * from the executor and handed on.
  *
  * All queries see what the calling statement sees.
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -25,8 +23,8 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
-#include "utils/typcache.h"
 
+#include "execute.h"
 #include "salkpi.h"
 #include "states.h"
 
@@ -71,10 +69,7 @@ typedef struct Reading
 	MemoryContext step_context; /* of the rest */
 	Oid			readings;		/* the type kpi_reading[] */
 	Oid			dictionary;		/* kpi_dictionary */
-	int			nparams;		/* parameters of the queries: kpi_parameters */
-	Oid		   *types;
-	Datum	   *values;
-	bool	   *nulls;
+	Parameters	parameters;		/* of the queries */
 	NullableDatum dimensions;	/* those wanted */
 	bool		only_some;		/* may rows be left out of other periods? */
 	bool		with_faults;	/* are bad rows looked for? */
@@ -149,26 +144,14 @@ receive_nothing(DestReceiver *self)
 static void
 run_query(Reading *r, const Step *step, const char *query, Row *row)
 {
-	SPIExecuteOptions options = {.read_only = true};
-	SPIPlanPtr	plan = SPI_prepare_cursor(query, r->nparams, r->types,
-										  CURSOR_OPT_GENERIC_PLAN | CURSOR_OPT_PARALLEL_OK);
-
-	if (plan == NULL)
-		elog(ERROR, "could not prepare a query: %s", SPI_result_code_string(SPI_result));
 	*row = (Row) {
 		.receiver = {receive_row, receive_start, receive_nothing, receive_nothing, DestTuplestore},
 		.first = step->reads != NULL ? r->readings : r->dictionary,
 		.dictionary = r->dictionary,.kept = r->context,.context = r->step_context
 	};
-	options.dest = &row->receiver;
-	options.params = makeParamList(r->nparams);
-	for (int i = 0; i < r->nparams; i++)
-		options.params->params[i] = (ParamExternData) {
-			r->values[i], r->nulls[i], 0, r->types[i]
-		};
-	if (SPI_execute_plan_extended(plan, &options) != SPI_OK_SELECT || row->ncolumns == 0)
+	salkpi_execute_query(query, &r->parameters, &row->receiver);
+	if (row->ncolumns == 0)
 		refuse_query("returns no row");
-	SPI_freeplan(plan);
 }
 
 /* The query over a source, see kpi_source_query. */
@@ -223,12 +206,12 @@ keep_dictionaries(Reading *r, const Step *step, const Row *row)
 	{
 		int			p = nulls[i] ? -1 : DatumGetInt32(numbers[i]) - 1;
 
-		if (p < 0 || p >= r->nparams || r->types[p] != r->dictionary)
+		if (p < 0 || p >= r->parameters.count || r->parameters.types[p] != r->dictionary)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("parameter %d is no dictionary", p + 1)));
-		r->values[p] = row->values[first + i];
-		r->nulls[p] = row->nulls[first + i];
+		r->parameters.values[p] = row->values[first + i];
+		r->parameters.nulls[p] = row->nulls[first + i];
 	}
 }
 
@@ -327,30 +310,20 @@ text_or_null(Datum value, bool isnull)
 	return isnull ? NULL : TextDatumGetCString(value);
 }
 
-/* Take a composite value apart. */
-static TupleDesc
-take_apart(Datum composite, Datum *values, bool *nulls, int natts)
-{
-	HeapTupleHeader header = DatumGetHeapTupleHeader(composite);
-	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header),.t_data = header};
-	TupleDesc	tupdesc = lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(header),
-													  HeapTupleHeaderGetTypMod(header));
-
-	Assert(tupdesc->natts == natts);
-	heap_deform_tuple(&tuple, tupdesc, values, nulls);
-	return tupdesc;
-}
-
 static void
 take_step(Reading *r, Datum composite)
 {
 	MemoryContext caller = MemoryContextSwitchTo(r->step_context);
-	Datum		values[STEP_ATTRIBUTES];
-	bool		nulls[STEP_ATTRIBUTES];
+	Parameters	attributes;
+	Datum	   *values;
+	bool	   *nulls;
 	Step		step;
 	Row			row;
 
-	(void) take_apart(composite, values, nulls, STEP_ATTRIBUTES);
+	(void) salkpi_parameters_read(&attributes, composite);
+	Assert(attributes.count == STEP_ATTRIBUTES);
+	values = attributes.values;
+	nulls = attributes.nulls;
 	if (nulls[STEP_SOURCE] || nulls[STEP_RELATION] || nulls[STEP_KEEPS] ||
 		(nulls[STEP_READS] ? nulls[STEP_QUERY] : nulls[STEP_PARTS] || nulls[STEP_COLUMNS]))
 		ereport(ERROR,
@@ -381,19 +354,11 @@ take_step(Reading *r, Datum composite)
 static void
 take_parameters(Reading *r, Datum composite)
 {
-	TupleDesc	tupdesc;
+	TupleDesc	tupdesc = salkpi_parameters_read(&r->parameters, composite);
 
-	r->nparams = HeapTupleHeaderGetNatts(DatumGetHeapTupleHeader(composite));
-	r->types = palloc(r->nparams * sizeof(Oid));
-	r->values = palloc(r->nparams * sizeof(Datum));
-	r->nulls = palloc(r->nparams * sizeof(bool));
-	tupdesc = take_apart(composite, r->values, r->nulls, r->nparams);
-	for (int i = 0; i < r->nparams; i++)
-	{
-		r->types[i] = TupleDescAttr(tupdesc, i)->atttypid;
+	for (int i = 0; i < tupdesc->natts; i++)
 		if (strcmp(NameStr(TupleDescAttr(tupdesc, i)->attname), "rates") == 0)
-			r->dictionary = r->types[i];
-	}
+			r->dictionary = TupleDescAttr(tupdesc, i)->atttypid;
 }
 
 /* kpi_take_steps(steps, parameters, dimensions, only_some, with_faults) */

@@ -1160,8 +1160,15 @@ CREATE TYPE @extschema@.kpi_parameters AS (
 	rates @extschema@.kpi_dictionary, accounts @extschema@.kpi_dictionary, reps @extschema@.kpi_dictionary, stages @extschema@.kpi_dictionary,
 	leads @extschema@.kpi_dictionary, deals @extschema@.kpi_dictionary, deal_states @extschema@.kpi_dictionary, won_leads @extschema@.kpi_dictionary,
 	plan_bounds timestamptz[], plan_days date[], run_rates @extschema@.kpi_dictionary, cohorts @extschema@.kpi_dictionary, opening integer[], closing integer[],
-	activities @extschema@.kpi_dictionary, only_within tstzmultirange, grid @extschema@.kpi_grid);
-COMMENT ON TYPE @extschema@.kpi_parameters IS 'the parameters of the queries of kpi_source_query, $1 and so on';
+	activities @extschema@.kpi_dictionary, only_within tstzmultirange, grid @extschema@.kpi_grid,
+	member_parts text[]);
+COMMENT ON TYPE @extschema@.kpi_parameters IS 'the parameters of the queries of kpi_source_query, $1 and so on; member_parts: of the member of a drill';
+
+CREATE FUNCTION @extschema@.kpi_execute(query text, parameters @extschema@.kpi_parameters) RETURNS SETOF record
+	LANGUAGE c STABLE STRICT
+	AS 'MODULE_PATHNAME', 'salkpi_execute';
+COMMENT ON FUNCTION @extschema@.kpi_execute(text, @extschema@.kpi_parameters) IS
+'the rows of a SELECT, by a plan that holds none of its parameters'' values; it sees what the calling statement sees. It runs as the caller. Raises when the query is not a SELECT or its columns are not those named';
 
 CREATE TYPE @extschema@.kpi_reading_step AS (source text, reads text, relation text, parts text[], columns text[], query text, keeps integer[]);
 COMMENT ON TYPE @extschema@.kpi_reading_step IS
@@ -1184,8 +1191,8 @@ DECLARE
 						 FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix));
 	bases text[] := ARRAY(SELECT DISTINCT b FROM @extschema@.kpi_wanted_dimensions(wanted_dimensions) d, unnest(d.parts) b);
 	cohorts_query text := CASE WHEN 'cohort' = ANY (bases) THEN @extschema@.kpi_cohorts_query(columns) END;
-	run_rates_query text := CASE WHEN 'subscription.currency' = ANY (columns) THEN replace(@extschema@.kpi_run_rates_query(columns), '$1', '$5') END;
-	activities_query text := CASE WHEN 'preceding_activity' = ANY (bases) THEN replace(replace(@extschema@.kpi_activities_query(columns), '$1', '$10'), '$2', '$4') END;
+	run_rates_query text := CASE WHEN 'subscription.currency' = ANY (columns) THEN regexp_replace(@extschema@.kpi_run_rates_query(columns), '\$1(?!\d)', '$5', 'g') END;
+	activities_query text := CASE WHEN 'preceding_activity' = ANY (bases) THEN regexp_replace(regexp_replace(@extschema@.kpi_activities_query(columns), '\$1(?!\d)', '$10', 'g'), '\$2(?!\d)', '$4', 'g') END;
 	reading record;
 	step @extschema@.kpi_reading_step;
 BEGIN
@@ -1250,7 +1257,7 @@ BEGIN
 	SELECT r.*
 	  FROM @extschema@.kpi_take_steps(ARRAY(SELECT s FROM @extschema@.kpi_reading_steps(sources, wanted_parts, wanted_dimensions) s),
 			ROW(grid.bounds, grid.days, grid.instants, grid.as_of, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, grid.plan_bounds, grid.plan_days,
-				NULL, NULL, grid.opening, grid.closing, NULL, only_within, grid)::@extschema@.kpi_parameters,
+				NULL, NULL, grid.opening, grid.closing, NULL, only_within, grid, NULL)::@extschema@.kpi_parameters,
 			wanted_dimensions, only_within IS NOT NULL, wanted_parts IS NULL, cardinality(sources)) r;
 END;
 $$;

@@ -1,0 +1,23 @@
+/*
+ * execute.h
+ *	  Running queries whose parameters are large values.
+ */
+#ifndef SALKPI_EXECUTE_H
+#define SALKPI_EXECUTE_H
+
+#include "tcop/dest.h"
+
+/* The parameters of a query, $1 and so on. */
+typedef struct Parameters
+{
+	int			count;
+	Oid		   *types;
+	Datum	   *values;
+	bool	   *nulls;
+} Parameters;
+
+extern TupleDesc salkpi_parameters_read(Parameters *parameters, Datum composite);
+extern void salkpi_execute_query(const char *query, const Parameters *parameters,
+								 DestReceiver *receiver);
+
+#endif							/* SALKPI_EXECUTE_H */
