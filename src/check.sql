@@ -173,6 +173,45 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_untracked() IS
 'where kpi_track is in use at all: the sources whose changes are not all noted, why not, and whether kpi_track could mend that';
 
+/* Made of names and set phrases, which kpi_bound_columns and kpi_tracking say in English. */
+CREATE FUNCTION @extschema@.kpi_detail_text(detail text, lang text) RETURNS text
+	LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	phrases text[] := ARRAY[
+		'wrong type: expected ', 'falscher Typ, erwartet wird ',
+		'; use AT TIME ZONE in a view', '; eine Sicht mit AT TIME ZONE liefert es',
+		'missing: required', 'fehlt, ist aber nötig',
+		' or ', ' oder ',
+		' is a foreign table', ' ist eine Fremdtabelle',
+		' is a materialized view', ' ist eine materialisierte Sicht',
+		' is no table', ' ist keine Tabelle',
+		' is unlogged: a crash empties it', ' ist nicht protokolliert: ein Absturz leert sie',
+		' is temporary', ' ist temporär',
+		' is a system catalog', ' ist ein Systemkatalog',
+		' is written by a subscription', ' wird von einer Replikation beschrieben',
+		' has virtual columns', ' hat virtuelle Spalten',
+		', a part of it, has no triggers', ', ein Teil davon, hat keine Trigger',
+		' has no triggers', ' hat keine Trigger',
+		' lacks a trigger, or one is switched off', ' fehlt ein Trigger, oder einer ist abgeschaltet',
+		' has triggers for other columns', ' hat Trigger für andere Spalten',
+		' is bound to a relation that does not exist', ' ist an eine Relation gebunden, die es nicht gibt',
+		' depends on the time or the user', ' hängt von Zeit oder Benutzer ab',
+		' depends on a sample', ' hängt von einer Stichprobe ab',
+		' depends on function ', ' hängt ab von der Funktion '];
+BEGIN
+	IF lang = 'de' THEN
+		FOR i IN 1 .. cardinality(phrases) BY 2 LOOP
+			detail := replace(detail, phrases[i], phrases[i + 1]);
+		END LOOP;
+	END IF;
+	RETURN detail;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_detail_text(text, text) IS
+'why columns do not fit or changes are not tracked, in a language (en, de)';
+
 CREATE FUNCTION @extschema@.kpi_findings(lang text)
 	RETURNS TABLE (severity text, subject text, what text, detail text, hint text)
 	LANGUAGE plpgsql STABLE
@@ -181,13 +220,15 @@ CREATE FUNCTION @extschema@.kpi_findings(lang text)
 AS $$
 #variable_conflict use_column
 DECLARE
-	is_german boolean := @extschema@.kpi_require_language(lang) = 'de';
+	is_german boolean;
 	is_any_bound boolean := false;
 	age interval;
 	message text;
 	reader text;
 	x record;
 BEGIN
+	lang := @extschema@.kpi_require_language(lang);
+	is_german := lang = 'de';
 
 	/* What is bound, and can it be read? */
 	FOR x IN
@@ -208,7 +249,7 @@ BEGIN
 			RETURN NEXT;
 		ELSIF x.faults IS NOT NULL THEN
 			what := CASE WHEN is_german THEN 'Spalten passen nicht mehr' ELSE 'columns no longer fit' END;
-			detail := x.relation || ': ' || x.faults;
+			detail := x.relation || ': ' || @extschema@.kpi_detail_text(x.faults, lang);
 			hint := format(CASE WHEN is_german THEN 'Sicht anpassen; kpi_skeleton(%L) schreibt eine zum Ausfüllen.' ELSE 'Change the view; kpi_skeleton(%L) writes one to fill in.' END, x.source);
 			RETURN NEXT;
 		ELSIF x.is_forbidden THEN
@@ -248,7 +289,7 @@ BEGIN
 			   CASE WHEN b.days = 'all' THEN CASE WHEN is_german THEN 'nicht verfolgt: jede Momentaufnahme nimmt alle Zeiträume auf' ELSE 'not tracked: each snapshot takes all periods' END
 					ELSE format(CASE WHEN is_german THEN 'nicht verfolgt: Änderungen, die über %s Tage zurückreichen, bleiben unbemerkt'
 									 ELSE 'not tracked: what changes more than %s days back goes unnoticed' END, b.days) END,
-			   u.reason,
+			   @extschema@.kpi_detail_text(u.reason, lang),
 			   CASE WHEN u.can_be THEN format(CASE WHEN is_german THEN 'SELECT * FROM kpi_track(%L); verfolgt sie.' ELSE 'SELECT * FROM kpi_track(%L); tracks it.' END, u.source)
 					WHEN b.days = 'all' THEN CASE WHEN is_german THEN 'Mit der Einstellung lookback_days sieht eine Momentaufnahme nur in den letzten Tagen nach.'
 												  ELSE 'With the setting lookback_days a snapshot looks at the last days only.' END
@@ -259,8 +300,9 @@ BEGIN
 
 	/* What was left out? */
 	RETURN QUERY
-		SELECT 'warning', p.source, p.reason,
-			   format(CASE WHEN is_german THEN 'Zeilen: %s, seit %s: %s' ELSE 'rows: %s, since %s: %s' END, p.bad_rows, to_char(@extschema@.kpi_day(p.first_seen), 'YYYY-MM-DD'), array_to_string(p.keys, ', ')),
+		SELECT 'warning', p.source, @extschema@.kpi_reason_text(p.reason, lang),
+			   format(CASE WHEN is_german THEN 'Zeilen: %s, seit %s: %s' ELSE 'rows: %s, since %s: %s' END, p.bad_rows,
+					  to_char(@extschema@.kpi_day(p.first_seen), CASE WHEN is_german THEN 'DD.MM.YYYY' ELSE 'YYYY-MM-DD' END), array_to_string(p.keys, ', ')),
 			   format(CASE WHEN is_german THEN 'Sie fehlen, oder zählen ohne das Falsche, bis sie berichtigt sind; kpi_bad_rows(%L, %L) zählt sie auf.'
 						   ELSE 'They are left out, or count without what is wrong, until they are mended; kpi_bad_rows(%L, %L) lists them.' END, p.source, p.reason)
 		  FROM @extschema@.kpi_problem p ORDER BY p.source, p.reason;
