@@ -63,8 +63,9 @@ await new Promise((resolve) => server.once('listening', resolve));
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ['--no-sandbox'] });
 const all = ['en', 'de'].flatMap((lang) => readdirSync(join(dashboards, lang)).filter((f) => f.endsWith('.json')).map((f) => `${lang}/${f.slice(0, -5)}`));
-for (const name of wanted.length > 0 ? wanted : all) {
-	const lang = name.split('/')[0];
+const names = wanted.length > 0 ? wanted : all;
+for (const [i, name] of names.entries()) {
+	const lang = name.split('/')[0], begun = Date.now();
 	data = JSON.stringify(dataOf(...name.split('/')));
 	/* High enough for all of it: a table that is not in view is not drawn. */
 	const page = await browser.newPage({ viewport: { width, height: 3000 }, locale: lang === 'de' ? 'de-DE' : 'en-US' });
@@ -76,7 +77,7 @@ for (const name of wanted.length > 0 ? wanted : all) {
 	await page.waitForTimeout(1500);
 	mkdirSync(join(pictures, lang), { recursive: true });
 	writeFileSync(join(pictures, `${name}.png`), reduced(await page.locator('#dashboard').screenshot()));
-	console.log(`${name}.png`);
+	console.log(`drawn ${i + 1} of ${names.length}, ${name}.png: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
 	await page.close();
 }
 await browser.close();
