@@ -18,14 +18,14 @@ BEGIN
 	RETURN QUERY EXECUTE format($q$
 		WITH opened AS MATERIALIZED (
 			SELECT o.id, o.created_at, o.expected_close FROM (%1$s) o WHERE o.status = 'open' AND o.id IS NOT NULL
-		), touched AS (
-			SELECT t.opportunity_id, max(t.at) AS at FROM (%2$s UNION ALL %3$s) t
-			 WHERE t.at <= now() AND t.opportunity_id IN (SELECT o.id FROM opened o) GROUP BY t.opportunity_id
+		), touched AS (	-- of late
+			SELECT DISTINCT t.opportunity_id AS id FROM (%2$s UNION ALL %3$s) t
+			 WHERE t.at >= now() - make_interval(days => $1) AND t.at <= now() AND t.opportunity_id IN (SELECT o.id FROM opened o)
 		), open AS (
 			SELECT o.id, @extschema@.kpi_day(o.expected_close) < @extschema@.kpi_today() AS is_overdue,
-				   greatest(o.created_at, t.at) < now() - make_interval(days => $1) AS is_stale, $2 AND h.id IS NULL AS is_unheard
+				   (o.created_at < now() - make_interval(days => $1)) IS NOT FALSE AND t.id IS NULL AS is_stale, $2 AND h.id IS NULL AS is_unheard
 			  FROM opened o
-			  LEFT JOIN touched t ON t.opportunity_id = o.id
+			  LEFT JOIN touched t ON t.id = o.id
 			  LEFT JOIN (SELECT DISTINCT x.opportunity_id AS id FROM (%2$s) x) h ON h.id = o.id
 		)
 		SELECT v.what, count(*), (array_agg(o.id ORDER BY o.id COLLATE "C"))[:5]
@@ -38,7 +38,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_open_deals_check() IS
-'of the opportunities open now: how many are overdue (the expected close has passed), stale (created, changed and dealt with longer ago than the setting stale_deal_days) or without a row in the bound history, and the smallest of their ids. No rows where opportunities are not bound or the caller may not read them';
+'of the opportunities open now: how many are overdue (the expected close has passed), stale (created, as far as known, changed and dealt with longer ago than the setting stale_deal_days) or without a row in the bound history, and the smallest of their ids. No rows where opportunities are not bound or the caller may not read them';
 
 /* Reps without a row in the roster make revenue per rep too high, and have no name, team or end. */
 CREATE FUNCTION @extschema@.kpi_unknown_reps() RETURNS text[]
@@ -153,6 +153,9 @@ CREATE FUNCTION @extschema@.kpi_untracked()
 AS $$
 #variable_conflict use_column
 BEGIN
+	IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = '@extschema@.kpi_track_change()'::regprocedure) THEN
+		RETURN;		-- without looking at every table
+	END IF;
 	FOR source, reason IN
 		SELECT k.source, string_agg(DISTINCT k.what, '; ' ORDER BY k.what) FILTER (WHERE NOT k.tracked)
 		  FROM (SELECT t.*, CASE WHEN starts_with(t.reason, t.relation::text) THEN t.reason ELSE concat_ws(' ', t.relation, t.reason) END AS what,
