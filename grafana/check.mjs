@@ -63,11 +63,13 @@ const scenariosOf = (filters, lang) => { // [what, what is chosen of which filte
 	const [team, rep] = membersOf['team+rep'][0].split('+');
 	const [region, product] = membersOf['region+product'][0].split('+');
 	const together = ['a team and a rep', { team: [team], rep: [rep] }];
-	if (lang === 'de') return [...all, together];
-	return [...all, ...filters.map((f) => [`one ${f}`, { [f]: membersOf[f].slice(0, 1) }]), ...['rep', 'product'].map((f) => [`several of ${f}`, { [f]: membersOf[f].slice(0, 3) }]),
+	const several = (f) => [`several of ${f}`, { [f]: membersOf[f].slice(0, 3) }];
+	const allHostile = ['everything hostile', Object.fromEntries(filters.map((f) => [f, hostile]))];
+	if (lang === 'de') return [...all, together, several('rep'), allHostile];	/* the same queries, with other labels */
+	return [...all, ...filters.map((f) => [`one ${f}`, { [f]: membersOf[f].slice(0, 1) }]), several('rep'), several('product'),
 		together, ['several regions and products', { region: [region, membersOf.region.at(-1)], product: [product, membersOf.product.at(-1)] }],
 		['a team and channels', { team: [team], channel: membersOf.channel.slice(0, 2) }],
-		['a hostile rep', { rep: hostile }], ['everything hostile', Object.fromEntries(filters.map((f) => [f, hostile]))]];
+		['a hostile rep', { rep: hostile }], allHostile];
 };
 
 /* Worked out here, not by kpi_scope: the dimension of these filters, and of one that is listed besides, and the members. */

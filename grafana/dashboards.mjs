@@ -53,7 +53,7 @@ const rankingTable = (q, lang, filters, { title, by, kpi, heading, others, colum
 		link: [...(uid === undefined ? [] : [{ title: text('Only this one', 'Nur dies'), url: dashboardLink(lang, uid, filters, { [by]: field(by) }) }]), drill(lang, filters, { kpi, [by]: field(by) })],
 	}],
 	[kpi, heading, { decimals: 0, width: 130 }], ...more,
-], { hide: ['dimension', 'member', by, ...['share', 'target', 'attainment', 'status', 'change'].filter((name) => !more.some(([column]) => column === name))], kpi, ...options });
+], { hide: ['dimension', 'member', by, ...['share', 'target', 'attainment', 'status', 'change'].filter((name) => !more.some(([column]) => column === name))], kpi: [kpi, ...others], ...options });
 
 /* ---------- the dashboards ---------- */
 
@@ -98,7 +98,7 @@ const team = (lang) => {
 					['meetings', text('Meetings', 'Termine'), { decimals: 0, width: 95 }], ['demos', text('Demos', 'Demos'), { decimals: 0, width: 75 }]],
 			}),
 			ranked(bars, money('Revenue by team', 'Umsatz nach Team'), q.largest('revenue', 'team', 5), { kpi: 'revenue' }),
-			bars(text('Activities', 'Aktivitäten'), sql, { kpi: ['calls', 'emails'], overrides, stack: true, min: 0 }),
+			bars(text('Activities', 'Aktivitäten'), sql, { kpi: activities.map(([kpi]) => kpi), overrides, stack: true, min: 0 }),
 			reportTable(q, lang, everywhere, text('The KPIs of everything chosen', 'Die Kennzahlen der Auswahl'), 'sales', 15),
 		],
 	};

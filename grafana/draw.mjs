@@ -35,10 +35,13 @@ const dataOf = (lang, name) => {
 	};
 };
 
+const secondsSince = (begun) => `${((Date.now() - begun) / 1000).toFixed(1)} s`;
+const start = Date.now();
 await build({
 	root: join(here, 'pictures'), logLevel: 'error', plugins: [react()], base: './', resolve: { preserveSymlinks: true },
 	build: { outDir: site, emptyOutDir: true, target: 'esnext', minify: false, chunkSizeWarningLimit: 1e5 },
 });
+console.log(`built the page: ${secondsSince(start)}`);
 
 /* A dashboard has few colours: a palette of them makes a third of the size. */
 const reduced = (png) => {
@@ -77,7 +80,7 @@ for (const [i, name] of names.entries()) {
 	await page.waitForTimeout(1500);
 	mkdirSync(join(pictures, lang), { recursive: true });
 	writeFileSync(join(pictures, `${name}.png`), reduced(await page.locator('#dashboard').screenshot()));
-	console.log(`drawn ${i + 1} of ${names.length}, ${name}.png: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+	console.log(`drawn ${i + 1} of ${names.length}, ${name}.png: ${secondsSince(begun)}`);
 	await page.close();
 }
 await browser.close();

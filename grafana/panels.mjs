@@ -46,8 +46,8 @@ const linksOf = (link) => [link ?? []].flat().map(({ title, url }) => ({ title, 
 
 /*
  * A number above its sparkline, or without one alone.  Grafana draws the number
- * over the sparkline unless it has a name, which here is blank: the title says it. The size of
- * the name is the distance of the two.
+ * over the sparkline unless it has a name, which here is blank: the title says
+ * it.  The size of the name keeps the two apart.
  */
 export const stat = (title, sql, { decimals = 0, kpi, width = 4, height = 5, sparkline = true, description, link } = {}) => ({
 	type: 'stat', title, kpi, description, width, height,
