@@ -307,7 +307,7 @@ const drillDown = (lang) => {
 	const label = `coalesce(k.label_${lang}, d.measure)`;
 	const days = `concat(to_char(d.from_day, ${dayFormat(lang)}), ' – ', to_char(d.to_day - 1, ${dayFormat(lang)}))`;
 	const described = `(SELECT string_agg(j.key || ' ' || j.value, ' · ') FROM jsonb_array_elements(CASE jsonb_typeof(d.source_row) WHEN 'array' THEN d.source_row ELSE jsonb_build_array(d.source_row) END) e CROSS JOIN jsonb_each_text(e) j WHERE j.value <> '')`;
-	const columnsOfBoth = [['part', text('Part of the ratio', 'Teil des Bruchs'), { width: 130 }], ['measure', text('Measure', 'Messgröße'), { width: 240 }]];
+	const partColumn = ['part', text('Part of the ratio', 'Teil des Bruchs'), { width: 130 }], measure = text('Measure', 'Messgröße');
 	return {
 		uid: 'drill', title: text('Sales · The rows behind a number', 'Vertrieb · Die Zeilen hinter einer Zahl'),
 		description: text('What a KPI of a period is made of, down to the rows of the CRM', 'Woraus eine Kennzahl eines Zeitraums besteht, bis zu den Zeilen des CRM'),
@@ -324,10 +324,10 @@ const drillDown = (lang) => {
 			{ hide: ['kpi', 'dimension', 'member'], height: 5 }),
 			table(text('What it is made of', 'Woraus sie besteht'), rows(`${part} AS part, ${label} AS measure, ${days} AS days, d.source, count(*) AS rows, sum(d.amount) AS amount, d.measure AS kpi, min(s.dimension) AS dimension, CASE WHEN min(cardinality(s.members)) = 1 THEN min(m.member) END AS member`,
 				'GROUP BY d.part, d.measure, k.label_' + lang + ', d.from_day, d.to_day, d.source ORDER BY 1, 2, d.from_day DESC'),
-			[...columnsOfBoth, ['days', text('Days', 'Tage'), { width: 220 }], ['source', text('Source', 'Quelle'), { width: 180 }], ['rows', text('Rows', 'Zeilen'), { decimals: 0, width: 100 }], ['amount', text('Together', 'Zusammen'), { decimals: 2 }]],
+			[partColumn, ['measure', measure], ['days', text('Days', 'Tage'), { width: 220 }], ['source', text('Source', 'Quelle'), { width: 180 }], ['rows', text('Rows', 'Zeilen'), { decimals: 0, width: 100 }], ['amount', text('Together', 'Zusammen'), { decimals: 2, width: 170 }]],
 			{ hide: ['kpi', 'dimension', 'member'], height: 5, nothing: text('no rows', 'keine Zeilen') }),
 			table(text('The rows, the newest 500', 'Die Zeilen, die neuesten 500'), rows(`${part} AS part, ${label} AS measure, d.source, d.key, ${clock('d.at', lang)} AS at, d.amount, ${described} AS source_row`, 'ORDER BY d.at DESC NULLS LAST, d.source, d.key LIMIT 500'),
-				[...columnsOfBoth, ['source', text('Source', 'Quelle'), { width: 130 }], ['key', text('Key', 'Schlüssel'), { width: 110, plain: true }], ['at', text('When', 'Wann'), { width: 145 }],
+				[partColumn, ['measure', measure, { width: 200 }], ['source', text('Source', 'Quelle'), { width: 130 }], ['key', text('Key', 'Schlüssel'), { width: 110, plain: true }], ['at', text('When', 'Wann'), { width: 145 }],
 					['amount', text('Amount', 'Betrag'), { decimals: 2, width: 130 }], ['source_row', text('The row', 'Die Zeile'), { inspect: true, wrap: true }]],
 				{ height: 19, nothing: text('no rows', 'keine Zeilen') }),
 		],
