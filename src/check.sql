@@ -23,10 +23,10 @@ BEGIN
 			 WHERE t.at >= now() - make_interval(days => $1) AND t.at <= now() AND t.opportunity_id IN (SELECT o.id FROM opened o)
 		), open AS (
 			SELECT o.id, @extschema@.kpi_day(o.expected_close) < @extschema@.kpi_today() AS is_overdue,
-				   (o.created_at < now() - make_interval(days => $1)) IS NOT FALSE AND t.id IS NULL AS is_stale, $2 AND h.id IS NULL AS is_unheard
+				   coalesce(o.created_at, h.since) < now() - make_interval(days => $1) AND t.id IS NULL AS is_stale, $2 AND h.id IS NULL AS is_unheard
 			  FROM opened o
 			  LEFT JOIN touched t ON t.id = o.id
-			  LEFT JOIN (SELECT DISTINCT x.opportunity_id AS id FROM (%2$s) x) h ON h.id = o.id
+			  LEFT JOIN (SELECT x.opportunity_id AS id, min(x.at) AS since FROM (%2$s) x GROUP BY 1) h ON h.id = o.id
 		)
 		SELECT v.what, count(*), (array_agg(o.id ORDER BY o.id COLLATE "C"))[:5]
 		  FROM open o, LATERAL (VALUES ('overdue', o.is_overdue), ('stale', o.is_stale), ('without history', o.is_unheard)) v(what, holds)
@@ -38,7 +38,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_open_deals_check() IS
-'of the opportunities open now: how many are overdue (the expected close has passed), stale (created, as far as known, changed and dealt with longer ago than the setting stale_deal_days) or without a row in the bound history, and the smallest of their ids. No rows where opportunities are not bound or the caller may not read them';
+'of the opportunities open now: how many are overdue (the expected close has passed), stale (created, or first in the history, changed and dealt with longer ago than the setting stale_deal_days) or without a row in the bound history, and the smallest of their ids. No rows where opportunities are not bound or the caller may not read them';
 
 /* Reps without a row in the roster make revenue per rep too high, and have no name, team or end. */
 CREATE FUNCTION @extschema@.kpi_unknown_reps() RETURNS text[]
