@@ -22,7 +22,7 @@ BEGIN
 			SELECT DISTINCT t.opportunity_id AS id FROM (%2$s UNION ALL %3$s) t
 			 WHERE t.at >= now() - make_interval(days => $1) AND t.at <= now() AND t.opportunity_id IN (SELECT o.id FROM opened o)
 		), open AS (
-			SELECT o.id, @extschema@.kpi_day(o.expected_close) < @extschema@.kpi_today() AS is_overdue,
+			SELECT o.id, o.expected_close < $3 AS is_overdue,
 				   coalesce(o.created_at, h.since) < now() - make_interval(days => $1) AND t.id IS NULL AS is_stale, $2 AND h.id IS NULL AS is_unheard
 			  FROM opened o
 			  LEFT JOIN touched t ON t.id = o.id
@@ -34,7 +34,7 @@ BEGIN
 		@extschema@.kpi_source_select('opportunity'),
 		CASE WHEN has_history THEN format('SELECT h.opportunity_id, h.valid_from AS at FROM (%s) h', @extschema@.kpi_source_select('opportunity_history')) ELSE none END,
 		CASE WHEN @extschema@.kpi_may_read('activity') THEN format('SELECT a.opportunity_id, a.happened_at AS at FROM (%s) a', @extschema@.kpi_source_select('activity')) ELSE none END)
-	USING @extschema@.kpi_setting('stale_deal_days')::integer, has_history;
+	USING @extschema@.kpi_setting('stale_deal_days')::integer, has_history, @extschema@.kpi_midnight(@extschema@.kpi_today());
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_open_deals_check() IS
