@@ -229,7 +229,8 @@ const check = (lang, dashboard) => {
 		if (shown.scenario === 'all') {
 			noteSlow(shown);
 			ok(emptyPanels(shown), `${shown.what}: no panel is empty`);
-			ok(panels.flatMap((panel) => linkFaults(dashboard, panel, shown.results.filter((_, j) => targets[j].panel === panel))), `${shown.what}: links lead to dashboards and variables that there are`);
+			ok([...dashboard.links.filter((l) => !l.includeVars || !l.keepTime).map((l) => `"${l.title}" loses variables or the time range`),
+				...panels.flatMap((panel) => linkFaults(dashboard, panel, shown.results.filter((_, j) => targets[j].panel === panel)))], `${shown.what}: links lead to dashboards and variables that there are`);
 		}
 		checkImpossible(shown);
 		compared += checkNumbers(shown, comparisons[i], found[i]);

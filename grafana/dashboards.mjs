@@ -37,13 +37,13 @@ const subjectTable = (q, listed = []) => table('', q.subject(listed), [
 { height: 2, header: false });
 
 const reportTable = (q, lang, filters, title, selection, height) => table(title, q.report(selection), [
-	['number', text('No.', 'Nr.'), { width: 55 }], ['label', text('KPI', 'Kennzahl'), { link: drill(lang, filters, { kpi: field('kpi') }) }], ['value', text('Value', 'Wert'), { width: 125 }],
+	['number', text('No.', 'Nr.'), { width: 55 }], ['label', text('KPI', 'Kennzahl'), { link: drill(lang, filters, { kpi: field('kpi') }), tooltip: 'description' }], ['value', text('Value', 'Wert'), { width: 125 }],
 	['unit', text('Unit', 'Einheit'), { width: 75 }], ['target', text('Target', 'Ziel'), { width: 125 }], columns.attainment, columns.status,
 	['change', text('Change', 'Veränderung'), { decimals: 1, width: 120 }], ['trend', text('Last 12', 'Letzte 12'), { width: 145 }], columns.reason,
 ], {
-	height, hide: ['kpi', 'dimension', 'member'],
-	description: text('Change is against the previous period: of percentages in points, of all else in percent. A KPI without a value says why; each links to the rows behind it.',
-		'Veränderung zum Vorzeitraum: bei Prozentwerten in Punkten, sonst in Prozent. Eine Kennzahl ohne Wert sagt, warum; jede führt zu den Zeilen dahinter.'),
+	height, hide: ['kpi', 'dimension', 'member', 'description'],
+	description: text('Change is against the previous period: of percentages in points, of all else in percent. A KPI without a value says why; the name tells what it is, and leads to the rows behind it.',
+		'Veränderung zum Vorzeitraum: bei Prozentwerten in Punkten, sonst in Prozent. Eine Kennzahl ohne Wert sagt, warum; ihr Name sagt, was sie ist, und führt zu den Zeilen dahinter.'),
 });
 
 /* A table of q.ranking: the name leads to the rows behind, or to the dashboard with this member alone. */

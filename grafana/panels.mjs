@@ -119,6 +119,7 @@ const override = (name, heading, o) => ({
 			{ id: 'min', value: 0 }, { id: 'max', value: 100 }] : []),
 		...(o.inspect ? [{ id: 'custom.inspect', value: true }] : []),
 		...(o.blank ? [{ id: 'noValue', value: '' }] : []),
+		...(o.tooltip ? [{ id: 'custom.tooltip', value: { field: o.tooltip, placement: 'auto' } }] : []),
 		...(o.wrap ? [{ id: 'custom.wrapText', value: true }] : []),
 		...(o.link ? [{ id: 'links', value: linksOf(o.link) }] : []),
 	],
@@ -129,7 +130,7 @@ const hidden = (name) => ({
 });
 
 /*
- * columns: [name, title, { decimals, width, status, warning, link, gauge, heat, plain, inspect, wrap }]:
+ * columns: [name, title, { decimals, width, status, warning, link, gauge, heat, plain, inspect, wrap, tooltip }]:
  * plain is text that may look like a number.  hide: columns that only links and
  * the check read.  nothing: what a table without rows says, if having none is
  * not a fault.
