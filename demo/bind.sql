@@ -1,7 +1,7 @@
 /*
  * demo/bind.sql
- *	  Tells salkpi where the CRM of demo/crm.sql keeps what, and takes the first
- *	  snapshot.
+ *	  Tells salkpi where the CRM of demo/crm.sql keeps what, and takes snapshots:
+ *	  of the last year's forecasts, and of everything.
  *
  * This is all the work a CRM of one's own takes: a view for each source, with
  * the contract's column names, and one kpi_bind for each view.  The CRM's
@@ -122,16 +122,46 @@ SELECT kpi.kpi_set('language', 'de');
 
 SELECT kpi.kpi_bind('account', 'crm_kpi.account');
 SELECT kpi.kpi_bind('rep', 'crm_kpi.rep');
-SELECT kpi.kpi_bind('lead', 'crm_kpi.lead');
 SELECT kpi.kpi_bind('stage', 'crm_kpi.stage');
+SELECT kpi.kpi_bind('exchange_rate', 'crm_kpi.exchange_rate');
+
+/*
+ * How good a forecast was can only be told where a snapshot was taken when its
+ * period began.  So that the demo has some, it takes those of the last twelve
+ * months now, of the deals as the CRM's log says that they were.
+ */
+CREATE VIEW crm_kpi.opportunity_then AS
+SELECT o.id, o.name, h.status, o.created_at, CASE WHEN h.status <> 'open' THEN h.valid_from END AS closed_at, h.amount, o.currency,
+	h.probability, h.stage, h.expected_close, o.first_contact_at, o.account_id, h.rep_id, o.product, o.channel, o.campaign
+FROM crm_kpi.opportunity AS o
+	JOIN crm_kpi.opportunity_history AS h ON h.opportunity_id = o.id
+	CROSS JOIN current_setting('crm_kpi.then') AS t
+WHERE h.valid_from <= t::timestamptz AND (h.valid_to > t::timestamptz) IS NOT FALSE;
+SELECT kpi.kpi_bind('opportunity', 'crm_kpi.opportunity_then');
+
+DO $$
+DECLARE
+	newest timestamp := (SELECT date_trunc('month', max(closed_at) AT TIME ZONE 'Europe/Berlin') FROM crm.deal);
+	month timestamp;
+	morning timestamptz;
+BEGIN
+	FOR month IN SELECT generate_series(newest - interval '12 months', newest, '1 month') LOOP
+		morning := (month + interval '6 hours') AT TIME ZONE 'Europe/Berlin';
+		PERFORM set_config('crm_kpi.then', morning::text, true);
+		PERFORM kpi.kpi_snapshot(month::date, month::date, morning);
+	END LOOP;
+END;
+$$;
 SELECT kpi.kpi_bind('opportunity', 'crm_kpi.opportunity');
+DROP VIEW crm_kpi.opportunity_then;
+
+SELECT kpi.kpi_bind('lead', 'crm_kpi.lead');
 SELECT kpi.kpi_bind('opportunity_history', 'crm_kpi.opportunity_history');
 SELECT kpi.kpi_bind('quote', 'crm_kpi.quote');
 SELECT kpi.kpi_bind('sale', 'crm_kpi.sale');
 SELECT kpi.kpi_bind('activity', 'crm_kpi.activity');
 SELECT kpi.kpi_bind('subscription', 'crm_kpi.subscription');
 SELECT kpi.kpi_bind('cost', 'crm_kpi.cost');
-SELECT kpi.kpi_bind('exchange_rate', 'crm_kpi.exchange_rate');
 \o
 
 /*

@@ -148,7 +148,7 @@ LIMIT 5;
 \echo '9  Was im CRM nicht stimmt, und deshalb fehlt'
 \echo '   SELECT * FROM kpi_problem;'
 \echo
-SELECT source AS "Quelle", reason AS "Grund", bad_rows AS "Zeilen", array_to_string(keys[1:4], ', ') AS "kleinste Schlüssel"
+SELECT source AS "Quelle", kpi.kpi_reason_text(reason, 'de') AS "Grund", bad_rows AS "Zeilen", array_to_string(keys[1:4], ', ') AS "kleinste Schlüssel"
 FROM kpi.kpi_problem
 ORDER BY source COLLATE "C", reason COLLATE "C";
 
@@ -158,7 +158,7 @@ ORDER BY source COLLATE "C", reason COLLATE "C";
 SELECT CASE severity WHEN 'error' THEN 'Fehler' WHEN 'warning' THEN 'Warnung' WHEN 'note' THEN 'Hinweis' ELSE severity END AS "Grad",
 	subject AS "wo", what AS "was", detail AS "wie viele, welche"
 FROM kpi.kpi_check('de')
-WHERE subject IS NULL OR (subject, what) NOT IN (SELECT source, reason FROM kpi.kpi_problem);
+WHERE subject IS NULL OR (subject, what) NOT IN (SELECT source, kpi.kpi_reason_text(reason, 'de') FROM kpi.kpi_problem);
 
 \echo 'Weiter:  kpi_ranking(''revenue'', …, ''region'')   kpi_series(…, dimension => ''product'')'
 \echo

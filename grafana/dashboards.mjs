@@ -27,7 +27,7 @@ const columns = {
 	attainment: ['attainment', text('Reached, %', 'Erreicht, %'), { decimals: 1, width: 115 }],
 	status: ['status', text('Status', 'Status'), { status: targetStatus, width: 95 }],
 	change: ['change', text('Change, %', 'Veränderung, %'), { decimals: 1, width: 140 }],
-	share: ['share', text('Share, %', 'Anteil, %'), { decimals: 1, gauge: true, width: 170 }],
+	share: ['share', text('Share, %', 'Anteil, %'), { decimals: 1, gauge: true, max: 100, width: 170 }],
 	reason: ['reason', text('Why if none', 'Grund, wenn keiner'), { width: 190 }],
 };
 
@@ -37,13 +37,13 @@ const subjectTable = (q, listed = []) => table('', q.subject(listed), [
 { height: 2, header: false });
 
 const reportTable = (q, lang, filters, title, selection, height) => table(title, q.report(selection), [
-	['number', text('No.', 'Nr.'), { width: 55 }], ['label', text('KPI', 'Kennzahl'), { link: drill(lang, filters, { kpi: field('kpi') }) }], ['value', text('Value', 'Wert'), { width: 125 }],
+	['number', text('No.', 'Nr.'), { width: 55 }], ['label', text('KPI', 'Kennzahl'), { link: drill(lang, filters, { kpi: field('kpi') }), tooltip: 'description' }], ['value', text('Value', 'Wert'), { width: 125 }],
 	['unit', text('Unit', 'Einheit'), { width: 75 }], ['target', text('Target', 'Ziel'), { width: 125 }], columns.attainment, columns.status,
 	['change', text('Change', 'Veränderung'), { decimals: 1, width: 120 }], ['trend', text('Last 12', 'Letzte 12'), { width: 145 }], columns.reason,
 ], {
-	height, hide: ['kpi', 'dimension', 'member'],
-	description: text('Change is against the previous period: of percentages in points, of all else in percent. A KPI without a value says why; each links to the rows behind it.',
-		'Veränderung zum Vorzeitraum: bei Prozentwerten in Punkten, sonst in Prozent. Eine Kennzahl ohne Wert sagt, warum; jede führt zu den Zeilen dahinter.'),
+	height, hide: ['kpi', 'dimension', 'member', 'description'],
+	description: text('Change is against the previous period: of percentages in points, of all else in percent. A KPI without a value says why; the name tells what it is, and leads to the rows behind it.',
+		'Veränderung zum Vorzeitraum: bei Prozentwerten in Punkten, sonst in Prozent. Eine Kennzahl ohne Wert sagt, warum; ihr Name sagt, was sie ist, und führt zu den Zeilen dahinter.'),
 });
 
 /* A table of q.ranking: the name leads to the rows behind, or to the dashboard with this member alone. */
@@ -53,7 +53,7 @@ const rankingTable = (q, lang, filters, { title, by, kpi, heading, others, colum
 		link: [...(uid === undefined ? [] : [{ title: text('Only this one', 'Nur dies'), url: dashboardLink(lang, uid, filters, { [by]: field(by) }) }]), drill(lang, filters, { kpi, [by]: field(by) })],
 	}],
 	[kpi, heading, { decimals: 0, width: 130 }], ...more,
-], { hide: ['dimension', 'member', by, ...['share', 'target', 'attainment', 'status', 'change'].filter((name) => !more.some(([column]) => column === name))], kpi, ...options });
+], { hide: ['dimension', 'member', by, ...['share', 'target', 'attainment', 'status', 'change'].filter((name) => !more.some(([column]) => column === name))], kpi: [kpi, ...others], ...options });
 
 /* ---------- the dashboards ---------- */
 
@@ -81,8 +81,8 @@ const overview = (lang) => {
 
 const team = (lang) => {
 	const de = lang === 'de', q = queriesOf(lang, everywhere);
-	const activities = [['calls', 'Calls', 'Anrufe', 'blue'], ['emails', 'E-mails', 'E-Mails', 'light-blue'], ['meetings', 'Meetings', 'Termine', 'dark-blue'],
-		['demos', 'Demos', 'Demos', 'super-light-blue'], ['onboardings', 'Onboardings', 'Onboardings', 'semi-dark-blue']];
+	const activities = [['calls', 'Calls', 'Anrufe', 'dark-blue'], ['emails', 'E-mails', 'E-Mails', 'blue'], ['meetings', 'Meetings', 'Termine', 'light-blue'],
+		['demos', 'Demos', 'Demos', 'super-light-blue'], ['onboardings', 'Onboardings', 'Onboardings', '#8e8e99']];
 	const { sql, overrides } = coloured(activities.map(([kpi, english, german, color]) => [q.merged(kpi, de ? german : english), de ? german : english, color]));
 	return {
 		uid: 'team', title: text('Sales · Team', 'Vertrieb · Team'),
@@ -98,7 +98,7 @@ const team = (lang) => {
 					['meetings', text('Meetings', 'Termine'), { decimals: 0, width: 95 }], ['demos', text('Demos', 'Demos'), { decimals: 0, width: 75 }]],
 			}),
 			ranked(bars, money('Revenue by team', 'Umsatz nach Team'), q.largest('revenue', 'team', 5), { kpi: 'revenue' }),
-			bars(text('Activities', 'Aktivitäten'), sql, { kpi: ['calls', 'emails'], overrides, stack: true, min: 0 }),
+			bars(text('Activities', 'Aktivitäten'), sql, { kpi: activities.map(([kpi]) => kpi), overrides, stack: true, min: 0 }),
 			reportTable(q, lang, everywhere, text('The KPIs of everything chosen', 'Die Kennzahlen der Auswahl'), 'sales', 15),
 		],
 	};
@@ -163,9 +163,9 @@ const pipeline = (lang) => {
 					['expected', money('Together', 'Zusammen'), { decimals: 0, width: 160 }], ['target', money('Target', 'Ziel'), { decimals: 0, width: 150 }], ['gap', money('Missing', 'Es fehlen'), { decimals: 0, width: 160 }],
 					['attainment', text('Expected, %', 'Erwartet, %'), { decimals: 1, gauge: true, max: 150, width: 220 }], columns.status], { kpi: 'won_value', height: 7 }),
 			table(money('Forecast and slippage', 'Prognose und Verschiebung'), forecast,
-				[['period', text('Period', 'Zeitraum'), { width: 85, plain: true }], ['forecast', text('Forecast', 'Prognose'), { decimals: 0 }], ['won_value', text('Won', 'Gewonnen'), { decimals: 0 }],
-					['accuracy', text('Accuracy, %', 'Treffer, %'), { decimals: 1 }], ['expected', text('Expected', 'Erwartet'), { decimals: 0 }], ['slipped', text('Slipped', 'Verschoben'), { decimals: 0 }],
-					['slippage', text('Slipped, %', 'Versch., %'), { decimals: 1 }], ['reason', text('Why if none', 'Grund, wenn keine'), { width: 225 }]],
+				[['period', text('Period', 'Zeitraum'), { width: 85, plain: true }], ['forecast', text('Forecast', 'Prognose'), { decimals: 0, width: 105 }], ['won_value', text('Won', 'Gewonnen'), { decimals: 0, width: 105 }],
+					['accuracy', text('Accuracy, %', 'Treffer, %'), { decimals: 1, width: 110 }], ['expected', text('Expected', 'Erwartet'), { decimals: 0, width: 110 }], ['slipped', text('Slipped', 'Verschoben'), { decimals: 0, width: 110 }],
+					['slippage', text('Slipped, %', 'Versch., %'), { decimals: 1, width: 105 }], ['reason', text('Why if none', 'Grund, wenn keine')]],
 				{
 					width: 15, height: 10, description: text('Forecast: won plus weighted pipeline closing in the period. Slipped: of the opportunities expected to close in it, those still open or closed later. Both take a snapshot in the first tenth of the period.',
 						'Prognose: gewonnen plus gewichtete Pipeline mit Abschluss im Zeitraum. Verschoben: von den Chancen, die in ihm schließen sollten, die noch offenen oder später geschlossenen. Beides braucht eine Momentaufnahme im ersten Zehntel des Zeitraums.'),
@@ -176,11 +176,11 @@ const pipeline = (lang) => {
 			table(text('The most valuable open opportunities', 'Die wertvollsten offenen Chancen'),
 				`${q.within()} SELECT t.id, t.name, t.account, t.rep, t.stage, t.amount, 100 * t.probability AS probability, to_char(t.expected_close, ${dayFormat(lang)}) AS expected_close, t.age_days::bigint AS age_days,
 				        CASE WHEN t.overdue THEN '${de ? 'überfällig' : 'overdue'}' END AS overdue
-				   FROM s CROSS JOIN LATERAL unnest(s.members) m(member) CROSS JOIN LATERAL kpi_top_opportunities(15, s.dimension, m.member) t
-				  ORDER BY t.amount DESC NULLS LAST, t.id LIMIT 15`,
+				   FROM s CROSS JOIN LATERAL unnest(s.members) m(member) CROSS JOIN LATERAL kpi_top_opportunities(10, s.dimension, m.member) t
+				  ORDER BY t.amount DESC NULLS LAST, t.id LIMIT 10`,
 				[['id', text('No.', 'Nr.'), { width: 65, plain: true }], ['name', text('Opportunity', 'Chance')], ['account', text('Account', 'Kunde')], ['rep', text('Rep', 'Vertriebler'), { width: 140 }],
 					['stage', text('Stage', 'Phase'), { width: 125 }], ['amount', money('Amount', 'Betrag'), { decimals: 0, width: 110 }], ['probability', '%', { decimals: 0, width: 50 }],
-					['expected_close', text('Expected', 'Erwartet'), { width: 105 }], ['age_days', text('Days', 'Tage'), { decimals: 0, width: 60 }], ['overdue', ' ', { warning: true, width: 95 }]], { height: 13 }),
+					['expected_close', text('Expected', 'Erwartet'), { width: 105 }], ['age_days', text('Days', 'Tage'), { decimals: 0, width: 60 }], ['overdue', ' ', { warning: true, width: 95 }]], { height: 12 }),
 		],
 	};
 };
@@ -212,7 +212,7 @@ const recurring = (lang) => {
 				   FROM s CROSS JOIN LATERAL kpi_cohorts(${fromDay}, ${toDay}, '$grain') c WHERE s.dimension = 'total' GROUP BY c.cohort ORDER BY c.cohort`,
 				[['cohort', text('First payment', 'Erste Zahlung'), { width: 125, plain: true }], ['customers', text('Customers', 'Kunden'), { decimals: 0, width: 95 }],
 					...[...Array(13).keys()].map((age) => [`m${age}`, `${age}`, { decimals: 0, heat: true, width: 102 }])],
-				{ height: 13, description: text('Of the customers who came in a period, the share left after so many periods. Of all customers: with a filter it is empty.', 'Von den Kunden, die in einem Zeitraum kamen, der Anteil nach so vielen Zeiträumen. Nur für alle Kunden: mit einem Filter ist sie leer.') }),
+				{ height: 15, description: text('Of the customers who came in a period, the share left after so many periods. Of all customers: with a filter it is empty.', 'Von den Kunden, die in einem Zeitraum kamen, der Anteil nach so vielen Zeiträumen. Nur für alle Kunden: mit einem Filter ist sie leer.') }),
 			reportTable(q, lang, filters, text('The KPIs of customers and what they pay', 'Die Kennzahlen der Kunden und ihrer Zahlungen'), 'customers', 17),
 		],
 	};
@@ -222,7 +222,7 @@ const marketing = (lang) => {
 	const q = queriesOf(lang, everywhere);
 	const tile = (title, kpi, decimals, width) => stat(title, q.merged(kpi), { kpi, decimals, width, link: drill(lang, everywhere, { kpi }) });
 	const of = (by, title, height) => rankingTable(q, lang, everywhere, {
-		title, by, kpi: 'leads', heading: 'Leads', height, others: ['lead_qualification_rate', 'lead_conversion_rate', 'cost_per_lead', 'campaign_cost', 'average_opportunity_value'],
+		title, by, kpi: 'leads', heading: 'Leads', height, others: ['lead_qualification_rate', 'lead_conversion_rate', 'campaign_cost', 'cost_per_lead', 'average_opportunity_value'],
 		condition: '(r.value > 0 OR a.campaign_cost > 0)',
 		columns: [columns.share, ['lead_qualification_rate', percent('Qualified', 'Qualifiziert'), { decimals: 1, width: 130 }], ['lead_conversion_rate', percent('Converted', 'Gewonnen'), { decimals: 1, width: 125 }],
 			['campaign_cost', money('Cost', 'Kosten'), { decimals: 0, width: 130 }], ['cost_per_lead', money('Cost per lead', 'Kosten je Lead'), { decimals: 2, width: 165 }],
@@ -251,8 +251,8 @@ const regions = (lang) => {
 	const of = (by, title, drawn, height) => [
 		rankingTable(q, lang, everywhere, {
 			title, by, kpi: 'revenue', heading: money('Revenue', 'Umsatz'), uid: 'regions', height, width: 15, others: ['revenue_growth', 'profit_margin', 'win_rate'],
-			columns: [['share', text('Share, %', 'Anteil, %'), { decimals: 1, gauge: true, width: 140 }], ['revenue_growth', text('Growth, %', 'Wachstum, %'), { decimals: 1, width: 115 }], ['profit_margin', text('Margin, %', 'Marge, %'), { decimals: 1, width: 95 }],
-				['win_rate', text('Win rate, %', 'Gewinnquote, %'), { decimals: 1, width: 130 }], ['status', text('Target', 'Ziel'), { status: targetStatus, width: 85 }]],
+			columns: [['share', text('Share, %', 'Anteil, %'), { decimals: 1, gauge: true, max: 100, width: 150 }], ['revenue_growth', text('Growth, %', 'Wachstum, %'), { decimals: 1, width: 115 }], ['profit_margin', text('Margin, %', 'Marge, %'), { decimals: 1, width: 95 }],
+				['win_rate', text('Win rate, %', 'Gewinnquote, %'), { decimals: 1, width: 130 }]],
 		}),
 		ranked(bars, drawn, q.largest('revenue', by, 6), { kpi: 'revenue', width: 9, height }),
 	];
@@ -263,13 +263,13 @@ const regions = (lang) => {
 		panels: [
 			subjectTable(q, ['region', 'product']),
 			...of('region', text('By region', 'Nach Region'), money('Revenue of the six largest regions', 'Umsatz der sechs größten Regionen'), 9),
-			...of('product', text('By product', 'Nach Produkt'), money('Revenue of the six largest products', 'Umsatz der sechs größten Produkte'), 18),
+			...of('product', text('By product', 'Nach Produkt'), money('Revenue of the six largest products', 'Umsatz der sechs größten Produkte'), 12),
 		],
 	};
 };
 
 const state = (lang) => {
-	const tile = (title, sql, decimals = 0) => stat(title, sql, { decimals, width: 6 });
+	const tile = (title, sql) => stat(title, sql, { width: 6, height: 4, sparkline: false });
 	return {
 		uid: 'state', title: text('Sales · State of the data', 'Vertrieb · Zustand der Daten'),
 		description: text('How old the numbers are, and what is wrong with the rows behind them', 'Wie alt die Zahlen sind, und was an den Zeilen dahinter falsch ist'),
@@ -280,8 +280,8 @@ const state = (lang) => {
 			tile(text('Failed runs in the time range', 'Fehlgeschlagene Läufe im Zeitbereich'), `SELECT now() AS "time", count(*) AS value FROM kpi_runs WHERE outcome IN ('failed', 'crashed') AND $__timeFilter(started_at)`),
 			tile(text('Facts', 'Fakten'), 'SELECT now() AS "time", count(*) AS value FROM kpi_fact WHERE superseded_at IS NULL'),
 			table(text('What is not as it should be, and what to do', 'Was nicht ist, wie es sein soll, und was zu tun ist'), `SELECT severity, coalesce(subject, '') AS subject, what, detail, hint FROM kpi_check('${lang}')`,
-				[['severity', text('How bad', 'Wie schlimm'), { status: severity, width: 110 }], ['subject', text('Where', 'Wo'), { width: 170 }], ['what', text('What', 'Was'), { width: 320 }],
-					['detail', text('Which', 'Welche')], ['hint', text('What to do', 'Was zu tun ist')]], { height: 13 }),
+				[['severity', text('How bad', 'Wie schlimm'), { status: severity, width: 110 }], ['subject', text('Where', 'Wo'), { width: 160 }], ['what', text('What', 'Was'), { width: 310, wrap: true }],
+					['detail', text('Which', 'Welche'), { width: 420, wrap: true }], ['hint', text('What to do', 'Was zu tun ist'), { wrap: true }]], { height: 20 }),
 			table(text('Revenue that was reported otherwise before', 'Umsatz, der zuvor anders berichtet wurde'),
 				`SELECT to_char("time" AT TIME ZONE kpi_setting('time_zone'), '${lang === 'de' ? 'MM/YYYY' : 'YYYY-MM'}') AS month, first_reported, before, after, change, run
 				   FROM kpi_restatements('revenue', NULL, ${toDay}, 'month', 'total', NULL, '${lang}') WHERE recorded_at >= $__timeFrom()::timestamptz ORDER BY recorded_at DESC, "time" DESC LIMIT 50`,
@@ -289,8 +289,8 @@ const state = (lang) => {
 					['after', text('Now', 'Jetzt'), { decimals: 0 }], ['change', text('Change', 'Veränderung'), { decimals: 0 }], ['run', text('Run', 'Lauf'), { decimals: 0, width: 90 }]],
 				{ height: 5, nothing: text('nothing was restated', 'nichts wurde nachträglich geändert') }),
 			table(text('Snapshots', 'Momentaufnahmen'),
-				`SELECT run, ${clock('started_at', lang)} AS started, outcome, facts, changed, problems, extract(epoch FROM duration) AS seconds, error FROM kpi_runs ORDER BY run DESC LIMIT 50`,
-				[['run', text('Run', 'Lauf'), { width: 80 }], ['started', text('Started', 'Begonnen'), { width: 180 }], ['outcome', text('Outcome', 'Ergebnis'), { status: outcome, width: 130 }],
+				`SELECT run, ${clock('started_at', lang)} AS started, ${clock('as_of', lang)} AS as_of, outcome, facts, changed, problems, extract(epoch FROM duration) AS seconds, error FROM kpi_runs ORDER BY run DESC LIMIT 50`,
+				[['run', text('Run', 'Lauf'), { width: 80 }], ['started', text('Started', 'Begonnen'), { width: 180 }], ['as_of', text('As of', 'Stand'), { width: 180 }], ['outcome', text('Outcome', 'Ergebnis'), { status: outcome, width: 130 }],
 					['facts', text('Facts', 'Fakten'), { decimals: 0, width: 110 }], ['changed', text('Changed', 'Geändert'), { decimals: 0, width: 120 }], ['problems', text('Problems', 'Probleme'), { decimals: 0, width: 120 }],
 					['seconds', text('Seconds', 'Sekunden'), { decimals: 1, width: 120 }], ['error', text('Error', 'Fehler')]], { height: 8 }),
 		],
@@ -307,7 +307,7 @@ const drillDown = (lang) => {
 	const label = `coalesce(k.label_${lang}, d.measure)`;
 	const days = `concat(to_char(d.from_day, ${dayFormat(lang)}), ' – ', to_char(d.to_day - 1, ${dayFormat(lang)}))`;
 	const described = `(SELECT string_agg(j.key || ' ' || j.value, ' · ') FROM jsonb_array_elements(CASE jsonb_typeof(d.source_row) WHEN 'array' THEN d.source_row ELSE jsonb_build_array(d.source_row) END) e CROSS JOIN jsonb_each_text(e) j WHERE j.value <> '')`;
-	const columnsOfBoth = [['part', text('Part of the ratio', 'Teil des Bruchs'), { width: 130 }], ['measure', text('Measure', 'Messgröße'), { width: 240 }]];
+	const partColumn = ['part', text('Part of the ratio', 'Teil des Bruchs'), { width: 130 }], measure = text('Measure', 'Messgröße');
 	return {
 		uid: 'drill', title: text('Sales · The rows behind a number', 'Vertrieb · Die Zeilen hinter einer Zahl'),
 		description: text('What a KPI of a period is made of, down to the rows of the CRM', 'Woraus eine Kennzahl eines Zeitraums besteht, bis zu den Zeilen des CRM'),
@@ -320,16 +320,16 @@ const drillDown = (lang) => {
 				        v.numerator, v.denominator, d.formula, d.description_${lang} AS description, v.reason, d.kpi, s.dimension, CASE WHEN cardinality(s.members) = 1 THEN s.members[1] END AS member
 				   FROM s CROSS JOIN LATERAL kpi_merged_series('$kpi', ${lastDay}, ${lastDay} + 1, '$grain', s.dimension, s.members, lang => '${lang}') v JOIN kpi_definition d ON d.kpi = '$kpi'`,
 			[['label', text('KPI', 'Kennzahl'), { width: 230 }], ['value', text('Value', 'Wert'), { decimals: 2, width: 140 }], ['unit', text('Unit', 'Einheit'), { width: 80 }], ['numerator', text('Numerator', 'Zähler'), { decimals: 2, width: 140 }],
-				['denominator', text('Denominator', 'Nenner'), { decimals: 2, width: 140 }], ['formula', text('Formula', 'Formel'), { inspect: true }], ['description', text('What it is', 'Was es ist'), { inspect: true }], columns.reason],
-			{ hide: ['kpi', 'dimension', 'member'], height: 4 }),
+				['denominator', text('Denominator', 'Nenner'), { decimals: 2, width: 140 }], ['formula', text('Formula', 'Formel'), { width: 260, wrap: true }], ['description', text('What it is', 'Was es ist'), { wrap: true }], columns.reason],
+			{ hide: ['kpi', 'dimension', 'member'], height: 5 }),
 			table(text('What it is made of', 'Woraus sie besteht'), rows(`${part} AS part, ${label} AS measure, ${days} AS days, d.source, count(*) AS rows, sum(d.amount) AS amount, d.measure AS kpi, min(s.dimension) AS dimension, CASE WHEN min(cardinality(s.members)) = 1 THEN min(m.member) END AS member`,
 				'GROUP BY d.part, d.measure, k.label_' + lang + ', d.from_day, d.to_day, d.source ORDER BY 1, 2, d.from_day DESC'),
-			[...columnsOfBoth, ['days', text('Days', 'Tage'), { width: 220 }], ['source', text('Source', 'Quelle'), { width: 180 }], ['rows', text('Rows', 'Zeilen'), { decimals: 0, width: 100 }], ['amount', text('Together', 'Zusammen'), { decimals: 2 }]],
+			[partColumn, ['measure', measure], ['days', text('Days', 'Tage'), { width: 220 }], ['source', text('Source', 'Quelle'), { width: 180 }], ['rows', text('Rows', 'Zeilen'), { decimals: 0, width: 100 }], ['amount', text('Together', 'Zusammen'), { decimals: 2, width: 170 }]],
 			{ hide: ['kpi', 'dimension', 'member'], height: 5, nothing: text('no rows', 'keine Zeilen') }),
 			table(text('The rows, the newest 500', 'Die Zeilen, die neuesten 500'), rows(`${part} AS part, ${label} AS measure, d.source, d.key, ${clock('d.at', lang)} AS at, d.amount, ${described} AS source_row`, 'ORDER BY d.at DESC NULLS LAST, d.source, d.key LIMIT 500'),
-				[...columnsOfBoth, ['source', text('Source', 'Quelle'), { width: 130 }], ['key', text('Key', 'Schlüssel'), { width: 110, plain: true }], ['at', text('When', 'Wann'), { width: 145 }],
-					['amount', text('Amount', 'Betrag'), { decimals: 2, width: 130 }], ['source_row', text('The row', 'Die Zeile'), { inspect: true }]],
-				{ height: 18, nothing: text('no rows', 'keine Zeilen') }),
+				[partColumn, ['measure', measure, { width: 200 }], ['source', text('Source', 'Quelle'), { width: 130 }], ['key', text('Key', 'Schlüssel'), { width: 110, plain: true }], ['at', text('When', 'Wann'), { width: 145 }],
+					['amount', text('Amount', 'Betrag'), { decimals: 2, width: 130 }], ['source_row', text('The row', 'Die Zeile'), { inspect: true, wrap: true }]],
+				{ height: 19, nothing: text('no rows', 'keine Zeilen') }),
 		],
 	};
 };

@@ -35,10 +35,13 @@ const dataOf = (lang, name) => {
 	};
 };
 
+const secondsSince = (begun) => `${((Date.now() - begun) / 1000).toFixed(1)} s`;
+const start = Date.now();
 await build({
 	root: join(here, 'pictures'), logLevel: 'error', plugins: [react()], base: './', resolve: { preserveSymlinks: true },
 	build: { outDir: site, emptyOutDir: true, target: 'esnext', minify: false, chunkSizeWarningLimit: 1e5 },
 });
+console.log(`built the page: ${secondsSince(start)}`);
 
 /* A dashboard has few colours: a palette of them makes a third of the size. */
 const reduced = (png) => {
@@ -63,8 +66,9 @@ await new Promise((resolve) => server.once('listening', resolve));
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ['--no-sandbox'] });
 const all = ['en', 'de'].flatMap((lang) => readdirSync(join(dashboards, lang)).filter((f) => f.endsWith('.json')).map((f) => `${lang}/${f.slice(0, -5)}`));
-for (const name of wanted.length > 0 ? wanted : all) {
-	const lang = name.split('/')[0];
+const names = wanted.length > 0 ? wanted : all;
+for (const [i, name] of names.entries()) {
+	const lang = name.split('/')[0], begun = Date.now();
 	data = JSON.stringify(dataOf(...name.split('/')));
 	/* High enough for all of it: a table that is not in view is not drawn. */
 	const page = await browser.newPage({ viewport: { width, height: 3000 }, locale: lang === 'de' ? 'de-DE' : 'en-US' });
@@ -76,7 +80,7 @@ for (const name of wanted.length > 0 ? wanted : all) {
 	await page.waitForTimeout(1500);
 	mkdirSync(join(pictures, lang), { recursive: true });
 	writeFileSync(join(pictures, `${name}.png`), reduced(await page.locator('#dashboard').screenshot()));
-	console.log(`${name}.png`);
+	console.log(`drawn ${i + 1} of ${names.length}, ${name}.png: ${secondsSince(begun)}`);
 	await page.close();
 }
 await browser.close();

@@ -44,13 +44,18 @@ export const row = (title, panels) => ({ type: 'row', title, height: 1, width: 2
 
 const linksOf = (link) => [link ?? []].flat().map(({ title, url }) => ({ title, url, targetBlank: false }));
 
-export const stat = (title, sql, { decimals = 0, kpi, width = 4, height = 4, description, link } = {}) => ({
+/*
+ * A number above its sparkline, or without one alone.  Grafana draws the number
+ * over the sparkline unless it has a name, which here is blank: the title says
+ * it.  The size of the name keeps the two apart.
+ */
+export const stat = (title, sql, { decimals = 0, kpi, width = 4, height = 5, sparkline = true, description, link } = {}) => ({
 	type: 'stat', title, kpi, description, width, height,
 	targets: queries(sql, 'time_series'),
-	fieldConfig: { defaults: { ...locale, decimals, color: fixed('super-light-blue'), links: linksOf(link) }, overrides: [] },
+	fieldConfig: { defaults: { ...locale, decimals, displayName: sparkline ? ' ' : undefined, color: fixed('super-light-blue'), links: linksOf(link) }, overrides: [] },
 	options: {
-		colorMode: 'none', graphMode: 'area', textMode: 'value', justifyMode: 'auto', orientation: 'auto', wideLayout: true,
-		text: { valueSize: 28 }, showPercentChange: false, percentChangeColorMode: 'standard', reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
+		colorMode: 'none', graphMode: sparkline ? 'area' : 'none', textMode: sparkline ? 'value_and_name' : 'value', justifyMode: 'auto', orientation: 'auto', wideLayout: false,
+		text: { titleSize: 10, valueSize: 32 }, showPercentChange: false, percentChangeColorMode: 'standard', reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
 	},
 });
 
@@ -62,7 +67,7 @@ const series = (title, sql, draw, { decimals = 0, kpi, width = 12, height = 8, d
 			unit: 'locale', decimals, min, noValue: '–', color: fixed('blue'), mappings: [], thresholds: plain,
 			custom: {
 				drawStyle: draw, lineWidth: draw === 'bars' ? 0 : 2, fillOpacity: draw === 'bars' ? 85 : stack ? 40 : 0, gradientMode: 'none', lineInterpolation: 'linear',
-				barAlignment: 1, barWidthFactor: 0.7, showPoints: 'auto', pointSize: 4, spanNulls: false, axisPlacement: 'auto', axisLabel: '', axisColorMode: 'text',
+				axisWidth: decimals > 0 ? 44 : undefined, barAlignment: 1, barWidthFactor: 0.7, showPoints: 'auto', pointSize: 4, spanNulls: false, axisPlacement: 'auto', axisLabel: '', axisColorMode: 'text',
 				axisBorderShow: false, axisCenteredZero: false, scaleDistribution: { type: 'linear' }, hideFrom: { tooltip: false, viz: false, legend: false },
 				stacking: { mode: stack ? 'normal' : 'none', group: 'A' }, thresholdsStyle: { mode: 'off' }, insertNulls: false,
 			},
@@ -113,6 +118,9 @@ const override = (name, heading, o) => ({
 		...(o.heat ? [{ id: 'custom.cellOptions', value: { type: 'color-background', mode: 'basic' } }, { id: 'color', value: { mode: 'continuous-blues' } },
 			{ id: 'min', value: 0 }, { id: 'max', value: 100 }] : []),
 		...(o.inspect ? [{ id: 'custom.inspect', value: true }] : []),
+		...(o.blank ? [{ id: 'noValue', value: '' }] : []),
+		...(o.tooltip ? [{ id: 'custom.tooltip', value: { field: o.tooltip, placement: 'auto' } }] : []),
+		...(o.wrap ? [{ id: 'custom.wrapText', value: true }] : []),
 		...(o.link ? [{ id: 'links', value: linksOf(o.link) }] : []),
 	],
 });
@@ -122,7 +130,7 @@ const hidden = (name) => ({
 });
 
 /*
- * columns: [name, title, { decimals, width, status, warning, link, gauge, heat, plain, inspect }]:
+ * columns: [name, title, { decimals, width, status, warning, link, gauge, heat, plain, inspect, wrap, tooltip }]:
  * plain is text that may look like a number.  hide: columns that only links and
  * the check read.  nothing: what a table without rows says, if having none is
  * not a fault.
@@ -132,7 +140,7 @@ export const table = (title, sql, columns, { kpi, width = 24, height = 10, descr
 	targets: queries(sql, 'table'),
 	fieldConfig: {
 		defaults: { ...locale, noValue: nothing, custom: { align: 'auto', cellOptions: { type: 'auto' }, filterable: false, inspect: false } },
-		overrides: [...columns.map(([name, heading, o = {}]) => override(name, heading, o)), ...hide.map(hidden)],
+		overrides: [...columns.map(([name, heading, o = {}]) => override(name, heading, { ...o, blank: nothing !== '' })), ...hide.map(hidden)],
 	},
 	options: { showHeader: header, cellHeight: 'sm' },
 });

@@ -55,8 +55,9 @@ export const queriesOf = (lang, filters) => {
 	/* The KPIs of a selection, of everything chosen together. */
 	const report = (selection) =>
 		`${within()} SELECT number::bigint AS number, r.label, ${shown('r.value')} AS value, ${unitOf(lang)} AS unit, ${shown('target')} AS target, attainment, status, change, trend, r.reason,
-		        r.kpi, s.dimension, CASE WHEN cardinality(s.members) = 1 THEN s.members[1] END AS member
+		        r.kpi, s.dimension, CASE WHEN cardinality(s.members) = 1 THEN s.members[1] END AS member, d.description_${lang} AS description
 		   FROM s CROSS JOIN LATERAL kpi_report(${lastDay}, '$grain', s.dimension, selection => '${selection}', lang => '${lang}', members => s.members) WITH ORDINALITY r
+		   LEFT JOIN (SELECT kpi, description_${lang} FROM kpi_definition) d ON d.kpi = r.kpi
 		  ORDER BY r.ordinality`;
 
 	/* The members of a dimension ranked by a KPI, with others beside it: a column for each, called as it is. */

@@ -12,7 +12,7 @@ SELECT kpi_set('time_zone', 'Europe/Berlin'), kpi_set('language', 'en');
 
 -- Days, and numbers of runs, differ.
 CREATE FUNCTION shop.state(lang text DEFAULT NULL) RETURNS TABLE (severity text, subject text, what text, detail text, hint text) LANGUAGE sql AS $$
-	SELECT severity, regexp_replace(subject, '^run \d+', 'run N'), what, regexp_replace(detail, '\d{4}-\d\d-\d\d', 'DAY'), hint FROM kpi_check(lang)
+	SELECT severity, regexp_replace(subject, '^run \d+', 'run N'), what, regexp_replace(detail, '\d{4}-\d\d-\d\d|\d\d\.\d\d\.\d{4}', 'DAY'), hint FROM kpi_check(lang)
 $$;
 
 SELECT * FROM shop.state();
@@ -93,7 +93,7 @@ ALTER TABLE shop.line RENAME TO older;
 ALTER TABLE shop.newer RENAME TO line;
 SELECT kpi_set('lookback_days', '30');
 SELECT severity, subject, what, regexp_replace(detail, '(shop.calls depends on).*', '\1 ...') AS detail, hint FROM shop.state() WHERE what LIKE 'not tracked%';
-SELECT severity, subject, what, hint FROM shop.state('de') WHERE what LIKE 'nicht verfolgt%';
+SELECT severity, subject, what, regexp_replace(detail, '(shop.calls hängt ab von).*', '\1 ...') AS detail, hint FROM shop.state('de') WHERE what LIKE 'nicht verfolgt%';
 ROLLBACK TO before;
 
 -- Numbers of yesterday are new enough, those of the day before are not.
@@ -113,7 +113,19 @@ ALTER TABLE shop.line DROP COLUMN amount;
 ALTER TABLE shop.rep ALTER name TYPE integer USING 1, ALTER team TYPE integer USING 2;
 DROP TABLE shop.call;
 SELECT * FROM shop.state();
+SELECT * FROM shop.state('de');
 ROLLBACK TO before;
 ALTER TABLE shop.deal DROP COLUMN status;
 SELECT severity, subject, what FROM shop.state();
 ROLLBACK;
+
+-- All that it says has a German text: reasons of bad rows, and why something is not tracked.
+WITH named AS (SELECT array_agg(source || '.' || column_name) AS columns FROM kpi_source_column)
+SELECT DISTINCT f.reason FROM named n, (SELECT DISTINCT source FROM kpi_source_column) s, kpi_faults(s.source, n.columns) f
+WHERE kpi_reason_text(f.reason, 'de') = f.reason;
+WITH named AS (SELECT array_agg(source || '.' || column_name) AS columns FROM kpi_source_column)
+SELECT count(DISTINCT f.reason) > 30 AS reasons, bool_or(f.reason = 'no exchange rate') AS rates
+FROM named n, (SELECT DISTINCT source FROM kpi_source_column) s, kpi_faults(s.source, n.columns) f;
+SELECT count(*) > 10 AS phrases, array_agg(p.phrase) FILTER (WHERE kpi_detail_text('x ' || p.phrase, 'de') = 'x ' || p.phrase) AS without
+FROM (SELECT btrim(m[1]) AS phrase FROM unnest('{kpi_track_obstacle,kpi_tracking}'::text[]) f,
+		regexp_matches(pg_get_functiondef(f::regproc), '''((?:, a part of it,)? ?(?:is|has|lacks) [a-z][^'']+)''', 'g') m) p;

@@ -18,15 +18,15 @@ BEGIN
 	RETURN QUERY EXECUTE format($q$
 		WITH opened AS MATERIALIZED (
 			SELECT o.id, o.created_at, o.expected_close FROM (%1$s) o WHERE o.status = 'open' AND o.id IS NOT NULL
-		), touched AS (
-			SELECT t.opportunity_id, max(t.at) AS at FROM (%2$s UNION ALL %3$s) t
-			 WHERE t.at <= now() AND t.opportunity_id IN (SELECT o.id FROM opened o) GROUP BY t.opportunity_id
+		), touched AS (	-- of late
+			SELECT DISTINCT t.opportunity_id AS id FROM (%2$s UNION ALL %3$s) t
+			 WHERE t.at >= now() - make_interval(days => $1) AND t.at <= now() AND t.opportunity_id IN (SELECT o.id FROM opened o)
 		), open AS (
-			SELECT o.id, @extschema@.kpi_day(o.expected_close) < @extschema@.kpi_today() AS is_overdue,
-				   greatest(o.created_at, t.at) < now() - make_interval(days => $1) AS is_stale, $2 AND h.id IS NULL AS is_unheard
+			SELECT o.id, o.expected_close < $3 AS is_overdue,
+				   coalesce(o.created_at, h.since) < now() - make_interval(days => $1) AND t.id IS NULL AS is_stale, $2 AND h.id IS NULL AS is_unheard
 			  FROM opened o
-			  LEFT JOIN touched t ON t.opportunity_id = o.id
-			  LEFT JOIN (SELECT DISTINCT x.opportunity_id AS id FROM (%2$s) x) h ON h.id = o.id
+			  LEFT JOIN touched t ON t.id = o.id
+			  LEFT JOIN (SELECT x.opportunity_id AS id, min(x.at) AS since FROM (%2$s) x GROUP BY 1) h ON h.id = o.id
 		)
 		SELECT v.what, count(*), (array_agg(o.id ORDER BY o.id COLLATE "C"))[:5]
 		  FROM open o, LATERAL (VALUES ('overdue', o.is_overdue), ('stale', o.is_stale), ('without history', o.is_unheard)) v(what, holds)
@@ -34,11 +34,11 @@ BEGIN
 		@extschema@.kpi_source_select('opportunity'),
 		CASE WHEN has_history THEN format('SELECT h.opportunity_id, h.valid_from AS at FROM (%s) h', @extschema@.kpi_source_select('opportunity_history')) ELSE none END,
 		CASE WHEN @extschema@.kpi_may_read('activity') THEN format('SELECT a.opportunity_id, a.happened_at AS at FROM (%s) a', @extschema@.kpi_source_select('activity')) ELSE none END)
-	USING @extschema@.kpi_setting('stale_deal_days')::integer, has_history;
+	USING @extschema@.kpi_setting('stale_deal_days')::integer, has_history, @extschema@.kpi_midnight(@extschema@.kpi_today());
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_open_deals_check() IS
-'of the opportunities open now: how many are overdue (the expected close has passed), stale (created, changed and dealt with longer ago than the setting stale_deal_days) or without a row in the bound history, and the smallest of their ids. No rows where opportunities are not bound or the caller may not read them';
+'of the opportunities open now: how many are overdue (the expected close has passed), stale (created, or first in the history, changed and dealt with longer ago than the setting stale_deal_days) or without a row in the bound history, and the smallest of their ids. No rows where opportunities are not bound or the caller may not read them';
 
 /* Reps without a row in the roster make revenue per rep too high, and have no name, team or end. */
 CREATE FUNCTION @extschema@.kpi_unknown_reps() RETURNS text[]
@@ -153,6 +153,9 @@ CREATE FUNCTION @extschema@.kpi_untracked()
 AS $$
 #variable_conflict use_column
 BEGIN
+	IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = '@extschema@.kpi_track_change()'::regprocedure) THEN
+		RETURN;		-- without looking at every table
+	END IF;
 	FOR source, reason IN
 		SELECT k.source, string_agg(DISTINCT k.what, '; ' ORDER BY k.what) FILTER (WHERE NOT k.tracked)
 		  FROM (SELECT t.*, CASE WHEN starts_with(t.reason, t.relation::text) THEN t.reason ELSE concat_ws(' ', t.relation, t.reason) END AS what,
@@ -173,6 +176,45 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_untracked() IS
 'where kpi_track is in use at all: the sources whose changes are not all noted, why not, and whether kpi_track could mend that';
 
+/* Made of names and set phrases, which kpi_bound_columns and kpi_tracking say in English. */
+CREATE FUNCTION @extschema@.kpi_detail_text(detail text, lang text) RETURNS text
+	LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	phrases text[] := ARRAY[
+		'wrong type: expected ', 'falscher Typ, erwartet wird ',
+		'; use AT TIME ZONE in a view', '; eine Sicht mit AT TIME ZONE liefert es',
+		'missing: required', 'fehlt, ist aber nötig',
+		' or ', ' oder ',
+		' is a foreign table', ' ist eine Fremdtabelle',
+		' is a materialized view', ' ist eine materialisierte Sicht',
+		' is no table', ' ist keine Tabelle',
+		' is unlogged: a crash empties it', ' ist nicht protokolliert: ein Absturz leert sie',
+		' is temporary', ' ist temporär',
+		' is a system catalog', ' ist ein Systemkatalog',
+		' is written by a subscription', ' wird von einer Replikation beschrieben',
+		' has virtual columns', ' hat virtuelle Spalten',
+		', a part of it, has no triggers', ', ein Teil davon, hat keine Trigger',
+		' has no triggers', ' hat keine Trigger',
+		' lacks a trigger, or one is switched off', ' fehlt ein Trigger, oder einer ist abgeschaltet',
+		' has triggers for other columns', ' hat Trigger für andere Spalten',
+		' is bound to a relation that does not exist', ' ist an eine Relation gebunden, die es nicht gibt',
+		' depends on the time or the user', ' hängt von Zeit oder Benutzer ab',
+		' depends on a sample', ' hängt von einer Stichprobe ab',
+		' depends on function ', ' hängt ab von der Funktion '];
+BEGIN
+	IF lang = 'de' THEN
+		FOR i IN 1 .. cardinality(phrases) BY 2 LOOP
+			detail := replace(detail, phrases[i], phrases[i + 1]);
+		END LOOP;
+	END IF;
+	RETURN detail;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_detail_text(text, text) IS
+'why columns do not fit or changes are not tracked, in a language (en, de)';
+
 CREATE FUNCTION @extschema@.kpi_findings(lang text)
 	RETURNS TABLE (severity text, subject text, what text, detail text, hint text)
 	LANGUAGE plpgsql STABLE
@@ -181,13 +223,15 @@ CREATE FUNCTION @extschema@.kpi_findings(lang text)
 AS $$
 #variable_conflict use_column
 DECLARE
-	is_german boolean := @extschema@.kpi_require_language(lang) = 'de';
+	is_german boolean;
 	is_any_bound boolean := false;
 	age interval;
 	message text;
 	reader text;
 	x record;
 BEGIN
+	lang := @extschema@.kpi_require_language(lang);
+	is_german := lang = 'de';
 
 	/* What is bound, and can it be read? */
 	FOR x IN
@@ -208,7 +252,7 @@ BEGIN
 			RETURN NEXT;
 		ELSIF x.faults IS NOT NULL THEN
 			what := CASE WHEN is_german THEN 'Spalten passen nicht mehr' ELSE 'columns no longer fit' END;
-			detail := x.relation || ': ' || x.faults;
+			detail := x.relation || ': ' || @extschema@.kpi_detail_text(x.faults, lang);
 			hint := format(CASE WHEN is_german THEN 'Sicht anpassen; kpi_skeleton(%L) schreibt eine zum Ausfüllen.' ELSE 'Change the view; kpi_skeleton(%L) writes one to fill in.' END, x.source);
 			RETURN NEXT;
 		ELSIF x.is_forbidden THEN
@@ -248,7 +292,7 @@ BEGIN
 			   CASE WHEN b.days = 'all' THEN CASE WHEN is_german THEN 'nicht verfolgt: jede Momentaufnahme nimmt alle Zeiträume auf' ELSE 'not tracked: each snapshot takes all periods' END
 					ELSE format(CASE WHEN is_german THEN 'nicht verfolgt: Änderungen, die über %s Tage zurückreichen, bleiben unbemerkt'
 									 ELSE 'not tracked: what changes more than %s days back goes unnoticed' END, b.days) END,
-			   u.reason,
+			   @extschema@.kpi_detail_text(u.reason, lang),
 			   CASE WHEN u.can_be THEN format(CASE WHEN is_german THEN 'SELECT * FROM kpi_track(%L); verfolgt sie.' ELSE 'SELECT * FROM kpi_track(%L); tracks it.' END, u.source)
 					WHEN b.days = 'all' THEN CASE WHEN is_german THEN 'Mit der Einstellung lookback_days sieht eine Momentaufnahme nur in den letzten Tagen nach.'
 												  ELSE 'With the setting lookback_days a snapshot looks at the last days only.' END
@@ -259,8 +303,9 @@ BEGIN
 
 	/* What was left out? */
 	RETURN QUERY
-		SELECT 'warning', p.source, p.reason,
-			   format(CASE WHEN is_german THEN 'Zeilen: %s, seit %s: %s' ELSE 'rows: %s, since %s: %s' END, p.bad_rows, to_char(@extschema@.kpi_day(p.first_seen), 'YYYY-MM-DD'), array_to_string(p.keys, ', ')),
+		SELECT 'warning', p.source, @extschema@.kpi_reason_text(p.reason, lang),
+			   format(CASE WHEN is_german THEN 'Zeilen: %s, seit %s: %s' ELSE 'rows: %s, since %s: %s' END, p.bad_rows,
+					  to_char(@extschema@.kpi_day(p.first_seen), CASE WHEN is_german THEN 'DD.MM.YYYY' ELSE 'YYYY-MM-DD' END), array_to_string(p.keys, ', ')),
 			   format(CASE WHEN is_german THEN 'Sie fehlen, oder zählen ohne das Falsche, bis sie berichtigt sind; kpi_bad_rows(%L, %L) zählt sie auf.'
 						   ELSE 'They are left out, or count without what is wrong, until they are mended; kpi_bad_rows(%L, %L) lists them.' END, p.source, p.reason)
 		  FROM @extschema@.kpi_problem p ORDER BY p.source, p.reason;

@@ -153,9 +153,10 @@ DECLARE
 BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_drill_query.source AND k.part = kpi_drill_query.part;
 	SELECT * INTO own FROM @extschema@.kpi_slots(source, part) s WHERE s.measure = kpi_drill_query.measure;
-	/* What is measured since ever, or at the start, is another measure of the part at another time. */
-	SELECT * INTO slot FROM @extschema@.kpi_slots(source, part) s
-	 WHERE s.measure = CASE WHEN own.slot IN ('to_date', 'opening') THEN own.expression ELSE own.measure END;
+	slot := own;
+	IF own.slot IN ('to_date', 'opening') THEN	-- another measure of the part at another time
+		SELECT * INTO slot FROM @extschema@.kpi_slots(source, part) s WHERE s.measure = own.expression;
+	END IF;
 	boundary := CASE own.slot WHEN 'opening' THEN '($3)[1]' ELSE '($3)[2]' END;
 	starts := @extschema@.kpi_fill_in(p.starts, source, 'NULL::timestamptz', columns);
 	ends := @extschema@.kpi_fill_in(p.ends, source, 'NULL::timestamptz', columns);

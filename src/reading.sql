@@ -426,10 +426,49 @@ BEGIN ATOMIC
 		WHEN 'dimension does not apply' THEN 'Dimension passt nicht'
 		WHEN 'not additive' THEN 'nicht summierbar'
 		WHEN 'subscriptions count instead' THEN 'Abonnements gelten stattdessen'
+		/* and of a bad row */
+		WHEN 'rate is not a positive number' THEN 'Kurs ist keine positive Zahl'
+		WHEN 'no day' THEN 'kein Tag'
+		WHEN 'no id' THEN 'keine id'
+		WHEN 'ends before it starts' THEN 'endet, bevor es beginnt'
+		WHEN 'overlaps another row of the account' THEN 'überlappt eine andere Zeile des Kunden'
+		WHEN 'overlaps another row of the rep' THEN 'überlappt eine andere Zeile des Vertrieblers'
+		WHEN 'probability outside 0..1' THEN 'Wahrscheinlichkeit außerhalb von 0..1'
+		WHEN 'both won and lost' THEN 'gewonnen und verloren zugleich'
+		WHEN 'no sale_id' THEN 'keine sale_id'
+		WHEN 'no date' THEN 'kein Datum'
+		WHEN 'no amount' THEN 'kein Betrag'
+		WHEN 'amount is not a finite number' THEN 'Betrag ist keine endliche Zahl'
+		WHEN 'direct_cost is not a finite number' THEN 'direct_cost ist keine endliche Zahl'
+		WHEN 'unknown status' THEN 'unbekannter Status'
+		WHEN 'won or lost without closed_at' THEN 'gewonnen oder verloren ohne closed_at'
+		WHEN 'open without created_at' THEN 'offen ohne created_at'
+		WHEN 'closed before it was created' THEN 'geschlossen vor der Anlage'
+		WHEN 'won before first contact' THEN 'gewonnen vor dem ersten Kontakt'
+		WHEN 'no opportunity_id' THEN 'keine opportunity_id'
+		WHEN 'no valid_from' THEN 'kein valid_from'
+		WHEN 'unknown opportunity' THEN 'unbekannte Chance'
+		WHEN 'no creation date' THEN 'kein Datum der Anlage'
+		WHEN 'converted before it was created' THEN 'Kunde vor der Anlage'
+		WHEN 'answered before it was created' THEN 'beantwortet vor der Anlage'
+		WHEN 'qualified before it was created' THEN 'qualifiziert vor der Anlage'
+		WHEN 'sent without sent_at' THEN 'versendet ohne sent_at'
+		WHEN 'decided before it was sent' THEN 'entschieden vor dem Versand'
+		WHEN 'decided without decided_at' THEN 'entschieden ohne decided_at'
+		WHEN 'no account_id' THEN 'keine account_id'
+		WHEN 'negative amount' THEN 'negativer Betrag'
+		WHEN 'unknown billing_unit' THEN 'unbekannte billing_unit'
+		WHEN 'billing_count is not positive' THEN 'billing_count ist nicht positiv'
+		WHEN 'no period_from' THEN 'kein period_from'
+		WHEN 'no end' THEN 'kein Ende'
+		WHEN 'unknown function' THEN 'unbekannte function'
+		WHEN 'unknown kind' THEN 'unbekannte Art'
+		WHEN 'unknown direction' THEN 'unbekannte Richtung'
+		WHEN 'no exchange rate' THEN 'kein Wechselkurs'
 		ELSE reason END ELSE reason END;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_reason_text(text, text) IS
-'the reason of a missing value in a language (en, de)';
+'the reason of a missing value, or of a bad row in kpi_problem, in a language (en, de)';
 
 CREATE TYPE @extschema@.kpi_measure_states AS (
 	unbound		text[],

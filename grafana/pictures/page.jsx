@@ -67,8 +67,9 @@ const Stat = ({ panel, width, height }) => {
 	const frame = seriesOf(panel);
 	const field = frame.fields[1];
 	const last = field?.values.findLast((v) => v !== null);
-	const value = field === undefined ? { text: '–', numeric: NaN } : field.display(last ?? null);
-	return <BigValue theme={theme} width={width} height={height} value={value} colorMode="none" graphMode="area" textMode="value" justifyMode={panel.options.justifyMode} text={panel.options.text}
+	const value = field === undefined ? { text: '–', numeric: NaN } : { ...field.display(last ?? null), title: panel.fieldConfig.defaults.displayName };
+	const { graphMode, textMode, justifyMode, text, wideLayout } = panel.options;
+	return <BigValue theme={theme} width={width} height={height} value={value} colorMode="none" graphMode={graphMode} textMode={textMode} justifyMode={justifyMode} text={text} disableWideLayout={!wideLayout}
 		sparkline={field === undefined || frame.length < 2 ? undefined : { y: field, x: frame.fields[0] }} />;
 };
 
