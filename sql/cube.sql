@@ -105,6 +105,25 @@ SELECT count(*) > 10000 AS enough, count(DISTINCT member) * 60 > 200000 AS many,
 (TABLE cube_many EXCEPT TABLE cube_many_expected) ORDER BY 1, 2 LIMIT 5;
 (TABLE cube_many_expected EXCEPT TABLE cube_many) ORDER BY 1, 2 LIMIT 5;
 
+-- More keys with more values than fit into a word.
+CREATE TABLE cube_wide_deal AS
+SELECT *, ARRAY(SELECT (id * 7919 % (2000 - 7 * k))::text FROM generate_series(1, 8) k) || ARRAY[(id * 31 % 7)::text, (id * 17 % 11)::text] AS k FROM cube_deal;
+CREATE TABLE cube_wide AS
+SELECT c.dimension, c.members, c.distincts[1] AS customers, c.firsts[1] AS first, kpi_count(c.durations) AS durations
+FROM (SELECT kpi_cube((SELECT bounds FROM cube_grid), 'total; all=1,2,3,4,5,6,7,8,9,10; few=9,10; one=9 / e=1 f=1 d=1', at, k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9], k[10],
+		NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, customer, NULL, contact, replied, took) AS cube FROM cube_wide_deal) q,
+	kpi_cells(cube, '{1}', '{731}') c
+WHERE NOT '(none)' = ANY (c.members);
+CREATE TABLE cube_wide_expected AS
+SELECT dimension, members, count(DISTINCT customer) AS customers, count(DISTINCT contact) FILTER (WHERE is_first) AS first, count(took) AS durations
+FROM (SELECT v.*, d.*, at = min(at) OVER (PARTITION BY v.dimension, v.members, contact) AS is_first
+	FROM cube_wide_deal d, LATERAL (VALUES ('total', '{}'::text[]), ('all', k), ('few', k[9:]), ('one', k[9:9])) v(dimension, members)) d
+WHERE at >= '2024-01-01' AND at < '2026-01-01'
+GROUP BY 1, 2 HAVING count(customer) + count(contact) FILTER (WHERE is_first) + count(took) > 0;
+SELECT dimension, count(*) AS members, max(customers) > 1 AS several FROM cube_wide_expected GROUP BY 1 ORDER BY 1;
+(TABLE cube_wide EXCEPT TABLE cube_wide_expected) ORDER BY 1, 2 LIMIT 5;
+(TABLE cube_wide_expected EXCEPT TABLE cube_wide) ORDER BY 1, 2 LIMIT 5;
+
 -- Members add up to the total, in everything that adds up.
 SELECT g.dimension, bool_and(g.count = t.counts[1] AND g.sum = t.sums[1]) AS adds_up
 FROM (SELECT dimension, period, sum(counts[1]) AS count, sum(sums[1]) AS sum FROM cube_got GROUP BY 1, 2) g
