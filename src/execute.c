@@ -21,8 +21,8 @@
 #include "execute.h"
 #include "salkpi.h"
 
-/* Take the parameters from a composite value; returns how that is made. */
-TupleDesc
+/* Take the parameters from a composite value, into which they point. */
+void
 salkpi_parameters_read(Parameters *parameters, Datum composite)
 {
 	HeapTupleHeader header = DatumGetHeapTupleHeader(composite);
@@ -37,7 +37,6 @@ salkpi_parameters_read(Parameters *parameters, Datum composite)
 	heap_deform_tuple(&tuple, tupdesc, parameters->values, parameters->nulls);
 	for (int i = 0; i < tupdesc->natts; i++)
 		parameters->types[i] = TupleDescAttr(tupdesc, i)->atttypid;
-	return tupdesc;
 }
 
 /*
@@ -75,7 +74,7 @@ salkpi_execute(PG_FUNCTION_ARGS)
 	Parameters	parameters;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	(void) salkpi_parameters_read(&parameters, PG_GETARG_DATUM(1));
+	salkpi_parameters_read(&parameters, PG_GETARG_DATUM(1));
 	/* The rows go where a set of rows goes, which is a file when they are many. */
 	receiver = CreateDestReceiver(DestTuplestore);
 	SetTuplestoreDestReceiverParams(receiver, result->setResult, CurrentMemoryContext, false,

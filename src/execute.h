@@ -16,7 +16,7 @@ typedef struct Parameters
 	bool	   *nulls;
 } Parameters;
 
-extern TupleDesc salkpi_parameters_read(Parameters *parameters, Datum composite);
+extern void salkpi_parameters_read(Parameters *parameters, Datum composite);
 extern void salkpi_execute_query(const char *query, const Parameters *parameters,
 								 DestReceiver *receiver);
 

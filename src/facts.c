@@ -124,8 +124,8 @@ put_fact(Facts *f, uint32 member, uint32 period)
 
 	if (row == before)
 	{
-		f->values = salkpi_grow(f->context, f->values, &f->nvalues,
-								((Size) row + 1) * f->nmeasures, sizeof(NullableDatum));
+		f->values = salkpi_reserve(f->context, f->values, &f->nvalues,
+								   ((Size) row + 1) * f->nmeasures, sizeof(NullableDatum));
 		for (int m = 0; m < f->nmeasures; m++)
 			fact_values(f, row)[m].isnull = true;
 	}

@@ -1,12 +1,12 @@
 /*
  * read_sources.c
- *	  kpi_take_steps: runs the queries that read the sources.
+ *	  kpi_read_sources: runs the queries that read the sources.
  *
- * Which they are is worked out in SQL (kpi_reading_steps, kpi_source_query).
- * They run here since each leaves dictionaries to those after it: of a million
- * opportunities a dictionary has a hundred megabytes, which PL/pgSQL would copy
- * half a dozen times on the way from one query to the next.  Here each is taken
- * from the executor and handed on.
+ * Which they are is worked out in SQL (kpi_reading_plan, kpi_source_query).
+ * They run here since each leaves dictionaries to those after it, and gives
+ * panels: of a million opportunities a dictionary has a hundred megabytes,
+ * which PL/pgSQL would copy half a dozen times on the way from one query to the
+ * next.  Here what a query gives is taken from the executor.
  *
  * All queries see what the calling statement sees.
  */
@@ -28,8 +28,10 @@
 #include "salkpi.h"
 #include "states.h"
 
-/* Most columns of a query: its readings and dictionaries. */
-#define MOST_COLUMNS	4
+/* Columns of a query over a source: those of kpi_reading, then dictionaries. */
+#define READING_COLUMNS		8
+#define READING_RATES		6	/* a dictionary */
+#define MOST_DICTIONARIES	3
 
 /* Most groups of customers that a source is read in. */
 #define MOST_BUCKETS	65536
@@ -47,28 +49,13 @@ enum
 	STEP_ATTRIBUTES
 };
 
-/* The one row of a query, copied. */
-typedef struct Row
-{
-	DestReceiver receiver;
-	Oid			first;			/* type of the first column */
-	Oid			dictionary;		/* and of the others */
-	MemoryContext kept;			/* where dictionaries go */
-	MemoryContext context;		/* where other values go */
-	int			ncolumns;		/* 0 before there is a row */
-	Datum		values[MOST_COLUMNS];
-	bool		nulls[MOST_COLUMNS];
-} Row;
-
-/* A call of kpi_take_steps. */
+/* A call of kpi_read_sources. */
 typedef struct Reading
 {
 	const char *schema;			/* of the extension, quoted */
-	Tuplestorestate *result;	/* where the readings go */
+	ReturnSetInfo *result;		/* where the readings go */
 	MemoryContext context;		/* of what the steps leave to each other */
 	MemoryContext step_context; /* of the rest */
-	Oid			readings;		/* the type kpi_reading[] */
-	Oid			dictionary;		/* kpi_dictionary */
 	Parameters	parameters;		/* of the queries */
 	NullableDatum dimensions;	/* those wanted */
 	bool		only_some;		/* may rows be left out of other periods? */
@@ -76,6 +63,18 @@ typedef struct Reading
 	int			nsources;		/* number of sources */
 	int			nread;			/* of those that were begun */
 } Reading;
+
+/* Where the rows of a query go. */
+typedef struct Rows
+{
+	DestReceiver receiver;
+	Reading    *reading;
+	int			nreadings;		/* columns that are those of a reading: all or none */
+	uint64		count;			/* rows received in this try */
+	uint64		returned;		/* rows returned, in this or an earlier one */
+	int			ndictionaries;	/* those of the first row, in reading->context */
+	NullableDatum dictionaries[MOST_DICTIONARIES];
+} Rows;
 
 /* One query, see kpi_reading_step. */
 typedef struct Step
@@ -89,69 +88,61 @@ typedef struct Step
 	Datum		keeps;			/* numbers of parameters */
 } Step;
 
-static void
-refuse_query(const char *why)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("query of a step %s", why),
-			 errdetail("It must be a SELECT of one row, of readings and dictionaries or of a dictionary.")));
-}
-
+/* The columns must have the types of a reading and of dictionaries. */
 static void
 receive_start(DestReceiver *self, int operation, TupleDesc tupdesc)
 {
-	const Row  *row = (const Row *) self;
+	const Rows *rows = (const Rows *) self;
+	TupleDesc	expected = rows->reading->result->setDesc;
+	bool		is_right = tupdesc->natts >= rows->nreadings &&
+		tupdesc->natts <= rows->nreadings + MOST_DICTIONARIES;
 
-	if (tupdesc->natts < 1 || tupdesc->natts > MOST_COLUMNS)
-		refuse_query("has the wrong number of columns");
-	for (int i = 0; i < tupdesc->natts; i++)
-		if (TupleDescAttr(tupdesc, i)->atttypid != (i == 0 ? row->first : row->dictionary))
-			refuse_query("has columns of wrong types");
+	for (int i = 0; i < tupdesc->natts && is_right; i++)
+		is_right = TupleDescAttr(tupdesc, i)->atttypid ==
+			TupleDescAttr(expected, i < rows->nreadings ? i : READING_RATES)->atttypid;
+	if (!is_right)
+		elog(ERROR, "a query over a source has the wrong columns");
+}
+
+/* Copy the dictionaries of a row to where they stay. */
+static void
+keep_dictionaries(Rows *rows, const TupleTableSlot *slot)
+{
+	MemoryContext caller = MemoryContextSwitchTo(rows->reading->context);
+
+	rows->ndictionaries = slot->tts_tupleDescriptor->natts - rows->nreadings;
+	for (int i = 0; i < rows->ndictionaries; i++)
+	{
+		bool		isnull = slot->tts_isnull[rows->nreadings + i];
+
+		rows->dictionaries[i] = (NullableDatum) {
+			isnull ? 0 : PointerGetDatum(PG_DETOAST_DATUM_COPY(slot->tts_values[rows->nreadings + i])), isnull
+		};
+	}
+	MemoryContextSwitchTo(caller);
 }
 
 static bool
 receive_row(TupleTableSlot *slot, DestReceiver *self)
 {
-	Row		   *row = (Row *) self;
-	MemoryContext caller;
+	Rows	   *rows = (Rows *) self;
 
 	slot_getallattrs(slot);
-	caller = CurrentMemoryContext;
-	row->ncolumns = slot->tts_tupleDescriptor->natts;
-	for (int i = 0; i < row->ncolumns; i++)
+	if (rows->count++ == 0)
+		keep_dictionaries(rows, slot);
+	/* What an earlier try has returned is the same, however customers are grouped. */
+	if (rows->nreadings > 0 && rows->count > rows->returned)
 	{
-		Oid			type = TupleDescAttr(slot->tts_tupleDescriptor, i)->atttypid;
-
-		row->nulls[i] = slot->tts_isnull[i];
-		MemoryContextSwitchTo(type == row->dictionary ? row->kept : row->context);
-		if (!row->nulls[i])
-			row->values[i] = PointerGetDatum(PG_DETOAST_DATUM_COPY(slot->tts_values[i]));
+		tuplestore_putvalues(rows->reading->result->setResult, rows->reading->result->setDesc,
+							 slot->tts_values, slot->tts_isnull);
+		rows->returned++;
 	}
-	MemoryContextSwitchTo(caller);
-	return false;
+	return true;
 }
 
 static void
 receive_nothing(DestReceiver *self)
 {
-}
-
-/*
- * Run the query of a step and take its first row.  To SPI the receiver is one
- * of those that take rows.
- */
-static void
-run_query(Reading *r, const Step *step, const char *query, Row *row)
-{
-	*row = (Row) {
-		.receiver = {receive_row, receive_start, receive_nothing, receive_nothing, DestTuplestore},
-		.first = step->reads != NULL ? r->readings : r->dictionary,
-		.dictionary = r->dictionary,.kept = r->context,.context = r->step_context
-	};
-	salkpi_execute_query(query, &r->parameters, &row->receiver);
-	if (row->ncolumns == 0)
-		refuse_query("returns no row");
 }
 
 /* The query over a source, see kpi_source_query. */
@@ -174,44 +165,19 @@ source_query(Reading *r, const Step *step, int buckets)
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
-/* The readings of a source are rows of the result. */
+/* Hand the dictionaries of a query on to the steps behind. */
 static void
-return_readings(Reading *r, Datum array)
+hand_on(Reading *r, const Step *step, const Rows *rows)
 {
-	ArrayType  *readings = DatumGetArrayTypeP(array);
-	ArrayIterator iterator = array_create_iterator(readings, 0, NULL);
-	Datum		reading;
-	bool		isnull;
-
-	while (array_iterate(iterator, &reading, &isnull))
-	{
-		HeapTupleHeader header = DatumGetHeapTupleHeader(reading);
-		HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header),.t_data = header};
-
-		tuplestore_puttuple(r->result, &tuple);
-	}
-	array_free_iterator(iterator);
-}
-
-/* Hand the dictionaries of a row on to the steps behind. */
-static void
-keep_dictionaries(Reading *r, const Step *step, const Row *row)
-{
-	int			first = step->reads == NULL ? 0 : 1;
 	Datum	   *numbers;
 	bool	   *nulls;
 	int			count = salkpi_int4_array(DatumGetArrayTypeP(step->keeps), "parameters", &numbers, &nulls);
 
-	for (int i = 0; i < count && first + i < row->ncolumns; i++)
+	Assert(count <= rows->ndictionaries);
+	for (int i = 0; i < count; i++)
 	{
-		int			p = nulls[i] ? -1 : DatumGetInt32(numbers[i]) - 1;
-
-		if (p < 0 || p >= r->parameters.count || r->parameters.types[p] != r->dictionary)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("parameter %d is no dictionary", p + 1)));
-		r->parameters.values[p] = row->values[first + i];
-		r->parameters.nulls[p] = row->nulls[first + i];
+		r->parameters.values[DatumGetInt32(numbers[i]) - 1] = rows->dictionaries[i].value;
+		r->parameters.nulls[DatumGetInt32(numbers[i]) - 1] = rows->dictionaries[i].isnull;
 	}
 }
 
@@ -242,7 +208,7 @@ is_ledger_too_large(const ErrorData *error)
  * name of the source.
  */
 static bool
-try_step(Reading *r, const Step *step, int buckets, Row *row)
+try_step(Reading *r, const Step *step, int buckets, Rows *rows)
 {
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
@@ -251,7 +217,9 @@ try_step(Reading *r, const Step *step, int buckets, Row *row)
 	MemoryContextSwitchTo(r->step_context);
 	PG_TRY();
 	{
-		run_query(r, step, step->reads == NULL ? step->query : source_query(r, step, buckets), row);
+		rows->count = 0;
+		salkpi_execute_query(step->reads == NULL ? step->query : source_query(r, step, buckets),
+							 &r->parameters, &rows->receiver);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -281,13 +249,13 @@ set_locally(const char *name, const char *value)
 
 /* Read a source in as few groups of customers as will do. */
 static void
-read_source(Reading *r, const Step *step, Row *row)
+read_source(Reading *r, const Step *step, Rows *rows)
 {
 	const char *hashing = GetConfigOption("enable_hashagg", false, false);
 	TimestampTz began = GetCurrentTimestamp();
 	int			buckets = 1;
 
-	while (!try_step(r, step, buckets, row))
+	while (!try_step(r, step, buckets, rows))
 	{
 		buckets *= 16;
 		ereport(NOTICE,
@@ -297,7 +265,6 @@ read_source(Reading *r, const Step *step, Row *row)
 	}
 	if (buckets > 1)
 		set_locally("enable_hashagg", hashing);
-	return_readings(r, row->values[0]);
 	ereport(NOTICE,
 			(errmsg("%s%s%s (%s): %ld ms", step->source, strcmp(step->reads, "source") == 0 ? "" : ", ",
 					strcmp(step->reads, "source") == 0 ? "" : step->reads, step->relation,
@@ -305,94 +272,102 @@ read_source(Reading *r, const Step *step, Row *row)
 }
 
 static char *
-text_or_null(Datum value, bool isnull)
+text_or_null(const Parameters *attributes, int i)
 {
-	return isnull ? NULL : TextDatumGetCString(value);
+	return attributes->nulls[i] ? NULL : TextDatumGetCString(attributes->values[i]);
 }
 
+/* Take a step: composite is a kpi_reading_step. */
 static void
 take_step(Reading *r, Datum composite)
 {
 	MemoryContext caller = MemoryContextSwitchTo(r->step_context);
+	Rows		rows = {
+		/* To SPI it is one of the receivers that take rows. */
+		.receiver = {receive_row, receive_start, receive_nothing, receive_nothing, DestTuplestore},
+		.reading = r
+	};
 	Parameters	attributes;
-	Datum	   *values;
-	bool	   *nulls;
 	Step		step;
-	Row			row;
 
-	(void) salkpi_parameters_read(&attributes, composite);
-	Assert(attributes.count == STEP_ATTRIBUTES);
-	values = attributes.values;
-	nulls = attributes.nulls;
-	if (nulls[STEP_SOURCE] || nulls[STEP_RELATION] || nulls[STEP_KEEPS] ||
-		(nulls[STEP_READS] ? nulls[STEP_QUERY] : nulls[STEP_PARTS] || nulls[STEP_COLUMNS]))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("what a step needs must not be NULL")));
+	salkpi_parameters_read(&attributes, composite);
 	step = (Step) {
-		.source = text_or_null(values[STEP_SOURCE], nulls[STEP_SOURCE]),
-		.reads = text_or_null(values[STEP_READS], nulls[STEP_READS]),
-		.relation = text_or_null(values[STEP_RELATION], nulls[STEP_RELATION]),
-		.parts = values[STEP_PARTS],.columns = values[STEP_COLUMNS],
-		.query = text_or_null(values[STEP_QUERY], nulls[STEP_QUERY]),
-		.keeps = values[STEP_KEEPS]
+		.source = text_or_null(&attributes, STEP_SOURCE),
+		.reads = text_or_null(&attributes, STEP_READS),
+		.relation = text_or_null(&attributes, STEP_RELATION),
+		.parts = attributes.values[STEP_PARTS],.columns = attributes.values[STEP_COLUMNS],
+		.query = text_or_null(&attributes, STEP_QUERY),
+		.keeps = attributes.values[STEP_KEEPS]
 	};
 	if (step.reads != NULL && strcmp(step.reads, "source") == 0)
 		r->nread++;
 	set_locally("application_name", psprintf("kpi_snapshot: reading %s (%d of %d)", step.source,
 											 r->nread + (step.reads == NULL), r->nsources));
 	if (step.reads != NULL)
-		read_source(r, &step, &row);
+	{
+		rows.nreadings = READING_COLUMNS;
+		read_source(r, &step, &rows);
+	}
 	else
-		(void) try_step(r, &step, MOST_BUCKETS, &row);
-	keep_dictionaries(r, &step, &row);
+		(void) try_step(r, &step, MOST_BUCKETS, &rows);
+	hand_on(r, &step, &rows);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(r->step_context);
 }
 
-/* The parameters as they are before the first step. */
+/* Ask kpi_reading_plan for the steps, and take those. */
 static void
-take_parameters(Reading *r, Datum composite)
+take_steps(Reading *r, FunctionCallInfo fcinfo)
 {
-	TupleDesc	tupdesc = salkpi_parameters_read(&r->parameters, composite);
+	Oid		   *types;
+	int			nargs;
+	Datum		values[5];
+	char		nulls[5];
+	Datum		datum;
+	bool		isnull;
+	ArrayIterator steps;
 
-	for (int i = 0; i < tupdesc->natts; i++)
-		if (strcmp(NameStr(TupleDescAttr(tupdesc, i)->attname), "rates") == 0)
-			r->dictionary = TupleDescAttr(tupdesc, i)->atttypid;
+	get_func_signature(fcinfo->flinfo->fn_oid, &types, &nargs);
+	Assert(nargs == lengthof(values));
+	for (int i = 0; i < nargs; i++)
+	{
+		values[i] = PG_GETARG_DATUM(i);
+		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
+	}
+	if (SPI_execute_with_args(psprintf("SELECT p.steps, p.parameters, p.time_zone FROM %s.kpi_reading_plan($1, $2, $3, $4, $5) p", r->schema),
+							  nargs, types, values, nulls, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "there is no plan to read the sources");
+	set_locally("TimeZone", SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3));
+	datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull);
+	salkpi_parameters_read(&r->parameters, datum);
+	datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	steps = array_create_iterator(DatumGetArrayTypeP(datum), 0, NULL);
+	while (array_iterate(steps, &datum, &isnull))
+		take_step(r, datum);
 }
 
-/* kpi_take_steps(steps, parameters, dimensions, only_some, with_faults) */
-PG_FUNCTION_INFO_V1(salkpi_take_steps);
+/* kpi_read_sources(sources, wanted_parts, wanted_dimensions, grid, only_within) */
+PG_FUNCTION_INFO_V1(salkpi_read_sources);
 Datum
-salkpi_take_steps(PG_FUNCTION_ARGS)
+salkpi_read_sources(PG_FUNCTION_ARGS)
 {
 	Reading		r = {
 		.schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid))),
 		.context = CurrentMemoryContext,
-		.dimensions = {PG_ARGISNULL(2) ? 0 : PG_GETARG_DATUM(2), PG_ARGISNULL(2)}
+		.dimensions = {PG_GETARG_DATUM(2), PG_ARGISNULL(2)},
+		.only_some = !PG_ARGISNULL(4),.with_faults = PG_ARGISNULL(1)
 	};
-	ArrayIterator steps;
-	Datum		step;
-	bool		isnull;
 
-	for (int i = 0; i < PG_NARGS(); i++)
-		if (PG_ARGISNULL(i) && i != 2)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("only the dimensions of kpi_take_steps may be NULL")));
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(3))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("sources and grid must not be NULL")));
 	InitMaterializedSRF(fcinfo, 0);
-	r.result = ((ReturnSetInfo *) fcinfo->resultinfo)->setResult;
-	r.readings = get_array_type(get_func_rettype(fcinfo->flinfo->fn_oid));
-	r.only_some = PG_GETARG_BOOL(3);
-	r.with_faults = PG_GETARG_BOOL(4);
-	r.nsources = PG_GETARG_INT32(5);
-	steps = array_create_iterator(PG_GETARG_ARRAYTYPE_P(0), 0, NULL);
-	r.step_context = AllocSetContextCreate(CurrentMemoryContext, "kpi_take_steps", ALLOCSET_DEFAULT_SIZES);
-	take_parameters(&r, PG_GETARG_DATUM(1));
+	r.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	r.nsources = ArrayGetNItems(ARR_NDIM(PG_GETARG_ARRAYTYPE_P(0)), ARR_DIMS(PG_GETARG_ARRAYTYPE_P(0)));
+	r.step_context = AllocSetContextCreate(CurrentMemoryContext, "kpi_read_sources step", ALLOCSET_DEFAULT_SIZES);
 	SPI_connect();
-	while (array_iterate(steps, &step, &isnull))
-		if (!isnull)
-			take_step(&r, step);
+	take_steps(&r, fcinfo);
 	SPI_finish();
 	return (Datum) 0;
 }

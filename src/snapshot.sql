@@ -1041,7 +1041,7 @@ BEGIN
 		END IF;
 		states := states || CASE WHEN state IS NULL THEN '' ELSE format(E',\n %s AS state%s', state, n) END;
 		FOR reading IN SELECT * FROM @extschema@.kpi_part_readings(source, part.part, columns) LOOP
-			readings := readings || format('ROW(%L, %L, %s, %L, %s, NULL, NULL, NULL)', source, part.part,
+			readings := readings || format('(%L::text, %L::text, %s, %L::integer[], %s::integer, NULL::timestamptz, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[])', source, part.part,
 				CASE WHEN state IS NULL THEN grouped ELSE format('@extschema@.kpi_panel(a.state%s, %s)', n, reading.periods) END, reading.measures,
 				CASE WHEN part.kind = 'ledger' THEN 'NULL'
 					 WHEN @extschema@.kpi_reaches_back(source, part.part) THEN format('@extschema@.kpi_first_atom(a.state%s, 2) - 1', n)
@@ -1055,13 +1055,14 @@ BEGIN
 	  FROM unnest(faults.reasons, faults.names) f(reason, condition)
 	 WHERE with_faults;
 
-	readings := readings || format('ROW(%L, NULL, NULL, NULL, NULL, a.first_at, %s, a.bad_rows)', source, CASE source WHEN 'exchange_rate' THEN 'a.dictionary1' ELSE 'NULL' END);
-	RETURN format(E'SELECT ARRAY[%s]::@extschema@.kpi_reading[], a.dictionary1, a.dictionary2, a.dictionary3\n'
-				  ' FROM (SELECT ARRAY[%s]::@extschema@.kpi_bad_rows[] AS bad_rows,\n %s AS dictionary1, %s AS dictionary2, %s AS dictionary3, %s AS first_at%s\n FROM %s OFFSET 0) a',
-		array_to_string(readings, E',\n '), array_to_string(bad, E',\n '),
+	readings := readings || format('(%L::text, NULL::text, NULL::@extschema@.kpi_panel, NULL::integer[], NULL::integer, a.first_at, %s, a.bad_rows)', source,
+		CASE source WHEN 'exchange_rate' THEN 'a.dictionary1' ELSE 'NULL::@extschema@.kpi_dictionary' END);
+	RETURN format(E'SELECT r.*, a.dictionary1, a.dictionary2, a.dictionary3\n'
+				  ' FROM (SELECT ARRAY[%s]::@extschema@.kpi_bad_rows[] AS bad_rows,\n %s AS dictionary1, %s AS dictionary2, %s AS dictionary3, %s AS first_at%s\n FROM %s OFFSET 0) a,\n LATERAL (VALUES %s) r(source, part, panel, measures, first_atom, first_at, rates, bad_rows)',
+		array_to_string(bad, E',\n '),
 		coalesce(dictionaries[1] || CASE WHEN pieces IS NOT NULL THEN ' FILTER (WHERE is_first)' ELSE '' END, 'NULL::@extschema@.kpi_dictionary'),
 		coalesce(dictionaries[2], 'NULL::@extschema@.kpi_dictionary'), coalesce(dictionaries[3], 'NULL::@extschema@.kpi_dictionary'),
-		CASE source WHEN 'subscription' THEN 'min(valid_from)' ELSE 'NULL::timestamptz' END, states, input);
+		CASE source WHEN 'subscription' THEN 'min(valid_from)' ELSE 'NULL::timestamptz' END, states, input, array_to_string(readings, E',\n '));
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_query(text, text[], text[], text[], integer, text, boolean, boolean) IS
@@ -1227,12 +1228,17 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_reading_steps(text[], text[], text[]) IS
 'the queries that read sources, in an order in which each finds the dictionaries it needs; arguments as of kpi_read_sources';
 
-CREATE FUNCTION @extschema@.kpi_take_steps(steps @extschema@.kpi_reading_step[], parameters @extschema@.kpi_parameters, dimensions text[],
-										   only_some boolean, with_faults boolean, number_of_sources integer) RETURNS SETOF @extschema@.kpi_reading
-	LANGUAGE c STABLE
-	AS 'MODULE_PATHNAME', 'salkpi_take_steps';
-COMMENT ON FUNCTION @extschema@.kpi_take_steps(@extschema@.kpi_reading_step[], @extschema@.kpi_parameters, text[], boolean, boolean, integer) IS
-'what the queries of kpi_reading_steps read; they run as the caller and see what the calling statement sees. An error names the source';
+CREATE FUNCTION @extschema@.kpi_reading_plan(sources text[], wanted_parts text[], wanted_dimensions text[], grid @extschema@.kpi_grid, only_within tstzmultirange,
+											 OUT steps @extschema@.kpi_reading_step[], OUT parameters @extschema@.kpi_parameters, OUT time_zone text)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT ARRAY(SELECT s FROM @extschema@.kpi_reading_steps(sources, wanted_parts, wanted_dimensions) s),
+		   ROW((grid).bounds, (grid).days, (grid).instants, (grid).as_of, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, (grid).plan_bounds, (grid).plan_days,
+			   NULL, NULL, (grid).opening, (grid).closing, NULL, only_within, grid, NULL)::@extschema@.kpi_parameters,
+		   @extschema@.kpi_setting('time_zone');
+END;
+COMMENT ON FUNCTION @extschema@.kpi_reading_plan(text[], text[], text[], @extschema@.kpi_grid, tstzmultirange) IS
+'how kpi_read_sources goes about it: its queries, and their parameters as far as they are known before';
 
 /*
  * Reads the sources, all as of the snapshot of the calling statement: being
@@ -1242,25 +1248,15 @@ COMMENT ON FUNCTION @extschema@.kpi_take_steps(@extschema@.kpi_reading_step[], @
 CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[], wanted_dimensions text[], grid @extschema@.kpi_grid,
 											 only_within tstzmultirange DEFAULT NULL)
 	RETURNS SETOF @extschema@.kpi_reading
-	LANGUAGE plpgsql STABLE
+	LANGUAGE c STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET datestyle = 'ISO, YMD'
 	SET extra_float_digits = 1
 	SET jit = off
 	SET enable_nestloop = on	-- whatever is best for what writes the facts
-	SET timezone = 'UTC'	-- so that what is set below, and by kpi_take_steps, ends with the function
+	SET timezone = 'UTC'	-- so that what it sets of these ends with the function
 	SET application_name = 'kpi_snapshot'
-AS $$
-BEGIN
-	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
-	RETURN QUERY
-	SELECT r.*
-	  FROM @extschema@.kpi_take_steps(ARRAY(SELECT s FROM @extschema@.kpi_reading_steps(sources, wanted_parts, wanted_dimensions) s),
-			ROW(grid.bounds, grid.days, grid.instants, grid.as_of, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, grid.plan_bounds, grid.plan_days,
-				NULL, NULL, grid.opening, grid.closing, NULL, only_within, grid, NULL)::@extschema@.kpi_parameters,
-			wanted_dimensions, only_within IS NOT NULL, wanted_parts IS NULL, cardinality(sources)) r;
-END;
-$$;
+	AS 'MODULE_PATHNAME', 'salkpi_read_sources';
 COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], @extschema@.kpi_grid, tstzmultirange) IS
 'reads bound sources, each with one query (and the stages of a history with another), and returns the panels of each part and the bad rows of each source; application_name tells other sessions how far it is. Parts (as source.part) and dimensions: NULL for all; bad rows are looked for when all parts are read; what a part needs of the grid may be NULL where no such part is read. only_within: the periods whose values are needed (NULL: all); others may lack rows. An error names the source';
 

@@ -27,7 +27,7 @@ SELECT opp_id AS id, CASE WHEN won THEN 'won' WHEN NOT won THEN 'lost' ELSE 'ope
 FROM opportunity;
 
 CREATE VIEW my_opportunity_history AS
-SELECT opp_id AS opportunity_id, changed_at AS valid_from, lead(changed_at) OVER (PARTITION BY opp_id ORDER BY changed_at) AS valid_to, amount,
+SELECT opp_id AS opportunity_id, changed_at AS valid_from, amount,
 	CASE stage WHEN 0 THEN 'new' WHEN 1 THEN 'contacted' WHEN 2 THEN 'offer' WHEN 3 THEN 'negotiation' WHEN 4 THEN 'won' ELSE 'lost' END AS stage,
 	CASE stage WHEN 4 THEN 'won' WHEN 5 THEN 'lost' ELSE 'open' END AS status
 FROM stage_history;
