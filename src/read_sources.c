@@ -203,9 +203,9 @@ is_ledger_too_large(const ErrorData *error)
 }
 
 /*
- * Run the query of a step, with the customers in so many groups; is its ledger
- * too large?  Other errors are raised, except that of being cancelled with the
- * name of the source.
+ * Run the query of a step, with the customers in so many groups.  Returns false
+ * when its ledger is too large.  Other errors are raised with the name of the
+ * source, except that of being cancelled.
  */
 static bool
 try_step(Reading *r, const Step *step, int buckets, Rows *rows)
