@@ -172,7 +172,7 @@ export const queried = (name, label, sql, more) => ({
 
 const dimensions = {
 	team: text('Team', 'Team'), rep: text('Rep', 'Vertriebler'), region: text('Region', 'Region'), product: text('Product', 'Produkt'), channel: text('Channel', 'Kanal'),
-	segment: text('Segment', 'Segment'), campaign: text('Campaign', 'Kampagne'), stage: text('Stage', 'Phase'),
+	segment: text('Segment', 'Segment'), campaign: text('Campaign', 'Kampagne'), stage: text('Stage', 'Phase'), lost_reason: text('Lost because', 'Verlustgrund'),
 };
 export const dimensionName = (name) => dimensions[name];
 

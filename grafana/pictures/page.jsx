@@ -115,7 +115,7 @@ createRoot(document.getElementById('page')).render(
 	<ThemeContext.Provider value={theme}>
 		<GlobalStyles />
 		<div id="dashboard" style={{ position: 'relative', width: data.width, height: bottom, background: theme.colors.background.canvas, color: theme.colors.text.primary }}>
-			<div style={{ padding: '16px 12px 0', display: 'flex', gap: 12, alignItems: 'baseline' }}>
+			<div style={{ padding: '16px 12px 0', display: 'flex', gap: 10, alignItems: 'baseline', whiteSpace: 'nowrap', fontSize: 13 }}>
 				<h3 style={{ margin: 0 }}>{data.title}</h3>
 				{data.variables.map(({ label, value }) => <span key={label} style={{ color: theme.colors.text.secondary }}>{label}: <b style={{ color: theme.colors.text.primary }}>{value}</b></span>)}
 			</div>
