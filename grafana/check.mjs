@@ -53,7 +53,7 @@ const isEmpty = ({ types, rows }) => rows.length === 0 ||
 const known = Object.fromEntries(ask('SELECT kpi, unit, formula FROM kpi_definition').map((d) => [d.kpi, d]));
 const dimensions = ask('SELECT dimension, parts FROM kpi_dimension');
 const hostile = ["O'Brien", '"quoted"', 'back\\slash', '$1; DROP TABLE kpi_fact; --', 'a+b'];
-const membersOf = Object.fromEntries(['team', 'rep', 'region', 'product', 'channel', 'segment', 'campaign', 'stage', 'team+rep', 'region+product'].map((d) =>
+const membersOf = Object.fromEntries(['team', 'rep', 'region', 'product', 'channel', 'segment', 'campaign', 'stage', 'lost_reason', 'team+rep', 'region+product'].map((d) =>
 	[d, ask(`SELECT member FROM kpi_members(${literal(d)}) WHERE member !~ '\\(none\\)'`).map((r) => r.member)]));
 
 /* Of a filter one value, several; of two that are computed together, and of two that are not; and what nobody ever called anything. */

@@ -7,7 +7,7 @@ import {
 import { clock, dayFormat, fromDay, lastDay, periodName, queriesOf, toDay, unitOf } from './sql.mjs';
 
 const everywhere = ['team', 'rep', 'region', 'product', 'channel'];
-const drilled = [...everywhere, 'segment', 'campaign', 'stage'];
+const drilled = [...everywhere, 'segment', 'campaign', 'stage', 'lost_reason'];
 
 const money = (en, de) => text(`${en}, $currency`, `${de}, $currency`);
 const percent = (en, de) => text(`${en}, %`, `${de}, %`);
@@ -130,7 +130,7 @@ const pipeline = (lang) => {
 		          FROM s CROSS JOIN LATERAL kpi_forecast(${fromDay}, ${toDay}, '$grain', s.dimension, s.members, lang => '${lang}') f GROUP BY 1) g
 		 ORDER BY g.period DESC`;
 	const losses = `${q.withinBy('lost_reason')}
-		SELECT label, sum(deals) AS lost_deals, 100 * sum(deals) / sum(sum(deals)) OVER () AS share, sum(value) AS lost_value, min(s.by_dimension) AS dimension, min(${q.memberOf('l.reason')}) AS member
+		SELECT label, sum(deals) AS lost_deals, 100 * sum(deals) / sum(sum(deals)) OVER () AS share, sum(value) AS lost_value, min(l.reason) AS reason, min(s.by_dimension) AS dimension, min(${q.memberOf('l.reason')}) AS member
 		  FROM s CROSS JOIN LATERAL unnest(s.members) m(member) CROSS JOIN LATERAL kpi_loss_reasons(${lastDay}, '$grain', s.dimension, m.member, lang => '${lang}') l
 		 GROUP BY label ORDER BY 2 DESC, label`;
 	return {
@@ -170,9 +170,9 @@ const pipeline = (lang) => {
 					width: 15, height: 10, description: text('Forecast: won plus weighted pipeline closing in the period. Slipped: of the opportunities expected to close in it, those still open or closed later. Both take a snapshot in the first tenth of the period.',
 						'Prognose: gewonnen plus gewichtete Pipeline mit Abschluss im Zeitraum. Verschoben: von den Chancen, die in ihm schließen sollten, die noch offenen oder später geschlossenen. Beides braucht eine Momentaufnahme im ersten Zehntel des Zeitraums.'),
 				}),
-			table(text('Why opportunities were lost', 'Warum Chancen verloren gingen'), losses, [['label', text('Reason', 'Grund')], ['lost_deals', text('Lost', 'Verloren'), { decimals: 0, width: 90 }],
+			table(text('Why opportunities were lost', 'Warum Chancen verloren gingen'), losses, [['label', text('Reason', 'Grund'), { link: drill(lang, everywhere, { kpi: 'lost_deals', lost_reason: field('reason') }) }], ['lost_deals', text('Lost', 'Verloren'), { decimals: 0, width: 90 }],
 				['share', text('Share, %', 'Anteil, %'), { decimals: 1, gauge: true, max: 100, width: 160 }], ['lost_value', money('Value', 'Wert'), { decimals: 0, width: 120 }]],
-			{ kpi: 'lost_deals', hide: ['dimension', 'member'], width: 9, height: 10 }),
+			{ kpi: 'lost_deals', hide: ['reason', 'dimension', 'member'], width: 9, height: 10 }),
 			table(text('The most valuable open opportunities', 'Die wertvollsten offenen Chancen'),
 				`${q.within()} SELECT t.id, t.name, t.account, t.rep, t.stage, t.amount, 100 * t.probability AS probability, to_char(t.expected_close, ${dayFormat(lang)}) AS expected_close, t.age_days::bigint AS age_days,
 				        CASE WHEN t.overdue THEN '${de ? 'überfällig' : 'overdue'}' END AS overdue

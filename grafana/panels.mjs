@@ -145,16 +145,6 @@ export const table = (title, sql, columns, { kpi, width = 24, height = 10, descr
 	options: { showHeader: header, cellHeight: 'sm' },
 });
 
-export const gauges = (title, sql, { decimals = 0, kpi, width = 12, height = 8, description } = {}) => ({
-	type: 'bargauge', title, kpi, description, width, height,
-	targets: queries(sql, 'table'),
-	fieldConfig: { defaults: { ...locale, decimals, min: 0, color: fixed('blue') }, overrides: [] },
-	options: {
-		text: { titleSize: 13, valueSize: 15 }, displayMode: 'basic', orientation: 'horizontal', valueMode: 'text', namePlacement: 'auto', showUnfilled: true, sizing: 'auto', minVizWidth: 8, minVizHeight: 16, maxVizHeight: 40,
-		legend: { showLegend: false, displayMode: 'list', placement: 'bottom', calcs: [] }, reduceOptions: { values: true, calcs: [], fields: '' },
-	},
-});
-
 /* ---------- variables ---------- */
 
 export const grain = {
@@ -172,7 +162,7 @@ export const queried = (name, label, sql, more) => ({
 
 const dimensions = {
 	team: text('Team', 'Team'), rep: text('Rep', 'Vertriebler'), region: text('Region', 'Region'), product: text('Product', 'Produkt'), channel: text('Channel', 'Kanal'),
-	segment: text('Segment', 'Segment'), campaign: text('Campaign', 'Kampagne'), stage: text('Stage', 'Phase'),
+	segment: text('Segment', 'Segment'), campaign: text('Campaign', 'Kampagne'), stage: text('Stage', 'Phase'), lost_reason: text('Lost because', 'Verlustgrund'),
 };
 export const dimensionName = (name) => dimensions[name];
 

@@ -19,7 +19,7 @@ const { createGenerator } = await import(require.resolve('ts-json-schema-generat
 const raw = '@grafana/schema/dist/types/raw';
 const published = {
 	dashboard: `import type { Dashboard } from '${raw}/dashboard/x/types.gen'; export type Wanted = Dashboard;`,
-	...Object.fromEntries(['stat', 'table', 'timeseries', 'bargauge'].map((type) =>
+	...Object.fromEntries(['stat', 'table', 'timeseries'].map((type) =>
 		[type, `import type { Options } from '${raw}/composable/${type}/panelcfg/x/types.gen'; export type Wanted = Options;`])),
 	custom: `import type { FieldConfig } from '${raw}/composable/timeseries/panelcfg/x/types.gen'; export type Wanted = FieldConfig;`,
 };

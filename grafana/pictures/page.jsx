@@ -3,8 +3,8 @@
  * of its queries, which draw.mjs leaves in data.json.
  */
 import { createRoot } from 'react-dom/client';
-import { createTheme, dateTime, FieldType, getDisplayProcessor, systemDateFormats, ThemeContext, toDataFrame, VizOrientation } from '@grafana/data';
-import { BarGauge, BigValue, GlobalStyles, PanelChrome, TimeSeries } from '@grafana/ui';
+import { createTheme, dateTime, FieldType, getDisplayProcessor, systemDateFormats, ThemeContext, toDataFrame } from '@grafana/data';
+import { BigValue, GlobalStyles, PanelChrome, TimeSeries } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
 
 systemDateFormats.useBrowserLocale(); // as a server does with [date_formats] use_browser_locale
@@ -78,23 +78,11 @@ const Lines = ({ panel, width, height }) => {
 	return frame.length === 0 ? null : <TimeSeries frames={[frame]} width={width} height={height} timeRange={range} timeZone={data.zone} theme={theme} legend={panel.options.legend} options={{}} />;
 };
 
-const Gauges = ({ panel, width, height }) => {
-	const frame = frameOf(panel, panel.results[0]);
-	const [names, field] = frame.fields;
-	const max = Math.max(...field.values, 0);
-	const each = Math.min(40, (height - 4) / Math.max(frame.length, 1) - 6);
-	return <div style={{ display: 'flex', flexDirection: 'column', gap: 6 }}>{[...names.values].map((name, i) =>
-		<BarGauge key={name} theme={theme} width={width} height={each} field={{ ...field.config, max }} display={field.display} orientation={VizOrientation.Horizontal} displayMode="basic"
-			value={{ ...field.display(field.values[i]), title: name }} showUnfilled valueDisplayMode="text" namePlacement="left" text={panel.options.text}
-			alignmentFactors={{ title: names.values.reduce((a, b) => (b.length > a.length ? b : a), ''), text: field.values.map((v) => field.display(v).text).reduce((a, b) => (b.length > a.length ? b : a), '') }} />)}
-	</div>;
-};
-
 const Rows = ({ panel, width, height }) => (panel.results[0].rows.length === 0 ?
 	<div style={{ height, display: 'flex', alignItems: 'center', justifyContent: 'center', color: theme.colors.text.secondary }}>{panel.fieldConfig.defaults.noValue}</div> :
 	<TableNG data={frameOf(panel, panel.results[0])} width={width} height={height} cellHeight={panel.options.cellHeight} noHeader={!panel.options.showHeader} timeRange={range} fieldConfig={panel.fieldConfig} enableVirtualization={false} />);
 
-const drawn = { stat: Stat, timeseries: Lines, bargauge: Gauges, table: Rows };
+const drawn = { stat: Stat, timeseries: Lines, table: Rows };
 
 const unit = 30, gap = 8, column = (data.width - 2 * gap) / 24;
 const Panel = ({ panel }) => {
@@ -115,7 +103,7 @@ createRoot(document.getElementById('page')).render(
 	<ThemeContext.Provider value={theme}>
 		<GlobalStyles />
 		<div id="dashboard" style={{ position: 'relative', width: data.width, height: bottom, background: theme.colors.background.canvas, color: theme.colors.text.primary }}>
-			<div style={{ padding: '16px 12px 0', display: 'flex', gap: 12, alignItems: 'baseline' }}>
+			<div style={{ padding: '16px 12px 0', display: 'flex', gap: 10, alignItems: 'baseline', whiteSpace: 'nowrap', fontSize: 13 }}>
 				<h3 style={{ margin: 0 }}>{data.title}</h3>
 				{data.variables.map(({ label, value }) => <span key={label} style={{ color: theme.colors.text.secondary }}>{label}: <b style={{ color: theme.colors.text.primary }}>{value}</b></span>)}
 			</div>
