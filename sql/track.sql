@@ -198,6 +198,14 @@ INSERT INTO crm.orders VALUES (50, '2024-01-10', 1, NULL);
 INSERT INTO crm.line VALUES (50, 1, 1, 'a');
 SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
 
+-- Another contract of a customer who pays already: from its day on, the cohort stays. Before the first one, and without that: purchases too.
+INSERT INTO crm.contract VALUES (3, 2, '2025-05-20', NULL);
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+UPDATE crm.contract SET since = '2025-04-20' WHERE customer_no = 3 AND net = 2;
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+DELETE FROM crm.contract WHERE customer_no = 3 AND net = 2;
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+
 --
 -- What goes round the triggers leads to everything once.
 --

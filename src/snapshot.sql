@@ -1120,11 +1120,11 @@ COMMENT ON FUNCTION @extschema@.kpi_leads_query() IS
  * a subscription where these are bound, else a purchase.  The rows are those
  * that the ledger of customers counts.
  */
-CREATE FUNCTION @extschema@.kpi_cohorts_query(columns text[]) RETURNS text
+CREATE FUNCTION @extschema@.kpi_first_days_query(columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT format($q$
-SELECT @extschema@.kpi_dictionary(customer, NULL, NULL, date_trunc('month', first_at AT TIME ZONE %L)::date::text, NULL)
+SELECT customer, (first_at AT TIME ZONE %L)::date AS first_day
   FROM (SELECT %s AS customer, min(%s) AS first_at
 		  FROM (%s) s
 		 WHERE %3$s < $4 AND CASE WHEN (%5$s)%6$s%7$s THEN %8$s END
@@ -1139,6 +1139,16 @@ SELECT @extschema@.kpi_dictionary(customer, NULL, NULL, date_trunc('month', firs
 	  JOIN @extschema@.kpi_part p USING (source),
 		   LATERAL (SELECT @extschema@.kpi_member_expression(p.source, 'account', p.starts, columns) AS account) a
 	 WHERE p.part IN ('recurring', 'customers') AND p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL)) AND a.account IS NOT NULL;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_first_days_query(text[]) IS
+'SQL text that gives customers and the day of the first row that makes each one; NULL when nothing bound tells who is a customer';
+
+CREATE FUNCTION @extschema@.kpi_cohorts_query(columns text[]) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format($q$
+SELECT @extschema@.kpi_dictionary(customer, NULL, NULL, date_trunc('month', first_day)::date::text, NULL) FROM (%s) f$q$,
+				  @extschema@.kpi_first_days_query(columns));
 END;
 COMMENT ON FUNCTION @extschema@.kpi_cohorts_query(text[]) IS
 'SQL text that makes the dictionary of customers and their cohorts, each the first day of a month; NULL when nothing bound tells who is a customer';

@@ -537,12 +537,14 @@ BEGIN ATOMIC
 	SELECT format('WITH s AS MATERIALIZED (%s) SELECT coalesce((SELECT range_agg(u.span) FROM s, LATERAL unnest(%s) u(span)), ''{}'') AS spans, %s',
 				  traced, coalesce(@extschema@.kpi_spans_expression(source, columns), 'ARRAY[]::daterange[]'),
 				  string_agg(CASE WHEN source || '.' || k.name = ANY (columns) AND k.name = ANY (@extschema@.kpi_names_rows(source))
-								  THEN format('ARRAY(SELECT DISTINCT %1$I FROM s WHERE %1$I IS NOT NULL) AS %2$I', k.name, k.name || 's')
-								  ELSE format('''{}''::text[] AS %I', k.name || 's') END, ', ' ORDER BY k.n))
+								  THEN format('ARRAY(SELECT %1$I FROM s WHERE %1$I IS NOT NULL GROUP BY 1 ORDER BY 1) AS %2$I', k.name, k.name || 's')
+								  ELSE format('''{}''::text[] AS %I', k.name || 's') END, ', ' ORDER BY k.n)
+				  || CASE source WHEN 'subscription' THEN ', ARRAY(SELECT min(coalesce(valid_from, ''-infinity'')) FROM s WHERE account_id IS NOT NULL GROUP BY account_id ORDER BY account_id)'
+					 ELSE ', ''{}''::date[]' END || ' AS account_days')
 	  FROM unnest('{id,lead_id,account_id,opportunity_id}'::text[]) WITH ORDINALITY k(name, n);
 END;
 COMMENT ON FUNCTION @extschema@.kpi_influence_query(text, text[], text) IS
-'SQL text that gives, for traced rows of a source (SQL text as of kpi_touched_query), the days that they influence and, as far as others look them up by those, their ids, lead_ids, account_ids and opportunity_ids; columns: the usable ones as source.column';
+'SQL text that gives, for traced rows of a source (SQL text as of kpi_touched_query), the days that they influence and, as far as others look them up by those, their ids, lead_ids, account_ids (account_days: from when on) and opportunity_ids; columns: the usable ones as source.column';
 
 /* The condition on rows of a source that look up something that changed, or of which an instant has passed that a measure waits for. */
 CREATE FUNCTION @extschema@.kpi_concerned_condition(source text, columns text[]) RETURNS text
@@ -570,7 +572,7 @@ COMMENT ON FUNCTION @extschema@.kpi_concerned_condition(text, text[]) IS
 
 /* What the log says of the rows of one source.  STABLE: it sees what its caller sees. */
 CREATE FUNCTION @extschema@.kpi_noted_changes(source text, columns text[], OUT spans datemultirange, OUT ids text[], OUT lead_ids text[], OUT account_ids text[],
-											 OUT opportunity_ids text[])
+											 OUT opportunity_ids text[], OUT account_days date[])
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -583,6 +585,7 @@ BEGIN
 	lead_ids := '{}';
 	account_ids := '{}';
 	opportunity_ids := '{}';
+	account_days := '{}';
 	FOR t IN SELECT x.*, l.relation AS part, l.unknown
 			   FROM @extschema@.kpi_traces(source) x, @extschema@.kpi_table_tree(x.relation) m(relation),
 					LATERAL (SELECT k.relation::regclass, bool_or(k.payload IS NULL) AS unknown FROM @extschema@.kpi_track_log k
@@ -597,12 +600,13 @@ BEGIN
 		ids := ids || more.ids;
 		lead_ids := lead_ids || more.lead_ids;
 		account_ids := account_ids || more.account_ids;
+		account_days := account_days || more.account_days;
 		opportunity_ids := opportunity_ids || more.opportunity_ids;
 	END LOOP;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_noted_changes(text, text[]) IS
-'for one tracked source, from kpi_track_log: the days that its changed rows influence (all when it cannot be told), their ids, lead_ids, account_ids and opportunity_ids';
+'for one tracked source, from kpi_track_log: the days that its changed rows influence (all when it cannot be told), their ids, lead_ids, account_ids (account_days: from when on) and opportunity_ids';
 
 /*
  * Everything that changed since the last default snapshot, as days in whose
@@ -625,9 +629,11 @@ DECLARE
 	deals text[] := '{}';
 	leads text[] := '{}';
 	deal_leads text[] := '{}';
-	payers text[] := '{}';
+	payers text[] := '{}';	-- their subscriptions changed
+	payer_days date[] := '{}';	-- from then on
 	movers text[] := '{}';
 	rates_from timestamptz := 'infinity';
+	no_dictionary @extschema@.kpi_dictionary;	-- without rates nothing in a foreign currency is known to be the first
 	source text;
 	condition text;
 	c record;
@@ -657,6 +663,7 @@ BEGIN
 		deals := deals || CASE source WHEN 'opportunity' THEN c.ids ELSE '{}' END;
 		deal_leads := deal_leads || c.lead_ids;
 		payers := payers || c.account_ids;
+		payer_days := payer_days || c.account_days;
 		movers := movers || c.opportunity_ids;
 		rates_from := CASE source WHEN 'exchange_rate' THEN coalesce(@extschema@.kpi_midnight(lower(c.spans)), rates_from) ELSE rates_from END;
 	END LOOP;
@@ -693,12 +700,18 @@ BEGIN
 		spans := spans + c.spans;
 	END LOOP;
 
-	/* A customer's cohort is that of the first subscription, also for earlier purchases. */
+	/* A customer's cohort is that of the first subscription, also for earlier purchases; it stays where an earlier one did not change. */
 	IF 'subscription' = ANY (bound) AND 'sale' = ANY (bound) AND EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE 'cohort' = ANY (d.parts)) THEN
 		EXECUTE @extschema@.kpi_influence_query('subscription', columns, @extschema@.kpi_current_query('subscription',
 					'valid_from >= $1 AND valid_from < $2 OR currency IS NOT NULL AND valid_from >= $3'))
 		   INTO c USING last_run.as_of, as_of, rates_from;
 		payers := payers || c.account_ids;
+		payer_days := payer_days || c.account_days;
+		EXECUTE format('SELECT array_agg(p.account) FROM unnest($16::text[], $17::date[]) p(account, day) WHERE NOT EXISTS (SELECT FROM (%s) f WHERE f.customer = p.account AND f.first_day < p.day)',
+					   @extschema@.kpi_first_days_query(columns))
+		   INTO payers
+		  USING NULL::timestamptz[], NULL::date[], NULL::timestamptz[], as_of, no_dictionary, no_dictionary, no_dictionary, no_dictionary, no_dictionary, no_dictionary,
+				no_dictionary, no_dictionary, NULL::timestamptz[], NULL::date[], no_dictionary, payers, payer_days;
 		EXECUTE @extschema@.kpi_influence_query('sale', columns, @extschema@.kpi_current_query('sale', 'account_id = ANY ($1)' ||
 					CASE WHEN 'opportunity' = ANY (bound) THEN format(' OR opportunity_id IN (SELECT o.id FROM (%s) o WHERE o.account_id = ANY ($1))',
 							@extschema@.kpi_source_select('opportunity')) ELSE '' END))
