@@ -117,7 +117,7 @@ UPDATE crm.orders SET ordered_on = '2025-01-02' WHERE order_no = 40;	-- to the o
 UPDATE crm.orders SET order_no = order_no WHERE order_no = 40;
 DELETE FROM crm.orders WHERE order_no = 41;
 UPDATE crm.orders SET order_no = 0 WHERE false;
-SELECT * FROM noted;
+SELECT * FROM noted ORDER BY before NULLS FIRST, after;
 ROLLBACK TO s;
 SELECT count(*) FROM kpi_track_log;
 
@@ -131,7 +131,7 @@ DELETE FROM crm.line WHERE order_no = 30;
 RESET session_replication_role;
 UPDATE crm.deal SET closed_at = closed_at + interval '1 day', state = 'lost' WHERE deal_no = 10;
 TRUNCATE crm.product;
-SELECT * FROM noted;
+SELECT * FROM noted ORDER BY relation::text COLLATE "C";
 ROLLBACK TO s;
 
 -- Many rows take several tuples, of which each fits into a page.
@@ -331,7 +331,7 @@ ROLLBACK TO s;
 INSERT INTO kpi.kpi_track_log VALUES (0, NULL);
 ROLLBACK TO s;
 RESET ROLE;
-SELECT * FROM noted;
+SELECT * FROM noted ORDER BY before NULLS FIRST, after;
 ROLLBACK;
 
 -- Once a user's table has triggers, the extension goes with CASCADE alone, and takes but the triggers along.
