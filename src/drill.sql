@@ -103,7 +103,7 @@ DECLARE
 	pieces text := @extschema@.kpi_pieces_expression(source, columns, ARRAY[part]);
 	ledger record := @extschema@.kpi_ledger_rows(source, part, columns, members, ARRAY[dimension], @extschema@.kpi_spoilt(source, part, columns), pieces IS NOT NULL);
 	is_movement boolean := movement NOT IN ('opening', 'closing', 'retained', 'customers_opening', 'customers_closing', 'customers_kept');
-	of_part text;	-- the rows with the columns that the text formatted into it needs
+	of_part text;	-- SQL text of its rows, as an entry of a FROM clause
 BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_drill_ledger_query.source AND k.part = kpi_drill_ledger_query.part;
 	of_part := format('(%s) s%s', @extschema@.kpi_rows_select(source, p.reads, columns, true), ', ' || pieces || ' p');

@@ -183,6 +183,7 @@ static OpenDurations *
 get_state(FunctionCallInfo fcinfo)
 {
 	struct varlena *v;
+	OpenDurations *state;
 
 	if (!AggCheckCallContext(fcinfo, NULL))
 		ereport(ERROR,
@@ -192,8 +193,12 @@ get_state(FunctionCallInfo fcinfo)
 		return create_open(1);
 	v = PG_DETOAST_DATUM(PG_GETARG_DATUM(0));
 	salkpi_durations_check(v);
-	if (((Durations *) v)->form == DURATIONS_OPEN)
-		return (OpenDurations *) v;
+	state = (OpenDurations *) v;
+	if (state->form == DURATIONS_OPEN)
+	{
+		__builtin_prefetch(&state->tallies[state->used], 1);	/* in time for the tally */
+		return state;
+	}
 	return add_durations(create_open(1), v, 1);
 }
 

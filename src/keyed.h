@@ -5,6 +5,8 @@
 #ifndef SALKPI_KEYED_H
 #define SALKPI_KEYED_H
 
+#include "port/pg_bswap.h"
+
 #include "flat.h"
 #include "numbers.h"
 #include "states.h"
@@ -90,6 +92,7 @@ typedef struct Keyed
 	uint32		used;			/* offset behind the last record */
 	uint32		last;			/* offset of that */
 	uint32		count;			/* records */
+	uint64		last_prefix;	/* of the last record's key */
 	int64		bounds[2];		/* opening and closing, if it has them */
 } Keyed;
 
@@ -191,6 +194,24 @@ salkpi_key_compare(KeyKind kind, const KeyedKey *a, const KeyedKey *b)
 		return (a->number > b->number) - (a->number < b->number);
 	order = memcmp(a->bytes, b->bytes, Min(a->length, b->length));
 	return order != 0 ? order : (a->length > b->length) - (a->length < b->length);
+}
+
+/*
+ * The first eight bytes of a key, as a number in the order of keys; zeros
+ * follow a shorter text, which has none.
+ */
+static inline uint64
+salkpi_key_prefix(KeyKind kind, const KeyedKey *key)
+{
+	uint64		prefix = 0;
+
+	if (kind == KEY_INTEGER)
+		return (uint64) key->number ^ UINT64CONST(1) << 63;
+	if (likely(kind == KEY_UUID || key->length >= sizeof(prefix)))
+		memcpy(&prefix, key->bytes, sizeof(prefix));
+	else
+		memcpy(&prefix, key->bytes, key->length);
+	return pg_ntoh64(prefix);
 }
 
 /* Is a table open? */

@@ -25,7 +25,6 @@
 
 #include "common/hashfn.h"
 #include "miscadmin.h"
-#include "port/pg_bswap.h"
 #include "utils/builtins.h"
 
 #include "keyed.h"
@@ -68,17 +67,6 @@ compare_places(const Place *a, const Place *b, const Keyed *keyed)
 	return salkpi_key_compare(keyed->kind, &x.key, &y.key);
 }
 
-static uint64
-prefix_of(KeyKind kind, const KeyedKey *key)
-{
-	uint64		prefix = 0;
-
-	if (kind == KEY_INTEGER)
-		return (uint64) key->number ^ UINT64CONST(1) << 63;
-	memcpy(&prefix, key->bytes, Min(key->length, sizeof(prefix)));
-	return pg_ntoh64(prefix);
-}
-
 /* The records in the order of their keys, palloc'd. */
 static Place *
 sort_records(const Keyed *keyed)
@@ -93,7 +81,7 @@ sort_records(const Keyed *keyed)
 	{
 		places[n].offset = offset;
 		offset = salkpi_keyed_read(keyed, offset, &item);
-		places[n].prefix = prefix_of(keyed->kind, &item.key);
+		places[n].prefix = salkpi_key_prefix(keyed->kind, &item.key);
 	}
 	if (!keyed->is_ascending)
 		sort_places(places, keyed->count, keyed);
@@ -491,7 +479,10 @@ salkpi_keyed_state(const KeyedType *type, FunctionCallInfo fcinfo)
 	v = PG_DETOAST_DATUM(PG_GETARG_DATUM(0));
 	salkpi_keyed_check(type, v);
 	if (salkpi_keyed_is_open(v))
+	{
+		__builtin_prefetch((char *) v + ((Keyed *) v)->used, 1);	/* in time for the record */
 		return (Keyed *) v;
+	}
 	return merge(type, NULL, PointerGetDatum(v));
 }
 

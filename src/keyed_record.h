@@ -5,8 +5,6 @@
 #ifndef SALKPI_KEYED_RECORD_H
 #define SALKPI_KEYED_RECORD_H
 
-#include "common/hashfn.h"
-
 #include "keyed.h"
 
 /* The bits of an amount: the owner's flag, in the first one; is it big? */
@@ -26,24 +24,10 @@ extern Keyed *salkpi_keyed_rewrite(const Keyed *keyed, const KeyedItem *more,
 /* ---------- Keys ---------- */
 
 static inline uint32
-mix(uint64 hash)
-{
-	hash = (hash ^ hash >> 33) * UINT64CONST(0xff51afd7ed558ccd);
-	hash = (hash ^ hash >> 33) * UINT64CONST(0xc4ceb9fe1a85ec53);
-	return (uint32) (hash >> 32);
-}
-
-static inline uint32
 hash_key(KeyKind kind, const KeyedKey *key)
 {
-	uint64		halves[2];
-
-	if (kind == KEY_INTEGER)
-		return mix((uint64) key->number);
-	if (kind == KEY_TEXT)
-		return hash_bytes((const unsigned char *) key->bytes, key->length);
-	memcpy(halves, key->bytes, sizeof(halves));
-	return mix(halves[0] + mix(halves[1]));
+	return kind == KEY_INTEGER ? (uint32) salkpi_mix((uint64) key->number) :
+		salkpi_hash_text(key->bytes, key->length);
 }
 
 static inline bool
@@ -51,7 +35,7 @@ keys_are_equal(KeyKind kind, const KeyedKey *a, const KeyedKey *b)
 {
 	if (kind == KEY_INTEGER)
 		return a->number == b->number;
-	return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
+	return a->length == b->length && salkpi_same_bytes(a->bytes, b->bytes, a->length);
 }
 
 /* ---------- Records ---------- */
@@ -75,15 +59,19 @@ layout_of(const Keyed *keyed)
 
 /* A function of a table and its layout, compiled for those that are common. */
 #define FOR_LAYOUT(keyed, function, argument) \
-	((keyed)->kind != KEY_INTEGER || (keyed)->amount_size == 16 ? \
-	 function(keyed, layout_of(keyed), argument) : \
+	((keyed)->amount_size == 16 ? function(keyed, layout_of(keyed), argument) : \
 	 (keyed)->width == 1 ? \
-	 ((keyed)->amount_size == 4 ? \
-	  function(keyed, ((Layout) {KEY_INTEGER, 1, 4}), argument) : \
-	  function(keyed, ((Layout) {KEY_INTEGER, 1, 8}), argument)) : \
-	 ((keyed)->amount_size == 4 ? \
-	  function(keyed, ((Layout) {KEY_INTEGER, 2, 4}), argument) : \
-	  function(keyed, ((Layout) {KEY_INTEGER, 2, 8}), argument)))
+	 ((keyed)->amount_size == 4 ? FOR_KIND(keyed, function, argument, 1, 4) : \
+	  FOR_KIND(keyed, function, argument, 1, 8)) : \
+	 ((keyed)->amount_size == 4 ? FOR_KIND(keyed, function, argument, 2, 4) : \
+	  FOR_KIND(keyed, function, argument, 2, 8)))
+
+#define FOR_KIND(keyed, function, argument, width, amount_size) \
+	((keyed)->kind == KEY_INTEGER ? \
+	 function(keyed, ((Layout) {KEY_INTEGER, width, amount_size}), argument) : \
+	 (keyed)->kind == KEY_UUID ? \
+	 function(keyed, ((Layout) {KEY_UUID, width, amount_size}), argument) : \
+	 function(keyed, ((Layout) {KEY_TEXT, width, amount_size}), argument))
 
 /* What records, and integers in them, are aligned to. */
 static inline Size
@@ -263,27 +251,36 @@ add_to_record(Layout layout, char *record, const KeyedItem *item)
 	return true;
 }
 
+/* The order of a key and that of the last record. */
+static inline int
+compare_to_last(const Keyed *keyed, Layout layout, const KeyedKey *key, uint64 prefix)
+{
+	KeyedKey	last;
+
+	if (likely(prefix != keyed->last_prefix))
+		return prefix > keyed->last_prefix ? 1 : -1;
+	(void) get_key(layout, (const char *) keyed + keyed->last, &last);
+	return salkpi_key_compare(layout.kind, key, &last);
+}
+
 /*
  * Add an item to the last record, if that is of its key, or append it: false
- * if it doesn't fit.
+ * if it doesn't fit.  The head knows the last key well enough for a row to
+ * wait for no more of the table: it was written long ago if groups are many.
  */
 static pg_attribute_always_inline bool
 try_add_to(Keyed *keyed, Layout layout, const KeyedItem *item)
 {
-	char	   *last = (char *) keyed + keyed->last;
+	uint64		prefix = salkpi_key_prefix(layout.kind, &item->key);
 	int			order = 1;
-	KeyedKey	key;
 	Size		size;
 
 	if (!is_roomy_enough(layout, item))
 		return false;
 	if (keyed->count > 0)
-	{
-		(void) get_key(layout, last, &key);
-		order = salkpi_key_compare(layout.kind, &item->key, &key);
-		if (order == 0 && add_to_record(layout, last, item))
-			return true;
-	}
+		order = compare_to_last(keyed, layout, &item->key, prefix);
+	if (order == 0 && add_to_record(layout, (char *) keyed + keyed->last, item))
+		return true;
 	size = record_size(layout, item);
 	if (size > VARSIZE(keyed) - keyed->used)
 		return false;
@@ -291,6 +288,7 @@ try_add_to(Keyed *keyed, Layout layout, const KeyedItem *item)
 	keyed->is_ascending = keyed->is_ascending && order > 0;
 	keyed->is_unique = keyed->is_ascending;
 	keyed->last = keyed->used;
+	keyed->last_prefix = prefix;
 	keyed->used += size;
 	keyed->count++;
 	return true;

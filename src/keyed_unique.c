@@ -114,9 +114,12 @@ bool
 salkpi_keyed_make_unique(Keyed *keyed)
 {
 	Slots		slots;
+	KeyedItem	item;
 
 	create_slots(&slots, keyed->count);
 	keyed->is_unique = FOR_LAYOUT(keyed, make_unique_of, &slots);
+	(void) salkpi_keyed_read(keyed, keyed->last, &item);
+	keyed->last_prefix = salkpi_key_prefix(keyed->kind, &item.key);
 	pfree(slots.slots);
 	return keyed->is_unique;
 }
