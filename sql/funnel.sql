@@ -86,6 +86,14 @@ SELECT 'no ends' AS rule, stage, entries, stays, trim_scale(mean_days) AS mean F
 SELECT 'no ends' AS rule, kpi_value('open_opportunities', '2025-01-01') AS january, kpi_value('open_opportunities', '2025-02-01') AS february, count(*) AS rows_of_february
 FROM kpi_drill('open_opportunities', '2025-02-01');
 ROLLBACK TO rule;
+SAVEPOINT rule;
+-- Whatever ends they say: a row ends with the next, bad ones end none; what overlaps is reported.
+UPDATE crm.opportunity_history SET valid_to = CASE opportunity_id WHEN 3 THEN '2025-03-25'::timestamptz END WHERE valid_to > valid_from AND opportunity_id IN (1, 3, 4);
+SELECT outcome FROM kpi_snapshot('2025-01-01', '2025-05-31', '2025-05-31 14:00');
+SELECT 'other ends' AS rule, kpi_value('open_opportunities', '2025-01-01') AS january, kpi_value('open_opportunities', '2025-02-01') AS february, count(*) AS rows_of_february
+FROM kpi_drill('open_opportunities', '2025-02-01');
+SELECT bad_rows, keys FROM kpi_problem WHERE reason LIKE 'overlaps the next%';
+ROLLBACK TO rule;
 
 -- Without positions nothing is known of later stages, but of the time in each;
 -- without a history nothing at all.

@@ -432,6 +432,7 @@ BEGIN ATOMIC
 		WHEN 'no id' THEN 'keine id'
 		WHEN 'ends before it starts' THEN 'endet, bevor es beginnt'
 		WHEN 'overlaps another row of the account' THEN 'überlappt eine andere Zeile des Kunden'
+		WHEN 'overlaps the next row of the opportunity' THEN 'überlappt die nächste Zeile der Chance'
 		WHEN 'overlaps another row of the rep' THEN 'überlappt eine andere Zeile des Vertrieblers'
 		WHEN 'probability outside 0..1' THEN 'Wahrscheinlichkeit außerhalb von 0..1'
 		WHEN 'both won and lost' THEN 'gewonnen und verloren zugleich'

@@ -117,20 +117,6 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_once_select(text, boolean) IS
 'the text of a query that reads reps or accounts as kpi_source_select does, with the time for which each row says that there is one (from starts to ends), and covered_until: how far the earlier rows of the same id reach';
 
-/* Where a history does not say until when a row holds, it is until the next one. */
-CREATE FUNCTION @extschema@.kpi_ended_select(with_row boolean) RETURNS text
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT format('SELECT %s%s, lead(valid_from) OVER (PARTITION BY opportunity_id ORDER BY valid_from%s) AS valid_to FROM (%s) r',
-				  string_agg(c.names, ', ' ORDER BY c.place, c.column_name), CASE WHEN with_row THEN ', source_row' ELSE '' END,
-				  string_agg(format(', %I', c.column_name), '' ORDER BY c.place, c.column_name) FILTER (WHERE c.is_bound),	-- lest it is chance which is the next
-				  @extschema@.kpi_source_select('opportunity_history', with_row))
-	  FROM @extschema@.kpi_source_columns('opportunity_history') c
-	 WHERE c.column_name <> 'valid_to';
-END;
-COMMENT ON FUNCTION @extschema@.kpi_ended_select(boolean) IS
-'the text of a query that reads an opportunity_history without valid_to as kpi_source_select does, each row ending where the next one of its opportunity begins';
-
 /*
  * The text attributes that a dictionary of account, rep or opportunity holds:
  * the base dimensions that have a column there.  A rep's region is not one: it
@@ -291,7 +277,7 @@ BEGIN
 			THEN '@extschema@.kpi_knows((SELECT $11), opportunity_id)' ELSE 'true' END
 		WHEN 'is_open_stage' THEN 'coalesce(@extschema@.kpi_lookup((SELECT $8), stage, 4, NULL::timestamptz), ''open'') = ''open'''
 		WHEN 'probability' THEN CASE source WHEN 'opportunity_history'
-			THEN 'CASE WHEN probability IS NULL THEN coalesce(CASE WHEN valid_to IS NULL THEN '
+			THEN 'CASE WHEN probability IS NULL THEN coalesce(CASE WHEN coalesce(valid_to, next_from) IS NULL THEN '
 				 '@extschema@.kpi_lookup_number((SELECT $11), opportunity_id, 2, NULL::timestamptz) END, ' || stage_probability ||
 				 ') WHEN probability BETWEEN 0 AND 1 THEN probability END'
 			ELSE 'CASE WHEN probability IS NULL THEN ' || stage_probability || ' WHEN probability BETWEEN 0 AND 1 THEN probability END' END
@@ -834,13 +820,29 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_stages_select(text[]) IS
 'SQL text of the stages that opportunities entered (entered_at; advanced: whether a later one or the deal followed before now) and of their stays in stages (left_at; stayed: microseconds, whole days where an end is a date), from the bound history; parameters as in kpi_source_query';
 
+/*
+ * An opportunity is in one stage at a time: a row of its history ends with the
+ * next at the latest, whatever it says itself.  Bad rows end none.
+ */
+CREATE FUNCTION @extschema@.kpi_followed_select(columns text[], with_row boolean) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format('SELECT *, lead(valid_from) OVER (PARTITION BY raw_key, (%s) IS TRUE ORDER BY valid_from%s) AS next_from FROM (%s) r',
+				  @extschema@.kpi_spoilt('opportunity_history', 'open', array_remove(columns, 'opportunity.id')),
+				  (SELECT string_agg(format(', %I', c.column_name), '' ORDER BY c.place, c.column_name)	-- lest it is chance which is the next
+					 FROM @extschema@.kpi_source_columns('opportunity_history') c WHERE c.is_bound),
+				  @extschema@.kpi_source_select('opportunity_history', with_row, 'opportunity_id'));
+END;
+COMMENT ON FUNCTION @extschema@.kpi_followed_select(text[], boolean) IS
+'the text of a query that reads an opportunity_history as kpi_source_select does, with the beginning of the next row of the opportunity as next_from';
+
 CREATE FUNCTION @extschema@.kpi_rows_select(source text, reads text, columns text[], with_row boolean DEFAULT false) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE WHEN reads = 'stages' THEN CASE WHEN with_row THEN format('SELECT *, jsonb_strip_nulls(to_jsonb(e)) AS source_row FROM (%s) e', @extschema@.kpi_stages_select(columns))
 												ELSE @extschema@.kpi_stages_select(columns) END
 				WHEN source IN ('rep', 'account') THEN @extschema@.kpi_once_select(source, with_row)
-				WHEN source = 'opportunity_history' AND NOT 'opportunity_history.valid_to' = ANY (columns) THEN @extschema@.kpi_ended_select(with_row)
+				WHEN source = 'opportunity_history' THEN @extschema@.kpi_followed_select(columns, with_row)
 				ELSE @extschema@.kpi_source_select(source, with_row) END;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_rows_select(text, text, text[], boolean) IS
@@ -1014,11 +1016,9 @@ BEGIN
 			 WHERE e.base IN (SELECT unnest(d.parts) FROM @extschema@.kpi_wanted_dimensions(wanted_dimensions) d)) m;
 	/* Columns that are missing come outside of that, where the planner sees that they are constant, and so is much of what is made of them. */
 	IF reads = 'source' THEN
-		SELECT string_agg(c.names, ', ' ORDER BY c.place, c.column_name) FILTER (WHERE k.is_known), string_agg(', ' || c.expression, '' ORDER BY c.place) FILTER (WHERE NOT k.is_known)
-		  INTO bound, missing
-		  FROM @extschema@.kpi_source_columns(kpi_source_query.source) c,
-			   LATERAL (SELECT c.is_bound OR kpi_source_query.source = 'opportunity_history' AND c.column_name = 'valid_to' AS is_known) k;
-		bound := bound || CASE WHEN source IN ('rep', 'account') THEN ', starts, ends, covered_until' ELSE '' END;
+		SELECT string_agg(c.names, ', ' ORDER BY c.place, c.column_name) FILTER (WHERE c.is_bound), string_agg(', ' || c.expression, '' ORDER BY c.place) FILTER (WHERE NOT c.is_bound)
+		  INTO bound, missing FROM @extschema@.kpi_source_columns(kpi_source_query.source) c;
+		bound := bound || CASE WHEN source IN ('rep', 'account') THEN ', starts, ends, covered_until' WHEN source = 'opportunity_history' THEN ', next_from' ELSE '' END;
 	END IF;
 	input := format('(SELECT s.*%s FROM (SELECT %s%s FROM (%s) s OFFSET 0) s) s', coalesce(missing, ''), bound, input,
 					@extschema@.kpi_rows_select(source, reads, columns)) || coalesce(', ' || pieces || ' p', '');
@@ -1147,8 +1147,9 @@ CREATE FUNCTION @extschema@.kpi_cohorts_query(columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT format($q$
-SELECT @extschema@.kpi_dictionary(customer, NULL, NULL, date_trunc('month', first_day)::date::text, NULL) FROM (%s) f$q$,
-				  @extschema@.kpi_first_days_query(columns));
+SELECT @extschema@.kpi_dictionary(customer, NULL, NULL, date_trunc('month', first_day)::date::text, NULL) FROM (%s) f$q$, q.first_days)
+	  FROM (SELECT @extschema@.kpi_first_days_query(columns) AS first_days) q
+	 WHERE q.first_days IS NOT NULL;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_cohorts_query(text[]) IS
 'SQL text that makes the dictionary of customers and their cohorts, each the first day of a month; NULL when nothing bound tells who is a customer';

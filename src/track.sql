@@ -465,7 +465,8 @@ BEGIN ATOMIC
 			   CASE WHEN p.starts <> 'NULL' THEN (SELECT string_agg(DISTINCT w.m[1], ', ') FROM regexp_matches(p.starts, '\w+', 'g') w(m)
 				WHERE kpi_spans_expression.source || '.' || w.m[1] = ANY (columns)) END AS starts,
 			   (SELECT string_agg(DISTINCT w.m[1], ', ') FROM regexp_matches(p.ends, '\w+', 'g') w(m)
-				WHERE kpi_spans_expression.source || '.' || w.m[1] = ANY (columns)) AS ends,
+				WHERE kpi_spans_expression.source || '.' || w.m[1] = ANY (columns)
+				  AND p.ends NOT LIKE '%next_from%') AS ends,	-- a row may end with another
 			   p.kind = 'ledger' OR EXISTS (
 					SELECT FROM @extschema@.kpi_slots(p.source, p.part) s
 					 WHERE s.slot IN ('first', 'to_date') AND @extschema@.kpi_has_columns(p.source, s.needs, columns)) AS for_good
