@@ -1412,6 +1412,8 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 	  FROM period p
 ), reading AS MATERIALIZED (
 	SELECT r.* FROM t, LATERAL @extschema@.kpi_read_sources($1, $8, $9, t.grid, t.only_within) r
+), note AS MATERIALIZED (	-- without the panels, which every scan copies
+	SELECT r.source, r.part, r.first_atom, r.first_at, r.bad_rows FROM reading r
 ), beginning AS MATERIALIZED (	-- with the first period that has data, or had when last computed
 	SELECT CASE WHEN NOT $6 THEN $5
 			ELSE least(greatest($5, least((($3).days)[min(r.first_atom)], @extschema@.kpi_day(min(r.first_at)), @extschema@.kpi_day(($3).as_of))), (
@@ -1419,7 +1421,7 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 				  FROM unnest(string_to_array(@extschema@.kpi_setting('grains'), ',')) k(grain),
 					   LATERAL (SELECT min(f.period) AS oldest FROM @extschema@.kpi_fact f
 								 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = k.grain) o)) END AS day
-	  FROM reading r LEFT JOIN @extschema@.kpi_part p USING (source, part)
+	  FROM note r LEFT JOIN @extschema@.kpi_part p USING (source, part)
 	 WHERE r.part IS NULL OR p.kind = 'flow' OR p.source = 'cost'
 ), p AS (
 	SELECT grain, period, period_end, is_complete, days, n FROM period
@@ -1476,7 +1478,7 @@ BEGIN ATOMIC
 ), problem AS (
 	INSERT INTO @extschema@.kpi_problem AS k (source, reason, bad_rows, keys, first_seen, run)
 	SELECT r.source, b.reason, b.bad_rows, b.keys, ($3).as_of, $4
-	  FROM reading r, unnest(r.bad_rows) b
+	  FROM note r, unnest(r.bad_rows) b
 	 WHERE b.bad_rows > 0
 	ON CONFLICT ON CONSTRAINT kpi_problem_pkey DO UPDATE
 	   SET bad_rows = excluded.bad_rows, keys = excluded.keys, run = excluded.run
