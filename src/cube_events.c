@@ -273,13 +273,12 @@ compare_visits(const Visit *a, const Visit *b, const Visits *visits)
 	return (a->code > b->code) - (a->code < b->code);
 }
 
-#define ST_SORT sort_visits
+#define ST_SORT salkpi_sort_visits
 #define ST_ELEMENT_TYPE Visit
 #define ST_COMPARE_ARG_TYPE const Visits
 #define ST_COMPARE(a, b, visits) compare_visits(a, b, visits)
 #define ST_CHECK_FOR_INTERRUPTS
-#define ST_SCOPE static
-#define ST_DECLARE
+#define ST_SCOPE extern
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
@@ -332,7 +331,7 @@ salkpi_visits_settle(Visits *visits)
 		for (i = start + 1; i < visits->count && all[i].entity == all[start].entity; i++)
 			;
 		if (i - start > 1)
-			sort_visits(all + start, i - start, visits);
+			salkpi_sort_visits(all + start, i - start, visits);
 		for (; start < i; start++)
 			if (kept > 0 && is_same_visit(&all[kept - 1], &all[start], visits->by_atom))
 				merge_visit(&all[kept - 1], &all[start], visits->by_atom);

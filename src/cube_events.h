@@ -98,6 +98,8 @@ extern uint32 salkpi_combined_member(const MemberColumn *column, uint64 code);
 
 extern void salkpi_visit_put(Visits *visits, const Visit *visit);
 extern void salkpi_visits_settle(Visits *visits);
+extern void salkpi_sort_visits(Visit *first, size_t count,
+							   const Visits *visits);
 
 extern void salkpi_duration_add(Durations *durations, const Duration *item);
 

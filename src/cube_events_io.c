@@ -80,25 +80,6 @@ find_entities(const Visits *visits, uint32 nentities)
 	return start;
 }
 
-/* The same order as in Visits; the codes are ranks of combinations. */
-static inline int
-compare_visits(const Visit *a, const Visit *b, const Visits *visits)
-{
-	if (a->when != b->when && visits->by_atom)
-		return a->when < b->when ? -1 : 1;
-	return (a->code > b->code) - (a->code < b->code);
-}
-
-#define ST_SORT sort_visits
-#define ST_ELEMENT_TYPE Visit
-#define ST_COMPARE_ARG_TYPE const Visits
-#define ST_COMPARE(a, b, visits) compare_visits(a, b, visits)
-#define ST_CHECK_FOR_INTERRUPTS
-#define ST_SCOPE static
-#define ST_DECLARE
-#define ST_DEFINE
-#include "lib/sort_template.h"
-
 /* Write the visits of all entities. */
 void
 salkpi_put_visits(FlatWriter *w, const Visits *visits,
@@ -121,7 +102,7 @@ salkpi_put_visits(FlatWriter *w, const Visits *visits,
 								sizeof(Visit));
 		for (i = 0; i < count; i++)
 			sorted[i] = (Visit) {code_rank[own[i].code], own[i].entity, own[i].when};
-		sort_visits(sorted, count, visits);
+		salkpi_sort_visits(sorted, count, visits);
 		salkpi_put_number(w, count);
 		for (i = 0; i < count; i++)
 			put_visit(w, &sorted[i], i > 0 ? &sorted[i - 1] : NULL, visits->by_atom);

@@ -1147,7 +1147,7 @@ CREATE FUNCTION @extschema@.kpi_cohorts_query(columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT format($q$
-SELECT @extschema@.kpi_dictionary(customer, NULL, NULL, date_trunc('month', first_day)::date::text, NULL) FROM (%s) f$q$, q.first_days)
+SELECT @extschema@.kpi_dictionary(customer, NULL, NULL, date_trunc('month', first_day::timestamp)::date::text, NULL) FROM (%s) f$q$, q.first_days)
 	  FROM (SELECT @extschema@.kpi_first_days_query(columns) AS first_days) q
 	 WHERE q.first_days IS NOT NULL;
 END;
