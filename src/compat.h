@@ -25,4 +25,13 @@
 	flatten_join_alias_vars((query), (node))
 #endif
 
+/* 16 checks the rights on all kinds of objects by one function. */
+#if PG_VERSION_NUM >= 160000
+#define salkpi_function_aclcheck(function, role) \
+	object_aclcheck(ProcedureRelationId, (function), (role), ACL_EXECUTE)
+#else
+#define salkpi_function_aclcheck(function, role) \
+	pg_proc_aclcheck((function), (role), ACL_EXECUTE)
+#endif
+
 #endif							/* SALKPI_COMPAT_H */

@@ -11,13 +11,16 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "executor/spi.h"
+#include "executor/executor.h"
 #include "executor/tstoreReceiver.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
+#include "batch.h"
 #include "execute.h"
 #include "salkpi.h"
 
@@ -39,29 +42,52 @@ salkpi_parameters_read(Parameters *parameters, Datum composite)
 		parameters->types[i] = TupleDescAttr(tupdesc, i)->atttypid;
 }
 
-/*
- * Run a SELECT, within an SPI connection.  It sees what the calling statement
- * sees.
- */
+static void
+report_no_select(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("query must be a SELECT")));
+}
+
+/* The plan of a SELECT for any values of its parameters. */
+static PlannedStmt *
+plan_query(const char *query, const Parameters *parameters)
+{
+	List	   *statements = pg_parse_query(query);
+	List	   *queries;
+	PlannedStmt *plan;
+
+	if (list_length(statements) != 1)
+		report_no_select();
+	queries = pg_analyze_and_rewrite_fixedparams(linitial_node(RawStmt, statements), query,
+												 parameters->types, parameters->count, NULL);
+	if (list_length(queries) != 1 || linitial_node(Query, queries)->commandType != CMD_SELECT ||
+		linitial_node(Query, queries)->hasModifyingCTE)
+		report_no_select();
+	plan = pg_plan_query(linitial_node(Query, queries), query, CURSOR_OPT_PARALLEL_OK, NULL);
+	salkpi_batch_plan(plan);
+	return plan;
+}
+
+/* Run a SELECT.  It sees what the calling statement sees. */
 void
 salkpi_execute_query(const char *query, const Parameters *parameters, DestReceiver *receiver)
 {
-	SPIExecuteOptions options = {.read_only = true,.dest = receiver};
-	SPIPlanPtr	plan = SPI_prepare_cursor(query, parameters->count, parameters->types,
-										  CURSOR_OPT_GENERIC_PLAN | CURSOR_OPT_PARALLEL_OK);
+	ParamListInfo params = makeParamList(parameters->count);
+	QueryDesc  *execution;
 
-	if (plan == NULL)
-		elog(ERROR, "could not prepare a query: %s", SPI_result_code_string(SPI_result));
-	options.params = makeParamList(parameters->count);
 	for (int i = 0; i < parameters->count; i++)
-		options.params->params[i] = (ParamExternData) {
+		params->params[i] = (ParamExternData) {
 			parameters->values[i], parameters->nulls[i], 0, parameters->types[i]
 		};
-	if (SPI_execute_plan_extended(plan, &options) != SPI_OK_SELECT)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("query must be a SELECT")));
-	SPI_freeplan(plan);
+	execution = CreateQueryDesc(plan_query(query, parameters), query, GetActiveSnapshot(),
+								InvalidSnapshot, receiver, params, NULL, 0);
+	ExecutorStart(execution, 0);
+	ExecutorRun(execution, ForwardScanDirection, 0, true);
+	ExecutorFinish(execution);
+	ExecutorEnd(execution);
+	FreeQueryDesc(execution);
 }
 
 /* kpi_execute(query, parameters) */
@@ -79,9 +105,7 @@ salkpi_execute(PG_FUNCTION_ARGS)
 	receiver = CreateDestReceiver(DestTuplestore);
 	SetTuplestoreDestReceiverParams(receiver, result->setResult, CurrentMemoryContext, false,
 									result->setDesc, "columns of the query do not match those of its result");
-	SPI_connect();
 	salkpi_execute_query(text_to_cstring(PG_GETARG_TEXT_PP(0)), &parameters, receiver);
-	SPI_finish();
 	receiver->rDestroy(receiver);
 	return (Datum) 0;
 }

@@ -9,4 +9,7 @@
 
 #include "compat.h"
 
+/* source.c: what the SQL function kpi_id_text is, told from others by its address. */
+extern PGDLLEXPORT Datum salkpi_id_text(PG_FUNCTION_ARGS);
+
 #endif							/* SALKPI_H */

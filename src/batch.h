@@ -1,0 +1,82 @@
+/*
+ * batch.h
+ *	  Aggregates over many rows, worked out for a batch of rows at a time.
+ */
+#ifndef SALKPI_BATCH_H
+#define SALKPI_BATCH_H
+
+#include "nodes/execnodes.h"
+#include "nodes/plannodes.h"
+
+/* So few that the values of all expressions stay in the second-level cache. */
+#define BATCH_ROWS		256
+
+/* Some rows of a batch, in order. */
+typedef struct BatchRows
+{
+	int			count;
+	uint16		row[BATCH_ROWS];
+} BatchRows;
+
+typedef struct BatchExpression BatchExpression;
+
+/* Works an expression out for rows that it was not worked out for. */
+typedef void (*BatchEvaluate) (BatchExpression *expression, const BatchRows *rows);
+
+/* An expression, with its value in each row of the batch. */
+struct BatchExpression
+{
+	Datum		values[BATCH_ROWS];
+	bool		nulls[BATCH_ROWS];
+	bool		is_done[BATCH_ROWS];	/* is the value worked out? */
+	int			ndone;			/* for how many rows */
+	bool		is_constant;	/* the same in all rows, once it is done? */
+	Expr	   *expr;			/* what it is */
+	struct BatchProgram *program;	/* what it is part of */
+	BatchEvaluate evaluate;		/* NULL for a column */
+	int			nargs;			/* what it is made of */
+	BatchExpression **args;
+	void	   *details;		/* of the kind of expression */
+};
+
+/* All expressions of a node, each once. */
+typedef struct BatchProgram
+{
+	PlanState  *parent;			/* the node */
+	int			nrows;			/* of the batch at hand */
+	List	   *expressions;	/* BatchExpressions that are no columns */
+	int			ncolumns;		/* of the rows */
+	BatchExpression **columns;	/* those that are looked at, else NULL */
+	TupleTableSlot *row;		/* a row, for what only the executor knows */
+	MemoryContext batch_context;	/* of values, until the next batch */
+	char	   *room;			/* free space in that, for small values */
+	Size		room_size;		/* bytes */
+} BatchProgram;
+
+/* batch_plan.c */
+extern void salkpi_batch_plan(PlannedStmt *statement);
+
+/* batch.c */
+extern Plan *salkpi_batch_node(Agg *agg, List *aggregates, List *targetlist,
+							   Plan *input, List *init_plans);
+extern void salkpi_batch_register(void);
+
+/* batch_expression.c */
+extern BatchExpression *salkpi_batch_compile(BatchProgram *program, Expr *expr);
+extern void salkpi_batch_begin(BatchProgram *program);
+extern void salkpi_batch_forget(BatchProgram *program);
+extern void *salkpi_batch_room(BatchProgram *program, Size size);
+extern void salkpi_batch_may_execute(Oid function);
+
+/* Work an expression out for some rows. */
+extern void salkpi_batch_evaluate_rest(BatchExpression *expression,
+									   const BatchRows *rows);
+
+static inline void
+salkpi_batch_evaluate(BatchExpression *expression, const BatchRows *rows)
+{
+	if (expression->ndone < expression->program->nrows)
+		salkpi_batch_evaluate_rest(expression, rows);
+}
+
+#endif							/* SALKPI_BATCH_H */

@@ -1,0 +1,241 @@
+/*
+ * batch_plan.c
+ *	  Puts batches in place of plain aggregates in a plan.
+ *
+ * An aggregate over a source has some hundred arguments and conditions, most of
+ * them made of the same few columns.  The planner puts the expressions of
+ * subqueries behind OFFSET 0 where they stand; here they are put together
+ * again: what an aggregate takes is expressed by the columns of the scan (or of
+ * the join, or whatever gives the rows), and the scan gives columns only.
+ * batch.c then works each expression out once, for the rows that need it.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_aggregate.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/tlist.h"
+#include "parser/parsetree.h"
+
+#include "batch.h"
+#include "salkpi.h"
+
+/* Aggregates being collected from a target list. */
+typedef struct Collecting
+{
+	List	   *aggregates;		/* of TargetEntry, each Aggref once */
+	bool		is_plain;		/* are all of them such as batch.c knows? */
+} Collecting;
+
+/* Expressions being put in place of columns. */
+typedef struct Replacing
+{
+	Index		varno;			/* columns of this relation, 0: of any */
+	List	   *targetlist;		/* by these; NULL: by columns that are ... */
+	bool		is_new;			/* ... collected in "columns", else the same of OUTER_VAR */
+	List	   *columns;		/* of TargetEntry, each Var once */
+} Replacing;
+
+static bool
+is_plain(const Aggref *aggref)
+{
+	return aggref->aggkind == AGGKIND_NORMAL && aggref->aggorder == NIL &&
+		aggref->aggdistinct == NIL && aggref->aggdirectargs == NIL;
+}
+
+/* The place in a target list of a node, which is added if it is new. */
+static AttrNumber
+place_of(List **targetlist, Node *node)
+{
+	ListCell   *cell;
+
+	foreach(cell, *targetlist)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, cell);
+
+		if (equal(entry->expr, node))
+			return entry->resno;
+	}
+	*targetlist = lappend(*targetlist,
+						  makeTargetEntry(copyObject((Expr *) node),
+										  list_length(*targetlist) + 1, NULL, false));
+	return list_length(*targetlist);
+}
+
+/* Put a column of the node's own in place of each aggregate. */
+static Node *
+collect_aggregates(Node *node, void *context)
+{
+	Collecting *collecting = context;
+
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Aggref))
+	{
+		Aggref	   *aggref = (Aggref *) node;
+
+		collecting->is_plain &= is_plain(aggref);
+		return (Node *) makeVar(INDEX_VAR, place_of(&collecting->aggregates, node),
+								aggref->aggtype, -1, aggref->aggcollid, 0);
+	}
+	return expression_tree_mutator(node, collect_aggregates, context);
+}
+
+static Node *
+replace_columns(Node *node, void *context)
+{
+	Replacing  *replacing = context;
+
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Var) && (replacing->varno == 0 || ((Var *) node)->varno == replacing->varno))
+	{
+		Var		   *var = (Var *) node;
+
+		if (replacing->targetlist != NIL)
+			return copyObject((Node *) get_tle_by_resno(replacing->targetlist, var->varattno)->expr);
+		var = copyObject(var);
+		if (replacing->is_new)
+			var->varattno = place_of(&replacing->columns, node);
+		var->varno = OUTER_VAR;
+		return (Node *) var;
+	}
+	return expression_tree_mutator(node, replace_columns, context);
+}
+
+/* Does a limit keep all rows, as OFFSET 0 does? */
+static bool
+keeps_all(const Limit *limit)
+{
+	const Const *offset = (const Const *) limit->limitOffset;
+
+	return limit->limitCount == NULL &&
+		(offset == NULL ||
+		 (IsA(offset, Const) && (offset->constisnull || DatumGetInt64(offset->constvalue) == 0)));
+}
+
+/* Can a node be told to give other columns? */
+static bool
+is_projecting(const Plan *plan)
+{
+	switch (nodeTag(plan))
+	{
+		case T_SeqScan:
+		case T_IndexScan:
+		case T_BitmapHeapScan:
+		case T_SubqueryScan:
+		case T_NestLoop:
+		case T_MergeJoin:
+		case T_HashJoin:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* The node whose output a node only rearranges, or NULL. */
+static Plan *
+rearranged(Plan *plan)
+{
+	if (plan->qual != NIL)
+		return NULL;
+	if (IsA(plan, SubqueryScan))
+		return ((SubqueryScan *) plan)->subplan;
+	if (IsA(plan, Limit) && keeps_all((Limit *) plan))
+		return plan->lefttree;
+	if (IsA(plan, Result) && ((Result *) plan)->resconstantqual == NULL)
+		return plan->lefttree;
+	return NULL;
+}
+
+/*
+ * Express the arguments of aggregates by the columns of the node that the rows
+ * come from; returns that.  The subqueries that are worked out once, of nodes
+ * left out, are added to init_plans.
+ */
+static Plan *
+find_input(Plan *input, List **aggregates, List **init_plans)
+{
+	Plan	   *below;
+
+	while ((below = rearranged(input)) != NULL)
+	{
+		Replacing	through = {.varno = OUTER_VAR,.targetlist = input->targetlist};
+		Replacing	of_subquery = {0};
+
+		*aggregates = (List *) replace_columns((Node *) *aggregates, &through);
+		if (IsA(input, SubqueryScan))
+		{
+			of_subquery.varno = ((SubqueryScan *) input)->scan.scanrelid;
+			*aggregates = (List *) replace_columns((Node *) *aggregates, &of_subquery);
+		}
+		*init_plans = list_concat(*init_plans, input->initPlan);
+		input = below;
+	}
+	if (is_projecting(input) && input->targetlist != NIL)
+	{
+		Replacing	through = {.varno = OUTER_VAR,.targetlist = input->targetlist};
+		Replacing	columns = {.is_new = true};
+
+		*aggregates = (List *) replace_columns((Node *) *aggregates, &through);
+		*aggregates = (List *) replace_columns((Node *) *aggregates, &columns);
+		input->targetlist = columns.columns;
+	}
+	return input;
+}
+
+/* A volatile function is called for each row that it stands for, in order. */
+static bool
+is_volatile(Plan *plan)
+{
+	for (; plan != NULL; plan = rearranged(plan))
+		if (contain_volatile_functions((Node *) plan->targetlist))
+			return true;
+	return false;
+}
+
+/* A node that works in batches in place of one that does not, if it can. */
+static Plan *
+replace_node(Agg *agg)
+{
+	Collecting	collecting = {.is_plain = true};
+	List	   *init_plans = NIL;
+	List	   *targetlist;
+	Plan	   *input;
+
+	if (agg->aggstrategy != AGG_PLAIN || agg->aggsplit != AGGSPLIT_SIMPLE ||
+		agg->plan.qual != NIL || agg->chain != NIL || is_volatile(&agg->plan) || is_volatile(agg->plan.lefttree))
+		return &agg->plan;
+	targetlist = (List *) collect_aggregates((Node *) agg->plan.targetlist, &collecting);
+	if (!collecting.is_plain || collecting.aggregates == NIL)
+		return &agg->plan;
+	input = find_input(agg->plan.lefttree, &collecting.aggregates, &init_plans);
+	return salkpi_batch_node(agg, collecting.aggregates, targetlist, input, init_plans);
+}
+
+static Plan *
+replace_nodes(Plan *plan)
+{
+	if (plan == NULL)
+		return NULL;
+	plan->lefttree = replace_nodes(plan->lefttree);
+	plan->righttree = replace_nodes(plan->righttree);
+	if (IsA(plan, SubqueryScan))
+		((SubqueryScan *) plan)->subplan = replace_nodes(((SubqueryScan *) plan)->subplan);
+	return IsA(plan, Agg) ? replace_node((Agg *) plan) : plan;
+}
+
+/*
+ * Put batches in place of the plain aggregates of a statement, which must be
+ * the caller's own.
+ */
+void
+salkpi_batch_plan(PlannedStmt *statement)
+{
+	ListCell   *cell;
+
+	statement->planTree = replace_nodes(statement->planTree);
+	foreach(cell, statement->subplans)
+		lfirst(cell) = replace_nodes(lfirst(cell));
+}
