@@ -3,12 +3,12 @@ EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" salkpi.control
 
 MODULE_big = salkpi
 OBJS = $(addprefix src/, salkpi.o numbers.o segment.o flat.o states.o \
-	cube.o cube_sums.o cube_io.o cube_events.o cube_events_io.o cells.o cells_events.o first_atom.o \
+	cube.o cube_rows.o cube_sums.o cube_io.o cube_events.o cube_events_io.o cells.o cells_events.o first_atom.o \
 	ledger.o ledger_fold.o ledger_io.o movements.o \
 	durations.o durations_state.o durations_io.o sales_cycle.o \
 	ratio.o ratio_state.o ratio_text.o ratio_io.o ratio_finish.o \
 	keyed.o keyed_unique.o keyed_io.o amounts.o accounts.o \
-	panel.o facts.o source.o batch.o batch_plan.o batch_expression.o execute.o read_sources.o stages.o \
+	panel.o facts.o source.o batch.o batch_plan.o batch_expression.o batch_lookup.o execute.o read_sources.o stages.o \
 	dictionary.o dictionary_state.o dictionary_build.o smallest.o \
 	fact_row.o formula.o formula_tree.o evaluate.o formula_arguments.o formula_sql.o target.o places.o computed.o sparkline.o track.o lineage.o)
 

@@ -30,12 +30,22 @@
 #include "utils/syscache.h"
 
 #include "batch.h"
+#include "cube.h"
 #include "salkpi.h"
+
+/*
+ * A transition function for all rows of a batch: the state and what is constant
+ * are in fcinfo, as for a single row.
+ */
+typedef Datum (*BatchTransition) (FunctionCallInfo fcinfo, const BatchArgument *args,
+								  const BatchRows *rows);
 
 /* An aggregate. */
 typedef struct BatchAggregate
 {
 	FmgrInfo	transition;		/* its transition function */
+	BatchTransition take_rows;	/* the same for all rows at once, or NULL */
+	BatchArgument *columns;		/* its arguments, from 1 */
 	FunctionCallInfo fcinfo;	/* of that; constant arguments are in place */
 	int			nargs;			/* without the state */
 	BatchExpression **args;
@@ -54,12 +64,22 @@ typedef struct BatchAggregate
 	FunctionCallInfo final_fcinfo;
 } BatchAggregate;
 
+/* A column that is looked at. */
+typedef struct BatchColumn
+{
+	BatchExpression *values;
+	int			attribute;		/* of the rows, from 0 */
+	int16		length;			/* of its type */
+	bool		is_by_value;	/* as well */
+} BatchColumn;
+
 /* The node. */
 typedef struct BatchState
 {
 	CustomScanState css;
 	BatchProgram program;
-	int			natts;			/* columns to be read of a row */
+	int			ncolumns;
+	BatchColumn *columns;
 	AggState   *context;		/* what transition functions see */
 	int			naggregates;
 	BatchAggregate *aggregates;
@@ -168,6 +188,24 @@ compile_arguments(BatchState *node, BatchAggregate *a, Aggref *aggref)
 		a->filter = salkpi_batch_compile(&node->program, aggref->aggfilter);
 }
 
+/* Cubes take all rows at once, if all have the same bounds and shape. */
+static void
+prepare_batch(BatchAggregate *a)
+{
+	PGFunction	function = a->transition.fn_addr;
+
+	a->take_rows = function == salkpi_cube_add_instant ? salkpi_cube_add_instants :
+		function == salkpi_cube_add_day ? salkpi_cube_add_days :
+		function == salkpi_cube_add_stock ? salkpi_cube_add_stocks : NULL;
+	if (a->take_rows == NULL)
+		return;
+	if (!a->args[0]->is_constant || !a->args[1]->is_constant)
+		a->take_rows = NULL;
+	a->columns = palloc((a->nargs + 1) * sizeof(BatchArgument));
+	for (int i = 0; i < a->nargs; i++)
+		a->columns[i + 1] = (BatchArgument) {a->args[i]->values, a->args[i]->nulls};
+}
+
 static void
 prepare_aggregate(BatchState *node, BatchAggregate *a, Aggref *aggref)
 {
@@ -185,6 +223,7 @@ prepare_aggregate(BatchState *node, BatchAggregate *a, Aggref *aggref)
 	prepare_transition(node, a, aggref, form->aggtransfn, types);
 	prepare_final(node, a, aggref, form, types);
 	compile_arguments(node, a, aggref);
+	prepare_batch(a);
 	ReleaseSysCache(tuple);
 }
 
@@ -223,9 +262,12 @@ begin(CustomScanState *css, EState *estate, int eflags)
 	foreach(cell, scan->custom_scan_tlist)
 		prepare_aggregate(node, &node->aggregates[foreach_current_index(cell)],
 						  castNode(Aggref, lfirst_node(TargetEntry, cell)->expr));
-	for (int i = 0; i < program->ncolumns; i++)
+	node->columns = palloc((input->natts + 1) * sizeof(BatchColumn));
+	for (int i = 0; i < input->natts; i++)
 		if (program->columns[i] != NULL)
-			node->natts = i + 1;
+			node->columns[node->ncolumns++] = (BatchColumn) {
+				program->columns[i], i, TupleDescAttr(input, i)->attlen, TupleDescAttr(input, i)->attbyval
+			};
 }
 
 /* ---------- rows ---------- */
@@ -252,6 +294,7 @@ read_rows(BatchState *node)
 {
 	BatchProgram *program = &node->program;
 	PlanState  *input = outerPlanState(node);
+	int			natts = node->ncolumns == 0 ? 0 : node->columns[node->ncolumns - 1].attribute + 1;
 	int			count = 0;
 
 	while (count < BATCH_ROWS)
@@ -260,17 +303,16 @@ read_rows(BatchState *node)
 
 		if (TupIsNull(slot))
 			break;
-		slot_getsomeattrs(slot, node->natts);
-		for (int i = 0; i < node->natts; i++)
+		slot_getsomeattrs(slot, natts);
+		for (int i = 0; i < node->ncolumns; i++)
 		{
-			BatchExpression *column = program->columns[i];
-			const FormData_pg_attribute *attribute = TupleDescAttr(slot->tts_tupleDescriptor, i);
+			const BatchColumn *column = &node->columns[i];
+			Datum		value = slot->tts_values[column->attribute];
 
-			if (column == NULL)
-				continue;
-			column->nulls[count] = slot->tts_isnull[i];
-			column->values[count] = slot->tts_isnull[i] || attribute->attbyval ? slot->tts_values[i] :
-				keep_value(program, slot->tts_values[i], attribute->attlen);
+			column->values->nulls[count] = slot->tts_isnull[column->attribute];
+			if (!column->is_by_value && !slot->tts_isnull[column->attribute])
+				value = keep_value(program, value, column->length);
+			column->values->values[count] = value;
 		}
 		count++;
 	}
@@ -360,6 +402,14 @@ put_constants(BatchAggregate *a, const BatchRows *rows)
 	return !is_null || !a->transition.fn_strict;
 }
 
+static inline void
+put_state(BatchAggregate *a)
+{
+	a->fcinfo->args[0].value = a->state;
+	a->fcinfo->args[0].isnull = a->is_null;
+	a->fcinfo->isnull = false;
+}
+
 /* Advance an aggregate by the rows of a batch. */
 static void
 advance(BatchState *node, BatchAggregate *a, const BatchRows *all)
@@ -367,13 +417,19 @@ advance(BatchState *node, BatchAggregate *a, const BatchRows *all)
 	MemoryContext context = node->context->curaggcontext->ecxt_per_tuple_memory;
 	BatchRows	taken;
 	const BatchRows *rows = filtered(a, all, &taken);
+	Datum		value;
 
 	if (rows->count == 0 || !put_constants(a, rows))
 		return;
+	if (a->take_rows != NULL)
+	{
+		put_state(a);
+		value = a->take_rows(a->fcinfo, a->columns, rows);
+		set_state(a, context, value, a->fcinfo->isnull);
+		return;
+	}
 	for (int i = 0; i < rows->count; i++)
 	{
-		Datum		value;
-
 		if (!put_arguments(a, rows->row[i]))
 			continue;
 		if (!a->is_begun)
@@ -384,9 +440,7 @@ advance(BatchState *node, BatchAggregate *a, const BatchRows *all)
 		}
 		if (a->is_null && a->transition.fn_strict)
 			continue;
-		a->fcinfo->args[0].value = a->state;
-		a->fcinfo->args[0].isnull = a->is_null;
-		a->fcinfo->isnull = false;
+		put_state(a);
 		value = FunctionCallInvoke(a->fcinfo);
 		set_state(a, context, value, a->fcinfo->isnull);
 	}

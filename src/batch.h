@@ -8,15 +8,7 @@
 #include "nodes/execnodes.h"
 #include "nodes/plannodes.h"
 
-/* So few that the values of all expressions stay in the second-level cache. */
-#define BATCH_ROWS		256
-
-/* Some rows of a batch, in order. */
-typedef struct BatchRows
-{
-	int			count;
-	uint16		row[BATCH_ROWS];
-} BatchRows;
+#include "batch_rows.h"
 
 typedef struct BatchExpression BatchExpression;
 
@@ -28,8 +20,8 @@ struct BatchExpression
 {
 	Datum		values[BATCH_ROWS];
 	bool		nulls[BATCH_ROWS];
-	bool		is_done[BATCH_ROWS];	/* is the value worked out? */
-	int			ndone;			/* for how many rows */
+	int			ndone;			/* for how many rows it is worked out */
+	bool		is_done[BATCH_ROWS];	/* for which, unless it is none or all */
 	bool		is_constant;	/* the same in all rows, once it is done? */
 	Expr	   *expr;			/* what it is */
 	struct BatchProgram *program;	/* what it is part of */
@@ -63,10 +55,15 @@ extern void salkpi_batch_register(void);
 
 /* batch_expression.c */
 extern BatchExpression *salkpi_batch_compile(BatchProgram *program, Expr *expr);
+extern BatchExpression *salkpi_batch_expression(BatchProgram *program, Expr *expr,
+												BatchEvaluate evaluate);
 extern void salkpi_batch_begin(BatchProgram *program);
 extern void salkpi_batch_forget(BatchProgram *program);
 extern void *salkpi_batch_room(BatchProgram *program, Size size);
 extern void salkpi_batch_may_execute(Oid function);
+
+/* batch_lookup.c */
+extern bool salkpi_batch_compile_lookup(BatchExpression *expression, PGFunction function);
 
 /* Work an expression out for some rows. */
 extern void salkpi_batch_evaluate_rest(BatchExpression *expression,

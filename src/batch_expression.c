@@ -42,6 +42,9 @@
 #define MOST_REMEMBERED		4096
 #define REMEMBERED_SLOTS	(2 * MOST_REMEMBERED)
 
+/* Texts that are not asked for again; a power of two. */
+#define ASKED				16
+
 /* Free space for values that is allocated at once. */
 #define ROOM_SIZE			(64 * 1024)
 
@@ -74,12 +77,19 @@ typedef struct Call
 	Memory	   *memory;			/* of few values, or NULL */
 } Call;
 
-/* x = ANY (constants), of texts. */
+/* The text of an integer: an id, or what a view makes of a small number. */
+typedef struct IntText
+{
+	Oid			type;			/* of the integer */
+	Memory	   *memory;			/* of few values, or NULL */
+} IntText;
+
+/* x = ANY (constants), of texts; also x = 'text'. */
 typedef struct AnyText
 {
 	bool		is_all;			/* x <> ALL (constants)? */
 	int			count;
-	text	  **texts;
+	Datum	   *texts;
 } AnyText;
 
 /* ---------- values ---------- */
@@ -114,10 +124,8 @@ salkpi_batch_begin(BatchProgram *program)
 	{
 		BatchExpression *e = lfirst(cell);
 
-		if (e->is_constant)
-			continue;
-		e->ndone = 0;
-		memset(e->is_done, 0, program->nrows);
+		if (!e->is_constant)
+			e->ndone = 0;
 	}
 }
 
@@ -140,17 +148,25 @@ void
 salkpi_batch_evaluate_rest(BatchExpression *e, const BatchRows *rows)
 {
 	BatchRows	rest;
+	bool		is_first = e->ndone == 0;
 
+	if (is_first && rows->count == e->program->nrows)
+	{
+		e->ndone = rows->count;
+		e->evaluate(e, rows);
+		return;
+	}
+	if (is_first)
+		memset(e->is_done, 0, e->program->nrows);
 	rest.count = 0;
 	for (int i = 0; i < rows->count; i++)
 	{
 		rest.row[rest.count] = rows->row[i];
 		rest.count += !e->is_done[rows->row[i]];
+		e->is_done[rows->row[i]] = true;
 	}
 	if (rest.count == 0)
 		return;
-	for (int i = 0; i < rest.count; i++)
-		e->is_done[rest.row[i]] = true;
 	e->ndone += rest.count;
 	e->evaluate(e, &rest);
 }
@@ -335,17 +351,48 @@ remembered(Memory *memory, Datum argument)
 	return &memory->slots[i];
 }
 
+static Memory *
+create_memory(Oid type)
+{
+	Memory	   *memory = palloc0(sizeof(Memory));
+
+	memory->context = CurrentMemoryContext;
+	get_typlenbyval(type, &memory->length, &memory->is_by_value);
+	return memory;
+}
+
 /*
  * Results are kept as long as the node, so that equal ones are the same
  * pointer.  When the values turn out to be many, it is no longer tried.
  */
+static bool
+is_worth_trying(Memory **memory)
+{
+	if (*memory != NULL && (*memory)->count >= MOST_REMEMBERED)
+		*memory = NULL;
+	return *memory != NULL;
+}
+
+static void
+keep_result(Memory *memory, Remembered *place, Datum argument, Datum result, bool is_null)
+{
+	MemoryContext caller = MemoryContextSwitchTo(memory->context);
+
+	place->is_used = true;
+	place->is_null = is_null;
+	place->argument = argument;
+	place->result = is_null ? (Datum) 0 : datumCopy(result, memory->is_by_value, memory->length);
+	memory->count++;
+	MemoryContextSwitchTo(caller);
+}
+
 static void
 evaluate_remembering(BatchExpression *e, const BatchRows *rows)
 {
 	Call	   *c = e->details;
 	const BatchExpression *argument = e->args[c->varying[0]];
 
-	if (c->memory == NULL || prepare_call(c, e, rows))
+	if (!is_worth_trying(&c->memory) || prepare_call(c, e, rows))
 	{
 		evaluate_call(e, rows);
 		return;
@@ -353,36 +400,58 @@ evaluate_remembering(BatchExpression *e, const BatchRows *rows)
 	for (int i = 0; i < rows->count; i++)
 	{
 		int			row = rows->row[i];
-		Remembered *result;
+		Remembered *place = argument->nulls[row] ? NULL : remembered(c->memory, argument->values[row]);
 
-		if (argument->nulls[row])
-		{
+		if (place == NULL || !place->is_used)
 			e->values[row] = call(c, e, row, &e->nulls[row]);
+		if (place == NULL)
 			continue;
-		}
-		result = remembered(c->memory, argument->values[row]);
-		if (!result->is_used && c->memory->count < MOST_REMEMBERED)
+		if (!place->is_used && c->memory->count < MOST_REMEMBERED)
+			keep_result(c->memory, place, argument->values[row], e->values[row], e->nulls[row]);
+		if (place->is_used)
 		{
-			MemoryContext caller = MemoryContextSwitchTo(c->memory->context);
-
-			result->argument = argument->values[row];
-			result->result = call(c, e, row, &result->is_null);
-			if (!result->is_null)
-				result->result = datumCopy(result->result, c->memory->is_by_value, c->memory->length);
-			result->is_used = true;
-			c->memory->count++;
-			MemoryContextSwitchTo(caller);
+			e->values[row] = place->result;
+			e->nulls[row] = place->is_null;
 		}
-		if (result->is_used)
-		{
-			e->values[row] = result->result;
-			e->nulls[row] = result->is_null;
-		}
-		else
-			e->values[row] = call(c, e, row, &e->nulls[row]);
 	}
-	if (c->memory->count >= MOST_REMEMBERED)
-		c->memory = NULL;
+}
+
+static Datum
+text_of_integer(BatchProgram *program, int64 number)
+{
+	text	   *result = salkpi_batch_room(program, VARHDRSZ + MAXINT8LEN + 1);
+
+	SET_VARSIZE(result, VARHDRSZ + pg_lltoa(number, VARDATA(result)));
+	return PointerGetDatum(result);
+}
+
+static void
+evaluate_int_text(BatchExpression *e, const BatchRows *rows)
+{
+	IntText    *details = e->details;
+	const BatchExpression *number = e->args[0];
+	bool		is_worth;
+
+	salkpi_batch_evaluate(e->args[0], rows);
+	is_worth = is_worth_trying(&details->memory);
+	for (int i = 0; i < rows->count; i++)
+	{
+		int			row = rows->row[i];
+		Datum		datum = number->values[row];
+		Remembered *place;
+
+		e->nulls[row] = number->nulls[row];
+		if (e->nulls[row])
+			continue;
+		place = is_worth ? remembered(details->memory, datum) : NULL;
+		if (place == NULL || !place->is_used)
+			e->values[row] = text_of_integer(e->program, details->type == INT8OID ? DatumGetInt64(datum) :
+											 details->type == INT4OID ? DatumGetInt32(datum) : DatumGetInt16(datum));
+		if (place != NULL && !place->is_used && details->memory->count < MOST_REMEMBERED)
+			keep_result(details->memory, place, datum, e->values[row], false);
+		if (place != NULL && place->is_used)
+			e->values[row] = place->result;
+	}
 }
 
 /* ---------- comparisons ---------- */
@@ -453,35 +522,35 @@ evaluate_text_eq(BatchExpression *e, const BatchRows *rows)
 	}
 }
 
-static void
-evaluate_text_ne(BatchExpression *e, const BatchRows *rows)
-{
-	evaluate_text_eq(e, rows);
-	for (int i = 0; i < rows->count; i++)
-		e->values[rows->row[i]] = BoolGetDatum(!DatumGetBool(e->values[rows->row[i]]));
-}
-
 /* x = ANY, x <> ALL: a NULL x is NULL, and none of the others is. */
 static void
 evaluate_any_text(BatchExpression *e, const BatchRows *rows)
 {
 	const AnyText *any = e->details;
 	const BatchExpression *x = e->args[0];
+	Datum		asked[ASKED] = {0}; /* the same pointers come again and again */
+	bool		answer[ASKED];
 
 	salkpi_batch_evaluate(e->args[0], rows);
 	for (int i = 0; i < rows->count; i++)
 	{
 		int			row = rows->row[i];
-		bool		is_found = false;
+		Datum		value = x->values[row];
+		int			place = (value / MAXIMUM_ALIGNOF) % ASKED;
 
 		if (x->nulls[row])
 		{
 			set_null(e, row);
 			continue;
 		}
-		for (int n = 0; n < any->count && !is_found; n++)
-			is_found = are_same_texts(x->values[row], PointerGetDatum(any->texts[n]));
-		set_value(e, row, BoolGetDatum(is_found != any->is_all));
+		if (asked[place] != value)
+		{
+			asked[place] = value;
+			answer[place] = false;
+			for (int n = 0; n < any->count && !answer[place]; n++)
+				answer[place] = are_same_texts(value, any->texts[n]);
+		}
+		set_value(e, row, BoolGetDatum(answer[place] != any->is_all));
 	}
 }
 
@@ -658,8 +727,8 @@ evaluate_min_max(BatchExpression *e, const BatchRows *rows)
 
 /* ---------- compiling ---------- */
 
-static BatchExpression *
-create_expression(BatchProgram *program, Expr *expr, BatchEvaluate evaluate)
+BatchExpression *
+salkpi_batch_expression(BatchProgram *program, Expr *expr, BatchEvaluate evaluate)
 {
 	BatchExpression *e = palloc0(sizeof(BatchExpression));
 
@@ -688,7 +757,7 @@ column(BatchProgram *program, const Var *var)
 	Assert(var->varno == OUTER_VAR && var->varattno >= 1 && var->varattno <= program->ncolumns);
 	if (*place == NULL)
 	{
-		*place = create_expression(program, (Expr *) var, NULL);
+		*place = salkpi_batch_expression(program, (Expr *) var, NULL);
 		(*place)->ndone = ALWAYS_DONE;
 	}
 	return *place;
@@ -767,20 +836,29 @@ is_bytewise(Oid collation)
 static bool
 is_worth_remembering(const BatchExpression *e, const Call *c)
 {
-	Oid			type = c->nvarying == 1 ? exprType((Node *) e->args[c->varying[0]]->expr) : InvalidOid;
-
-	return OidIsValid(type) && get_typbyval(type) && type != BOOLOID &&
-		(c->function.fn_addr == salkpi_id_text ||
-		 c->function.fn_oid == F_TIMEZONE_TEXT_TIMESTAMP || c->function.fn_oid == F_DATE_TIMESTAMPTZ);
+	return c->nvarying == 1 && get_typbyval(exprType((Node *) e->args[c->varying[0]]->expr)) &&
+		(c->function.fn_oid == F_TIMEZONE_TEXT_TIMESTAMP || c->function.fn_oid == F_DATE_TIMESTAMPTZ);
 }
 
-static void
-remember(BatchExpression *e, Call *c)
+/* The text of an integer, which is the argument. */
+static bool
+compile_int_text(BatchExpression *e, Expr *arg)
 {
-	c->memory = palloc0(sizeof(Memory));
-	c->memory->context = CurrentMemoryContext;
-	get_typlenbyval(exprType((Node *) e->expr), &c->memory->length, &c->memory->is_by_value);
-	e->evaluate = evaluate_remembering;
+	IntText    *details;
+	Oid			type;
+
+	while (IsA(arg, FuncExpr) && (((FuncExpr *) arg)->funcid == F_INT8_INT4 ||
+								  ((FuncExpr *) arg)->funcid == F_INT8_INT2))
+		arg = linitial(((FuncExpr *) arg)->args);
+	type = exprType((Node *) arg);
+	if (type != INT8OID && type != INT4OID && type != INT2OID)
+		return false;
+	compile_args(e, list_make1(arg));
+	e->details = details = palloc(sizeof(IntText));
+	details->type = type;
+	details->memory = create_memory(TEXTOID);
+	e->evaluate = evaluate_int_text;
+	return true;
 }
 
 static void
@@ -790,37 +868,61 @@ compile_call(BatchExpression *e, Oid function, Oid collation, List *args)
 
 	compile_args(e, args);
 	c = e->details = create_call(e, function, collation);
+	if (salkpi_batch_compile_lookup(e, c->function.fn_addr))
+		return;
 	e->evaluate = own_comparison(function);
 	if (function == F_TEXTEQ && is_bytewise(collation))
 		e->evaluate = evaluate_text_eq;
-	else if (function == F_TEXTNE && is_bytewise(collation))
-		e->evaluate = evaluate_text_ne;
 	else if (e->evaluate == NULL)
 		e->evaluate = evaluate_call;
 	if (is_worth_remembering(e, c))
-		remember(e, c);
+	{
+		c->memory = create_memory(exprType((Node *) e->expr));
+		e->evaluate = evaluate_remembering;
+	}
 }
 
-/* x = ANY or x <> ALL of constant texts, none of them NULL. */
+/* x = ANY or x <> ALL of constant texts. */
+static void
+compile_texts(BatchExpression *e, Expr *x, bool is_all, Datum *texts, int count)
+{
+	AnyText    *details = palloc(sizeof(AnyText));
+
+	compile_args(e, list_make1(x));
+	details->is_all = is_all;
+	details->count = count;
+	details->texts = texts;
+	e->details = details;
+	e->evaluate = evaluate_any_text;
+}
+
 static bool
 compile_any_text(BatchExpression *e, const ScalarArrayOpExpr *any)
 {
 	const Const *array = lsecond(any->args);
-	AnyText    *details;
-	Datum	   *elements;
+	Datum	   *texts;
+	int			count;
 
 	if (any->opfuncid != (any->useOr ? F_TEXTEQ : F_TEXTNE) || !is_bytewise(any->inputcollid) ||
 		!IsA(array, Const) || array->constisnull ||
 		array_contains_nulls(DatumGetArrayTypeP(array->constvalue)))
 		return false;
-	details = palloc(sizeof(AnyText));
-	details->is_all = !any->useOr;
 	deconstruct_array(DatumGetArrayTypeP(array->constvalue), TEXTOID, -1, false, TYPALIGN_INT,
-					  &elements, NULL, &details->count);
-	details->texts = (text **) elements;
-	compile_args(e, list_make1(linitial(any->args)));
-	e->details = details;
-	e->evaluate = evaluate_any_text;
+					  &texts, NULL, &count);
+	compile_texts(e, linitial(any->args), !any->useOr, texts, count);
+	return true;
+}
+
+/* x = 'text', x <> 'text' */
+static bool
+compile_one_text(BatchExpression *e, const OpExpr *expr)
+{
+	Const	   *constant = list_length(expr->args) == 2 ? lsecond(expr->args) : NULL;
+
+	if ((expr->opfuncid != F_TEXTEQ && expr->opfuncid != F_TEXTNE) || !is_bytewise(expr->inputcollid) ||
+		!IsA(constant, Const) || constant->constisnull)
+		return false;
+	compile_texts(e, linitial(expr->args), expr->opfuncid == F_TEXTNE, &constant->constvalue, 1);
 	return true;
 }
 
@@ -881,6 +983,17 @@ compile_min_max(BatchExpression *e, const MinMaxExpr *expr)
 	return true;
 }
 
+/* Is it kpi_id_text? */
+static bool
+is_id_text(const FuncExpr *expr)
+{
+	FmgrInfo	function;
+
+	salkpi_batch_may_execute(expr->funcid);
+	fmgr_info(expr->funcid, &function);
+	return function.fn_addr == salkpi_id_text;
+}
+
 /* The kinds of expressions that are worked out here. */
 static bool
 compile_own(BatchExpression *e)
@@ -890,9 +1003,13 @@ compile_own(BatchExpression *e)
 	switch (nodeTag(expr))
 	{
 		case T_FuncExpr:
+			if (is_id_text((FuncExpr *) expr))
+				return compile_int_text(e, linitial(((FuncExpr *) expr)->args));
 			compile_call(e, ((FuncExpr *) expr)->funcid, ((FuncExpr *) expr)->inputcollid, ((FuncExpr *) expr)->args);
 			return true;
 		case T_OpExpr:
+			if (compile_one_text(e, (OpExpr *) expr))
+				return true;
 			compile_call(e, ((OpExpr *) expr)->opfuncid, ((OpExpr *) expr)->inputcollid, ((OpExpr *) expr)->args);
 			return true;
 		case T_NullIfExpr:
@@ -916,6 +1033,9 @@ compile_own(BatchExpression *e)
 			compile_args(e, list_make1(((BooleanTest *) expr)->arg));
 			e->evaluate = evaluate_boolean_test;
 			return true;
+		case T_CoerceViaIO:
+			return ((CoerceViaIO *) expr)->resulttype == TEXTOID &&
+				compile_int_text(e, ((CoerceViaIO *) expr)->arg);
 		case T_CaseExpr:
 			return compile_case(e, (CaseExpr *) expr);
 		case T_CoalesceExpr:
@@ -959,7 +1079,7 @@ salkpi_batch_compile(BatchProgram *program, Expr *expr)
 		if (equal(e->expr, expr))
 			return e;
 	}
-	e = create_expression(program, expr, evaluate_by_executor);
+	e = salkpi_batch_expression(program, expr, evaluate_by_executor);
 	if (!contain_var_clause((Node *) expr) && !contain_subplans((Node *) expr))
 		compile_constant(e);
 	else if (!compile_own(e))

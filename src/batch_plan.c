@@ -11,12 +11,14 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "catalog/pg_aggregate.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/tlist.h"
 #include "parser/parsetree.h"
+#include "utils/rel.h"
 
 #include "batch.h"
 #include "salkpi.h"
@@ -150,12 +152,41 @@ rearranged(Plan *plan)
 }
 
 /*
+ * A scan that gives the columns of its table as they are hands on its rows
+ * without a copy.
+ */
+static List *
+all_columns(const SeqScan *scan, List *rtable)
+{
+	Relation	table = table_open(rt_fetch(scan->scan.scanrelid, rtable)->relid, NoLock);
+	TupleDesc	tupdesc = RelationGetDescr(table);
+	List	   *columns = NIL;
+
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+
+		if (attribute->attisdropped)
+		{
+			columns = NIL;
+			break;
+		}
+		columns = lappend(columns, makeTargetEntry((Expr *)
+												   makeVar(scan->scan.scanrelid, i + 1, attribute->atttypid, attribute->atttypmod,
+														   attribute->attcollation, 0),
+												   i + 1, NULL, false));
+	}
+	table_close(table, NoLock);
+	return columns;
+}
+
+/*
  * Express the arguments of aggregates by the columns of the node that the rows
  * come from; returns that.  The subqueries that are worked out once, of nodes
  * left out, are added to init_plans.
  */
 static Plan *
-find_input(Plan *input, List **aggregates, List **init_plans)
+find_input(Plan *input, List *rtable, List **aggregates, List **init_plans)
 {
 	Plan	   *below;
 
@@ -178,6 +209,9 @@ find_input(Plan *input, List **aggregates, List **init_plans)
 		Replacing	through = {.varno = OUTER_VAR,.targetlist = input->targetlist};
 		Replacing	columns = {.is_new = true};
 
+		if (IsA(input, SeqScan))
+			columns.columns = all_columns((SeqScan *) input, rtable);
+
 		*aggregates = (List *) replace_columns((Node *) *aggregates, &through);
 		*aggregates = (List *) replace_columns((Node *) *aggregates, &columns);
 		input->targetlist = columns.columns;
@@ -197,7 +231,7 @@ is_volatile(Plan *plan)
 
 /* A node that works in batches in place of one that does not, if it can. */
 static Plan *
-replace_node(Agg *agg)
+replace_node(Agg *agg, List *rtable)
 {
 	Collecting	collecting = {.is_plain = true};
 	List	   *init_plans = NIL;
@@ -210,20 +244,20 @@ replace_node(Agg *agg)
 	targetlist = (List *) collect_aggregates((Node *) agg->plan.targetlist, &collecting);
 	if (!collecting.is_plain || collecting.aggregates == NIL)
 		return &agg->plan;
-	input = find_input(agg->plan.lefttree, &collecting.aggregates, &init_plans);
+	input = find_input(agg->plan.lefttree, rtable, &collecting.aggregates, &init_plans);
 	return salkpi_batch_node(agg, collecting.aggregates, targetlist, input, init_plans);
 }
 
 static Plan *
-replace_nodes(Plan *plan)
+replace_nodes(Plan *plan, List *rtable)
 {
 	if (plan == NULL)
 		return NULL;
-	plan->lefttree = replace_nodes(plan->lefttree);
-	plan->righttree = replace_nodes(plan->righttree);
+	plan->lefttree = replace_nodes(plan->lefttree, rtable);
+	plan->righttree = replace_nodes(plan->righttree, rtable);
 	if (IsA(plan, SubqueryScan))
-		((SubqueryScan *) plan)->subplan = replace_nodes(((SubqueryScan *) plan)->subplan);
-	return IsA(plan, Agg) ? replace_node((Agg *) plan) : plan;
+		((SubqueryScan *) plan)->subplan = replace_nodes(((SubqueryScan *) plan)->subplan, rtable);
+	return IsA(plan, Agg) ? replace_node((Agg *) plan, rtable) : plan;
 }
 
 /*
@@ -235,7 +269,7 @@ salkpi_batch_plan(PlannedStmt *statement)
 {
 	ListCell   *cell;
 
-	statement->planTree = replace_nodes(statement->planTree);
+	statement->planTree = replace_nodes(statement->planTree, statement->rtable);
 	foreach(cell, statement->subplans)
-		lfirst(cell) = replace_nodes(lfirst(cell));
+		lfirst(cell) = replace_nodes(lfirst(cell), statement->rtable);
 }

@@ -485,16 +485,16 @@ total_entities(Reading *r, uint32 member, int kind)
 {
 	const Counts *counts = &r->counts[kind][r->d];
 	Walk	   *walk = &r->sparse[kind];
-	const uint32 *dense = counts->dense + (Size) member * counts->nperiods;
+	const Count *dense = counts->dense + (Size) member * counts->nperiods;
 	const uint32 *key;
 	uint32		p;
 
 	for (p = 0; p < counts->nperiods && counts->dense != NULL; p++)
-		if (dense[p] != 0)
-			*counted(touch(r, p), kind) = dense[p];
+		if (dense[p].count != 0)
+			*counted(touch(r, p), kind) = dense[p].count;
 	for (; counts->dense == NULL && (key = peek(walk, member)) != NULL;
 		 walk->next++)
-		*counted(touch(r, key[1]), kind) = counts->values[walk->sorted[walk->next]];
+		*counted(touch(r, key[1]), kind) = counts->values[walk->sorted[walk->next]].count;
 }
 
 /* Count the durations of a member, which follow those of the member before. */

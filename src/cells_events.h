@@ -7,13 +7,20 @@
 
 #include "cube.h"
 
+/* How many entities occur with a member in a period. */
+typedef struct Count
+{
+	uint32		last;			/* the one counted last, + 1 */
+	uint32		count;			/* of them */
+} Count;
+
 /* Counts of one kind in one dimension. */
 typedef struct Counts
 {
 	uint32		nperiods;		/* number of periods */
-	uint32	   *dense;			/* for each member, for each period; or NULL */
+	Count	   *dense;			/* for each member, for each period; or NULL */
 	TupleTable	sparse;			/* (member, period) */
-	uint32	   *values;			/* for each of sparse */
+	Count	   *values;			/* for each of sparse */
 	Size		nvalues;		/* allocated */
 } Counts;
 
@@ -39,7 +46,7 @@ typedef struct PeriodLists
  * counts[kind][dimension]; NULL for a kind that the shape does not have or
  * nobody wants.
  */
-extern void salkpi_count_entities(const Cube *cube, const CubeOrder *order,
+extern void salkpi_count_entities(Cube *cube, const CubeOrder *order,
 								  const PeriodLists *lists,
 								  const bool *is_unwanted,
 								  Counts *counts[COUNT_KINDS]);

@@ -7,6 +7,7 @@
 
 #include "utils/expandeddatum.h"
 
+#include "batch_rows.h"
 #include "cube_events.h"
 #include "numbers.h"
 #include "segment.h"
@@ -58,6 +59,9 @@ typedef struct CubeDimension
 	Size		nbig_values;	/* allocated */
 } CubeDimension;
 
+/* What the rows at hand add; see cube_rows.c. */
+typedef struct CubeWork CubeWork;
+
 typedef struct Cube
 {
 	ExpandedObjectHeader header;	/* its context holds everything */
@@ -70,6 +74,7 @@ typedef struct Cube
 	TextTable	entities[CUBE_ENTITIES];	/* those of e1, e2 and f1 */
 	CubeEvents	events;			/* what those did, and durations */
 	CubeDimension *dimensions;	/* as in the shape */
+	CubeWork   *work;			/* NULL until rows are added */
 	struct varlena *flat;		/* the flat form between size and flatten */
 } Cube;
 
@@ -85,16 +90,24 @@ typedef struct CubeOrder
 
 /* cube.c */
 extern Cube *salkpi_cube_create(MemoryContext parent, const CubeGrid *grid);
-extern char *salkpi_cube_cell(Cube *cube, CubeDimension *dimension,
-							  uint32 member, uint32 atom);
-extern void salkpi_cube_add_sum(Cube *cube, CubeDimension *dimension,
-								uint32 member, uint32 atom, int s,
-								int128 addend);
+extern RecentPage *salkpi_cube_page(Cube *cube, CubeDimension *dimension,
+									uint32 member, uint32 atoms);
 extern bool salkpi_cube_has_entities(const Shape *shape, int e);
 
 extern void salkpi_cube_order(const Cube *cube, CubeOrder *order);
 extern uint32 *salkpi_cube_sorted(const Cube *cube, const CubeOrder *order,
 								  int d, const TupleTable *table);
+
+/* cube_rows.c */
+extern PGDLLEXPORT Datum salkpi_cube_add_instant(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum salkpi_cube_add_day(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum salkpi_cube_add_stock(PG_FUNCTION_ARGS);
+extern Datum salkpi_cube_add_instants(FunctionCallInfo fcinfo, const BatchArgument *args,
+									  const BatchRows *rows);
+extern Datum salkpi_cube_add_days(FunctionCallInfo fcinfo, const BatchArgument *args,
+								  const BatchRows *rows);
+extern Datum salkpi_cube_add_stocks(FunctionCallInfo fcinfo, const BatchArgument *args,
+									const BatchRows *rows);
 
 /* cube_sums.c */
 extern void salkpi_cube_add_big(Cube *cube, CubeDimension *dimension,
@@ -120,6 +133,41 @@ static inline int128 *
 salkpi_cell_sums(const Cube *cube, char *cell)
 {
 	return (int128 *) (cell + cube->grid.shape.ncounts * sizeof(int64));
+}
+
+/* The cell of a member in an atom; a new one is all zeros. */
+static inline char *
+salkpi_cube_cell(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atom)
+{
+	uint32		atoms = atom / CUBE_PAGE_ATOMS;
+	RecentPage *recent;
+
+	if (member < dimension->nrecent &&
+		dimension->recent[member].page != 0 &&
+		dimension->recent[member].atoms == atoms)
+		recent = &dimension->recent[member];
+	else
+		recent = salkpi_cube_page(cube, dimension, member, atoms);
+	return dimension->cells + cube->cell_size *
+		((Size) (recent->page - 1) * CUBE_PAGE_ATOMS + atom % CUBE_PAGE_ATOMS);
+}
+
+/* Add to a sum in a cell; on overflow what was there becomes a Numeric. */
+static inline void
+salkpi_cube_add_sum(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atom,
+					int s, int128 *sum, int128 addend)
+{
+	int128		result;
+
+	if (unlikely(__builtin_add_overflow(*sum, addend, &result)))
+	{
+		int			scale = salkpi_fixed_scale(cube->dscale[s]);
+
+		salkpi_cube_add_big(cube, dimension, member, atom, s,
+							salkpi_int128_to_numeric(*sum, scale));
+		result = addend;
+	}
+	*sum = result;
 }
 
 /* Does a cell hold nothing? */

@@ -28,6 +28,9 @@
 #define FIRST_BITS		4
 #define CODE_BITS		64
 
+/* Visits that may be there more than once: 16 MB. */
+#define FEW_VISITS		(1024 * 1024)
+
 static void
 place_keys(KeyCodes *codes)
 {
@@ -63,6 +66,7 @@ salkpi_events_init(CubeEvents *events, MemoryContext context,
 	{
 		events->visits[i].context = context;
 		events->visits[i].by_atom = i != CUBE_FIRST;
+		events->visits[i].is_grouped = true;
 		events->visits[i].is_settled = true;
 	}
 	events->durations.context = context;
@@ -231,7 +235,8 @@ merge_visit(Visit *visit, const Visit *other, bool by_atom)
 static pg_noinline void
 make_room(Visits *visits)
 {
-	salkpi_visits_settle(visits);
+	if (visits->capacity >= FEW_VISITS)
+		salkpi_visits_settle(visits);
 	if (visits->count >= SALKPI_MAX_ENTRIES)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -261,6 +266,7 @@ salkpi_visit_put(Visits *visits, const Visit *visit)
 	if (visits->count == visits->capacity)
 		make_room(visits);
 	visits->visits[visits->count++] = *visit;
+	visits->is_grouped = false;
 	visits->is_settled = false;
 }
 
@@ -292,6 +298,7 @@ sort_by_entity(Visits *visits, uint32 nentities)
 										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	uint32		i;
 
+	salkpi_prefer_huge_pages(sorted, visits->capacity * sizeof(Visit));
 	for (i = 0; i < visits->count; i++)
 		start[visits->visits[i].entity + 1]++;
 	for (i = 0; i < nentities; i++)
@@ -304,26 +311,37 @@ sort_by_entity(Visits *visits, uint32 nentities)
 	visits->visits = sorted;
 }
 
-/* Sort visits by entity, time and keys, and keep each once. */
+/* Put the visits of each entity one behind the other, which is how they come mostly. */
 void
-salkpi_visits_settle(Visits *visits)
+salkpi_visits_group(Visits *visits)
 {
-	Visit	   *all = visits->visits;
+	const Visit *all = visits->visits;
 	uint32		nentities = 0;
 	bool		is_sorted = true;
-	uint32		kept = 0;
-	uint32		start;
 	uint32		i;
 
-	if (visits->is_settled)
-		return;
-	for (i = 0; i < visits->count; i++)
+	for (i = 0; i < visits->count && !visits->is_grouped; i++)
 	{
 		is_sorted = is_sorted && (i == 0 || all[i - 1].entity <= all[i].entity);
 		nentities = Max(nentities, all[i].entity + 1);
 	}
 	if (!is_sorted)
 		sort_by_entity(visits, nentities);
+	visits->is_grouped = true;
+}
+
+/* Sort visits by entity, time and keys, and keep each once. */
+void
+salkpi_visits_settle(Visits *visits)
+{
+	Visit	   *all;
+	uint32		kept = 0;
+	uint32		start;
+	uint32		i;
+
+	if (visits->is_settled)
+		return;
+	salkpi_visits_group(visits);
 	all = visits->visits;
 	for (start = 0; start < visits->count; start = i)
 	{

@@ -52,7 +52,8 @@ typedef struct Visits
 {
 	MemoryContext context;		/* where they live */
 	bool		by_atom;		/* one for each atom, or the first one only? */
-	bool		is_settled;		/* by entity, each once? */
+	bool		is_grouped;		/* by entity? */
+	bool		is_settled;		/* and each once? */
 	uint32		count;			/* number of visits */
 	Visit	   *visits;			/* those */
 	Size		capacity;		/* allocated */
@@ -97,6 +98,7 @@ extern MemberColumn salkpi_member_column(const KeyCodes *codes,
 extern uint32 salkpi_combined_member(const MemberColumn *column, uint64 code);
 
 extern void salkpi_visit_put(Visits *visits, const Visit *visit);
+extern void salkpi_visits_group(Visits *visits);
 extern void salkpi_visits_settle(Visits *visits);
 extern void salkpi_sort_visits(Visit *first, size_t count,
 							   const Visits *visits);

@@ -219,6 +219,8 @@ put_cube(FlatWriter *w, Cube *cube)
 	int			i;
 
 	salkpi_number_codes(&cube->events);
+	for (i = 0; i < CUBE_ENTITIES; i++)
+		salkpi_visits_settle(&cube->events.visits[i]);
 	salkpi_cube_settle(cube);
 	salkpi_cube_order(cube, &order);
 	put_grid(w, &cube->grid);
@@ -311,7 +313,9 @@ absorb_sum(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atom,
 	if (!salkpi_is_small(value))
 		salkpi_flat_damaged(&r->flat, "sums");
 	if (salkpi_rescale(&scaled, salkpi_fixed_scale(cube->dscale[s]) - scale))
-		salkpi_cube_add_sum(cube, dimension, member, atom, s, scaled);
+		salkpi_cube_add_sum(cube, dimension, member, atom, s,
+							&salkpi_cell_sums(cube, salkpi_cube_cell(cube, dimension, member, atom))[s],
+							scaled);
 	else
 		salkpi_cube_add_big(cube, dimension, member, atom, s,
 							salkpi_int128_to_numeric(value, scale));

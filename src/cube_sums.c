@@ -133,17 +133,14 @@ spill_large_sums(Cube *cube, CubeDimension *dimension)
 }
 
 /*
- * Bring sums and events into the form that depends on their values alone.  Done
- * before a cube is written or read; adding to it may go on afterwards.
+ * Bring sums into the form that depends on their values alone.  Done before a
+ * cube is written or read; adding to it may go on afterwards.
  */
 void
 salkpi_cube_settle(Cube *cube)
 {
 	int			d;
-	int			e;
 
-	for (e = 0; e < CUBE_ENTITIES; e++)
-		salkpi_visits_settle(&cube->events.visits[e]);
 	for (d = 0; d < cube->grid.shape.ndimensions; d++)
 	{
 		spill_large_sums(cube, &cube->dimensions[d]);

@@ -37,8 +37,8 @@ get_step(const Dictionary *d, const KeyBlock *block, uint32 n)
  * An argument that is a dictionary.  Only one of less than 127 bytes, whose
  * header the executor may have shortened, is copied.
  */
-static const Dictionary *
-get_dictionary(Datum datum)
+const Dictionary *
+salkpi_dictionary_get(Datum datum)
 {
 	struct varlena *v = (struct varlena *) DatumGetPointer(datum);
 	const Dictionary *d;
@@ -58,12 +58,18 @@ get_dictionary(Datum datum)
 	return d;
 }
 
-static const KeyBlock *
-find_key(const Dictionary *d, const text *key)
+static inline uint32
+hash_key(const text *key)
+{
+	return salkpi_hash_text(VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+}
+
+/* What is known of a key, whose hash is given; or NULL. */
+const KeyBlock *
+salkpi_dictionary_find(const Dictionary *d, const text *key, uint32 hash)
 {
 	const char *bytes = VARDATA_ANY(key);
 	Size		length = VARSIZE_ANY_EXHDR(key);
-	uint32		hash = salkpi_hash_text(bytes, length);
 
 	for (uint32 i = hash & d->mask; d->slots[i].id != 0;
 		 i = (i + 1) & d->mask)
@@ -78,6 +84,12 @@ find_key(const Dictionary *d, const text *key)
 			return block;
 	}
 	return NULL;
+}
+
+static const KeyBlock *
+find_key(const Dictionary *d, const text *key)
+{
+	return salkpi_dictionary_find(d, key, hash_key(key));
 }
 
 /* The last step that has begun by then, else the first one. */
@@ -140,20 +152,10 @@ require_kind(const Dictionary *d, int attribute, AttributeKind kind)
 						attribute, names[d->kinds[attribute - 1]], names[kind])));
 }
 
-/* The attribute of a kind that the arguments ask for, or NULL. */
-static const char *
-look_up(FunctionCallInfo fcinfo, AttributeKind kind)
+/* There must be such an attribute; an empty dictionary says nothing of kinds. */
+void
+salkpi_dictionary_check(const Dictionary *d, int attribute, AttributeKind kind)
 {
-	const Dictionary *d;
-	const KeyBlock *block;
-	uint32		offset;
-	int32		attribute;
-	TimestampTz at;
-
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		return NULL;
-	d = get_dictionary(PG_GETARG_DATUM(0));
-	attribute = PG_GETARG_INT32(2);
 	if (attribute < 1 || attribute > d->nattributes)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -161,15 +163,35 @@ look_up(FunctionCallInfo fcinfo, AttributeKind kind)
 						attribute),
 				 errdetail("Its attributes are numbered from 1 to %d.",
 						   d->nattributes)));
-	if (d->nkeys == 0)
-		return NULL;			/* which says nothing of kinds either */
-	require_kind(d, attribute, kind);
-	block = find_key(d, PG_GETARG_TEXT_PP(1));
-	if (block == NULL)
-		return NULL;
-	at = PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3);
-	offset = find_step(d, block, at)->attributes[attribute - 1];
+	if (d->nkeys > 0)
+		require_kind(d, attribute, kind);
+}
+
+/* An attribute (from 1) of a key at an instant, or NULL. */
+const char *
+salkpi_dictionary_attribute(const Dictionary *d, const KeyBlock *block,
+							int attribute, TimestampTz at)
+{
+	uint32		offset = find_step(d, block, at)->attributes[attribute - 1];
+
 	return offset == 0 ? NULL : (const char *) d + offset;
+}
+
+/* The attribute of a kind that the arguments ask for, or NULL. */
+static const char *
+look_up(FunctionCallInfo fcinfo, AttributeKind kind)
+{
+	const Dictionary *d;
+	const KeyBlock *block;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		return NULL;
+	d = salkpi_dictionary_get(PG_GETARG_DATUM(0));
+	salkpi_dictionary_check(d, PG_GETARG_INT32(2), kind);
+	block = find_key(d, PG_GETARG_TEXT_PP(1));
+	return block == NULL ? NULL :
+		salkpi_dictionary_attribute(d, block, PG_GETARG_INT32(2),
+									PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3));
 }
 
 /*
@@ -216,15 +238,13 @@ salkpi_kpi_lookup_instant(PG_FUNCTION_ARGS)
 Numeric
 salkpi_dictionary_rate(Datum dictionary, const text *key, TimestampTz at)
 {
-	const Dictionary *d = get_dictionary(dictionary);
+	const Dictionary *d = salkpi_dictionary_get(dictionary);
 	const KeyBlock *block = find_key(d, key);
-	uint32		offset;
 
 	if (block == NULL || TIMESTAMP_IS_NOBEGIN(block->first) || at < block->first)
 		return NULL;
 	require_kind(d, 1, ATTRIBUTE_NUMBER);
-	offset = find_step(d, block, at)->attributes[0];
-	return offset == 0 ? NULL : (Numeric) ((const char *) d + offset);
+	return (Numeric) salkpi_dictionary_attribute(d, block, 1, at);
 }
 
 PG_FUNCTION_INFO_V1(salkpi_kpi_rate);
@@ -244,7 +264,7 @@ PG_FUNCTION_INFO_V1(salkpi_kpi_lookup_first);
 Datum
 salkpi_kpi_lookup_first(PG_FUNCTION_ARGS)
 {
-	const KeyBlock *block = find_key(get_dictionary(PG_GETARG_DATUM(0)),
+	const KeyBlock *block = find_key(salkpi_dictionary_get(PG_GETARG_DATUM(0)),
 									 PG_GETARG_TEXT_PP(1));
 
 	if (block == NULL || TIMESTAMP_IS_NOBEGIN(block->first))
@@ -257,7 +277,7 @@ PG_FUNCTION_INFO_V1(salkpi_kpi_changes);
 Datum
 salkpi_kpi_changes(PG_FUNCTION_ARGS)
 {
-	const Dictionary *d = get_dictionary(PG_GETARG_DATUM(0));
+	const Dictionary *d = salkpi_dictionary_get(PG_GETARG_DATUM(0));
 	const KeyBlock *block = find_key(d, PG_GETARG_TEXT_PP(1));
 	Datum	   *changes;
 
@@ -275,6 +295,6 @@ PG_FUNCTION_INFO_V1(salkpi_kpi_knows);
 Datum
 salkpi_kpi_knows(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(find_key(get_dictionary(PG_GETARG_DATUM(0)),
+	PG_RETURN_BOOL(find_key(salkpi_dictionary_get(PG_GETARG_DATUM(0)),
 							PG_GETARG_TEXT_PP(1)) != NULL);
 }

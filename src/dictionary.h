@@ -164,8 +164,23 @@ get_text(const Pool *pool, uint32 offset)
 }
 
 /* dictionary.c */
+extern const Dictionary *salkpi_dictionary_get(Datum datum);
+extern const KeyBlock *salkpi_dictionary_find(const Dictionary *d,
+											  const text *key, uint32 hash);
+extern const char *salkpi_dictionary_attribute(const Dictionary *d,
+											   const KeyBlock *block,
+											   int attribute, TimestampTz at);
+extern void salkpi_dictionary_check(const Dictionary *d, int attribute,
+									AttributeKind kind);
 extern Numeric salkpi_dictionary_rate(Datum dictionary, const text *key,
 									  TimestampTz at);
+
+/* SQL functions, told from others by their address. */
+extern PGDLLEXPORT Datum salkpi_kpi_lookup(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum salkpi_kpi_lookup_number(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum salkpi_kpi_lookup_instant(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum salkpi_kpi_lookup_first(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum salkpi_kpi_knows(PG_FUNCTION_ARGS);
 
 /* dictionary_state.c */
 extern void salkpi_dictionary_too_large(void);

@@ -272,7 +272,9 @@ salkpi_dictionary_build(const DictionaryState *state)
 	size = texts + state->texts.used;
 	if (size > MaxAllocSize)
 		salkpi_dictionary_too_large();
-	d = palloc0(size);
+	d = palloc(size);
+	salkpi_prefer_huge_pages(d, size);
+	memset(d, 0, texts + sizeof(uint32));	/* what lies between keys and steps, too */
 	SET_VARSIZE(d, size);
 	d->version = DICTIONARY_VERSION;
 	d->nattributes = state->nattributes;

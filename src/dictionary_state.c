@@ -46,15 +46,18 @@ with_room(MemoryContext context, void *array, Size needed, Size *size)
 		wanted *= 2;
 	wanted = Min(wanted, MaxAllocSize);
 	*size = wanted;
-	return array == NULL ? MemoryContextAlloc(context, wanted) :
+	array = array == NULL ? MemoryContextAlloc(context, wanted) :
 		repalloc(array, wanted);
+	salkpi_prefer_huge_pages(array, wanted);
+	return array;
 }
 
 static void
 create_table(MemoryContext context, Table *table, uint32 nslots)
 {
-	table->slots = MemoryContextAllocExtended(context, nslots * sizeof(Slot),
-											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	table->slots = MemoryContextAllocHuge(context, nslots * sizeof(Slot));
+	salkpi_prefer_huge_pages(table->slots, nslots * sizeof(Slot));
+	memset(table->slots, 0, nslots * sizeof(Slot));
 	table->mask = nslots - 1;
 	table->used = 0;
 }

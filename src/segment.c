@@ -18,6 +18,8 @@
  */
 #include "postgres.h"
 
+#include <sys/mman.h>
+
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -26,6 +28,9 @@
 #include "segment.h"
 
 #define FIRST_SLOTS		16
+
+/* What x86 and ARM have; elsewhere they are larger, and asked for in vain. */
+#define HUGE_PAGE		(2 * 1024 * 1024)
 
 /* What a number in a shape may be at most: "c=3" */
 typedef struct ShapeSlot
@@ -42,6 +47,24 @@ static const ShapeSlot shape_slots[] = {
 	{'f', 1, 0},
 	{'d', 1, 0},
 };
+
+/*
+ * Ask for huge pages where memory fills some.  States and dictionaries grow to
+ * hundreds of megabytes once in a query, and a fault for each 4 kB of them costs
+ * more than what is done with it.  Memory that is not touched takes none, as
+ * before.
+ */
+void
+salkpi_prefer_huge_pages(void *memory, Size size)
+{
+#ifdef MADV_HUGEPAGE
+	uintptr_t	start = TYPEALIGN(HUGE_PAGE, memory);
+	uintptr_t	end = TYPEALIGN_DOWN(HUGE_PAGE, (uintptr_t) memory + size);
+
+	if (start < end)
+		(void) madvise((void *) start, end - start, MADV_HUGEPAGE);
+#endif
+}
 
 /*
  * Make room for "needed" items in an array of *capacity items, at least
@@ -64,6 +87,7 @@ salkpi_reserve(MemoryContext context, void *array, Size *capacity,
 		array = MemoryContextAllocHuge(context, size * item_size);
 	else
 		array = repalloc_huge(array, size * item_size);
+	salkpi_prefer_huge_pages(array, size * item_size);
 	*capacity = size;
 	return array;
 }
@@ -85,8 +109,10 @@ salkpi_grow(MemoryContext context, void *array, Size *capacity, Size needed,
 static TableSlot *
 allocate_slots(MemoryContext context, Size count)
 {
-	return MemoryContextAllocExtended(context, count * sizeof(TableSlot),
-									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	TableSlot  *slots = MemoryContextAllocHuge(context, count * sizeof(TableSlot));
+
+	salkpi_prefer_huge_pages(slots, count * sizeof(TableSlot));
+	return memset(slots, 0, count * sizeof(TableSlot));
 }
 
 void
@@ -240,37 +266,65 @@ salkpi_text_put(TextTable *table, const char *text, uint32 length)
 		add_text(table, text, length, hash);
 }
 
-/*
- * The same for texts that neighbouring rows tend to have in common (the
- * customer of the lines of a purchase): the last one is tried first, since
- * looking into a large table costs cache misses.
- */
-uint32
-salkpi_text_put_again(TextTable *table, const char *text, uint32 length)
+static inline bool
+is_text_before(const TextRef *texts, int i)
 {
-	if (table->index.count == 0 || !is_text(table, table->last, text, length))
-		table->last = salkpi_text_put(table, text, length);
-	return table->last;
+	return i > 0 && texts[i].length == texts[i - 1].length &&
+		(texts[i].text == texts[i - 1].text ||
+		 salkpi_same_bytes(texts[i].text, texts[i - 1].text, texts[i].length));
 }
 
 /*
+ * Numbers of texts, at most SALKPI_MOST_TEXTS; those that are new are added.
+ *
  * Looking a text up in a large table is a chain of cache misses: the slot, the
- * entry, the text itself.  Texts that have nothing to do with each other are
- * therefore gathered, each with its slot already on the way, and looked up a
- * batch at a time, so that the misses of a batch overlap.
+ * entry, the text itself.  Here those of many texts overlap.  And neighbouring
+ * rows tend to have texts in common (the customer of the lines of a purchase).
  */
+void
+salkpi_texts_put(TextTable *table, const TextRef *texts, int count, uint32 *numbers)
+{
+	uint32		hash[SALKPI_MOST_TEXTS];
+	bool		is_before[SALKPI_MOST_TEXTS];
+
+	Assert(count <= SALKPI_MOST_TEXTS);
+	for (int i = 0; i < count; i++)
+	{
+		is_before[i] = is_text_before(texts, i);
+		hash[i] = is_before[i] ? hash[i - 1] : salkpi_hash_text(texts[i].text, texts[i].length);
+		__builtin_prefetch(&table->index.slots[hash[i] & table->index.mask]);
+	}
+	for (int i = 0; i < count; i++)
+	{
+		numbers[i] = table->index.slots[hash[i] & table->index.mask].entry;
+		if (numbers[i] != 0)
+			__builtin_prefetch(&table->entries[numbers[i] - 1]);
+	}
+	for (int i = 0; i < count; i++)
+		if (numbers[i] != 0)
+			__builtin_prefetch(table->bytes + table->entries[numbers[i] - 1].offset);
+	for (int i = 0; i < count; i++)
+	{
+		if (is_before[i])
+		{
+			numbers[i] = numbers[i - 1];
+			continue;
+		}
+		numbers[i] = search_text(table, texts[i].text, texts[i].length, hash[i]);
+		if (numbers[i] == SALKPI_NOT_FOUND)
+			numbers[i] = add_text(table, texts[i].text, texts[i].length, hash[i]);
+	}
+}
+
+/* Gather a text. */
 void
 salkpi_batch_add(TextTable *table, TextBatch *batch, const char *text,
 				 uint32 length)
 {
-	uint32		hash = salkpi_hash_text(text, length);
-
 	Assert(batch->count < SALKPI_BATCH);
-	__builtin_prefetch(&table->index.slots[hash & table->index.mask]);
 	batch->bytes = salkpi_grow(table->index.context, batch->bytes,
 							   &batch->size, batch->used + length, 1);
 	memcpy(batch->bytes + batch->used, text, length);
-	batch->hash[batch->count] = hash;
 	batch->texts[batch->count++] = (TextEntry) {batch->used, length};
 	batch->used += length;
 }
@@ -279,29 +333,11 @@ salkpi_batch_add(TextTable *table, TextBatch *batch, const char *text,
 void
 salkpi_batch_put(TextTable *table, TextBatch *batch, uint32 *numbers)
 {
-	uint32		i;
+	TextRef		texts[SALKPI_BATCH];
 
-	for (i = 0; i < batch->count; i++)
-	{
-		TableSlot	slot = table->index.slots[batch->hash[i] & table->index.mask];
-
-		numbers[i] = slot.entry;
-		if (slot.entry != 0)
-			__builtin_prefetch(&table->entries[slot.entry - 1]);
-	}
-	for (i = 0; i < batch->count; i++)
-		if (numbers[i] != 0)
-			__builtin_prefetch(table->bytes +
-							   table->entries[numbers[i] - 1].offset);
-	for (i = 0; i < batch->count; i++)
-	{
-		const char *text = batch->bytes + batch->texts[i].offset;
-		uint32		length = batch->texts[i].length;
-
-		numbers[i] = search_text(table, text, length, batch->hash[i]);
-		if (numbers[i] == SALKPI_NOT_FOUND)
-			numbers[i] = add_text(table, text, length, batch->hash[i]);
-	}
+	for (uint32 i = 0; i < batch->count; i++)
+		texts[i] = (TextRef) {batch->bytes + batch->texts[i].offset, batch->texts[i].length};
+	salkpi_texts_put(table, texts, batch->count, numbers);
 	batch->count = 0;
 	batch->used = 0;
 }

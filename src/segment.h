@@ -55,17 +55,25 @@ typedef struct TextTable
 	char	   *bytes;			/* the texts one after the other */
 	Size		used;			/* bytes in use */
 	Size		size;			/* bytes allocated */
-	uint32		last;			/* found last by salkpi_text_put_again() */
 } TextTable;
 
-/* Texts that are looked up together; see salkpi_batch_put(). */
+/* A text that is somewhere. */
+typedef struct TextRef
+{
+	const char *text;
+	uint32		length;			/* in bytes */
+} TextRef;
+
+/* Most texts that are put at once. */
+#define SALKPI_MOST_TEXTS		256
+
+/* Texts gathered to be put at once. */
 #define SALKPI_BATCH			64
 
 typedef struct TextBatch
 {
 	uint32		count;			/* texts in use */
-	uint32		hash[SALKPI_BATCH]; /* of each text */
-	TextEntry	texts[SALKPI_BATCH];	/* where it is in bytes */
+	TextEntry	texts[SALKPI_BATCH];	/* where each is in bytes */
 	char	   *bytes;			/* the texts one after the other */
 	Size		used;			/* bytes in use */
 	Size		size;			/* bytes allocated */
@@ -114,6 +122,7 @@ typedef struct Shape
 
 extern void salkpi_shape_parse(const char *text, ShapeKind kind, Shape *shape);
 
+extern void salkpi_prefer_huge_pages(void *memory, Size size);
 extern void *salkpi_reserve(MemoryContext context, void *array,
 							Size *capacity, Size needed, Size item_size);
 extern void *salkpi_grow(MemoryContext context, void *array, Size *capacity,
@@ -129,11 +138,11 @@ extern uint32 salkpi_text_find(const TextTable *table, const char *text,
 							   uint32 length);
 extern uint32 salkpi_text_put(TextTable *table, const char *text,
 							  uint32 length);
-extern uint32 salkpi_text_put_again(TextTable *table, const char *text,
-									uint32 length);
 extern void salkpi_batch_add(TextTable *table, TextBatch *batch,
 							 const char *text, uint32 length);
 extern void salkpi_batch_put(TextTable *table, TextBatch *batch,
+							 uint32 *numbers);
+extern void salkpi_texts_put(TextTable *table, const TextRef *texts, int count,
 							 uint32 *numbers);
 extern uint32 *salkpi_texts_sorted(const TextTable *table);
 
