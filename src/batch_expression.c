@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -83,6 +84,13 @@ typedef struct IntText
 	Oid			type;			/* of the integer */
 	Memory	   *memory;			/* of few values, or NULL */
 } IntText;
+
+/* What is left to the executor; the arguments are the columns. */
+typedef struct ByExecutor
+{
+	ExprState  *state;
+	int		   *columns;		/* their places in a row */
+} ByExecutor;
 
 /* x = ANY (constants), of texts; also x = 'text'. */
 typedef struct AnyText
@@ -224,12 +232,13 @@ evaluate_constant(BatchExpression *e, const BatchRows *rows)
 	fill(e, value, is_null);
 }
 
+/* For the executor a row has the columns that the expression looks at. */
 static void
 evaluate_by_executor(BatchExpression *e, const BatchRows *rows)
 {
-	BatchProgram *program = e->program;
-	ExprContext *econtext = program->parent->ps_ExprContext;
-	TupleTableSlot *slot = program->row;
+	const ByExecutor *details = e->details;
+	ExprContext *econtext = e->program->parent->ps_ExprContext;
+	TupleTableSlot *slot = e->program->row;
 
 	econtext->ecxt_outertuple = slot;
 	for (int i = 0; i < rows->count; i++)
@@ -237,14 +246,46 @@ evaluate_by_executor(BatchExpression *e, const BatchRows *rows)
 		int			row = rows->row[i];
 
 		ExecClearTuple(slot);
-		for (int c = 0; c < program->ncolumns; c++)
+		for (int n = 0; n < e->nargs; n++)
 		{
-			slot->tts_isnull[c] = program->columns[c] == NULL || program->columns[c]->nulls[row];
-			slot->tts_values[c] = slot->tts_isnull[c] ? (Datum) 0 : program->columns[c]->values[row];
+			slot->tts_values[details->columns[n]] = e->args[n]->values[row];
+			slot->tts_isnull[details->columns[n]] = e->args[n]->nulls[row];
 		}
 		ExecStoreVirtualTuple(slot);
-		e->values[row] = ExecEvalExpr((ExprState *) e->details, econtext, &e->nulls[row]);
+		e->values[row] = ExecEvalExpr(details->state, econtext, &e->nulls[row]);
 	}
+}
+
+/* A field of a composite value. */
+static void
+evaluate_field(BatchExpression *e, const BatchRows *rows)
+{
+	const FieldSelect *field = (FieldSelect *) e->expr;
+	const BatchExpression *composite = e->args[0];
+	TupleDesc	tupdesc = NULL;
+
+	salkpi_batch_evaluate(e->args[0], rows);
+	for (int i = 0; i < rows->count; i++)
+	{
+		int			row = rows->row[i];
+		HeapTupleHeader header;
+		HeapTupleData tuple;
+
+		if (composite->nulls[row])
+		{
+			set_null(e, row);
+			continue;
+		}
+		header = DatumGetHeapTupleHeader(composite->values[row]);
+		if (tupdesc == NULL)
+			tupdesc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header),
+											 HeapTupleHeaderGetTypMod(header));
+		tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+		tuple.t_data = header;
+		e->values[row] = heap_getattr(&tuple, field->fieldnum, tupdesc, &e->nulls[row]);
+	}
+	if (tupdesc != NULL)
+		ReleaseTupleDesc(tupdesc);
 }
 
 /* ---------- functions ---------- */
@@ -1036,6 +1077,12 @@ compile_own(BatchExpression *e)
 		case T_CoerceViaIO:
 			return ((CoerceViaIO *) expr)->resulttype == TEXTOID &&
 				compile_int_text(e, ((CoerceViaIO *) expr)->arg);
+		case T_FieldSelect:
+			if (!OidIsValid(get_typ_typrelid(exprType((Node *) ((FieldSelect *) expr)->arg))))
+				return false;
+			compile_args(e, list_make1(((FieldSelect *) expr)->arg));
+			e->evaluate = evaluate_field;
+			return true;
 		case T_CaseExpr:
 			return compile_case(e, (CaseExpr *) expr);
 		case T_CoalesceExpr:
@@ -1062,6 +1109,21 @@ compile_constant(BatchExpression *e)
 	}
 }
 
+static void
+compile_by_executor(BatchExpression *e)
+{
+	List	   *vars = pull_var_clause((Node *) e->expr, 0);
+	ByExecutor *details = palloc(sizeof(ByExecutor));
+	ListCell   *cell;
+
+	compile_args(e, vars);
+	details->columns = palloc((e->nargs + 1) * sizeof(int));
+	foreach(cell, vars)
+		details->columns[foreach_current_index(cell)] = lfirst_node(Var, cell)->varattno - 1;
+	details->state = ExecInitExpr(e->expr, e->program->parent);
+	e->details = details;
+}
+
 /* The values of an expression, which has no volatile functions. */
 BatchExpression *
 salkpi_batch_compile(BatchProgram *program, Expr *expr)
@@ -1083,14 +1145,7 @@ salkpi_batch_compile(BatchProgram *program, Expr *expr)
 	if (!contain_var_clause((Node *) expr) && !contain_subplans((Node *) expr))
 		compile_constant(e);
 	else if (!compile_own(e))
-	{
-		/* The columns that it looks at are taken from the rows, too. */
-		List	   *vars = pull_var_clause((Node *) expr, 0);
-
-		foreach(cell, vars)
-			(void) column(program, lfirst(cell));
-		e->details = ExecInitExpr(expr, program->parent);
-	}
+		compile_by_executor(e);
 	program->expressions = lappend(program->expressions, e);
 	return e;
 }

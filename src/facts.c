@@ -310,18 +310,17 @@ open_part(const Facts *f, Part *part, Datum panel, ArrayType *measures)
 	part->is_open = salkpi_panel_next_dimension(&part->reader);
 }
 
-/* The panels of an array of (panel, measures). */
+/* The panels of an array of composites that have a panel and its measures. */
 static Part *
-open_parts(const Facts *f, ArrayType *array, int *nparts)
+open_parts(const Facts *f, ArrayType *array, Part *parts)
 {
 	Datum	   *uses;
 	bool	   *nulls;
-	Part	   *parts;
+	int			count;
 
 	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_DOUBLE,
-					  &uses, &nulls, nparts);
-	parts = palloc0((*nparts + 1) * sizeof(Part));
-	for (int i = 0; i < *nparts; i++)
+					  &uses, &nulls, &count);
+	for (int i = 0; i < count; i++, parts++)
 	{
 		HeapTupleHeader use;
 		Datum		panel;
@@ -332,10 +331,10 @@ open_parts(const Facts *f, ArrayType *array, int *nparts)
 		if (nulls[i])
 			continue;
 		use = DatumGetHeapTupleHeader(uses[i]);
-		panel = GetAttributeByNum(use, 1, &no_panel);
-		measures = GetAttributeByNum(use, 2, &no_measures);
+		panel = GetAttributeByName(use, "panel", &no_panel);
+		measures = GetAttributeByName(use, "measures", &no_measures);
 		if (!no_panel && !no_measures)
-			open_part(f, &parts[i], panel, DatumGetArrayTypeP(measures));
+			open_part(f, parts, panel, DatumGetArrayTypeP(measures));
 	}
 	return parts;
 }
@@ -363,14 +362,15 @@ check_columns(TupleDesc columns, Oid durations)
 				 errdetail("A measure is bigint, numeric or kpi_durations.")));
 }
 
-/* kpi_facts(uses): period, dimension, member, and the measures asked for */
+/* kpi_facts(panels, ...): period, dimension, member, and the measures asked for */
 PG_FUNCTION_INFO_V1(salkpi_facts);
 Datum
 salkpi_facts(PG_FUNCTION_ARGS)
 {
 	Facts		f = {0};
 	Part	   *parts;
-	int			nparts;
+	Part	   *last;
+	int			nparts = 0;
 	TupleDesc	columns;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
@@ -387,7 +387,13 @@ salkpi_facts(PG_FUNCTION_ARGS)
 		f.types[m] = TupleDescAttr(columns, FACT_KEYS + m)->atttypid;
 		f.zeros[m] = zero_of(f.types[m]);
 	}
-	parts = open_parts(&f, PG_GETARG_ARRAYTYPE_P(0), &nparts);
+	for (int i = 0; i < PG_NARGS(); i++)
+		if (!PG_ARGISNULL(i))
+			nparts += ArrayGetNItems(ARR_NDIM(PG_GETARG_ARRAYTYPE_P(i)), ARR_DIMS(PG_GETARG_ARRAYTYPE_P(i)));
+	parts = last = palloc0((nparts + 1) * sizeof(Part));
+	for (int i = 0; i < PG_NARGS(); i++)
+		if (!PG_ARGISNULL(i))
+			last = open_parts(&f, PG_GETARG_ARRAYTYPE_P(i), last);
 	f.context = AllocSetContextCreate(CurrentMemoryContext, "kpi_facts",
 									  ALLOCSET_DEFAULT_SIZES);
 	make_facts(&f, parts, nparts);

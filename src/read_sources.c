@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -23,6 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 
 #include "execute.h"
 #include "salkpi.h"
@@ -53,7 +55,8 @@ enum
 typedef struct Reading
 {
 	const char *schema;			/* of the extension, quoted */
-	ReturnSetInfo *result;		/* where the readings go */
+	TupleDesc	columns;		/* of kpi_reading */
+	List	   *readings;		/* the result: pointers to such composites */
 	MemoryContext context;		/* of what the steps leave to each other */
 	MemoryContext step_context; /* of the rest */
 	Parameters	parameters;		/* of the queries */
@@ -93,7 +96,7 @@ static void
 receive_start(DestReceiver *self, int operation, TupleDesc tupdesc)
 {
 	const Rows *rows = (const Rows *) self;
-	TupleDesc	expected = rows->reading->result->setDesc;
+	TupleDesc	expected = rows->reading->columns;
 	bool		is_right = tupdesc->natts >= rows->nreadings &&
 		tupdesc->natts <= rows->nreadings + MOST_DICTIONARIES;
 
@@ -122,6 +125,28 @@ keep_dictionaries(Rows *rows, const TupleTableSlot *slot)
 	MemoryContextSwitchTo(caller);
 }
 
+static void
+keep_reading(Reading *r, TupleTableSlot *slot)
+{
+	MemoryContext caller = MemoryContextSwitchTo(r->context);
+	HeapTuple	tuple = heap_form_tuple(r->columns, slot->tts_values, slot->tts_isnull);
+
+	r->readings = lappend(r->readings, DatumGetPointer(HeapTupleGetDatum(tuple)));
+	MemoryContextSwitchTo(caller);
+}
+
+static ArrayType *
+make_array(const Reading *r)
+{
+	Datum	   *values = palloc((list_length(r->readings) + 1) * sizeof(Datum));
+	ListCell   *cell;
+
+	foreach(cell, r->readings)
+		values[foreach_current_index(cell)] = PointerGetDatum(lfirst(cell));
+	return construct_array(values, list_length(r->readings), r->columns->tdtypeid,
+						   -1, false, TYPALIGN_DOUBLE);
+}
+
 static bool
 receive_row(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -133,8 +158,7 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	/* What an earlier try has returned is the same, however customers are grouped. */
 	if (rows->nreadings > 0 && rows->count > rows->returned)
 	{
-		tuplestore_putvalues(rows->reading->result->setResult, rows->reading->result->setDesc,
-							 slot->tts_values, slot->tts_isnull);
+		keep_reading(rows->reading, slot);
 		rows->returned++;
 	}
 	return true;
@@ -362,12 +386,11 @@ salkpi_read_sources(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("sources and grid must not be NULL")));
-	InitMaterializedSRF(fcinfo, 0);
-	r.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	r.columns = lookup_rowtype_tupdesc_copy(get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid)), -1);
 	r.nsources = ArrayGetNItems(ARR_NDIM(PG_GETARG_ARRAYTYPE_P(0)), ARR_DIMS(PG_GETARG_ARRAYTYPE_P(0)));
 	r.step_context = AllocSetContextCreate(CurrentMemoryContext, "kpi_read_sources step", ALLOCSET_DEFAULT_SIZES);
 	SPI_connect();
 	take_steps(&r, fcinfo);
 	SPI_finish();
-	return (Datum) 0;
+	PG_RETURN_ARRAYTYPE_P(make_array(&r));
 }

@@ -34,6 +34,13 @@ CREATE TYPE @extschema@.kpi_reading AS (source text, part text, panel @extschema
 COMMENT ON TYPE @extschema@.kpi_reading IS
 'what reading a source gave: for each part one panel or more, with the measures that its values are (numbers as of kpi_fact_measures) and the first atom of its grid that has anything; for the source as a whole (part NULL) when subscriptions begin, the rates of exchange_rate, and the bad rows';
 
+CREATE FUNCTION @extschema@.kpi_facts(readings @extschema@.kpi_reading[], others @extschema@.kpi_measured[]) RETURNS SETOF record
+	LANGUAGE c IMMUTABLE PARALLEL SAFE
+	ROWS 1000000	-- so that whatever they are joined with is hashed, not they
+	AS 'MODULE_PATHNAME', 'salkpi_facts';
+COMMENT ON FUNCTION @extschema@.kpi_facts(@extschema@.kpi_reading[], @extschema@.kpi_measured[]) IS
+'the facts that the panels of readings, and others, make together, as of kpi_facts(kpi_measured[])';
+
 CREATE FUNCTION @extschema@.kpi_usable_columns()
 	RETURNS TABLE (source text, column_name text, kind text, type text)
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -1258,7 +1265,7 @@ COMMENT ON FUNCTION @extschema@.kpi_reading_plan(text[], text[], text[], @extsch
  */
 CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[], wanted_dimensions text[], grid @extschema@.kpi_grid,
 											 only_within tstzmultirange DEFAULT NULL)
-	RETURNS SETOF @extschema@.kpi_reading
+	RETURNS @extschema@.kpi_reading[]
 	LANGUAGE c STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET datestyle = 'ISO, YMD'
@@ -1269,7 +1276,7 @@ CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[]
 	SET application_name = 'kpi_snapshot'
 	AS 'MODULE_PATHNAME', 'salkpi_read_sources';
 COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], @extschema@.kpi_grid, tstzmultirange) IS
-'reads bound sources, each with one query (and the stages of a history with another), and returns the panels of each part and the bad rows of each source; application_name tells other sessions how far it is. Parts (as source.part) and dimensions: NULL for all; bad rows are looked for when all parts are read; what a part needs of the grid may be NULL where no such part is read. only_within: the periods whose values are needed (NULL: all); others may lack rows. An error names the source';
+'reads bound sources, each with one query (and the stages of a history with another), and returns them: the panels of each part and the bad rows of each source; application_name tells other sessions how far it is. Parts (as source.part) and dimensions: NULL for all; bad rows are looked for when all parts are read; what a part needs of the grid may be NULL where no such part is read. only_within: the periods whose values are needed (NULL: all); others may lack rows. An error names the source';
 
 /* The bound sources in an order in which each finds the dictionaries it needs. */
 CREATE FUNCTION @extschema@.kpi_bound_sources(wanted text[] DEFAULT NULL) RETURNS text[]
@@ -1352,9 +1359,8 @@ COMMENT ON FUNCTION @extschema@.kpi_snapshot_days(date, date, timestamptz) IS
 CREATE FUNCTION @extschema@.kpi_kept_panels(columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT string_agg(format($q$
-					UNION ALL
-					SELECT @extschema@.kpi_panel(k.dimension, k.members, k.n, k.integers, k.numerics ORDER BY k.dimension COLLATE "C", k.members), %1$L::integer[]
+	SELECT format('(SELECT array_agg(u.kept) FROM (%s) u(kept))', string_agg(format($q$
+					SELECT ROW(@extschema@.kpi_panel(k.dimension, k.members, k.n, k.integers, k.numerics ORDER BY k.dimension COLLATE "C", k.members), %1$L::integer[])::@extschema@.kpi_measured
 					  FROM (SELECT f.dimension, @extschema@.kpi_member_parts(f.member, cardinality(d.parts)) AS members, p.n::integer,
 								   ARRAY[%2$s]::bigint[] AS integers, ARRAY[%3$s]::numeric[] AS numerics
 							  FROM @extschema@.kpi_fact f
@@ -1362,7 +1368,7 @@ BEGIN ATOMIC
 							  JOIN @extschema@.kpi_dimension d USING (dimension)
 							 WHERE f.superseded_at IS NULL AND f.is_complete AND num_nonnulls(%4$s) > 0) k
 					HAVING count(*) > 0$q$,
-				  s.integers || s.numerics, s.integer_columns, s.numeric_columns, s.columns), '')
+				  s.integers || s.numerics, s.integer_columns, s.numeric_columns, s.columns), ' UNION ALL '))
 	  FROM @extschema@.kpi_part p,
 		   LATERAL (SELECT coalesce(array_agg(m.n ORDER BY m.n) FILTER (WHERE m.type = 'bigint'), '{}') AS integers,
 						   coalesce(array_agg(m.n ORDER BY m.n) FILTER (WHERE m.type = 'numeric'), '{}') AS numerics,
@@ -1373,10 +1379,11 @@ BEGIN ATOMIC
 					  JOIN @extschema@.kpi_slots(p.source, p.part) k USING (measure)
 					 WHERE @extschema@.kpi_has_columns(p.source, k.needs, columns)) s
 	 WHERE p.starts = 'NULL' AND s.columns IS NOT NULL AND p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL))
-	   AND @extschema@.kpi_source_relation(p.source) IS NOT NULL;
+	   AND @extschema@.kpi_source_relation(p.source) IS NOT NULL
+	HAVING count(*) > 0;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_kept_panels(text[]) IS
-'SQL text that adds, to the panels of what was read, those of the stocks recorded at the end of periods, of the parts of which only the present can be read; NULL when none is';
+'SQL text of the panels, as kpi_measured[], of the stocks recorded at the end of periods, of the parts of which only the present can be read; NULL when none is';
 
 /*
  * SQL text of the common table expressions that read the sources and make
@@ -1411,9 +1418,9 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 		   CASE WHEN count(*) < cardinality($2) THEN range_agg(tstzrange(p.starts_at, p.ends_at)) END AS only_within
 	  FROM period p
 ), reading AS MATERIALIZED (
-	SELECT r.* FROM t, LATERAL @extschema@.kpi_read_sources($1, $8, $9, t.grid, t.only_within) r
+	SELECT @extschema@.kpi_read_sources($1, $8, $9, t.grid, t.only_within) AS readings FROM t
 ), note AS MATERIALIZED (	-- without the panels, which every scan copies
-	SELECT r.source, r.part, r.first_atom, r.first_at, r.bad_rows FROM reading r
+	SELECT r.source, r.part, r.first_atom, r.first_at, r.bad_rows FROM reading, unnest(readings) r
 ), beginning AS MATERIALIZED (	-- with the first period that has data, or had when last computed
 	SELECT CASE WHEN NOT $6 THEN $5
 			ELSE least(greatest($5, least((($3).days)[min(r.first_atom)], @extschema@.kpi_day(min(r.first_at)), @extschema@.kpi_day(($3).as_of))), (
@@ -1428,12 +1435,11 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 	 WHERE period_end > (SELECT day FROM beginning) OR grain LIKE '%cut'
 ), new AS (
 	SELECT p.grain, p.period, p.period_end, f.dimension, f.member, p.is_complete, p.days, %f.all%
-	  FROM @extschema@.kpi_facts((
-			SELECT array_agg(ROW(u.panel, u.measures)::@extschema@.kpi_measured)
-			  FROM (SELECT r.panel, r.measures FROM reading r WHERE r.panel IS NOT NULL%kept%) u)) f(n integer, dimension text, member text, %columns%)
+	  FROM reading r
+	 CROSS JOIN LATERAL @extschema@.kpi_facts(r.readings, %kept%) f(n integer, dimension text, member text, %columns%)
 	  JOIN p USING (n)
 )$q$,
-		'%kept%', coalesce(kept, '')),
+		'%kept%', coalesce(kept, 'NULL')),
 		'%columns%', string_agg(format('%I %s', m.measure, m.type), ', ')),
 		'%f.all%', string_agg(format('f.%I', m.measure), ', '))
 	  FROM @extschema@.kpi_fact_measures() m;
@@ -1462,9 +1468,11 @@ BEGIN ATOMIC
 	  FROM new n FULL JOIN old o USING (grain, period, dimension, member)
 	 WHERE n.grain IS NULL OR o.grain IS NULL
 		OR (n.period_end, n.is_complete, n.days, %n.all%) IS DISTINCT FROM (o.period_end, o.is_complete, o.days, %o.all%)%states%
+), change AS MATERIALIZED (	-- without the values, which every scan copies
+	SELECT d.old_grain, d.old_period, d.old_dimension, d.old_member, d.old_recorded_at, d.grain FROM delta d
 ), closed AS (
 	UPDATE @extschema@.kpi_fact f SET superseded_at = ($3).as_of
-	  FROM delta d
+	  FROM change d
 	 WHERE f.grain = d.old_grain AND f.period = d.old_period AND f.dimension = d.old_dimension AND f.member = d.old_member
 	   AND f.recorded_at = d.old_recorded_at
 	RETURNING 1
@@ -1487,8 +1495,8 @@ BEGIN ATOMIC
 	DELETE FROM @extschema@.kpi_track_log WHERE $7
 )
 SELECT (SELECT count(*) FROM p),
-	   (SELECT count(*) FROM old) + (SELECT count(d.grain) - count(d.old_grain) FROM delta d),	-- of new, which are gone through once
-	   (SELECT count(*) FROM written), (SELECT count(*) FROM delta), (SELECT count(*) FROM problem),
+	   (SELECT count(*) FROM old) + (SELECT count(d.grain) - count(d.old_grain) FROM change d),	-- of new, which are gone through once
+	   (SELECT count(*) FROM written), (SELECT count(*) FROM change), (SELECT count(*) FROM problem),
 	   (SELECT basis FROM changes)$q$,
 		'%n.all%', string_agg(format('n.%I', m.measure), ', ') FILTER (WHERE m.type IN ('bigint', 'numeric'))),
 		'%o.all%', string_agg(format('o.%I', m.measure), ', ') FILTER (WHERE m.type IN ('bigint', 'numeric'))),
@@ -1692,12 +1700,12 @@ CREATE FUNCTION @extschema@.kpi_open_now(dimension text)
 	SET client_min_messages = warning
 BEGIN ATOMIC
 	SELECT c.members, sum(c.integers[1])::bigint, sum(c.numerics[1]), sum(c.numerics[2])
-	  FROM @extschema@.kpi_read_sources(
+	  FROM unnest(@extschema@.kpi_read_sources(
 			ARRAY(SELECT s.source FROM unnest(@extschema@.kpi_bound_sources()) WITH ORDINALITY s(source, n)
 				   WHERE s.source IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity', 'opportunity_history') ORDER BY s.n),
 			'{opportunity.open,opportunity_history.open}', ARRAY[dimension],
 			ROW(now(), ARRAY[now() - interval '1 day', now()], ARRAY[@extschema@.kpi_today(), @extschema@.kpi_today() + 1], ARRAY[now()], NULL, NULL,
-				'{1}', '{1}', NULL, NULL, '{1}', '{1}', '{1}', ARRAY[now()], ARRAY[now()])::@extschema@.kpi_grid) r
+				'{1}', '{1}', NULL, NULL, '{1}', '{1}', '{1}', ARRAY[now()], ARRAY[now()])::@extschema@.kpi_grid)) r
 	 CROSS JOIN LATERAL @extschema@.kpi_panel_rows(r.panel) c
 	 WHERE r.part = 'open' AND @extschema@.kpi_measure_number('open_opportunities') = ANY (r.measures)
 	 GROUP BY c.members

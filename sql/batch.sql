@@ -1,0 +1,161 @@
+--
+-- Aggregates worked out for a batch of rows at a time (kpi_execute) give what
+-- the executor gives for the same statement.
+--
+SET search_path = kpi, public;
+\set VERBOSITY terse
+SET client_min_messages = warning;
+SET timezone = 'UTC';
+SET datestyle = 'ISO, YMD';
+
+BEGIN;
+CREATE SCHEMA shop;
+
+-- Of everything some values, some of them NULL; a column that was dropped.
+SELECT setseed(0.5);
+CREATE TABLE shop.data AS
+SELECT k, 'gone' AS gone,
+	   CASE WHEN random() < 0.9 THEN (random() * 6 - 3)::smallint END AS i2,
+	   CASE WHEN random() < 0.9 THEN (random() * 10 - 5)::integer END AS i4,
+	   CASE WHEN random() < 0.9 THEN (random() * 1e4)::bigint * 10000019 END AS i8,
+	   CASE WHEN random() < 0.9 THEN (random() * 1e4)::numeric(8, 2) - 3000 END AS n,
+	   CASE WHEN random() < 0.9 THEN (ARRAY['', 'call', 'email', 'Ärger', 'a much longer text than that', repeat('x', 3000)])[1 + floor(random() * 6)] END AS t,
+	   CASE WHEN random() < 0.9 THEN date '2024-01-01' + (random() * 700)::integer END AS d,
+	   CASE WHEN random() < 0.9 THEN timestamptz '2024-01-01' + random() * interval '700 days' WHEN random() < 0.3 THEN 'infinity' END AS ts,
+	   CASE WHEN random() < 0.8 THEN random() < 0.5 END AS b,
+	   md5(k::text)::uuid AS u
+  FROM generate_series(1, 1500) k;
+ALTER TABLE shop.data DROP COLUMN gone;
+CREATE TYPE shop.pair AS (a integer, b text);
+CREATE TABLE shop.whole AS SELECT * FROM shop.data;	-- nothing dropped here
+
+CREATE FUNCTION shop.parameters() RETURNS kpi_parameters
+LANGUAGE sql AS $$
+	SELECT ROW(NULL, NULL, NULL, timestamptz '2024-12-01', NULL,
+			   (SELECT kpi_dictionary(x, f, NULL, y, z) FROM (VALUES ('call', NULL, 'c', 'C'), ('email', NULL, 'e', NULL), ('email', timestamptz '2024-08-01', 'e2', 'E2')) v(x, f, y, z)),
+			   NULL, (SELECT kpi_dictionary(i8::text, NULL, NULL, n, NULL::numeric, ts, t, NULL) FROM shop.data),
+			   (SELECT kpi_dictionary(NULL, NULL, NULL, NULL, NULL)), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::kpi_parameters
+$$;
+
+-- A query as kpi_execute works it out, and as the executor does.
+CREATE FUNCTION shop.by_batches(query text) RETURNS text[]
+LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN (SELECT x.result FROM kpi_execute(query, shop.parameters()) AS x(result text[]));
+EXCEPTION WHEN OTHERS THEN
+	RETURN ARRAY[SQLSTATE, SQLERRM];
+END
+$$;
+CREATE FUNCTION shop.by_executor(query text) RETURNS text[]
+LANGUAGE plpgsql AS $$
+DECLARE
+	result text[];
+	p kpi_parameters := shop.parameters();
+BEGIN
+	EXECUTE query INTO result USING NULL::timestamptz[], NULL::date[], NULL::timestamptz[], p.as_of, NULL::kpi_dictionary, p.accounts, NULL::kpi_dictionary, p.stages, p.leads;
+	RETURN result;
+EXCEPTION WHEN OTHERS THEN
+	RETURN ARRAY[SQLSTATE, SQLERRM];
+END
+$$;
+
+-- The parameters are those of kpi_parameters; their names follow.
+SELECT attnum, attname FROM pg_attribute WHERE attrelid = 'kpi_parameters'::regclass AND attnum IN (4, 6, 8, 9) ORDER BY attnum;
+
+CREATE TABLE shop.expression (n integer GENERATED ALWAYS AS IDENTITY, value text);
+INSERT INTO shop.expression (value) VALUES
+	-- comparisons
+	('i2 = 1'), ('i2 = i4'), ('i4 < 2'), ('i4 <= i2'), ('i4 > -1'), ('i4 >= 0'), ('i4 = -5'), ('i4 <> 3'), ('i8 < 50000000000'), ('i8 <= 0'), ('i8 > i4'), ('i8 >= 10000019'), ('i8 = 10000019'),
+	('d < ''2025-01-01'''), ('d <= ''2025-01-01'''), ('d > ''2025-01-01'''), ('d >= ts::date'), ('d = ''2025-01-01'''), ('ts < $4'), ('ts <= $4'), ('ts > $4'), ('ts >= $4'), ('ts = ''infinity'''), ('isfinite(ts)'),
+	('n > 0'), ('n < i4'), ('u < md5(''500'')::uuid'), ('kpi_is_infinite(n)'),
+	-- texts
+	('t = ''call'''), ('t <> ''call'''), ('''call'' = t'), ('t = t'), ('t = NULL'), ('t COLLATE "C" = ''Ärger'''), ('t IN (''call'', ''email'')'), ('t NOT IN (''call'', repeat(''x'', 3000))'), ('t IN (''call'', NULL)'), ('t = ANY (ARRAY[''call'', t])'),
+	('t LIKE ''a%'''), ('t < ''call'''), ('CASE i4 WHEN 1 THEN ''call'' WHEN 2 THEN ''email'' ELSE ''other'' END = ''call'''), ('CASE i4 WHEN 1 THEN ''call'' WHEN 2 THEN ''email'' WHEN 3 THEN ''demo'' END IN (''call'', ''demo'')'),
+	-- conditions
+	('b AND i4 > 0'), ('b OR i4 > 0'), ('NOT b'), ('b AND NULL'), ('b OR NULL'), ('b AND i4 > 0 AND (t = ''call'' OR n > 0)'), ('NOT (b AND i2 > 0) OR NOT (i4 > 0 AND b)'),
+	('b IS NULL'), ('b IS NOT NULL'), ('b IS TRUE'), ('b IS NOT TRUE'), ('b IS FALSE'), ('b IS NOT FALSE'), ('b IS UNKNOWN'), ('b IS NOT UNKNOWN'), ('(i4 > 0) IS NOT TRUE'), ('ROW(i2, i4) IS NULL'), ('i2 IS DISTINCT FROM i4'),
+	-- what must not be worked out for all rows
+	('CASE WHEN i4 <> 0 THEN 10 / i4 END'), ('i4 <> 0 AND 10 / i4 > 2'), ('i4 = 0 OR 10 / i4 > 2'), ('coalesce(CASE WHEN i4 > 0 THEN 10 / i4 END, CASE WHEN i4 < 0 THEN 10 / i4 END)'), ('CASE WHEN i4 > 0 THEN 10 / i4 WHEN i2 > 0 THEN 10 / i2 ELSE -1 END'),
+	('10 / i4'), ('coalesce(i2, 10 / i4)'),
+	-- the other kinds
+	('CASE i4 WHEN 1 THEN ''one'' WHEN i2 THEN ''as i2'' ELSE t END'), ('CASE i4 WHEN CASE i2 WHEN 1 THEN 1 END THEN ''one'' END'), ('CASE WHEN b THEN i4 END'), ('coalesce(i2, i4, 7)'), ('coalesce(t, ''none'')'), ('nullif(t, '''')'), ('nullif(i4, i2)'), ('nullif(n, NULL)'),
+	('greatest(i2, i4)'), ('least(i8, i4, 0)'), ('greatest(n, NULL, i4)'), ('least(t COLLATE "C", ''b'')'), ('greatest(ts, $4)'), ('nullif(greatest(i4, -1), -1)'),
+	('kpi_id_text(i8)'), ('kpi_id_text(i4)'), ('kpi_id_text(i2)'), ('kpi_id_text(k)'), ('i2::text'), ('i4::text'), ('i8::text'), ('u::text'), ('n::text'), ('i8::integer'), ('i4::bigint * i8'), ('-n * 2 + i4'),
+	('d::timestamp AT TIME ZONE ''Europe/Berlin'''), ('(ts AT TIME ZONE ''Europe/Berlin'')::date'), ('d::timestamptz'), ('kpi_microseconds(ts, $4)'), ('ts::date - d'),
+	('(v).i2'), ('(v).t = ''call'''), ('(CASE WHEN b THEN v END).i8'), ('(ROW(i4, t)::shop.pair).b'),
+	('ARRAY[i2, i4]'), ('(SELECT max(x) FROM unnest(ARRAY[i4, 3]) x)'), ('(SELECT sum(v.i2) FROM shop.data v WHERE v.k <= data.i4)'), ('array_length(ARRAY[1, 2], 1) + i4'), ('(ARRAY[''a'', ''b''])[i4]'), ('t || coalesce(t, ''!'')'),
+	-- look-ups
+	('kpi_lookup($6, t, 1, ts)'), ('kpi_lookup($6, t, 2, NULL)'), ('kpi_lookup($6, nullif(t, ''''), i4, ts)'), ('kpi_knows($6, t)'), ('kpi_lookup_first($6, t)'), ('kpi_lookup($6, t, 3, ts)'), ('kpi_lookup_number($6, t, 1, ts)'), ('kpi_lookup(NULL, t, 1, ts)'), ('kpi_knows(NULL, t)'),
+	('kpi_lookup_number($8, kpi_id_text(i8), 1, ts)'), ('kpi_lookup_instant($8, kpi_id_text(i8), 3, NULL)'), ('kpi_lookup($8, i8::text, 4, $4)'), ('kpi_lookup($8, i4::text, 4, $4)'), ('kpi_knows($8, kpi_id_text(i8)) AND kpi_lookup_number($8, kpi_id_text(i8), 1, NULL) > 0'),
+	('kpi_lookup($9, t, 1, ts)'), ('kpi_knows($9, t)'), ('kpi_lookup(CASE WHEN b THEN $6 ELSE $9 END, t, 1, ts)');
+
+-- None differs, whatever the number of rows.
+CREATE FUNCTION shop.query(value text, rows integer, relation text) RETURNS text
+LANGUAGE sql AS $$
+	SELECT format('SELECT ARRAY[a.list, a.some, a.number::text] FROM (SELECT string_agg(coalesce(v::text, ''NULL''), '','') AS list, string_agg(w::text, '','') FILTER (WHERE b IS NOT FALSE AND k > 1) AS some, count(w) AS number'
+				  ' FROM (SELECT s.*, v AS w FROM (SELECT k, b, %s AS v FROM (SELECT data.*, data AS v FROM shop.%I AS data WHERE k <= %s OFFSET 0) data OFFSET 0) s OFFSET 0) s OFFSET 0) a', value, relation, rows)
+$$;
+SELECT n, value, rows, left(shop.by_batches(query)::text, 100) AS batches, left(shop.by_executor(query)::text, 100) AS executor
+  FROM shop.expression, unnest('{0,1,255,256,257,512,1500}'::integer[]) rows, LATERAL shop.query(value, rows, CASE WHEN rows % 2 = 0 THEN 'whole' ELSE 'data' END) query
+ WHERE shop.by_batches(query) IS DISTINCT FROM shop.by_executor(query)
+ ORDER BY n, rows;
+-- Some do say something, and errors are errors.
+SELECT count(*) AS expressions, count(*) FILTER (WHERE r[1] ~ '^\d{5}$') AS errors, count(DISTINCT r) > 100 AS vary FROM shop.expression, LATERAL shop.by_batches(shop.query(value, 1500, 'data')) r;
+SELECT value, (shop.by_batches(shop.query(value, 1500, 'data')))[1] AS error FROM shop.expression
+ WHERE (shop.by_batches(shop.query(value, 1500, 'data')))[1] ~ '^\d{5}$' ORDER BY n;
+
+-- Aggregates of all kinds: strict, with a state by value or by reference, with an initial one, with a final function.
+CREATE TABLE shop.aggregate (n integer GENERATED ALWAYS AS IDENTITY, value text);
+INSERT INTO shop.aggregate (value) VALUES
+	('count(*)'), ('count(t)'), ('count(*) FILTER (WHERE b)'), ('sum(i4)'), ('sum(n)'), ('avg(n)::numeric(20, 8)'), ('avg(i8)::numeric(20, 4)'), ('min(ts)'), ('max(ts) FILTER (WHERE i4 > 2)'), ('min(t COLLATE "C")'), ('max(n)'), ('min(i2) FILTER (WHERE false)'),
+	('bool_and(b)'), ('array_agg(i4)'), ('string_agg(t, i4::text)'), ('kpi_smallest(u::text)'), ('kpi_smallest(t) FILTER (WHERE n > 0)'), ('count(DISTINCT t)'), ('string_agg(t, '','' ORDER BY t COLLATE "C", k)'), ('percentile_disc(0.5) WITHIN GROUP (ORDER BY n)'),
+	('kpi_lookup(kpi_dictionary(t, ts, NULL, i4::text, u::text), ''call'', 1, $4)'),
+	('kpi_cube(ARRAY[timestamptz ''2024-03-01'', ''2024-06-01'', $4, ''2025-09-01''], ''a=1;b=2;ab=1,2;total / c=2 m=2 e=1 f=1 d=1'', ts, t, i4::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, true, b, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, n, i4 * n / 3, NULL, NULL, NULL, NULL, i8::text, NULL, i2::text, b, i8)'),
+	('kpi_cube(ARRAY[date ''2024-03-01'', ''2024-06-01'', ''2025-09-01''], ''a=1;total / c=1 m=1 e=2 f=0 d=0'', d, CASE WHEN i4 > 0 THEN t END, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, i4 > 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, n, NULL, NULL, NULL, NULL, NULL, t, i8::text, NULL, NULL, NULL) FILTER (WHERE b IS NOT FALSE)'),
+	('kpi_stock(ARRAY[timestamptz ''2024-03-01'', ''2024-06-01'', $4, ''2025-09-01''], ''a=1;total / c=1 m=2'', ts, d::timestamptz, t, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, true, NULL, NULL, NULL, n, CASE WHEN i2 > 0 THEN 1e40 * i4 END, NULL, NULL)'),
+	('kpi_cube(ARRAY[date ''2024-03-01'', ''2024-06-01''] || d, ''total / c=1 m=0 e=0 f=0 d=0'', d, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) FILTER (WHERE k = 1)');
+SELECT n, left(value, 60) AS value, rows, left(shop.by_batches(query)::text, 100) AS batches, left(shop.by_executor(query)::text, 100) AS executor
+  FROM shop.aggregate, unnest('{0,1,300,1500}'::integer[]) rows,
+	   LATERAL format('SELECT ARRAY[a.x::text] FROM (SELECT %s AS x FROM (SELECT * FROM shop.data WHERE k <= %s OFFSET 0) s OFFSET 0) a', value, rows) query
+ WHERE shop.by_batches(query) IS DISTINCT FROM shop.by_executor(query)
+ ORDER BY n, rows;
+SELECT n, left(value, 60) AS value, r AS error FROM shop.aggregate,
+	   LATERAL shop.by_batches(format('SELECT ARRAY[a.x::text] FROM (SELECT %s AS x FROM shop.data OFFSET 0) a', value)) r
+ WHERE r[1] ~ '^[0-9A-Z]{5}$' ORDER BY n;
+
+-- Rows from a join, from a window, from a union, and for each of others.
+SELECT n, shop.by_batches(query) = shop.by_executor(query) AS same, (shop.by_batches(query))[1] <> '' AS is_there
+  FROM unnest(ARRAY[
+	'SELECT ARRAY[string_agg(s.x || s.y, '','')] FROM (SELECT a.t AS x, kpi_id_text(b.i8) AS y FROM shop.data a JOIN shop.data b ON a.k = b.k + 1 OFFSET 0) s',
+	'SELECT ARRAY[string_agg(s.x::text, '',''), count(s.y)::text] FROM (SELECT lead(d) OVER (PARTITION BY i4 ORDER BY k) AS x, nullif(t, '''') AS y FROM shop.data OFFSET 0) s',
+	'SELECT ARRAY[sum(s.x)::text] FROM (SELECT i4 AS x FROM shop.data UNION ALL SELECT i2 FROM shop.whole) s',
+	'SELECT array_agg(s.x::text ORDER BY g) FROM generate_series(-3, 3) g, LATERAL (SELECT count(*) FILTER (WHERE i4 < g) AS x, max(CASE WHEN i2 = g THEN t END) AS y FROM shop.data OFFSET 0) s',
+	'SELECT array_agg((SELECT sum(d.i4)::text FROM shop.data d WHERE d.i2 = g) ORDER BY g) FROM generate_series(-3, 3) g',
+	'WITH c AS MATERIALIZED (SELECT * FROM shop.data WHERE b) SELECT ARRAY[count(*)::text, (SELECT count(*) FROM c WHERE i4 > 0)::text] FROM c'
+  ]) WITH ORDINALITY q(query, n) ORDER BY n;
+
+-- Batches are what it is: but not where a function is volatile.
+SET LOCAL client_min_messages = debug1;
+SELECT x.n > 0 AS is_there FROM kpi_execute('SELECT count(*) FILTER (WHERE i4 > 0) FROM shop.data', shop.parameters()) AS x(n bigint);
+SELECT x.n > 0 AS is_there FROM kpi_execute('SELECT count(*) FILTER (WHERE i4 > 0 AND random() < 2) FROM shop.data', shop.parameters()) AS x(n bigint);
+SET LOCAL client_min_messages = warning;
+
+-- Who may not call a function may not do so in batches.
+CREATE FUNCTION shop.secret(x integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN x; END';
+REVOKE EXECUTE ON FUNCTION shop.secret(integer) FROM PUBLIC;
+CREATE ROLE salkpi_batch_reader;
+GRANT USAGE ON SCHEMA kpi, shop TO salkpi_batch_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA shop TO salkpi_batch_reader;
+SET LOCAL ROLE salkpi_batch_reader;
+SELECT x.n IS NOT NULL AS is_there FROM kpi_execute('SELECT sum(i4) FROM shop.data', ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::kpi_parameters) AS x(n bigint);
+SAVEPOINT before;
+SELECT * FROM kpi_execute('SELECT sum(shop.secret(i4)) FROM shop.data', ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::kpi_parameters) AS x(n bigint);
+ROLLBACK TO before;
+RESET ROLE;
+
+-- What is no SELECT.
+SELECT shop.by_batches('DELETE FROM shop.data RETURNING ARRAY[t]');
+SELECT shop.by_batches('WITH gone AS (DELETE FROM shop.data RETURNING t) SELECT ARRAY[t] FROM gone');
+SELECT shop.by_batches('SELECT ARRAY[1]; SELECT 1');
+SELECT shop.by_batches('');
+ROLLBACK;
