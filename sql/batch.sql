@@ -128,6 +128,12 @@ SELECT n, shop.by_batches(query) = shop.by_executor(query) AS same, (shop.by_bat
   FROM unnest(ARRAY[
 	'SELECT ARRAY[string_agg(s.x || s.y, '','')] FROM (SELECT a.t AS x, kpi_id_text(b.i8) AS y FROM shop.data a JOIN shop.data b ON a.k = b.k + 1 OFFSET 0) s',
 	'SELECT ARRAY[string_agg(s.x::text, '',''), count(s.y)::text] FROM (SELECT lead(d) OVER (PARTITION BY i4 ORDER BY k) AS x, nullif(t, '''') AS y FROM shop.data OFFSET 0) s',
+	'SELECT ARRAY[string_agg(concat_ws(''/'', s.k, s.x, s.y, ARRAY[s.y], s.z), '','')] FROM (SELECT k, lead(ts) OVER w AS x, lead(t) OVER w AS y, lead(t) OVER w || lead(k) OVER w AS z FROM shop.data WINDOW w AS (PARTITION BY i2, b ORDER BY ts, k) OFFSET 0) s',
+	'SELECT ARRAY[string_agg(concat_ws(''/'', s.k, s.x), '','')] FROM (SELECT k, lead(n) OVER (ORDER BY k DESC) AS x FROM shop.data OFFSET 0) s',
+	'SELECT ARRAY[string_agg(concat_ws(''/'', s.k, s.x), '','')] FROM (SELECT k, lead(n) OVER (PARTITION BY k % 250 ORDER BY k) AS x FROM shop.data WHERE k <= 512 OFFSET 0) s',
+	'SELECT ARRAY[string_agg(concat_ws(''/'', s.k, s.x), '','')] FROM (SELECT k, lead(n, 2) OVER (PARTITION BY i4 ORDER BY k) AS x FROM shop.data OFFSET 0) s',
+	'SELECT ARRAY[count(s.x)::text, count(*)::text] FROM (SELECT lead(n) OVER (ORDER BY k) AS x FROM shop.data WHERE k < 0 OFFSET 0) s',
+	'SELECT ARRAY[count(s.k)::text] FROM (SELECT k, lead(n) OVER (ORDER BY k) AS x FROM shop.data OFFSET 0) s',
 	'SELECT ARRAY[sum(s.x)::text] FROM (SELECT i4 AS x FROM shop.data UNION ALL SELECT i2 FROM shop.whole) s',
 	'SELECT array_agg(s.x::text ORDER BY g) FROM generate_series(-3, 3) g, LATERAL (SELECT count(*) FILTER (WHERE i4 < g) AS x, max(CASE WHEN i2 = g THEN t END) AS y FROM shop.data OFFSET 0) s',
 	'SELECT array_agg((SELECT sum(d.i4)::text FROM shop.data d WHERE d.i2 = g) ORDER BY g) FROM generate_series(-3, 3) g',

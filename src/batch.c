@@ -73,6 +73,21 @@ typedef struct BatchColumn
 	bool		is_by_value;	/* as well */
 } BatchColumn;
 
+/* A column by which rows are in partitions. */
+typedef struct BatchPartition
+{
+	BatchExpression *values;
+	FmgrInfo	equal;
+	Oid			collation;
+} BatchPartition;
+
+/* A column that is that of the row behind, within the partition. */
+typedef struct BatchLead
+{
+	BatchExpression *values;
+	BatchExpression *column;	/* which */
+} BatchLead;
+
 /* The node. */
 typedef struct BatchState
 {
@@ -80,6 +95,12 @@ typedef struct BatchState
 	BatchProgram program;
 	int			ncolumns;
 	BatchColumn *columns;
+	int			npartitions;
+	BatchPartition *partitions;
+	int			nleads;
+	BatchLead  *leads;
+	TupleTableSlot *next;		/* the first row of the next batch, or NULL */
+	bool		is_at_end;		/* of the input? */
 	AggState   *context;		/* what transition functions see */
 	int			naggregates;
 	BatchAggregate *aggregates;
@@ -104,17 +125,45 @@ static const CustomExecMethods exec_methods = {
 
 /* ---------- the plan ---------- */
 
+/* Lists in custom_private: columns, operators and collations of partitions, and leads. */
+enum
+{
+	WINDOW_COLUMNS,
+	WINDOW_OPERATORS,
+	WINDOW_COLLATIONS,
+	WINDOW_LEADS
+};
+
+static List *
+window_of(const BatchInput *input)
+{
+	const WindowAgg *window = input->window;
+	List	   *columns = NIL;
+	List	   *operators = NIL;
+	List	   *collations = NIL;
+
+	for (int i = 0; i < window->partNumCols; i++)
+	{
+		columns = lappend_int(columns, window->partColIdx[i]);
+		operators = lappend_oid(operators, window->partOperators[i]);
+		collations = lappend_oid(collations, window->partCollations[i]);
+	}
+	return list_make4(columns, operators, collations, input->leads);
+}
+
 /* A node in place of "agg": its output by columns that are the aggregates. */
 Plan *
-salkpi_batch_node(Agg *agg, List *aggregates, List *targetlist, Plan *input, List *init_plans)
+salkpi_batch_node(Agg *agg, List *aggregates, List *targetlist, BatchInput *input)
 {
 	CustomScan *scan = makeNode(CustomScan);
 
 	scan->scan.plan = agg->plan;
 	scan->scan.plan.type = T_CustomScan;
 	scan->scan.plan.targetlist = targetlist;
-	scan->scan.plan.lefttree = input;
-	scan->scan.plan.initPlan = list_concat(scan->scan.plan.initPlan, init_plans);
+	scan->scan.plan.lefttree = input->plan;
+	scan->scan.plan.initPlan = list_concat(scan->scan.plan.initPlan, input->init_plans);
+	if (input->window != NULL)
+		scan->custom_private = window_of(input);
 	scan->custom_scan_tlist = aggregates;
 	scan->methods = &batch_methods;
 	return &scan->scan.plan;
@@ -237,11 +286,64 @@ create_state(CustomScan *scan)
 	return (Node *) node;
 }
 
+/* A row of the input with the leads behind, for what only the executor knows. */
+static TupleTableSlot *
+row_slot(TupleDesc input, List *leads)
+{
+	TupleDesc	tupdesc = CreateTemplateTupleDesc(input->natts + list_length(leads));
+	ListCell   *cell;
+
+	for (int i = 1; i <= input->natts; i++)
+		TupleDescCopyEntry(tupdesc, i, input, i);
+	foreach(cell, leads)
+		TupleDescCopyEntry(tupdesc, input->natts + foreach_current_index(cell) + 1, input, lfirst_int(cell));
+	return MakeSingleTupleTableSlot(tupdesc, &TTSOpsVirtual);
+}
+
+static BatchExpression *
+input_column(BatchProgram *program, int attribute)
+{
+	Form_pg_attribute form = TupleDescAttr(program->row->tts_tupleDescriptor, attribute - 1);
+
+	return salkpi_batch_compile(program, (Expr *) makeVar(OUTER_VAR, attribute, form->atttypid, form->atttypmod,
+														  form->attcollation, 0));
+}
+
+/* The partitions of a window and its leads, where any is looked at. */
+static void
+prepare_window(BatchState *node, int natts, List *window)
+{
+	List	   *columns = list_nth(window, WINDOW_COLUMNS);
+	List	   *leads = list_nth(window, WINDOW_LEADS);
+	ListCell   *cell;
+
+	node->partitions = palloc((list_length(columns) + 1) * sizeof(BatchPartition));
+	foreach(cell, columns)
+	{
+		int			i = foreach_current_index(cell);
+		BatchPartition *partition = &node->partitions[node->npartitions++];
+		Oid			equal = get_opcode(list_nth_oid(list_nth(window, WINDOW_OPERATORS), i));
+
+		partition->values = input_column(&node->program, lfirst_int(cell));
+		salkpi_batch_may_execute(equal);
+		fmgr_info(equal, &partition->equal);
+		partition->collation = list_nth_oid(list_nth(window, WINDOW_COLLATIONS), i);
+	}
+	node->leads = palloc((list_length(leads) + 1) * sizeof(BatchLead));
+	foreach(cell, leads)
+		if (node->program.columns[natts + foreach_current_index(cell)] != NULL)
+			node->leads[node->nleads++] = (BatchLead) {
+				node->program.columns[natts + foreach_current_index(cell)],
+				input_column(&node->program, lfirst_int(cell))
+			};
+}
+
 static void
 begin(CustomScanState *css, EState *estate, int eflags)
 {
 	BatchState *node = (BatchState *) css;
 	CustomScan *scan = (CustomScan *) css->ss.ps.plan;
+	List	   *leads = scan->custom_private == NIL ? NIL : list_nth(scan->custom_private, WINDOW_LEADS);
 	BatchProgram *program = &node->program;
 	TupleDesc	input;
 	ListCell   *cell;
@@ -250,9 +352,9 @@ begin(CustomScanState *css, EState *estate, int eflags)
 	outerPlanState(css) = ExecInitNode(outerPlan(scan), estate, eflags & ~(EXEC_FLAG_REWIND | EXEC_FLAG_MARK));
 	input = ExecGetResultType(outerPlanState(css));
 	program->parent = &css->ss.ps;
-	program->ncolumns = input->natts;
-	program->columns = palloc0((input->natts + 1) * sizeof(BatchExpression *));
-	program->row = MakeSingleTupleTableSlot(input, &TTSOpsVirtual);
+	program->row = row_slot(input, leads);
+	program->ncolumns = input->natts + list_length(leads);
+	program->columns = palloc0((program->ncolumns + 1) * sizeof(BatchExpression *));
 	program->batch_context = AllocSetContextCreate(CurrentMemoryContext, "salkpi batch",
 												   ALLOCSET_DEFAULT_SIZES);
 	node->context = makeNode(AggState);
@@ -262,6 +364,8 @@ begin(CustomScanState *css, EState *estate, int eflags)
 	foreach(cell, scan->custom_scan_tlist)
 		prepare_aggregate(node, &node->aggregates[foreach_current_index(cell)],
 						  castNode(Aggref, lfirst_node(TargetEntry, cell)->expr));
+	if (scan->custom_private != NIL)
+		prepare_window(node, input->natts, scan->custom_private);
 	node->columns = palloc((input->natts + 1) * sizeof(BatchColumn));
 	for (int i = 0; i < input->natts; i++)
 		if (program->columns[i] != NULL)
@@ -288,34 +392,88 @@ keep_value(BatchProgram *program, Datum datum, int length)
 	return PointerGetDatum(copy);
 }
 
+/* The next row of the input, or NULL; it must not be asked again after its end. */
+static TupleTableSlot *
+next_row(BatchState *node)
+{
+	TupleTableSlot *slot = node->next;
+
+	node->next = NULL;
+	if (slot == NULL && !node->is_at_end)
+	{
+		slot = ExecProcNode(outerPlanState(node));
+		node->is_at_end = TupIsNull(slot);
+	}
+	return node->is_at_end ? NULL : slot;
+}
+
+static void
+read_row(BatchState *node, TupleTableSlot *slot, int row)
+{
+	if (node->ncolumns > 0)
+		slot_getsomeattrs(slot, node->columns[node->ncolumns - 1].attribute + 1);
+	for (int i = 0; i < node->ncolumns; i++)
+	{
+		const BatchColumn *column = &node->columns[i];
+		Datum		value = slot->tts_values[column->attribute];
+		bool		is_null = slot->tts_isnull[column->attribute];
+
+		column->values->nulls[row] = is_null;
+		column->values->values[row] = is_null || column->is_by_value ? value :
+			keep_value(&node->program, value, column->length);
+	}
+}
+
+static bool
+is_same_partition(BatchState *node, int row, int other)
+{
+	for (int i = 0; i < node->npartitions; i++)
+	{
+		BatchPartition *partition = &node->partitions[i];
+		const BatchExpression *e = partition->values;
+
+		if (e->nulls[row] != e->nulls[other] ||
+			(!e->nulls[row] &&
+			 !DatumGetBool(FunctionCall2Coll(&partition->equal, partition->collation,
+											 e->values[row], e->values[other]))))
+			return false;
+	}
+	return true;
+}
+
+/* What the rows behind have, of which there is one more than rows. */
+static void
+fill_leads(BatchState *node, int count, bool is_more)
+{
+	for (int row = 0; row < count; row++)
+	{
+		bool		has_next = (row + 1 < count || is_more) && is_same_partition(node, row, row + 1);
+
+		for (int i = 0; i < node->nleads; i++)
+		{
+			const BatchLead *lead = &node->leads[i];
+
+			lead->values->nulls[row] = !has_next || lead->column->nulls[row + 1];
+			lead->values->values[row] = has_next ? lead->column->values[row + 1] : (Datum) 0;
+		}
+	}
+}
+
 /* Read the next rows; returns how many. */
 static int
 read_rows(BatchState *node)
 {
-	BatchProgram *program = &node->program;
-	PlanState  *input = outerPlanState(node);
-	int			natts = node->ncolumns == 0 ? 0 : node->columns[node->ncolumns - 1].attribute + 1;
+	TupleTableSlot *slot;
 	int			count = 0;
 
-	while (count < BATCH_ROWS)
-	{
-		TupleTableSlot *slot = ExecProcNode(input);
-
-		if (TupIsNull(slot))
-			break;
-		slot_getsomeattrs(slot, natts);
-		for (int i = 0; i < node->ncolumns; i++)
-		{
-			const BatchColumn *column = &node->columns[i];
-			Datum		value = slot->tts_values[column->attribute];
-
-			column->values->nulls[count] = slot->tts_isnull[column->attribute];
-			if (!column->is_by_value && !slot->tts_isnull[column->attribute])
-				value = keep_value(program, value, column->length);
-			column->values->values[count] = value;
-		}
-		count++;
-	}
+	while (count < BATCH_ROWS && (slot = next_row(node)) != NULL)
+		read_row(node, slot, count++);
+	if (node->nleads == 0)
+		return count;
+	node->next = next_row(node);
+	if (node->next != NULL)
+		read_row(node, node->next, count);
+	fill_leads(node, count, node->next != NULL);
 	return count;
 }
 
@@ -470,12 +628,10 @@ aggregate_rows(BatchState *node)
 	BatchRows	all;
 
 	begin_aggregates(node);
-	do							/* a scan must not be asked again after its end */
+	while ((all.count = read_rows(node)) > 0)
 	{
-		MemoryContext caller;
+		MemoryContext caller = MemoryContextSwitchTo(program->batch_context);
 
-		all.count = read_rows(node);
-		caller = MemoryContextSwitchTo(program->batch_context);
 		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < all.count; i++)
 			all.row[i] = i;
@@ -486,7 +642,7 @@ aggregate_rows(BatchState *node)
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(program->batch_context);
 		program->room_size = 0;
-	} while (all.count == BATCH_ROWS);
+	}
 }
 
 static Datum
@@ -553,6 +709,8 @@ rescan(CustomScanState *css)
 	ReScanExprContext(node->context->curaggcontext);
 	salkpi_batch_forget(&node->program);
 	node->is_done = false;
+	node->is_at_end = false;
+	node->next = NULL;
 	if (outerPlanState(css)->chgParam == NULL)
 		ExecReScan(outerPlanState(css));
 }

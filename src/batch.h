@@ -18,8 +18,8 @@ typedef void (*BatchEvaluate) (BatchExpression *expression, const BatchRows *row
 /* An expression, with its value in each row of the batch. */
 struct BatchExpression
 {
-	Datum		values[BATCH_ROWS];
-	bool		nulls[BATCH_ROWS];
+	Datum		values[BATCH_ROWS + 1]; /* of columns also in the row behind */
+	bool		nulls[BATCH_ROWS + 1];
 	int			ndone;			/* for how many rows it is worked out */
 	bool		is_done[BATCH_ROWS];	/* for which, unless it is none or all */
 	bool		is_constant;	/* the same in all rows, once it is done? */
@@ -45,12 +45,22 @@ typedef struct BatchProgram
 	Size		room_size;		/* bytes */
 } BatchProgram;
 
+/* Where the rows of a node come from. */
+typedef struct BatchInput
+{
+	Plan	   *plan;
+	List	   *init_plans;		/* of nodes that are left out */
+	WindowAgg  *window;			/* NULL, or whose partitions the rows come in */
+	List	   *leads;			/* columns behind the plan's: the same of the
+								 * row behind, within the partition */
+} BatchInput;
+
 /* batch_plan.c */
 extern void salkpi_batch_plan(PlannedStmt *statement);
 
 /* batch.c */
 extern Plan *salkpi_batch_node(Agg *agg, List *aggregates, List *targetlist,
-							   Plan *input, List *init_plans);
+							   BatchInput *input);
 extern void salkpi_batch_register(void);
 
 /* batch_expression.c */

@@ -18,6 +18,7 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/tlist.h"
 #include "parser/parsetree.h"
+#include "utils/fmgroids.h"
 #include "utils/rel.h"
 
 #include "batch.h"
@@ -180,43 +181,95 @@ all_columns(const SeqScan *scan, List *rtable)
 	return columns;
 }
 
+/* Is all that a window adds to its rows what the row behind has? */
+static bool
+only_leads(const WindowAgg *window)
+{
+	List	   *nodes = pull_var_clause((Node *) window->plan.targetlist, PVC_INCLUDE_WINDOWFUNCS);
+	ListCell   *cell;
+
+	if (window->plan.qual != NIL || window->runCondition != NIL)
+		return false;
+	foreach(cell, nodes)
+	{
+		const WindowFunc *function = lfirst(cell);
+
+		if (IsA(function, WindowFunc) &&
+			(function->winfnoid != F_LEAD_ANYELEMENT || function->aggfilter != NULL ||
+			 !IsA(linitial(function->args), Var)))
+			return false;
+	}
+	return true;
+}
+
+/* Put columns behind those of the input in place of leads. */
+static Node *
+replace_leads(Node *node, void *context)
+{
+	BatchInput *input = context;
+
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, WindowFunc))
+	{
+		Var		   *var = copyObject(linitial_node(Var, ((WindowFunc *) node)->args));
+		int			place = 0;
+
+		while (place < list_length(input->leads) && list_nth_int(input->leads, place) != var->varattno)
+			place++;
+		if (place == list_length(input->leads))
+			input->leads = lappend_int(input->leads, var->varattno);
+		var->varattno = list_length(input->plan->targetlist) + place + 1;
+		return (Node *) var;
+	}
+	return expression_tree_mutator(node, replace_leads, context);
+}
+
 /*
  * Express the arguments of aggregates by the columns of the node that the rows
- * come from; returns that.  The subqueries that are worked out once, of nodes
- * left out, are added to init_plans.
+ * come from.
  */
-static Plan *
-find_input(Plan *input, List *rtable, List **aggregates, List **init_plans)
+static void
+find_input(BatchInput *input, List *rtable, List **aggregates)
 {
 	Plan	   *below;
 
-	while ((below = rearranged(input)) != NULL)
+	while ((below = rearranged(input->plan)) != NULL)
 	{
-		Replacing	through = {.varno = OUTER_VAR,.targetlist = input->targetlist};
+		Replacing	through = {.varno = OUTER_VAR,.targetlist = input->plan->targetlist};
 		Replacing	of_subquery = {0};
 
 		*aggregates = (List *) replace_columns((Node *) *aggregates, &through);
-		if (IsA(input, SubqueryScan))
+		if (IsA(input->plan, SubqueryScan))
 		{
-			of_subquery.varno = ((SubqueryScan *) input)->scan.scanrelid;
+			of_subquery.varno = ((SubqueryScan *) input->plan)->scan.scanrelid;
 			*aggregates = (List *) replace_columns((Node *) *aggregates, &of_subquery);
 		}
-		*init_plans = list_concat(*init_plans, input->initPlan);
-		input = below;
+		input->init_plans = list_concat(input->init_plans, input->plan->initPlan);
+		input->plan = below;
 	}
-	if (is_projecting(input) && input->targetlist != NIL)
+	if (IsA(input->plan, WindowAgg) && only_leads((WindowAgg *) input->plan))
 	{
-		Replacing	through = {.varno = OUTER_VAR,.targetlist = input->targetlist};
+		Replacing	through = {.varno = OUTER_VAR,.targetlist = input->plan->targetlist};
+
+		*aggregates = (List *) replace_columns((Node *) *aggregates, &through);
+		input->init_plans = list_concat(input->init_plans, input->plan->initPlan);
+		input->window = (WindowAgg *) input->plan;
+		input->plan = input->plan->lefttree;
+		*aggregates = (List *) replace_leads((Node *) *aggregates, input);
+	}
+	else if (is_projecting(input->plan) && input->plan->targetlist != NIL)
+	{
+		Replacing	through = {.varno = OUTER_VAR,.targetlist = input->plan->targetlist};
 		Replacing	columns = {.is_new = true};
 
-		if (IsA(input, SeqScan))
-			columns.columns = all_columns((SeqScan *) input, rtable);
+		if (IsA(input->plan, SeqScan))
+			columns.columns = all_columns((SeqScan *) input->plan, rtable);
 
 		*aggregates = (List *) replace_columns((Node *) *aggregates, &through);
 		*aggregates = (List *) replace_columns((Node *) *aggregates, &columns);
-		input->targetlist = columns.columns;
+		input->plan->targetlist = columns.columns;
 	}
-	return input;
 }
 
 /* A volatile function is called for each row that it stands for, in order. */
@@ -234,9 +287,8 @@ static Plan *
 replace_node(Agg *agg, List *rtable)
 {
 	Collecting	collecting = {.is_plain = true};
-	List	   *init_plans = NIL;
+	BatchInput	input = {.plan = agg->plan.lefttree};
 	List	   *targetlist;
-	Plan	   *input;
 
 	if (agg->aggstrategy != AGG_PLAIN || agg->aggsplit != AGGSPLIT_SIMPLE ||
 		agg->plan.qual != NIL || agg->chain != NIL || is_volatile(&agg->plan) || is_volatile(agg->plan.lefttree))
@@ -244,8 +296,8 @@ replace_node(Agg *agg, List *rtable)
 	targetlist = (List *) collect_aggregates((Node *) agg->plan.targetlist, &collecting);
 	if (!collecting.is_plain || collecting.aggregates == NIL)
 		return &agg->plan;
-	input = find_input(agg->plan.lefttree, rtable, &collecting.aggregates, &init_plans);
-	return salkpi_batch_node(agg, collecting.aggregates, targetlist, input, init_plans);
+	find_input(&input, rtable, &collecting.aggregates);
+	return salkpi_batch_node(agg, collecting.aggregates, targetlist, &input);
 }
 
 static Plan *

@@ -107,6 +107,17 @@ receive_start(DestReceiver *self, int operation, TupleDesc tupdesc)
 		elog(ERROR, "a query over a source has the wrong columns");
 }
 
+static Datum
+copy_dictionary(Datum datum)
+{
+	struct varlena *dictionary = PG_DETOAST_DATUM(datum);
+	struct varlena *copy = palloc(VARSIZE(dictionary));
+
+	salkpi_prefer_huge_pages(copy, VARSIZE(dictionary));
+	memcpy(copy, dictionary, VARSIZE(dictionary));
+	return PointerGetDatum(copy);
+}
+
 /* Copy the dictionaries of a row to where they stay. */
 static void
 keep_dictionaries(Rows *rows, const TupleTableSlot *slot)
@@ -119,7 +130,7 @@ keep_dictionaries(Rows *rows, const TupleTableSlot *slot)
 		bool		isnull = slot->tts_isnull[rows->nreadings + i];
 
 		rows->dictionaries[i] = (NullableDatum) {
-			isnull ? 0 : PointerGetDatum(PG_DETOAST_DATUM_COPY(slot->tts_values[rows->nreadings + i])), isnull
+			isnull ? 0 : copy_dictionary(slot->tts_values[rows->nreadings + i]), isnull
 		};
 	}
 	MemoryContextSwitchTo(caller);
