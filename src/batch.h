@@ -63,6 +63,22 @@ extern Plan *salkpi_batch_node(Agg *agg, List *aggregates, List *targetlist,
 							   BatchInput *input);
 extern void salkpi_batch_register(void);
 
+/* batch_aggregate.c */
+typedef struct BatchAggregate BatchAggregate;
+
+/* The aggregates of a node. */
+typedef struct BatchAggregates
+{
+	AggState   *context;		/* what their functions see */
+	int			count;
+	BatchAggregate *aggregates;
+} BatchAggregates;
+
+extern void salkpi_batch_prepare(BatchAggregates *all, BatchProgram *program, List *targetlist);
+extern void salkpi_batch_start(BatchAggregates *all);
+extern void salkpi_batch_advance(BatchAggregates *all, const BatchRows *rows);
+extern void salkpi_batch_results(BatchAggregates *all, Datum *values, bool *nulls);
+
 /* batch_expression.c */
 extern BatchExpression *salkpi_batch_compile(BatchProgram *program, Expr *expr);
 extern BatchExpression *salkpi_batch_expression(BatchProgram *program, Expr *expr,
@@ -71,6 +87,16 @@ extern void salkpi_batch_begin(BatchProgram *program);
 extern void salkpi_batch_forget(BatchProgram *program);
 extern void *salkpi_batch_room(BatchProgram *program, Size size);
 extern void salkpi_batch_may_execute(Oid function);
+
+extern void salkpi_batch_compile_args(BatchExpression *expression, List *exprs);
+
+/*
+ * The kinds of expressions: each says whether an expression, of which there is
+ * only expr, is of its kind, and if so how it is worked out.
+ */
+extern bool salkpi_batch_compile_function(BatchExpression *expression);
+extern bool salkpi_batch_compile_text(BatchExpression *expression);
+extern bool salkpi_batch_compile_condition(BatchExpression *expression);
 
 /* batch_lookup.c */
 extern bool salkpi_batch_compile_lookup(BatchExpression *expression, PGFunction function);
@@ -84,6 +110,43 @@ salkpi_batch_evaluate(BatchExpression *expression, const BatchRows *rows)
 {
 	if (expression->ndone < expression->program->nrows)
 		salkpi_batch_evaluate_rest(expression, rows);
+}
+
+static inline bool
+batch_is_true(const BatchExpression *e, int row)
+{
+	return !e->nulls[row] && DatumGetBool(e->values[row]);
+}
+
+static inline void
+batch_set_value(BatchExpression *e, int row, Datum value)
+{
+	e->values[row] = value;
+	e->nulls[row] = false;
+}
+
+static inline void
+batch_set_null(BatchExpression *e, int row)
+{
+	e->values[row] = (Datum) 0;
+	e->nulls[row] = true;
+}
+
+static inline void
+batch_copy_value(BatchExpression *e, const BatchExpression *from, int row)
+{
+	e->values[row] = from->values[row];
+	e->nulls[row] = from->nulls[row];
+}
+
+static inline void
+batch_take_values(BatchExpression *e, BatchExpression *from, const BatchRows *rows)
+{
+	if (rows->count == 0)
+		return;
+	salkpi_batch_evaluate(from, rows);
+	for (int i = 0; i < rows->count; i++)
+		batch_copy_value(e, from, rows->row[i]);
 }
 
 #endif							/* SALKPI_BATCH_H */
