@@ -91,6 +91,19 @@ SELECT d.grain, d.dimension, d.member, kpi_value('target_attainment', '2025-06-1
 FROM (VALUES ('month', 'total', ''), ('quarter', 'total', ''), ('year', 'total', ''), ('month', 'rep', '1')) d(grain, dimension, member), LATERAL shop.behind('2025-06-10', d.grain, d.dimension, d.member) b GROUP BY 1, 2, 3 ORDER BY 1, 2;
 SELECT count(*) FROM kpi_drill('revenue', '2025-08-10');
 
+-- What it is made of, from the facts: what the rows add up to, up to the last snapshot.
+SELECT * FROM kpi_made_of('revenue_growth', '2025-07-10');
+SELECT * FROM kpi_made_of('target_attainment', '2025-06-10', grain => 'quarter');
+SELECT part, measure, from_day, amount FROM kpi_made_of('twofold', '2025-07-10', 'rep', '2');
+SELECT * FROM kpi_made_of('revenue', '2020-01-01');
+SELECT count(*) FROM kpi_made_of('average_purchase_value', '2025-06-10', 'rep', 'nobody');
+
+-- No more rows than asked for: of the first measures the newest.
+SELECT measure, from_day, key, at FROM kpi_drill('twofold', '2025-07-10', most => 3);
+SELECT measure, key FROM kpi_drill('average_purchase_value', '2025-06-10', most => 4);
+SELECT count(*) FROM kpi_drill('target_attainment', '2025-06-10', most => 0);
+SELECT count(*) FROM kpi_drill('target_attainment', '2025-06-10', most => 100);
+
 -- No day: the last complete period.
 SELECT key FROM kpi_drill('sale_lines') ORDER BY key;
 
@@ -103,6 +116,10 @@ ROLLBACK TO before;
 SELECT * FROM kpi_drill('revenue', '2025-06-01', 'planet');
 ROLLBACK TO before;
 SELECT * FROM kpi_drill('revenue', '2025-06-01', 'rep');
+ROLLBACK TO before;
+SELECT * FROM kpi_drill('revenue', '2025-06-01', most => -1);
+ROLLBACK TO before;
+SELECT * FROM kpi_made_of('profit', '2025-06-01');
 ROLLBACK TO before;
 
 --

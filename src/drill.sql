@@ -137,9 +137,9 @@ BEGIN
 		ledger.arguments[1], of_part, ledger.arguments[2], ledger.arguments[3]) ELSE '' END;
 	named := CASE WHEN position('(SELECT $' IN looked_at) = 0 THEN looked_at END;
 	query := format($q$
-SELECT c.period, g.customer, g.since, c.%1$s::numeric,
+SELECT c.period, g.customer AS key, g.since AS at, c.%1$s::numeric AS amount,
 	   (SELECT jsonb_agg(DISTINCT x.source_row) FROM unnest(g.source_rows, g.row_starts, g.row_ends) x(source_row, starts, ends)
-		 WHERE x.starts < ($3)[c.period + 1] AND (x.ends >= ($3)[c.period]) IS NOT FALSE)
+		 WHERE x.starts < ($3)[c.period + 1] AND (x.ends >= ($3)[c.period]) IS NOT FALSE) AS source_row
   FROM (SELECT %2$s AS customer, min(%3$s) AS since, @extschema@.kpi_ledger($3, %4$L, %5$s) FILTER (WHERE %6$s) AS ledger,
 			   array_agg(source_row) FILTER (WHERE %7$s) AS source_rows, array_agg(%3$s) FILTER (WHERE %7$s) AS row_starts, array_agg(%8$s) FILTER (WHERE %7$s) AS row_ends
 		  FROM %9$s
@@ -161,7 +161,7 @@ COMMENT ON FUNCTION @extschema@.kpi_drill_ledger_query(text, text, text, text, t
  * reason to leave a row out unless it is false even so.
  */
 CREATE FUNCTION @extschema@.kpi_drill_query(measure text, source text, part text, dimension text, columns text[], members jsonb,
-											OUT query text, OUT named text, OUT can_join boolean)
+											OUT query text, OUT named text)
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -195,7 +195,6 @@ BEGIN
 	IF own.slot IN ('to_date', 'opening') THEN	-- another measure of the part at another time
 		SELECT * INTO slot FROM @extschema@.kpi_slots(source, part) s WHERE s.measure = own.expression;
 	END IF;
-	can_join := p.kind <> 'stock' AND own.slot <> 'to_date';
 	boundary := CASE own.slot WHEN 'opening' THEN '($3)[1]' ELSE '($3)[2]' END;
 	starts := @extschema@.kpi_fill_in(p.starts, source, 'NULL::timestamptz', columns);
 	ends := @extschema@.kpi_fill_in(p.ends, source, 'NULL::timestamptz', columns);
@@ -215,7 +214,7 @@ BEGIN
 	expression := '(' || @extschema@.kpi_fill_in(slot.expression, source, at, columns) || ')';
 	moment := CASE WHEN p.kind = 'spread' THEN 'piece_from' WHEN by_day = 1 THEN p.starts || '_day' ELSE starts END;
 	bounds := format('($%s)', CASE p.kind WHEN 'plan' THEN 13 ELSE 1 END + by_day);
-	IF can_join THEN
+	IF p.kind <> 'stock' AND own.slot <> 'to_date' THEN
 		period := format('width_bucket(%s, %s)', moment, bounds);
 	END IF;
 	CASE p.kind
@@ -269,7 +268,7 @@ SELECT r.period, r.key, r.at, r.amount, r.source_row
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_drill_query(text, text, text, text, text[], jsonb) IS
-'SQL text of the query for the rows of periods and a member behind a measure: number of the period, key, at, amount, source_row; members: as of kpi_member_expressions. Only to see what was first in a period, and for a ledger, it reads rows before it. named: SQL text, from FROM on, of the rows that name all that it looks up, perhaps of others too (NULL: any row may); can_join: whether there may be several periods, each beginning where the one before ends';
+'SQL text of the query for the rows of periods and a member behind a measure: number of the period, key, at, amount, source_row; members: as of kpi_member_expressions. Only to see what was first in a period, and for a ledger, it reads rows before it. named: SQL text, from FROM on, of the rows that name all that it looks up, perhaps of others too (NULL: any row may). There may be several periods, each beginning where the one before ends, but for stocks and what is measured since ever';
 
 CREATE FUNCTION @extschema@.kpi_last_taken(period date, period_end date) RETURNS timestamptz
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -351,42 +350,57 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_drill_targets(text, text, text, date, date) IS
 'the rows that a target of the days from period to before period_end is made of, of kpi_target or of the bound source "target"; amount: what each adds to it';
 
-CREATE TYPE @extschema@.kpi_drill_step AS (part text, measure text, source text, query text, named text, from_days date[], to_days date[]);
+CREATE TYPE @extschema@.kpi_drill_step AS (part text, measure text, source text, source_part text, from_days date[], to_days date[], query text, named text);
 COMMENT ON TYPE @extschema@.kpi_drill_step IS
-'a query of a drill (as of kpi_drill_query) for a measure at its place in a formula, and the periods that it reads, ascending';
+'what a drill reads at once: for a measure at its place in a formula (part) the periods that follow each other, ascending, and the query, once it is written (as of kpi_drill_query)';
 
 CREATE FUNCTION @extschema@.kpi_drill_steps(formula text, grain text, newest date, dimension text, columns text[], as_of timestamptz) RETURNS SETOF @extschema@.kpi_drill_step
 	LANGUAGE sql STABLE PARALLEL SAFE
 	ROWS 10
 BEGIN ATOMIC
 	WITH used AS MATERIALIZED (
-		SELECT m.* FROM @extschema@.kpi_formula_names(formula) n JOIN @extschema@.kpi_measure m ON m.measure = n.name
+		SELECT m.measure, m.source, m.part, k.kind <> 'stock' AND m.slot <> 'to_date' AS can_join
+		  FROM @extschema@.kpi_formula_names(formula) n
+		  JOIN @extschema@.kpi_measure m ON m.measure = n.name
+		  JOIN @extschema@.kpi_part k USING (source, part)
 		 WHERE n.used_as IN ('value', 'state') AND m.part = ANY (@extschema@.kpi_parts_to_read(m.source, NULL)) AND @extschema@.kpi_has_columns(m.source, m.needs, columns)
 	), of_source AS MATERIALIZED (
-		SELECT s.source, @extschema@.kpi_member_expressions(s.source, columns) AS members
-		  FROM @extschema@.kpi_source s WHERE s.source IN (SELECT u.source FROM used u)
-	), asked AS MATERIALIZED (
-		SELECT u.measure, u.source, q.query, q.named, q.can_join
-		  FROM used u
+		SELECT s.source, @extschema@.kpi_member_expressions(s.source, columns, d.parts) AS members
+		  FROM @extschema@.kpi_source s, @extschema@.kpi_dimension d
+		 WHERE s.source IN (SELECT u.source FROM used u) AND d.dimension = kpi_drill_steps.dimension
+	), period AS (
+		SELECT f.part, f.name, f.used_as, f.from_day, f.to_day, u.source, u.part AS source_part, NOT u.can_join OR (lag(f.to_day) OVER w = f.from_day) IS NOT TRUE AS is_apart
+		  FROM @extschema@.kpi_formula_periods(formula, grain, newest, as_of) f
+		  JOIN used u ON u.measure = f.name
 		  JOIN of_source s USING (source)
 		 CROSS JOIN LATERAL @extschema@.kpi_part_dimensions(u.part, s.members, ARRAY[kpi_drill_steps.dimension]) d
-		 CROSS JOIN LATERAL @extschema@.kpi_drill_query(u.measure, u.source, u.part, d.dimension, columns, s.members) q
-	), period AS (
-		SELECT f.part, f.name, f.used_as, f.from_day, f.to_day, a.source, a.query, a.named, NOT a.can_join OR (lag(f.to_day) OVER w = f.from_day) IS NOT TRUE AS is_apart
-		  FROM @extschema@.kpi_formula_periods(formula, grain, newest, as_of) f
-		  JOIN asked a ON a.measure = f.name
 		 WHERE f.used_as IN ('value', 'state')
-		WINDOW w AS (PARTITION BY f.part, f.name, f.used_as, a.source ORDER BY f.from_day, f.to_day)
+		WINDOW w AS (PARTITION BY f.part, f.name, f.used_as, u.source ORDER BY f.from_day, f.to_day)
 	), run AS (
 		SELECT p.*, count(*) FILTER (WHERE p.is_apart) OVER (PARTITION BY p.part, p.name, p.used_as, p.source ORDER BY p.from_day, p.to_day) AS n FROM period p
 	)
-	SELECT r.part, r.name, r.source, r.query, r.named, array_agg(r.from_day ORDER BY r.from_day), array_agg(r.to_day ORDER BY r.from_day)
+	SELECT r.part, r.name, r.source, r.source_part, array_agg(r.from_day ORDER BY r.from_day), array_agg(r.to_day ORDER BY r.from_day), NULL::text, NULL::text
 	  FROM run r
-	 GROUP BY r.part, r.name, r.used_as, r.source, r.query, r.named, r.n
+	 GROUP BY r.part, r.name, r.used_as, r.source, r.source_part, r.n
 	 ORDER BY array_position('{numerator,both,denominator}', r.part), r.name, max(r.from_day) DESC, max(r.to_day) DESC;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_drill_steps(text, text, date, text, text[], timestamptz) IS
-'the queries for the rows behind an expanded formula, in order, each for a measure and as many periods as it may read that follow each other';
+'what is to be read for the rows behind an expanded formula, in order, without the queries';
+
+CREATE FUNCTION @extschema@.kpi_drill_written(steps @extschema@.kpi_drill_step[], dimension text, columns text[]) RETURNS @extschema@.kpi_drill_step[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH asked AS MATERIALIZED (
+		SELECT m.measure, m.source, q.query, q.named
+		  FROM (SELECT DISTINCT s.measure, s.source, s.source_part FROM unnest(steps) s) m
+		  JOIN @extschema@.kpi_dimension d ON d.dimension = kpi_drill_written.dimension
+		 CROSS JOIN LATERAL @extschema@.kpi_drill_query(m.measure, m.source, m.source_part, d.dimension, columns, @extschema@.kpi_member_expressions(m.source, columns, d.parts)) q
+	)
+	SELECT array_agg(ROW(s.part, s.measure, s.source, s.source_part, s.from_days, s.to_days, a.query, a.named)::@extschema@.kpi_drill_step ORDER BY s.n)
+	  FROM unnest(steps) WITH ORDINALITY s(part, measure, source, source_part, from_days, to_days, query, named, n)
+	  JOIN asked a USING (measure, source);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_drill_written(@extschema@.kpi_drill_step[], text, text[]) IS 'steps of a drill with their queries';
 
 CREATE FUNCTION @extschema@.kpi_drill_grid(from_days date[], to_days date[], as_of timestamptz) RETURNS @extschema@.kpi_grid
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -437,7 +451,8 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_drill_named(@extschema@.kpi_drill_step[], timestamptz) IS
 'what the rows of the periods name of accounts, reps, leads and opportunities; NULL where these rows cannot be told from others, or are very many';
 
-CREATE FUNCTION @extschema@.kpi_drill(kpi text, period date DEFAULT NULL, dimension text DEFAULT 'total', member text DEFAULT '', grain text DEFAULT 'month')
+CREATE FUNCTION @extschema@.kpi_drill(kpi text, period date DEFAULT NULL, dimension text DEFAULT 'total', member text DEFAULT '', grain text DEFAULT 'month',
+									  most integer DEFAULT NULL)
 	RETURNS TABLE (part text, measure text, from_day date, to_day date, source text, key text, at timestamptz, amount numeric, source_row jsonb)
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -454,15 +469,21 @@ DECLARE
 	parts text[];
 	columns text[];
 	steps @extschema@.kpi_drill_step[];
+	taken @extschema@.kpi_drill_step[];
 	step @extschema@.kpi_drill_step;
+	queries text;
 	looked_up @extschema@.kpi_dictionaries;
 	g @extschema@.kpi_grid;
+	n bigint;
 BEGIN
 	PERFORM @extschema@.kpi_require_kpi(kpi);
 	PERFORM @extschema@.kpi_periods_per_year(grain);
 	PERFORM @extschema@.kpi_require_dimension(dimension);
 	PERFORM @extschema@.kpi_require_member(dimension, ARRAY[member]);
-	PERFORM @extschema@.kpi_bound_sources();
+	IF most < 0 THEN
+		RAISE EXCEPTION 'number of rows must be 0 or more, not %', most
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
 	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
 	formula := @extschema@.kpi_expanded(kpi);
 	newest := coalesce(@extschema@.kpi_find_period(grain, dimension, period, NULL),
@@ -473,17 +494,26 @@ BEGIN
 					   FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix));
 
 	steps := ARRAY(SELECT s FROM @extschema@.kpi_drill_steps(formula, grain, newest, dimension, columns, as_of) s);
-	looked_up := @extschema@.kpi_make_dictionaries((SELECT string_agg(s.query, E'\n') FROM unnest(steps) s), columns, as_of,
-												   @extschema@.kpi_drill_named(steps, as_of));
-	FOREACH step IN ARRAY steps LOOP
-		g := @extschema@.kpi_drill_grid(step.from_days, step.to_days, as_of);
-		RETURN QUERY
-			SELECT step.part, step.measure, step.from_days[x.n], step.to_days[x.n], step.source, x.key, x.at, trim_scale(x.amount), x.source_row
-			  FROM @extschema@.kpi_execute(@extschema@.kpi_generic(step.query), ROW(g.bounds, g.days, g.instants, as_of,
-						looked_up.rates, looked_up.accounts, looked_up.reps, looked_up.stages, looked_up.leads, looked_up.deals, looked_up.deal_states,
-						looked_up.won_leads, g.plan_bounds, g.plan_days, looked_up.run_rates, looked_up.cohorts, g.opening, g.closing,
-						looked_up.activities, NULL, NULL, parts)::@extschema@.kpi_parameters)
-					AS x(n integer, key text, at timestamptz, amount numeric, source_row jsonb);
+	PERFORM @extschema@.kpi_bound_sources(ARRAY(SELECT s.source FROM unnest(steps) s));
+	WHILE steps <> '{}' AND (most > 0) IS NOT FALSE LOOP	-- all at once, unless it may end early
+		taken := @extschema@.kpi_drill_written(steps[:CASE WHEN most IS NULL THEN cardinality(steps) ELSE 1 END], dimension, columns);
+		steps := steps[cardinality(taken) + 1:];
+		queries := (SELECT string_agg(s.query, E'\n') FROM unnest(taken) s);
+		PERFORM @extschema@.kpi_bound_sources(ARRAY(SELECT l.source FROM @extschema@.kpi_looked_up(queries, columns) l));
+		looked_up := @extschema@.kpi_make_dictionaries(queries, columns, as_of, @extschema@.kpi_drill_named(taken, as_of));
+		FOREACH step IN ARRAY taken LOOP
+			g := @extschema@.kpi_drill_grid(step.from_days, step.to_days, as_of);
+			RETURN QUERY
+				SELECT step.part, step.measure, step.from_days[x.n], step.to_days[x.n], step.source, x.key, x.at, trim_scale(x.amount), x.source_row
+				  FROM @extschema@.kpi_execute(@extschema@.kpi_generic(coalesce('SELECT * FROM (' || step.query || ') r ORDER BY r.period DESC, r.at DESC NULLS LAST, r.key COLLATE "C" LIMIT ' || most, step.query)),
+							ROW(g.bounds, g.days, g.instants, as_of,
+							looked_up.rates, looked_up.accounts, looked_up.reps, looked_up.stages, looked_up.leads, looked_up.deals, looked_up.deal_states,
+							looked_up.won_leads, g.plan_bounds, g.plan_days, looked_up.run_rates, looked_up.cohorts, g.opening, g.closing,
+							looked_up.activities, NULL, NULL, parts)::@extschema@.kpi_parameters)
+						AS x(n integer, key text, at timestamptz, amount numeric, source_row jsonb);
+			GET DIAGNOSTICS n = ROW_COUNT;
+			most := most - n;
+		END LOOP;
 	END LOOP;
 
 	RETURN QUERY	-- a formula knows the targets of its own period
@@ -491,8 +521,64 @@ BEGIN
 		  FROM @extschema@.kpi_formula_periods(formula, grain, newest, as_of) f
 		 CROSS JOIN LATERAL @extschema@.kpi_drill_targets(f.name, dimension, member, f.from_day, f.to_day) t
 		 WHERE f.used_as = 'target' AND f.from_day = newest
-		 ORDER BY array_position('{numerator,both,denominator}', f.part), f.name, t.at, t.key COLLATE "C";
+		 ORDER BY array_position('{numerator,both,denominator}', f.part), f.name, t.at, t.key COLLATE "C" LIMIT most;
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_drill(text, date, text, text, text) IS
-'the rows of the sources behind a number: those of each measure in the formula of a KPI, for the period of a grain that contains the day (NULL: the last complete one) and a member of a dimension, with what the last snapshot took as now. For each measure and period (from_day to before to_day; more than one where a formula looks back) the amounts add up to the measure: 1 for what is counted, money in the reporting currency, days of a duration, the share of a cost or the days on the roster within the period. What is counted once (purchases, customers, contacts) has one row, the first; what customers pay has a row for each customer, with its movement, and its rows that reach into the period as an array. A target(...) in the formula has the targets that its value is made of, each with what it adds (measure: target(kpi), source: kpi_target, or target for the bound one). part: numerator, denominator or both, where the measure stands in the formula; key as in kpi_problem; at: what the row is dated by; source_row: the row of the bound relation. No rows where a measure is 0 or not available, and for a pipeline in the past without opportunity_history. Raises when a source cannot be read';
+COMMENT ON FUNCTION @extschema@.kpi_drill(text, date, text, text, text, integer) IS
+'the rows of the sources behind a number, as they are now (what was reported before is in the facts, see kpi_made_of): those of each measure in the formula of a KPI, for the period of a grain that contains the day (NULL: the last complete one) and a member of a dimension, with what the last snapshot took as now. For each measure and period (from_day to before to_day; more than one where a formula looks back) the amounts add up to the measure: 1 for what is counted, money in the reporting currency, days of a duration, the share of a cost or the days on the roster within the period. What is counted once (purchases, customers, contacts) has one row, the first; what customers pay has a row for each customer, with its movement, and its rows that reach into the period as an array. A target(...) in the formula has the targets that its value is made of, each with what it adds (measure: target(kpi), source: kpi_target, or target for the bound one). part: numerator, denominator or both, where the measure stands in the formula; key as in kpi_problem; at: what the row is dated by; source_row: the row of the bound relation. most: no more rows than that (NULL: all), those of the first measures, the newest. No rows where a measure is 0 or not available, and for a pipeline in the past without opportunity_history. Raises when a source cannot be read';
+
+/* The same from the facts, whatever the number of rows. */
+CREATE FUNCTION @extschema@.kpi_made_of(kpi text, period date DEFAULT NULL, dimension text DEFAULT 'total', member text DEFAULT '', grain text DEFAULT 'month')
+	RETURNS TABLE (part text, measure text, from_day date, to_day date, source text, amount numeric)
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	ROWS 10
+	SET search_path = pg_catalog, pg_temp
+	SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+	formula text;
+	newest date;
+	amounts text;	-- SQL text of when clauses
+BEGIN
+	PERFORM @extschema@.kpi_require_kpi(kpi);
+	PERFORM @extschema@.kpi_periods_per_year(grain);
+	PERFORM @extschema@.kpi_require_dimension(dimension);
+	PERFORM @extschema@.kpi_require_member(dimension, ARRAY[member]);
+	formula := @extschema@.kpi_expanded(kpi);
+	newest := @extschema@.kpi_find_period(grain, dimension, period, NULL);
+	IF newest IS NULL THEN	-- nothing was computed
+		RETURN;
+	END IF;
+	SELECT string_agg(DISTINCT format(CASE n.used_as WHEN 'state' THEN ' WHEN %1$L THEN @extschema@.kpi_mean(k.%1$I) * @extschema@.kpi_count(k.%1$I)' ELSE ' WHEN %1$L THEN k.%1$I' END, n.name), '')
+	  INTO amounts
+	  FROM @extschema@.kpi_formula_names(formula) n
+	 WHERE n.used_as IN ('value', 'state');
+	RETURN QUERY EXECUTE format($q$
+		WITH reads AS MATERIALIZED (
+			SELECT f.* FROM @extschema@.kpi_formula_periods($1, $2, $3, @extschema@.kpi_last_taken($3, @extschema@.kpi_period_end($2, $3))) f
+		), made AS (
+			SELECT f.part, f.name, f.from_day, f.to_day, m.source, CASE f.name%s END AS amount
+			  FROM reads f
+			  JOIN (SELECT DISTINCT b.source, m.measure
+					  FROM @extschema@.kpi_source b JOIN @extschema@.kpi_measure m USING (source)
+					 WHERE m.part = ANY (@extschema@.kpi_parts_to_read(b.source, NULL))) m ON m.measure = f.name
+			  JOIN LATERAL (SELECT * FROM @extschema@.kpi_fact k
+							 WHERE k.superseded_at IS NULL AND k.dimension = $4 AND k.member = $5 AND k.grain IN ($2, $2 || '_cut', 'month')
+							   AND k.period = f.from_day AND k.period_end = f.to_day LIMIT 1) k ON true
+			 WHERE f.used_as IN ('value', 'state')
+			UNION ALL
+			SELECT f.part, format('target(%%s)', f.name), f.from_day, f.to_day, 'target', t.value
+			  FROM reads f
+			 CROSS JOIN LATERAL @extschema@.kpi_target_values(ARRAY[f.name], $4, ARRAY[$5], ARRAY[f.from_day], ARRAY[f.to_day]) t
+			 WHERE f.used_as = 'target' AND f.from_day = $3
+		)
+		SELECT m.part, m.name, m.from_day, m.to_day, m.source, trim_scale(m.amount)
+		  FROM made m
+		 WHERE m.amount <> 0
+		 ORDER BY array_position('{numerator,both,denominator}', m.part), m.name, m.from_day DESC, m.to_day DESC$q$, coalesce(amounts, ' WHEN NULL THEN NULL::numeric'))
+	USING formula, grain, newest, dimension, member;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_made_of(text, date, text, text, text) IS
+'what a number is made of, from the facts: each measure in the formula of a KPI, at its place (part: numerator, denominator or both), in each period that the formula reads (from_day to before to_day; more than one where it looks back), for the computed period of a grain that contains the day (NULL: the last complete one) and a member of a dimension: what the amounts of the rows that kpi_drill gives add up to (of a distribution, as nearly as its mean is rounded), and which source they are of. A target(...) in the formula is of the source target. No rows where a measure is 0 or not available';

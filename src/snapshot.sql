@@ -234,15 +234,16 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_member_expression(text, text, text, text[]) IS
 'SQL text for the member of a base dimension that a row of the source belongs to at an instant; NULL when the bound columns cannot tell';
 
-CREATE FUNCTION @extschema@.kpi_member_expressions(source text, columns text[]) RETURNS jsonb
+CREATE FUNCTION @extschema@.kpi_member_expressions(source text, columns text[], wanted text[] DEFAULT NULL) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT coalesce(jsonb_object_agg(b.base, b.expression) FILTER (WHERE b.expression IS NOT NULL), '{}')
 	  FROM (SELECT p.base, @extschema@.kpi_member_expression(kpi_member_expressions.source, p.base, '{at}', columns) AS expression
-			  FROM (SELECT unnest(d.parts) AS base FROM @extschema@.kpi_dimension d UNION VALUES ('account'), ('preceding_activity')) p) b;
+			  FROM (SELECT unnest(wanted) AS base
+					UNION SELECT b.base FROM (SELECT unnest(d.parts) FROM @extschema@.kpi_dimension d UNION VALUES ('account'), ('preceding_activity')) b(base) WHERE wanted IS NULL) p) b;
 END;
-COMMENT ON FUNCTION @extschema@.kpi_member_expressions(text, text[]) IS
-'for each base dimension that the bound columns allow, and the account, the SQL text of a row''s member; {at} in it stands for the instant';
+COMMENT ON FUNCTION @extschema@.kpi_member_expressions(text, text[], text[]) IS
+'for each base dimension that the bound columns allow (of those wanted; NULL: all, and the account), the SQL text of a row''s member; {at} in it stands for the instant';
 
 CREATE FUNCTION @extschema@.kpi_elapsed(earlier text, earlier_column text, later text, later_column text, columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
