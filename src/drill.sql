@@ -247,8 +247,14 @@ BEGIN
 		  FROM unnest(ARRAY[dated, @extschema@.kpi_fill_in(p.condition, source, 'NULL::timestamptz', columns)]) c(condition);
 	END IF;
 	query := CASE WHEN slot.slot LIKE 'first%' THEN
-		format(E'\nWITH newcomer AS MATERIALIZED (SELECT %s AS entity, width_bucket(min(%s), %s) AS period FROM %s GROUP BY 1%s)', entity, moment, bounds, of_part,
-			   CASE slot.slot WHEN 'first_flagged' THEN format(' HAVING bool_or(%s)', expression) END) ELSE '' END || format($q$
+		format($q$
+WITH newcomers AS MATERIALIZED (	-- a dictionary, for of their number the planner knows nothing
+	SELECT @extschema@.kpi_dictionary(n.entity, NULL, NULL, n.period::text, NULL) AS known
+	  FROM (SELECT %1$s AS entity, width_bucket(min(%2$s), %3$s) AS period
+			  FROM %4$s
+			 GROUP BY 1 HAVING min(%2$s) >= %3$s[1] AND min(%2$s) < %3$s[cardinality(%3$s)]%5$s) n
+)$q$,
+			   entity, moment, bounds, of_part, CASE slot.slot WHEN 'first_flagged' THEN format(' AND bool_or(%s)', expression) END) ELSE '' END || format($q$
 SELECT r.period, r.key, r.at, r.amount, r.source_row
   FROM (SELECT %1$s q.period, q.key, q.at, q.amount, q.source_row
 		  FROM (SELECT %2$s AS period, %3$s AS key, (%4$s)::timestamptz AS at, %5$s::numeric AS amount, %6$s AS entity, source_row
@@ -263,7 +269,7 @@ SELECT r.period, r.key, r.at, r.amount, r.source_row
 		coalesce(entity, 'NULL'),
 		of_part, concat_ws(' AND ', dated, in_piece),
 		CASE slot.slot WHEN 'count' THEN expression ELSE coalesce(entity, expression) || ' IS NOT NULL' END,
-		CASE WHEN slot.slot LIKE 'first%' THEN E'\n\t\t WHERE (q.entity, q.period) IN (SELECT n.entity, n.period FROM newcomer n)' ELSE '' END
+		CASE WHEN slot.slot LIKE 'first%' THEN E'\n\t\t WHERE @extschema@.kpi_lookup((SELECT known FROM newcomers), q.entity, 1, NULL::timestamptz) = q.period::text' ELSE '' END
 			|| CASE WHEN entity IS NOT NULL THEN E'\n\t\t ORDER BY q.period, q.entity, q.at, q.key COLLATE "C"' ELSE '' END);
 END;
 $$;
