@@ -300,8 +300,8 @@ const state = (lang) => {
 /* The rows behind a number: reached by links, with the filters of where they stand. */
 const drillDown = (lang) => {
 	const de = lang === 'de', q = queriesOf(lang, drilled);
-	const rows = (what, rest) => `${q.within()} SELECT ${what}
-		FROM s CROSS JOIN LATERAL unnest(s.members) m(member) CROSS JOIN LATERAL kpi_drill('$kpi', ${lastDay}, s.dimension, m.member, '$grain') d
+	const behind = (read, what, rest) => `${q.within()} SELECT ${what}
+		FROM s CROSS JOIN LATERAL unnest(s.members) m(member) CROSS JOIN LATERAL ${read} d
 		LEFT JOIN kpi_definition k ON k.kpi = d.measure ${rest}`;
 	const part = `CASE WHEN d.measure <> '$kpi' THEN CASE d.part ${Object.entries(de ? { numerator: 'Zähler', denominator: 'Nenner', both: 'beides' } : { numerator: 'numerator', denominator: 'denominator', both: 'both' }).map(([en, name]) => `WHEN '${en}' THEN '${name}'`).join(' ')} END END`;
 	const label = `coalesce(k.label_${lang}, d.measure)`;
@@ -322,11 +322,11 @@ const drillDown = (lang) => {
 			[['label', text('KPI', 'Kennzahl'), { width: 230 }], ['value', text('Value', 'Wert'), { decimals: 2, width: 140 }], ['unit', text('Unit', 'Einheit'), { width: 80 }], ['numerator', text('Numerator', 'Zähler'), { decimals: 2, width: 140 }],
 				['denominator', text('Denominator', 'Nenner'), { decimals: 2, width: 140 }], ['formula', text('Formula', 'Formel'), { width: 260, wrap: true }], ['description', text('What it is', 'Was es ist'), { wrap: true }], columns.reason],
 			{ hide: ['kpi', 'dimension', 'member'], height: 5 }),
-			table(text('What it is made of', 'Woraus sie besteht'), rows(`${part} AS part, ${label} AS measure, ${days} AS days, d.source, count(*) AS rows, sum(d.amount) AS amount, d.measure AS kpi, min(s.dimension) AS dimension, CASE WHEN min(cardinality(s.members)) = 1 THEN min(m.member) END AS member`,
+			table(text('What it is made of', 'Woraus sie besteht'), behind(`kpi_made_of('$kpi', ${lastDay}, s.dimension, m.member, '$grain')`, `${part} AS part, ${label} AS measure, ${days} AS days, d.source, sum(d.amount) AS amount, d.measure AS kpi, min(s.dimension) AS dimension, CASE WHEN min(cardinality(s.members)) = 1 THEN min(m.member) END AS member`,
 				'GROUP BY d.part, d.measure, k.label_' + lang + ', d.from_day, d.to_day, d.source ORDER BY 1, 2, d.from_day DESC'),
-			[partColumn, ['measure', measure], ['days', text('Days', 'Tage'), { width: 220 }], ['source', text('Source', 'Quelle'), { width: 180 }], ['rows', text('Rows', 'Zeilen'), { decimals: 0, width: 100 }], ['amount', text('Together', 'Zusammen'), { decimals: 2, width: 170 }]],
-			{ hide: ['kpi', 'dimension', 'member'], height: 5, nothing: text('no rows', 'keine Zeilen') }),
-			table(text('The rows, the newest 500', 'Die Zeilen, die neuesten 500'), rows(`${part} AS part, ${label} AS measure, d.source, d.key, ${clock('d.at', lang)} AS at, d.amount, ${described} AS source_row`, 'ORDER BY d.at DESC NULLS LAST, d.source, d.key LIMIT 500'),
+			[partColumn, ['measure', measure], ['days', text('Days', 'Tage'), { width: 220 }], ['source', text('Source', 'Quelle'), { width: 180 }], ['amount', text('Together', 'Zusammen'), { decimals: 2, width: 170 }]],
+			{ hide: ['kpi', 'dimension', 'member'], height: 5, nothing: text('made of nothing', 'besteht aus nichts') }),
+			table(text('The rows, up to 500', 'Die Zeilen, bis zu 500'), behind(`kpi_drill('$kpi', ${lastDay}, s.dimension, m.member, '$grain', 500)`, `${part} AS part, ${label} AS measure, d.source, d.key, ${clock('d.at', lang)} AS at, d.amount, ${described} AS source_row`, 'ORDER BY d.at DESC NULLS LAST, d.source, d.key LIMIT 500'),
 				[partColumn, ['measure', measure, { width: 200 }], ['source', text('Source', 'Quelle'), { width: 130 }], ['key', text('Key', 'Schlüssel'), { width: 110, plain: true }], ['at', text('When', 'Wann'), { width: 145 }],
 					['amount', text('Amount', 'Betrag'), { decimals: 2, width: 130 }], ['source_row', text('The row', 'Die Zeile'), { inspect: true, wrap: true }]],
 				{ height: 19, nothing: text('no rows', 'keine Zeilen') }),

@@ -91,6 +91,19 @@ SELECT d.grain, d.dimension, d.member, kpi_value('target_attainment', '2025-06-1
 FROM (VALUES ('month', 'total', ''), ('quarter', 'total', ''), ('year', 'total', ''), ('month', 'rep', '1')) d(grain, dimension, member), LATERAL shop.behind('2025-06-10', d.grain, d.dimension, d.member) b GROUP BY 1, 2, 3 ORDER BY 1, 2;
 SELECT count(*) FROM kpi_drill('revenue', '2025-08-10');
 
+-- What it is made of, from the facts: what the rows add up to, up to the last snapshot.
+SELECT * FROM kpi_made_of('revenue_growth', '2025-07-10');
+SELECT * FROM kpi_made_of('target_attainment', '2025-06-10', grain => 'quarter');
+SELECT part, measure, from_day, amount FROM kpi_made_of('twofold', '2025-07-10', 'rep', '2');
+SELECT * FROM kpi_made_of('revenue', '2020-01-01');
+SELECT count(*) FROM kpi_made_of('average_purchase_value', '2025-06-10', 'rep', 'nobody');
+
+-- No more rows than asked for: of the first measures the newest.
+SELECT measure, from_day, key, at FROM kpi_drill('twofold', '2025-07-10', most => 3);
+SELECT measure, key FROM kpi_drill('average_purchase_value', '2025-06-10', most => 4);
+SELECT count(*) FROM kpi_drill('target_attainment', '2025-06-10', most => 0);
+SELECT count(*) FROM kpi_drill('target_attainment', '2025-06-10', most => 100);
+
 -- No day: the last complete period.
 SELECT key FROM kpi_drill('sale_lines') ORDER BY key;
 
@@ -103,6 +116,10 @@ ROLLBACK TO before;
 SELECT * FROM kpi_drill('revenue', '2025-06-01', 'planet');
 ROLLBACK TO before;
 SELECT * FROM kpi_drill('revenue', '2025-06-01', 'rep');
+ROLLBACK TO before;
+SELECT * FROM kpi_drill('revenue', '2025-06-01', most => -1);
+ROLLBACK TO before;
+SELECT * FROM kpi_made_of('profit', '2025-06-01');
 ROLLBACK TO before;
 
 --
@@ -124,4 +141,65 @@ CREATE TABLE shop.before AS SELECT * FROM shop.rows_read;
 SELECT sum(amount) FROM kpi_drill('revenue', '2024-02-10');
 SELECT sum(amount) FROM kpi_drill('calls', '2024-02-10', 'rep', '3');
 SELECT relname, r.by_scan - b.by_scan AS by_scan, r.by_index - b.by_index AS by_index FROM shop.rows_read r JOIN shop.before b USING (relname) ORDER BY relname;
+
+--
+-- And of what they name no more than that, by ids of whatever types: from sales
+-- to opportunities, from there to accounts and reps.  Of a history only the
+-- opportunities not closed before.
+--
+CREATE TABLE shop.many_accounts AS SELECT n AS id, (ARRAY['North', 'South'])[1 + n / 7 % 2] AS region, repeat('x', 300) AS filler FROM generate_series(1, 20000) n;
+CREATE UNIQUE INDEX ON shop.many_accounts (id);
+CREATE TABLE shop.many_people AS SELECT ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid AS id, 'T' || n % 3 AS team, repeat('x', 300) AS filler FROM generate_series(1, 20000) n;
+CREATE UNIQUE INDEX ON shop.many_people (id);
+CREATE TABLE shop.many_leads AS SELECT n AS id, timestamptz '2022-12-01 00:00+01' + n % 700 * interval '1 day' AS created_at, repeat('x', 300) AS filler FROM generate_series(1, 20000) n;
+CREATE UNIQUE INDEX ON shop.many_leads (id);
+CREATE INDEX ON shop.many_leads (created_at);
+CREATE TABLE shop.many_deals AS
+SELECT 'D' || n AS id, n AS lead_id, CASE WHEN n % 1000 = 0 THEN 'open' ELSE 'won' END AS status, n AS account_id, ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0')) AS rep_id,
+	timestamptz '2022-12-15 00:00+01' + n % 700 * interval '1 day' AS created_at, CASE WHEN n % 1000 > 0 THEN timestamptz '2023-01-01 00:00+01' + n % 700 * interval '1 day' END AS closed_at,
+	repeat('x', 300) AS filler
+FROM generate_series(1, 20000) n;
+CREATE UNIQUE INDEX ON shop.many_deals (id);
+CREATE INDEX ON shop.many_deals (lead_id);
+CREATE INDEX ON shop.many_deals (account_id);
+CREATE INDEX ON shop.many_deals (closed_at);
+CREATE TABLE shop.many_steps AS
+SELECT id::varchar AS opportunity_id, created_at + s * interval '1 day' AS valid_from, (ARRAY['early', 'late'])[s] AS stage, 'open' AS status, filler
+FROM shop.many_deals, generate_series(1, 2) s;
+CREATE INDEX ON shop.many_steps (opportunity_id);
+CREATE TABLE shop.many_sales AS
+SELECT n AS sale_id, timestamptz '2023-01-01 00:00+01' + n % 1000 * interval '1 day' AS sold_at, 1 AS amount,
+	CASE WHEN n % 97 = 0 THEN '' ELSE (n % 20000 + 1)::text END AS account_id, 'D' || n % 20000 + 1 AS opportunity_id, repeat('x', 300) AS filler
+FROM generate_series(1, 30000) n;
+CREATE INDEX ON shop.many_sales (sold_at);
+CREATE INDEX ON shop.many_sales (account_id);
+ANALYZE shop.many_accounts, shop.many_people, shop.many_leads, shop.many_deals, shop.many_steps, shop.many_sales;
+SELECT source, count(*) AS bound FROM unnest('{account,lead,opportunity,opportunity_history,rep,sale}'::text[], '{accounts,leads,deals,steps,people,sales}'::text[]) s(source, name),
+	kpi_bind(source, ('shop.many_' || name)::regclass) WHERE status = 'ok' GROUP BY source ORDER BY source;
+-- What was read as a whole, and whether there was little else.
+CREATE FUNCTION shop.drilled(kpi text, day date, dimension text, member text, OUT amount numeric, OUT scanned text, OUT few boolean) LANGUAGE plpgsql AS $$
+DECLARE
+	before jsonb := (SELECT jsonb_object_agg(relname, to_jsonb(r)) FROM shop.rows_read r);
+BEGIN
+	amount := (SELECT sum(d.amount) FROM kpi_drill(kpi, day, dimension, member, 'day') d);
+	SELECT string_agg(r.relname, ', ' ORDER BY r.relname) FILTER (WHERE r.by_scan > b.by_scan), sum(r.by_index - b.by_index) < 2000 INTO scanned, few
+	FROM shop.rows_read r JOIN jsonb_to_recordset((SELECT jsonb_agg(value) FROM jsonb_each(before))) b(relname name, by_scan bigint, by_index bigint) USING (relname);
+END $$;
+CREATE VIEW shop.sold AS
+SELECT s.sold_at, s.amount, a.region, p.team, min(s.sold_at) OVER (PARTITION BY a.id) AS first_at
+FROM shop.many_sales s LEFT JOIN shop.many_deals d ON d.id = s.opportunity_id LEFT JOIN shop.many_accounts a ON a.id = coalesce(nullif(s.account_id, '')::integer, d.account_id)
+	LEFT JOIN shop.many_people p ON p.id = d.rep_id::uuid;
+SELECT sum(amount) FILTER (WHERE region = 'North') AS north, sum(amount) FILTER (WHERE team = 'T1') AS t1, sum(amount) FILTER (WHERE first_at >= '2024-02-01 00:00+01' AND first_at < '2024-03-01 00:00+01') AS cohort
+FROM shop.sold WHERE sold_at = '2024-02-10 00:00+01';
+SELECT * FROM shop.drilled('revenue', '2024-02-10', 'region', 'North');
+SELECT * FROM shop.drilled('revenue', '2024-02-10', 'team', 'T1');
+SELECT * FROM shop.drilled('revenue', '2024-02-10', 'cohort', '2024-02-01');
+SELECT count(*) FILTER (WHERE p.team = 'T1') AS t1, sum(round(extract(epoch FROM d.closed_at - l.created_at) / 86400)) AS days
+FROM shop.many_deals d JOIN shop.many_people p ON p.id = d.rep_id::uuid JOIN shop.many_leads l ON l.id = d.lead_id WHERE d.closed_at = '2024-02-10 00:00+01';
+SELECT * FROM shop.drilled('won_deals', '2024-02-10', 'team', 'T1');
+SELECT * FROM shop.drilled('sales_cycle', '2024-02-10', 'total', '');
+SELECT count(*) FROM shop.many_leads l JOIN shop.many_deals d ON d.lead_id = l.id AND d.status = 'won' WHERE l.created_at = '2024-02-10 00:00+01';
+SELECT * FROM shop.drilled('leads_converted', '2024-02-10', 'total', '');
+SELECT count(*) FROM shop.many_deals d JOIN shop.many_accounts a ON a.id = d.account_id WHERE (d.closed_at >= '2024-11-30 00:00+01' OR d.status = 'open') AND a.region = 'North';
+SELECT * FROM shop.drilled('open_opportunities', '2024-11-29', 'region', 'North');
 ROLLBACK;

@@ -4,11 +4,12 @@
  * A query for each measure of the KPI's formula, made of the same catalog and
  * the same pieces of SQL text as those of the snapshot: what a row's part,
  * member, rate and amount are is said once.  Its parameters are those of
- * kpi_source_query, with boundaries of a single period ($3: its start and its
- * end), and $22, the parts of the member.
+ * kpi_source_query, with the boundaries of periods that follow each other ($3:
+ * the start of each and the end of the last), and $22, the parts of the member.
  *
  * The snapshot reads a source as a whole; a drill puts plain conditions on the
- * column that a row is dated by, so that an index on it is of use.
+ * column that a row is dated by, so that an index on it is of use, and makes
+ * its dictionaries of what the rows of the periods name.
  */
 CREATE TYPE @extschema@.kpi_dictionaries AS (
 	rates		@extschema@.kpi_dictionary,
@@ -38,25 +39,46 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_looked_up(text, text[]) IS
 'the parameters by which a query over the sources looks things up, and the sources of these dictionaries (NULL where it is not a single one); columns: the usable ones as source.column';
 
-CREATE FUNCTION @extschema@.kpi_make_dictionaries(query text, columns text[], as_of timestamptz) RETURNS @extschema@.kpi_dictionaries
+CREATE TYPE @extschema@.kpi_named AS (accounts text[], reps text[], leads text[], opportunities text[]);
+COMMENT ON TYPE @extschema@.kpi_named IS
+'ids that rows name; what opportunities of theirs lead to is not among them. NULL: any';
+
+/*
+ * Where not all rows of a source are needed, these are asked for by values that
+ * the planner sees: it then knows how many there are.
+ */
+CREATE FUNCTION @extschema@.kpi_make_dictionaries(query text, columns text[], as_of timestamptz, named @extschema@.kpi_named DEFAULT NULL) RETURNS @extschema@.kpi_dictionaries
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET datestyle = 'ISO, YMD'
 AS $$
 DECLARE
 	needed integer[] := ARRAY(SELECT l.parameter FROM @extschema@.kpi_looked_up(query, columns) l);
+	are_named boolean := named.accounts IS NOT NULL;
+	reached record;
 	made @extschema@.kpi_dictionaries;
 	maker record;
 	first_dictionary @extschema@.kpi_dictionary;
 	second_dictionary @extschema@.kpi_dictionary;
 	third_dictionary @extschema@.kpi_dictionary;
 BEGIN
-	FOR maker IN SELECT l.source, @extschema@.kpi_dictionary_expressions(l.source, columns) AS expressions
+	IF are_named AND needed && '{10,11}' AND @extschema@.kpi_source_relation('opportunity') IS NOT NULL THEN
+		EXECUTE format('SELECT array_agg(DISTINCT s.account_id) AS accounts, array_agg(DISTINCT s.rep_id) AS reps FROM (%s WHERE %s) s',
+					   @extschema@.kpi_source_select('opportunity'), @extschema@.kpi_has_id('opportunity', 'id', '$1'))
+		   INTO reached USING named.opportunities;
+		named.accounts := named.accounts || reached.accounts;
+		named.reps := named.reps || reached.reps;
+	END IF;
+	FOR maker IN SELECT l.source, @extschema@.kpi_dictionary_expressions(l.source, columns) AS expressions,
+						CASE l.source WHEN 'account' THEN @extschema@.kpi_has_id('account', 'id', '$1') WHEN 'rep' THEN @extschema@.kpi_has_id('rep', 'id', '$2')
+							WHEN 'opportunity' THEN concat_ws(' OR ', @extschema@.kpi_has_id('opportunity', 'id', '$3'), @extschema@.kpi_has_id('opportunity', 'lead_id', '$4'),
+								CASE WHEN needed && '{16,19}' THEN @extschema@.kpi_has_id('opportunity', 'account_id', '$1') END)	-- they tell whose other rows are
+							END AS those
 				   FROM (SELECT DISTINCT k.source FROM @extschema@.kpi_looked_up(query, columns) k) l
 				  WHERE l.source <> 'lead' AND @extschema@.kpi_source_relation(l.source) IS NOT NULL LOOP
-		EXECUTE format('SELECT %s, %s, %s FROM (%s) s', maker.expressions[1], coalesce(maker.expressions[2], 'NULL'),
-					   coalesce(maker.expressions[3], 'NULL'), @extschema@.kpi_source_select(maker.source))
-		   INTO first_dictionary, second_dictionary, third_dictionary;
+		EXECUTE format('SELECT %s, %s, %s FROM (%s%s) s', maker.expressions[1], coalesce(maker.expressions[2], 'NULL'), coalesce(maker.expressions[3], 'NULL'),
+					   @extschema@.kpi_source_select(maker.source), CASE WHEN are_named THEN ' WHERE ' || maker.those END)
+		   INTO first_dictionary, second_dictionary, third_dictionary USING named.accounts, named.reps, named.opportunities, named.leads;
 		CASE maker.source
 			WHEN 'exchange_rate' THEN made.rates := first_dictionary;
 			WHEN 'account' THEN made.accounts := first_dictionary;
@@ -69,32 +91,33 @@ BEGIN
 		END CASE;
 	END LOOP;
 	IF 9 = ANY (needed) AND 'lead.created_at' = ANY (columns) THEN
-		EXECUTE @extschema@.kpi_leads_query() INTO made.leads;
+		EXECUTE @extschema@.kpi_leads_query(CASE WHEN are_named THEN @extschema@.kpi_has_id('lead', 'id', '$1') END) INTO made.leads USING named.leads;
 	END IF;
 	IF 15 = ANY (needed) THEN
-		EXECUTE @extschema@.kpi_run_rates_query(columns) INTO made.run_rates USING made.rates;
+		EXECUTE @extschema@.kpi_run_rates_query(columns, CASE WHEN are_named THEN '$2' END) INTO made.run_rates USING made.rates, named.accounts;
 	END IF;
 	IF 16 = ANY (needed) THEN
-		EXECUTE @extschema@.kpi_cohorts_query(columns) INTO made.cohorts
+		EXECUTE @extschema@.kpi_cohorts_query(columns, CASE WHEN are_named THEN '$16' END) INTO made.cohorts
 		  USING NULL::timestamptz[], NULL::date[], NULL::timestamptz[], as_of, made.rates, made.accounts, made.reps, made.stages, made.leads,
-				made.deals, made.deal_states, made.won_leads, NULL::timestamptz[], NULL::date[], made.run_rates;
+				made.deals, made.deal_states, made.won_leads, NULL::timestamptz[], NULL::date[], made.run_rates, named.accounts;
 	END IF;
 	IF 19 = ANY (needed) THEN
-		EXECUTE @extschema@.kpi_activities_query(columns) INTO made.activities USING made.deals, as_of;
+		EXECUTE @extschema@.kpi_activities_query(columns, CASE WHEN are_named THEN '$3' END) INTO made.activities USING made.deals, as_of, named.accounts;
 	END IF;
 	RETURN made;
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_make_dictionaries(text, text[], timestamptz) IS
-'the dictionaries that a query refers to by their parameters, read from the sources; columns: the usable ones as source.column; as_of: the instant taken as now';
+COMMENT ON FUNCTION @extschema@.kpi_make_dictionaries(text, text[], timestamptz, @extschema@.kpi_named) IS
+'the dictionaries that a query refers to by their parameters, read from the sources; columns: the usable ones as source.column; as_of: the instant taken as now; named: what is looked up in them (NULL: whatever there is)';
 
 /*
  * What is netted for each customer has one row for each.  A customer moves
  * where an interval starts or ends: so these are looked for first, and rows
- * before the period, which tell the new from the returning, are read of those
+ * before the periods, which tell the new from the returning, are read of those
  * who have one.
  */
-CREATE FUNCTION @extschema@.kpi_drill_ledger_query(movement text, source text, part text, dimension text, columns text[], members jsonb, of_member text) RETURNS text
+CREATE FUNCTION @extschema@.kpi_drill_ledger_query(movement text, source text, part text, dimension text, columns text[], members jsonb, of_member text,
+												   OUT query text, OUT named text)
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -104,30 +127,41 @@ DECLARE
 	ledger record := @extschema@.kpi_ledger_rows(source, part, columns, members, ARRAY[dimension], @extschema@.kpi_spoilt(source, part, columns), pieces IS NOT NULL);
 	is_movement boolean := movement NOT IN ('opening', 'closing', 'retained', 'customers_opening', 'customers_closing', 'customers_kept');
 	of_part text;	-- SQL text of its rows, as an entry of a FROM clause
+	looked_at text; -- and which of them are looked at
 BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_drill_ledger_query.source AND k.part = kpi_drill_ledger_query.part;
 	of_part := format('(%s) s%s', @extschema@.kpi_rows_select(source, p.reads, columns, true), ', ' || pieces || ' p');
-	RETURN format($q$
-SELECT g.customer, g.since, c.%1$s::numeric, g.source_rows
+	looked_at := format('%s WHERE %s < ($3)[cardinality($3)]', of_part, p.starts) || CASE WHEN is_movement THEN format($q$
+		   AND %1$s IN (SELECT %1$s FROM %2$s
+						 WHERE %3$s >= ($3)[1] AND %3$s < ($3)[cardinality($3)] OR %4$s >= ($3)[1] AND %4$s < ($3)[cardinality($3)])$q$,
+		ledger.arguments[1], of_part, ledger.arguments[2], ledger.arguments[3]) ELSE '' END;
+	named := CASE WHEN position('(SELECT $' IN looked_at) = 0 THEN looked_at END;
+	query := format($q$
+SELECT c.period, g.customer AS key, g.since AS at, c.%1$s::numeric AS amount,
+	   (SELECT jsonb_agg(DISTINCT x.source_row) FROM unnest(g.source_rows, g.row_starts, g.row_ends) x(source_row, starts, ends)
+		 WHERE x.starts < ($3)[c.period + 1] AND (x.ends >= ($3)[c.period]) IS NOT FALSE) AS source_row
   FROM (SELECT %2$s AS customer, min(%3$s) AS since, @extschema@.kpi_ledger($3, %4$L, %5$s) FILTER (WHERE %6$s) AS ledger,
-			   jsonb_agg(DISTINCT source_row) FILTER (WHERE %7$s AND (%8$s >= ($3)[1]) IS NOT FALSE) AS source_rows
+			   array_agg(source_row) FILTER (WHERE %7$s) AS source_rows, array_agg(%3$s) FILTER (WHERE %7$s) AS row_starts, array_agg(%8$s) FILTER (WHERE %7$s) AS row_ends
 		  FROM %9$s
-		 WHERE %3$s < ($3)[2]%10$s
 		 GROUP BY 1) g, @extschema@.kpi_movements(g.ledger, $17, $18) c
  WHERE c.members = $22 AND c.%1$s <> 0
- ORDER BY g.since, g.customer COLLATE "C"$q$,
+ ORDER BY c.period DESC, g.since, g.customer COLLATE "C"$q$,
 		movement, ledger.arguments[1], p.starts, ledger.shape, array_to_string(ledger.arguments, ', '), ledger.condition,
-		concat_ws(' AND ', ledger.condition, of_member), ledger.arguments[3], of_part,
-		CASE WHEN is_movement THEN format($q$
-		   AND %1$s IN (SELECT %1$s FROM %2$s
-						 WHERE %3$s >= ($3)[1] AND %3$s < ($3)[2] OR %4$s >= ($3)[1] AND %4$s < ($3)[2])$q$, ledger.arguments[1], of_part, ledger.arguments[2], ledger.arguments[3]) END);
+		concat_ws(' AND ', ledger.condition, of_member, format('(%s >= ($3)[1]) IS NOT FALSE', ledger.arguments[3])), ledger.arguments[3], looked_at);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_drill_ledger_query(text, text, text, text, text[], jsonb, text) IS
-'SQL text of the query for the customers behind a column of kpi_movements: key, since when, amount and their rows that reach into the period. of_member: condition that a row is of the member. Of the rows up to the end of the period it reads those of customers with one that starts or ends in it; all for what is there at a boundary';
+'SQL text of the query for the customers behind a column of kpi_movements: number of the period, key, since when, amount and their rows that reach into the period; named: as of kpi_drill_query. of_member: condition that a row is of the member. Of the rows up to the end of the periods it reads those of customers with one that starts or ends in them; all for what is there at a boundary';
 
-/* The column that rows are dated by is compared as it is: a date by the day. */
-CREATE FUNCTION @extschema@.kpi_drill_query(measure text, source text, part text, dimension text, columns text[], members jsonb) RETURNS text
+/*
+ * The column that rows are dated by is compared as it is: a date by the day.
+ *
+ * Which rows name what is looked up has to be told without looking anything
+ * up: a condition that does so is asked with nothing known, and is then no
+ * reason to leave a row out unless it is false even so.
+ */
+CREATE FUNCTION @extschema@.kpi_drill_query(measure text, source text, part text, dimension text, columns text[], members jsonb,
+											OUT query text, OUT named text)
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -145,11 +179,15 @@ DECLARE
 	ends text;
 	at text;		-- when its members and its rate are looked up
 	moment text;	-- what is compared with the boundaries
+	bounds text;	-- and these
+	period text := '1';		-- the number of the period that it lies in
 	belongs text;	-- is it of the part and the member?
-	dated text;		-- and of the period?
+	dated text;		-- and of the periods?
+	in_piece text;	-- and this piece of it?
 	expression text; -- the measure's
 	entity text;	-- what is counted once
-	of_part text;	-- all rows that belong
+	of_source text; -- all rows
+	of_part text;	-- those that belong
 BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_drill_query.source AND k.part = kpi_drill_query.part;
 	SELECT * INTO own FROM @extschema@.kpi_slots(source, part) s WHERE s.measure = kpi_drill_query.measure;
@@ -167,56 +205,76 @@ BEGIN
 	  FROM @extschema@.kpi_dimension d, unnest(d.parts) WITH ORDINALITY b(base, n)
 	 WHERE d.dimension = kpi_drill_query.dimension;
 	IF slot.slot = 'ledger' THEN
-		RETURN @extschema@.kpi_drill_ledger_query(slot.expression, source, part, dimension, columns, members, belongs);
+		SELECT l.query, l.named INTO query, named
+		  FROM @extschema@.kpi_drill_ledger_query(slot.expression, source, part, dimension, columns, members, belongs) l;
+		RETURN;
 	END IF;
 
 	belongs := concat_ws(' AND ', @extschema@.kpi_part_condition(source, part, columns, CASE p.reads WHEN 'source' THEN @extschema@.kpi_spoilt(source, part, columns) END), belongs);
 	expression := '(' || @extschema@.kpi_fill_in(slot.expression, source, at, columns) || ')';
-	moment := CASE WHEN by_day = 1 THEN p.starts || '_day' ELSE starts END;
+	moment := CASE WHEN p.kind = 'spread' THEN 'piece_from' WHEN by_day = 1 THEN p.starts || '_day' ELSE starts END;
+	bounds := format('($%s)', CASE p.kind WHEN 'plan' THEN 13 ELSE 1 END + by_day);
+	IF p.kind <> 'stock' AND own.slot <> 'to_date' THEN
+		period := format('width_bucket(%s, %s)', moment, bounds);
+	END IF;
 	CASE p.kind
 		WHEN 'stock' THEN
 			dated := CASE WHEN p.starts = 'NULL' THEN '($3)[2] >= $4'	-- the present alone is known
-						  ELSE format('(%1$s < %3$s OR %1$s IS NULL) AND (%2$s >= %3$s OR %2$s IS NULL)', starts, ends, boundary) END
-				  || CASE WHEN pieces IS NOT NULL THEN format(' AND (piece_from < %1$s) IS NOT FALSE AND (piece_to >= %1$s) IS NOT FALSE', boundary) ELSE '' END;
+						  ELSE format('(%1$s < %3$s OR %1$s IS NULL) AND (%2$s >= %3$s OR %2$s IS NULL)', starts, ends, boundary) END;
+			IF pieces IS NOT NULL THEN
+				in_piece := format('(piece_from < %1$s) IS NOT FALSE AND (piece_to >= %1$s) IS NOT FALSE', boundary);
+			END IF;
 			IF currency IS NOT NULL THEN
 				rate := format('CASE WHEN %1$s IS NULL OR %1$s = %2$L THEN 1 ELSE @extschema@.kpi_rate((SELECT $5), %1$s, %3$s) END',
 							   currency, @extschema@.kpi_setting('currency'), boundary);
 				belongs := format('%s AND %s IS NOT NULL', belongs, rate);
 			END IF;
 		WHEN 'spread' THEN
-			dated := format('piece_from < piece_to AND (%1$s < ($13)[2] OR %1$s IS NULL)', starts);
-		WHEN 'plan' THEN
-			dated := format('%1$s >= ($%2$s)[1] AND %1$s < ($%2$s)[2]', moment, 13 + by_day);
-		WHEN 'flow' THEN
-			dated := format(CASE own.slot WHEN 'to_date' THEN '%1$s < ($%2$s)[2]' ELSE '%1$s >= ($%2$s)[1] AND %1$s < ($%2$s)[2]' END, moment, 1 + by_day);
+			dated := format('(%1$s < ($13)[cardinality($13)] OR %1$s IS NULL)', starts);
+			in_piece := 'piece_from < piece_to';
+		ELSE
+			dated := format(CASE own.slot WHEN 'to_date' THEN '%1$s < %2$s[2]' ELSE '%1$s >= %2$s[1] AND %1$s < %2$s[cardinality(%2$s)]' END, moment, bounds);
 	END CASE;
 
 	entity := CASE slot.slot WHEN 'distinct' THEN expression WHEN 'first' THEN expression
 				WHEN 'first_flagged' THEN (SELECT @extschema@.kpi_fill_in(f.expression, source, at, columns)
 											 FROM @extschema@.kpi_slots(source, part) f WHERE f.slot = 'first' AND f.n = slot.n) END;
-	of_part := format('(%s) s%s WHERE %s', @extschema@.kpi_rows_select(source, p.reads, columns, true), coalesce(', ' || pieces || ' p', ''), belongs);
-	RETURN CASE WHEN slot.slot LIKE 'first%' THEN
-		format(E'\nWITH newcomer AS MATERIALIZED (SELECT %s AS entity FROM %s GROUP BY 1 HAVING min(%s) >= ($%s)[1]%s)', entity, of_part, moment, 1 + by_day,
-			   CASE slot.slot WHEN 'first_flagged' THEN format(' AND bool_or(%s)', expression) END) ELSE '' END || format($q$
-SELECT r.key, r.at, r.amount, r.source_row
-  FROM (SELECT %1$s q.key, q.at, q.amount, q.source_row
-		  FROM (SELECT %2$s AS key, (%3$s)::timestamptz AS at, %4$s::numeric AS amount, %5$s AS entity, source_row
-				  FROM %6$s AND %7$s AND %8$s) q%9$s) r
- ORDER BY r.at, r.key COLLATE "C"$q$,
-		CASE WHEN entity IS NOT NULL THEN 'DISTINCT ON (q.entity)' END,
+	of_source := format('(%s) s', @extschema@.kpi_rows_select(source, p.reads, columns, true, CASE p.kind WHEN 'stock' THEN boundary END));
+	of_part := format('%s WHERE %s', concat_ws(', ', of_source, pieces || ' p'), belongs);
+	IF p.reads = 'source' AND slot.slot NOT LIKE 'first%' THEN
+		SELECT of_source || ' WHERE ' || string_agg(format(CASE WHEN position('(SELECT $' IN c.condition) > 0 THEN '(%s) IS NOT FALSE' ELSE '(%s)' END, c.condition), ' AND ')
+		  INTO named
+		  FROM unnest(ARRAY[dated, @extschema@.kpi_fill_in(p.condition, source, 'NULL::timestamptz', columns)]) c(condition);
+	END IF;
+	query := CASE WHEN slot.slot LIKE 'first%' THEN
+		format($q$
+WITH newcomers AS MATERIALIZED (	-- a dictionary, for of their number the planner knows nothing
+	SELECT @extschema@.kpi_dictionary(n.entity, NULL, NULL, n.period::text, NULL) AS known
+	  FROM (SELECT %1$s AS entity, width_bucket(min(%2$s), %3$s) AS period
+			  FROM %4$s
+			 GROUP BY 1 HAVING min(%2$s) >= %3$s[1] AND min(%2$s) < %3$s[cardinality(%3$s)]%5$s) n
+)$q$,
+			   entity, moment, bounds, of_part, CASE slot.slot WHEN 'first_flagged' THEN format(' AND bool_or(%s)', expression) END) ELSE '' END || format($q$
+SELECT r.period, r.key, r.at, r.amount, r.source_row
+  FROM (SELECT %1$s q.period, q.key, q.at, q.amount, q.source_row
+		  FROM (SELECT %2$s AS period, %3$s AS key, (%4$s)::timestamptz AS at, %5$s::numeric AS amount, %6$s AS entity, source_row
+				  FROM %7$s AND %8$s AND %9$s) q%10$s) r
+ ORDER BY r.period DESC, r.at, r.key COLLATE "C"$q$,
+		CASE WHEN entity IS NOT NULL THEN 'DISTINCT ON (q.period, q.entity)' END,
+		period,
 		@extschema@.kpi_source_key(source, columns),
 		starts,
 		CASE slot.slot WHEN 'sum' THEN concat_ws(' * ', expression, rate)
 					   WHEN 'duration' THEN format('@extschema@.kpi_quotient(%s, 86400000000)', expression) ELSE '1' END,
 		coalesce(entity, 'NULL'),
-		of_part, dated,
+		of_part, concat_ws(' AND ', dated, in_piece),
 		CASE slot.slot WHEN 'count' THEN expression ELSE coalesce(entity, expression) || ' IS NOT NULL' END,
-		CASE WHEN slot.slot LIKE 'first%' THEN E'\n\t\t WHERE q.entity IN (SELECT n.entity FROM newcomer n)' ELSE '' END
-			|| CASE WHEN entity IS NOT NULL THEN E'\n\t\t ORDER BY q.entity, q.at, q.key COLLATE "C"' ELSE '' END);
+		CASE WHEN slot.slot LIKE 'first%' THEN E'\n\t\t WHERE @extschema@.kpi_lookup((SELECT known FROM newcomers), q.entity, 1, NULL::timestamptz) = q.period::text' ELSE '' END
+			|| CASE WHEN entity IS NOT NULL THEN E'\n\t\t ORDER BY q.period, q.entity, q.at, q.key COLLATE "C"' ELSE '' END);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_drill_query(text, text, text, text, text[], jsonb) IS
-'SQL text of the query for the rows of one period and member behind a measure: key, at, amount, source_row; members: as of kpi_member_expressions. Only to see what was first in the period, and for a ledger, it reads rows before it';
+'SQL text of the query for the rows of periods and a member behind a measure: number of the period, key, at, amount, source_row; members: as of kpi_member_expressions. Only to see what was first in a period, and for a ledger, it reads rows before it. named: SQL text, from FROM on, of the rows that name all that it looks up, perhaps of others too (NULL: any row may). There may be several periods, each beginning where the one before ends, but for stocks and what is measured since ever';
 
 CREATE FUNCTION @extschema@.kpi_last_taken(period date, period_end date) RETURNS timestamptz
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -250,7 +308,8 @@ BEGIN ATOMIC
 		SELECT k.name, k.used_as, k.part, m.starts[b + 2] AS period, m.starts[b + 1] AS period_end
 		  FROM known k
 		 CROSS JOIN LATERAL (SELECT @extschema@.kpi_starts('month', @extschema@.kpi_period_start('month', least(k.period_end, @extschema@.kpi_day(as_of))),
-														   k.farthest_month + 1) AS starts) m, generate_series(k.nearest_month, k.farthest_month) b
+														   k.farthest_month + 1) AS starts OFFSET 0) m,	-- once, not for each month
+			   generate_series(k.nearest_month, k.farthest_month) b
 	), every AS (
 		SELECT k.name, k.used_as, k.part, k.period, k.period_end FROM known k WHERE k.nearest_month IS NULL
 		UNION ALL
@@ -297,7 +356,109 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_drill_targets(text, text, text, date, date) IS
 'the rows that a target of the days from period to before period_end is made of, of kpi_target or of the bound source "target"; amount: what each adds to it';
 
-CREATE FUNCTION @extschema@.kpi_drill(kpi text, period date DEFAULT NULL, dimension text DEFAULT 'total', member text DEFAULT '', grain text DEFAULT 'month')
+CREATE TYPE @extschema@.kpi_drill_step AS (part text, measure text, source text, source_part text, from_days date[], to_days date[], query text, named text);
+COMMENT ON TYPE @extschema@.kpi_drill_step IS
+'what a drill reads at once: for a measure at its place in a formula (part) the periods that follow each other, ascending, and the query, once it is written (as of kpi_drill_query)';
+
+CREATE FUNCTION @extschema@.kpi_drill_steps(formula text, grain text, newest date, dimension text, columns text[], as_of timestamptz) RETURNS SETOF @extschema@.kpi_drill_step
+	LANGUAGE sql STABLE PARALLEL SAFE
+	ROWS 10
+BEGIN ATOMIC
+	WITH used AS MATERIALIZED (
+		SELECT m.measure, m.source, m.part, k.kind <> 'stock' AND m.slot <> 'to_date' AS can_join
+		  FROM @extschema@.kpi_formula_names(formula) n
+		  JOIN @extschema@.kpi_measure m ON m.measure = n.name
+		  JOIN @extschema@.kpi_part k USING (source, part)
+		 WHERE n.used_as IN ('value', 'state') AND m.part = ANY (@extschema@.kpi_parts_to_read(m.source, NULL)) AND @extschema@.kpi_has_columns(m.source, m.needs, columns)
+	), of_source AS MATERIALIZED (
+		SELECT s.source, @extschema@.kpi_member_expressions(s.source, columns, d.parts) AS members
+		  FROM @extschema@.kpi_source s, @extschema@.kpi_dimension d
+		 WHERE s.source IN (SELECT u.source FROM used u) AND d.dimension = kpi_drill_steps.dimension
+	), period AS (
+		SELECT f.part, f.name, f.used_as, f.from_day, f.to_day, u.source, u.part AS source_part, NOT u.can_join OR (lag(f.to_day) OVER w = f.from_day) IS NOT TRUE AS is_apart
+		  FROM @extschema@.kpi_formula_periods(formula, grain, newest, as_of) f
+		  JOIN used u ON u.measure = f.name
+		  JOIN of_source s USING (source)
+		 CROSS JOIN LATERAL @extschema@.kpi_part_dimensions(u.part, s.members, ARRAY[kpi_drill_steps.dimension]) d
+		 WHERE f.used_as IN ('value', 'state')
+		WINDOW w AS (PARTITION BY f.part, f.name, f.used_as, u.source ORDER BY f.from_day, f.to_day)
+	), run AS (
+		SELECT p.*, count(*) FILTER (WHERE p.is_apart) OVER (PARTITION BY p.part, p.name, p.used_as, p.source ORDER BY p.from_day, p.to_day) AS n FROM period p
+	)
+	SELECT r.part, r.name, r.source, r.source_part, array_agg(r.from_day ORDER BY r.from_day), array_agg(r.to_day ORDER BY r.from_day), NULL::text, NULL::text
+	  FROM run r
+	 GROUP BY r.part, r.name, r.used_as, r.source, r.source_part, r.n
+	 ORDER BY array_position('{numerator,both,denominator}', r.part), r.name, max(r.from_day) DESC, max(r.to_day) DESC;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_drill_steps(text, text, date, text, text[], timestamptz) IS
+'what is to be read for the rows behind an expanded formula, in order, without the queries';
+
+CREATE FUNCTION @extschema@.kpi_drill_written(steps @extschema@.kpi_drill_step[], dimension text, columns text[]) RETURNS @extschema@.kpi_drill_step[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH asked AS MATERIALIZED (
+		SELECT m.measure, m.source, q.query, q.named
+		  FROM (SELECT DISTINCT s.measure, s.source, s.source_part FROM unnest(steps) s) m
+		  JOIN @extschema@.kpi_dimension d ON d.dimension = kpi_drill_written.dimension
+		 CROSS JOIN LATERAL @extschema@.kpi_drill_query(m.measure, m.source, m.source_part, d.dimension, columns, @extschema@.kpi_member_expressions(m.source, columns, d.parts)) q
+	)
+	SELECT array_agg(ROW(s.part, s.measure, s.source, s.source_part, s.from_days, s.to_days, a.query, a.named)::@extschema@.kpi_drill_step ORDER BY s.n)
+	  FROM unnest(steps) WITH ORDINALITY s(part, measure, source, source_part, from_days, to_days, query, named, n)
+	  JOIN asked a USING (measure, source);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_drill_written(@extschema@.kpi_drill_step[], text, text[]) IS 'steps of a drill with their queries';
+
+CREATE FUNCTION @extschema@.kpi_drill_grid(from_days date[], to_days date[], as_of timestamptz) RETURNS @extschema@.kpi_grid
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT ROW(as_of, b.starts || least(b.ends_at, as_of), from_days || least(b.end_day, b.today + CASE WHEN @extschema@.kpi_midnight(b.today) < as_of THEN 1 ELSE 0 END),
+			   b.starts || least(b.ends_at, as_of), b.starts || b.ends_at, from_days || b.end_day, NULL, NULL, NULL, NULL, b.numbers, ARRAY(SELECT n + 1 FROM unnest(b.numbers) n ORDER BY n),
+			   NULL, NULL, NULL)::@extschema@.kpi_grid
+	  FROM (SELECT ARRAY(SELECT @extschema@.kpi_midnight(d.day) FROM unnest(from_days) d(day) ORDER BY d.day) AS starts, to_days[cardinality(to_days)] AS end_day,
+				   @extschema@.kpi_midnight(to_days[cardinality(to_days)]) AS ends_at, @extschema@.kpi_day(as_of) AS today,
+				   ARRAY(SELECT n FROM generate_series(1, cardinality(from_days)) n ORDER BY n) AS numbers) b;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_drill_grid(date[], date[], timestamptz) IS
+'the boundaries of periods that follow each other, the last of which may still be running at the instant taken as now';
+
+/* Very many are better read with the rest than looked up one by one. */
+CREATE FUNCTION @extschema@.kpi_drill_named(steps @extschema@.kpi_drill_step[], as_of timestamptz) RETURNS @extschema@.kpi_named
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	most_rows constant integer := 100000;
+	all_named @extschema@.kpi_named := ROW('{}', '{}', '{}', '{}');
+	step record;
+	g @extschema@.kpi_grid;
+	ids record;
+BEGIN
+	FOR step IN SELECT DISTINCT s.source, s.named, s.from_days, s.to_days FROM unnest(steps) s WHERE s.query ~ '\(SELECT \$(6|7|9|1[012569])\)' LOOP
+		IF step.named IS NULL THEN
+			RETURN NULL;
+		END IF;
+		g := @extschema@.kpi_drill_grid(step.from_days, step.to_days, as_of);
+		SELECT * INTO ids FROM @extschema@.kpi_execute(format(
+			'SELECT array_agg(DISTINCT i.account), array_agg(DISTINCT i.rep), array_agg(DISTINCT i.lead), array_agg(DISTINCT i.opportunity), count(*) FROM (SELECT %s FROM %s LIMIT %s) i',
+			(SELECT string_agg(format('%s AS %I', coalesce(c.column_name, 'NULL::text'), k.named), ', ')
+			   FROM unnest('{account,rep,lead,opportunity}'::text[]) k(named)
+			   LEFT JOIN @extschema@.kpi_source_column c ON c.source = step.source AND c.column_name = CASE step.source WHEN k.named THEN 'id' ELSE k.named || '_id' END),
+			@extschema@.kpi_generic(step.named), most_rows + 1),
+			ROW(g.bounds, g.days, g.instants, as_of, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, g.plan_bounds, g.plan_days,
+				NULL, NULL, g.opening, g.closing, NULL, NULL, NULL, NULL)::@extschema@.kpi_parameters) AS x(accounts text[], reps text[], leads text[], opportunities text[], n bigint);
+		IF ids.n > most_rows THEN
+			RETURN NULL;
+		END IF;
+		all_named := ROW(all_named.accounts || ids.accounts, all_named.reps || ids.reps, all_named.leads || ids.leads, all_named.opportunities || ids.opportunities);
+	END LOOP;
+	RETURN all_named;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_drill_named(@extschema@.kpi_drill_step[], timestamptz) IS
+'what the rows of the periods name of accounts, reps, leads and opportunities; NULL where these rows cannot be told from others, or are very many';
+
+CREATE FUNCTION @extschema@.kpi_drill(kpi text, period date DEFAULT NULL, dimension text DEFAULT 'total', member text DEFAULT '', grain text DEFAULT 'month',
+									  most integer DEFAULT NULL)
 	RETURNS TABLE (part text, measure text, from_day date, to_day date, source text, key text, at timestamptz, amount numeric, source_row jsonb)
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -311,62 +472,54 @@ DECLARE
 	formula text;
 	newest date;
 	as_of timestamptz;
-	today date;
-	begun date;
 	parts text[];
 	columns text[];
-	queries jsonb;
+	steps @extschema@.kpi_drill_step[];
+	taken @extschema@.kpi_drill_step[];
+	step @extschema@.kpi_drill_step;
+	queries text;
 	looked_up @extschema@.kpi_dictionaries;
-	reading record;
+	g @extschema@.kpi_grid;
+	n bigint;
 BEGIN
 	PERFORM @extschema@.kpi_require_kpi(kpi);
 	PERFORM @extschema@.kpi_periods_per_year(grain);
 	PERFORM @extschema@.kpi_require_dimension(dimension);
 	PERFORM @extschema@.kpi_require_member(dimension, ARRAY[member]);
-	PERFORM @extschema@.kpi_bound_sources();
+	IF most < 0 THEN
+		RAISE EXCEPTION 'number of rows must be 0 or more, not %', most
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
 	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
 	formula := @extschema@.kpi_expanded(kpi);
 	newest := coalesce(@extschema@.kpi_find_period(grain, dimension, period, NULL),
 					   @extschema@.kpi_period_start(grain, coalesce(period, @extschema@.kpi_today())));
 	as_of := @extschema@.kpi_last_taken(newest, @extschema@.kpi_period_end(grain, newest));
-	today := @extschema@.kpi_day(as_of);
-	begun := today + CASE WHEN @extschema@.kpi_midnight(today) < as_of THEN 1 ELSE 0 END;
 	parts := @extschema@.kpi_member_parts(member, (SELECT cardinality(d.parts) FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_drill.dimension));
 	columns := ARRAY(SELECT u.source || '.' || u.column_name || e.suffix
 					   FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix));
 
-	WITH used AS MATERIALIZED (
-		SELECT m.* FROM @extschema@.kpi_formula_names(formula) n JOIN @extschema@.kpi_measure m ON m.measure = n.name
-		 WHERE n.used_as IN ('value', 'state') AND m.part = ANY (@extschema@.kpi_parts_to_read(m.source, NULL)) AND @extschema@.kpi_has_columns(m.source, m.needs, columns)
-	), of_source AS MATERIALIZED (
-		SELECT s.source, @extschema@.kpi_member_expressions(s.source, columns) AS members
-		  FROM @extschema@.kpi_source s WHERE s.source IN (SELECT u.source FROM used u)
-	)
-	SELECT jsonb_agg(jsonb_build_object('measure', u.measure, 'source', u.source,
-										'query', @extschema@.kpi_drill_query(u.measure, u.source, u.part, d.dimension, columns, s.members)))
-	  INTO queries
-	  FROM used u
-	  JOIN of_source s USING (source)
-	 CROSS JOIN LATERAL @extschema@.kpi_part_dimensions(u.part, s.members, ARRAY[kpi_drill.dimension]) d;
-	looked_up := @extschema@.kpi_make_dictionaries(queries::text, columns, as_of);
-
-	FOR reading IN
-		SELECT f.part, f.name, f.from_day, f.to_day, r.source, r.query,
-			   ARRAY[v.starts_at, least(v.ends_at, as_of)] AS bounds, ARRAY[f.from_day, least(f.to_day, begun)] AS days,
-			   ARRAY[v.starts_at, v.ends_at] AS plan_bounds, ARRAY[f.from_day, f.to_day] AS plan_days
-		  FROM @extschema@.kpi_formula_periods(formula, grain, newest, as_of) f
-		 CROSS JOIN LATERAL (SELECT @extschema@.kpi_midnight(f.from_day) AS starts_at, @extschema@.kpi_midnight(f.to_day) AS ends_at) v
-		  JOIN jsonb_to_recordset(queries) r(measure text, source text, query text) ON r.measure = f.name
-		 WHERE f.used_as IN ('value', 'state')
-		 ORDER BY array_position('{numerator,both,denominator}', f.part), f.name, f.from_day DESC, f.to_day DESC
-	LOOP
-		RETURN QUERY
-			SELECT reading.part, reading.name, reading.from_day, reading.to_day, reading.source, x.key, x.at, trim_scale(x.amount), x.source_row
-			  FROM @extschema@.kpi_execute(@extschema@.kpi_generic(reading.query), ROW(reading.bounds, reading.days, reading.bounds, as_of,
-						looked_up.rates, looked_up.accounts, looked_up.reps, looked_up.stages, looked_up.leads, looked_up.deals, looked_up.deal_states,
-						looked_up.won_leads, reading.plan_bounds, reading.plan_days, looked_up.run_rates, looked_up.cohorts, '{1}'::integer[], '{2}'::integer[],
-						looked_up.activities, NULL, NULL, parts)::@extschema@.kpi_parameters)
-					AS x(key text, at timestamptz, amount numeric, source_row jsonb);
+	steps := ARRAY(SELECT s FROM @extschema@.kpi_drill_steps(formula, grain, newest, dimension, columns, as_of) s);
+	PERFORM @extschema@.kpi_bound_sources(ARRAY(SELECT s.source FROM unnest(steps) s));
+	WHILE steps <> '{}' AND (most > 0) IS NOT FALSE LOOP	-- all at once, unless it may end early
+		taken := @extschema@.kpi_drill_written(steps[:CASE WHEN most IS NULL THEN cardinality(steps) ELSE 1 END], dimension, columns);
+		steps := steps[cardinality(taken) + 1:];
+		queries := (SELECT string_agg(s.query, E'\n') FROM unnest(taken) s);
+		PERFORM @extschema@.kpi_bound_sources(ARRAY(SELECT l.source FROM @extschema@.kpi_looked_up(queries, columns) l));
+		looked_up := @extschema@.kpi_make_dictionaries(queries, columns, as_of, @extschema@.kpi_drill_named(taken, as_of));
+		FOREACH step IN ARRAY taken LOOP
+			g := @extschema@.kpi_drill_grid(step.from_days, step.to_days, as_of);
+			RETURN QUERY
+				SELECT step.part, step.measure, step.from_days[x.n], step.to_days[x.n], step.source, x.key, x.at, trim_scale(x.amount), x.source_row
+				  FROM @extschema@.kpi_execute(@extschema@.kpi_generic(coalesce('SELECT * FROM (' || step.query || ') r ORDER BY r.period DESC, r.at DESC NULLS LAST, r.key COLLATE "C" LIMIT ' || most, step.query)),
+							ROW(g.bounds, g.days, g.instants, as_of,
+							looked_up.rates, looked_up.accounts, looked_up.reps, looked_up.stages, looked_up.leads, looked_up.deals, looked_up.deal_states,
+							looked_up.won_leads, g.plan_bounds, g.plan_days, looked_up.run_rates, looked_up.cohorts, g.opening, g.closing,
+							looked_up.activities, NULL, NULL, parts)::@extschema@.kpi_parameters)
+						AS x(n integer, key text, at timestamptz, amount numeric, source_row jsonb);
+			GET DIAGNOSTICS n = ROW_COUNT;
+			most := most - n;
+		END LOOP;
 	END LOOP;
 
 	RETURN QUERY	-- a formula knows the targets of its own period
@@ -374,8 +527,64 @@ BEGIN
 		  FROM @extschema@.kpi_formula_periods(formula, grain, newest, as_of) f
 		 CROSS JOIN LATERAL @extschema@.kpi_drill_targets(f.name, dimension, member, f.from_day, f.to_day) t
 		 WHERE f.used_as = 'target' AND f.from_day = newest
-		 ORDER BY array_position('{numerator,both,denominator}', f.part), f.name, t.at, t.key COLLATE "C";
+		 ORDER BY array_position('{numerator,both,denominator}', f.part), f.name, t.at, t.key COLLATE "C" LIMIT most;
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_drill(text, date, text, text, text) IS
-'the rows of the sources behind a number: those of each measure in the formula of a KPI, for the period of a grain that contains the day (NULL: the last complete one) and a member of a dimension, with what the last snapshot took as now. For each measure and period (from_day to before to_day; more than one where a formula looks back) the amounts add up to the measure: 1 for what is counted, money in the reporting currency, days of a duration, the share of a cost or the days on the roster within the period. What is counted once (purchases, customers, contacts) has one row, the first; what customers pay has a row for each customer, with its movement, and its rows that reach into the period as an array. A target(...) in the formula has the targets that its value is made of, each with what it adds (measure: target(kpi), source: kpi_target, or target for the bound one). part: numerator, denominator or both, where the measure stands in the formula; key as in kpi_problem; at: what the row is dated by; source_row: the row of the bound relation. No rows where a measure is 0 or not available, and for a pipeline in the past without opportunity_history. Raises when a source cannot be read';
+COMMENT ON FUNCTION @extschema@.kpi_drill(text, date, text, text, text, integer) IS
+'the rows of the sources behind a number, as they are now (what was reported before is in the facts, see kpi_made_of): those of each measure in the formula of a KPI, for the period of a grain that contains the day (NULL: the last complete one) and a member of a dimension, with what the last snapshot took as now. For each measure and period (from_day to before to_day; more than one where a formula looks back) the amounts add up to the measure: 1 for what is counted, money in the reporting currency, days of a duration, the share of a cost or the days on the roster within the period. What is counted once (purchases, customers, contacts) has one row, the first; what customers pay has a row for each customer, with its movement, and its rows that reach into the period as an array. A target(...) in the formula has the targets that its value is made of, each with what it adds (measure: target(kpi), source: kpi_target, or target for the bound one). part: numerator, denominator or both, where the measure stands in the formula; key as in kpi_problem; at: what the row is dated by; source_row: the row of the bound relation. most: no more rows than that (NULL: all), those of the first measures, the newest. No rows where a measure is 0 or not available, and for a pipeline in the past without opportunity_history. Raises when a source cannot be read';
+
+/* The same from the facts, whatever the number of rows. */
+CREATE FUNCTION @extschema@.kpi_made_of(kpi text, period date DEFAULT NULL, dimension text DEFAULT 'total', member text DEFAULT '', grain text DEFAULT 'month')
+	RETURNS TABLE (part text, measure text, from_day date, to_day date, source text, amount numeric)
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	ROWS 10
+	SET search_path = pg_catalog, pg_temp
+	SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+	formula text;
+	newest date;
+	amounts text;	-- SQL text of when clauses
+BEGIN
+	PERFORM @extschema@.kpi_require_kpi(kpi);
+	PERFORM @extschema@.kpi_periods_per_year(grain);
+	PERFORM @extschema@.kpi_require_dimension(dimension);
+	PERFORM @extschema@.kpi_require_member(dimension, ARRAY[member]);
+	formula := @extschema@.kpi_expanded(kpi);
+	newest := @extschema@.kpi_find_period(grain, dimension, period, NULL);
+	IF newest IS NULL THEN	-- nothing was computed
+		RETURN;
+	END IF;
+	SELECT string_agg(DISTINCT format(CASE n.used_as WHEN 'state' THEN ' WHEN %1$L THEN @extschema@.kpi_mean(k.%1$I) * @extschema@.kpi_count(k.%1$I)' ELSE ' WHEN %1$L THEN k.%1$I' END, n.name), '')
+	  INTO amounts
+	  FROM @extschema@.kpi_formula_names(formula) n
+	 WHERE n.used_as IN ('value', 'state');
+	RETURN QUERY EXECUTE format($q$
+		WITH reads AS MATERIALIZED (
+			SELECT f.* FROM @extschema@.kpi_formula_periods($1, $2, $3, @extschema@.kpi_last_taken($3, @extschema@.kpi_period_end($2, $3))) f
+		), made AS (
+			SELECT f.part, f.name, f.from_day, f.to_day, m.source, CASE f.name%s END AS amount
+			  FROM reads f
+			  JOIN (SELECT DISTINCT b.source, m.measure
+					  FROM @extschema@.kpi_source b JOIN @extschema@.kpi_measure m USING (source)
+					 WHERE m.part = ANY (@extschema@.kpi_parts_to_read(b.source, NULL))) m ON m.measure = f.name
+			  JOIN LATERAL (SELECT * FROM @extschema@.kpi_fact k
+							 WHERE k.superseded_at IS NULL AND k.dimension = $4 AND k.member = $5 AND k.grain IN ($2, $2 || '_cut', 'month')
+							   AND k.period = f.from_day AND k.period_end = f.to_day LIMIT 1) k ON true
+			 WHERE f.used_as IN ('value', 'state')
+			UNION ALL
+			SELECT f.part, format('target(%%s)', f.name), f.from_day, f.to_day, 'target', t.value
+			  FROM reads f
+			 CROSS JOIN LATERAL @extschema@.kpi_target_values(ARRAY[f.name], $4, ARRAY[$5], ARRAY[f.from_day], ARRAY[f.to_day]) t
+			 WHERE f.used_as = 'target' AND f.from_day = $3
+		)
+		SELECT m.part, m.name, m.from_day, m.to_day, m.source, trim_scale(m.amount)
+		  FROM made m
+		 WHERE m.amount <> 0
+		 ORDER BY array_position('{numerator,both,denominator}', m.part), m.name, m.from_day DESC, m.to_day DESC$q$, coalesce(amounts, ' WHEN NULL THEN NULL::numeric'))
+	USING formula, grain, newest, dimension, member;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_made_of(text, date, text, text, text) IS
+'what a number is made of, from the facts: each measure in the formula of a KPI, at its place (part: numerator, denominator or both), in each period that the formula reads (from_day to before to_day; more than one where it looks back), for the computed period of a grain that contains the day (NULL: the last complete one) and a member of a dimension: what the amounts of the rows that kpi_drill gives add up to (of a distribution, as nearly as its mean is rounded), and which source they are of. A target(...) in the formula is of the source target. No rows where a measure is 0 or not available';

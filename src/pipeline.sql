@@ -207,4 +207,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_top_opportunities(integer, text, text) IS
-'the n most valuable opportunities open now, read from the source, for a member of a dimension: amount in the reporting currency (NULL, and last, without amount or rate), probability (its own, else the stage''s; NULL outside 0..1), weighted, expected close, age in days since created (NULL when unknown or infinite), and whether the expected close has passed (NULL when unknown). An error when the source is not bound';
+'the n most valuable opportunities open now, read from the source as it is, for a member of a dimension: amount in the reporting currency (NULL, and last, without amount or rate), probability (its own, else the stage''s; NULL outside 0..1), weighted, expected close, age in days since created (NULL when unknown or infinite), and whether the expected close has passed (NULL when unknown). An error when the source is not bound';

@@ -108,6 +108,38 @@ COMMENT ON FUNCTION @extschema@.kpi_source_select(text, boolean, text) IS
 'the text of a query that reads a bound source with every column of its contract: ids and texts as text that is compared bytewise (a blank id or currency as NULL), instants as timestamptz (a date as its local midnight, and as it is under name_day), numbers as numeric, missing columns as NULL. with_row: also the whole row, as jsonb, under source_row; key: also this column as it is, under raw_key';
 
 /*
+ * Ids are texts here, whatever they are there.  Compared as they are there, an
+ * index on them is of use; of the very type of the column they are hashed.
+ */
+CREATE FUNCTION @extschema@.kpi_integers(ids text[], most bigint) RETURNS bigint[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(array_agg(CASE WHEN i.id ~ '^-?[0-9]{1,19}$' THEN CASE WHEN i.id::numeric BETWEEN -most - 1 AND most THEN i.id::bigint END END), '{}') FROM unnest(ids) i(id);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_integers(text[], bigint) IS
+'ids that are whole numbers as such, those that a type takes which ends at most; NULL for others. Empty for NULL';
+
+CREATE FUNCTION @extschema@.kpi_uuids(ids text[]) RETURNS uuid[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(array_agg(CASE WHEN i.id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN i.id::uuid END), '{}') FROM unnest(ids) i(id);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_uuids(text[]) IS 'ids that are UUIDs as such; NULL for others. Empty for NULL';
+
+CREATE FUNCTION @extschema@.kpi_has_id(source text, column_name text, ids text) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format(CASE u.type WHEN 'bigint' THEN 'r.%I = ANY (@extschema@.kpi_integers(%s, 9223372036854775807))'
+							  WHEN 'integer' THEN 'r.%I = ANY (@extschema@.kpi_integers(%s, 2147483647)::integer[])'
+							  WHEN 'smallint' THEN 'r.%I = ANY (@extschema@.kpi_integers(%s, 32767)::smallint[])'
+							  WHEN 'uuid' THEN 'r.%I = ANY (@extschema@.kpi_uuids(%s))' ELSE 'r.%I::text = ANY (%s)' END, u.column_name, ids)
+	  FROM @extschema@.kpi_usable_columns() u
+	 WHERE u.source = kpi_has_id.source AND u.column_name = kpi_has_id.column_name;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_has_id(text, text, text) IS
+'SQL text of the condition that an id of the bound relation r is one of several (ids: SQL text of a text[]), to follow the text of kpi_source_select; NULL when there is no such column, and for NULL';
+
+/*
  * A rep is one person and an account one account, however many rows say so of
  * a moment.  NULL names no one.
  */
@@ -209,15 +241,16 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_member_expression(text, text, text, text[]) IS
 'SQL text for the member of a base dimension that a row of the source belongs to at an instant; NULL when the bound columns cannot tell';
 
-CREATE FUNCTION @extschema@.kpi_member_expressions(source text, columns text[]) RETURNS jsonb
+CREATE FUNCTION @extschema@.kpi_member_expressions(source text, columns text[], wanted text[] DEFAULT NULL) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT coalesce(jsonb_object_agg(b.base, b.expression) FILTER (WHERE b.expression IS NOT NULL), '{}')
 	  FROM (SELECT p.base, @extschema@.kpi_member_expression(kpi_member_expressions.source, p.base, '{at}', columns) AS expression
-			  FROM (SELECT unnest(d.parts) AS base FROM @extschema@.kpi_dimension d UNION VALUES ('account'), ('preceding_activity')) p) b;
+			  FROM (SELECT unnest(wanted) AS base
+					UNION SELECT b.base FROM (SELECT unnest(d.parts) FROM @extschema@.kpi_dimension d UNION VALUES ('account'), ('preceding_activity')) b(base) WHERE wanted IS NULL) p) b;
 END;
-COMMENT ON FUNCTION @extschema@.kpi_member_expressions(text, text[]) IS
-'for each base dimension that the bound columns allow, and the account, the SQL text of a row''s member; {at} in it stands for the instant';
+COMMENT ON FUNCTION @extschema@.kpi_member_expressions(text, text[], text[]) IS
+'for each base dimension that the bound columns allow (of those wanted; NULL: all, and the account), the SQL text of a row''s member; {at} in it stands for the instant';
 
 CREATE FUNCTION @extschema@.kpi_elapsed(earlier text, earlier_column text, later text, later_column text, columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -828,32 +861,53 @@ COMMENT ON FUNCTION @extschema@.kpi_stages_select(text[]) IS
 'SQL text of the stages that opportunities entered (entered_at; advanced: whether a later one or the deal followed before now) and of their stays in stages (left_at; stayed: microseconds, whole days where an end is a date), from the bound history; parameters as in kpi_source_query';
 
 /*
+ * Which row of an opportunity is the last takes all of its rows to tell; but
+ * what was closed before a moment was not open at it, whatever they say.
+ */
+CREATE FUNCTION @extschema@.kpi_not_closed(columns text[], open_at text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format('%s FROM (%s) o WHERE o.status = ''open'' OR o.status IS NULL OR o.closed_at BETWEEN %s AND ''infinity'' OR o.closed_at IS NULL)',	-- of a stretch the planner expects few
+				  CASE k.kind WHEN 'text' THEN 'raw_key IN (SELECT o.raw_key COLLATE "default"' WHEN 'other' THEN 'opportunity_id IN (SELECT o.id' ELSE 'raw_key IN (SELECT o.raw_key' END,
+				  @extschema@.kpi_source_select('opportunity', key => 'id'), open_at)
+	  FROM (SELECT CASE min(t.kind) WHEN max(t.kind) THEN min(t.kind) ELSE 'other' END AS kind
+			  FROM @extschema@.kpi_usable_columns() u,
+				   LATERAL (SELECT CASE WHEN u.type IN ('bigint', 'integer', 'smallint') THEN 'integer' WHEN u.type IN ('text', 'character varying') THEN 'text'
+										WHEN u.type = 'uuid' THEN u.type ELSE 'other' END AS kind) t
+			 WHERE (u.source, u.column_name) IN (('opportunity', 'id'), ('opportunity_history', 'opportunity_id'))) k
+	 WHERE 'opportunity.id' = ANY (columns) AND open_at IS NOT NULL;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_not_closed(text[], text) IS
+'SQL text of the condition that a row of the bound opportunity_history (as kpi_source_select reads it, with raw_key) is of a known opportunity that was not closed before an instant (its SQL text); NULL without one, and where opportunities are not bound';
+
+/*
  * An opportunity is in one stage at a time: a row of its history ends with the
  * next at the latest, whatever it says itself.  Bad rows end none.
  */
-CREATE FUNCTION @extschema@.kpi_followed_select(columns text[], with_row boolean) RETURNS text
+CREATE FUNCTION @extschema@.kpi_followed_select(columns text[], with_row boolean, open_at text DEFAULT NULL) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT format('SELECT *, lead(valid_from) OVER (PARTITION BY raw_key, (%s) IS TRUE ORDER BY valid_from%s) AS next_from FROM (%s) r',
+	SELECT format('SELECT *, lead(valid_from) OVER (PARTITION BY raw_key, (%s) IS TRUE ORDER BY valid_from%s) AS next_from FROM (%s) r%s',
 				  @extschema@.kpi_spoilt('opportunity_history', 'open', array_remove(columns, 'opportunity.id')),
 				  (SELECT string_agg(format(', %I', c.column_name), '' ORDER BY c.place, c.column_name)	-- lest it is chance which is the next
 					 FROM @extschema@.kpi_source_columns('opportunity_history') c WHERE c.is_bound),
-				  @extschema@.kpi_source_select('opportunity_history', with_row, 'opportunity_id'));
+				  @extschema@.kpi_source_select('opportunity_history', with_row, 'opportunity_id'),
+				  ' WHERE ' || @extschema@.kpi_not_closed(columns, open_at));
 END;
-COMMENT ON FUNCTION @extschema@.kpi_followed_select(text[], boolean) IS
-'the text of a query that reads an opportunity_history as kpi_source_select does, with the beginning of the next row of the opportunity as next_from';
+COMMENT ON FUNCTION @extschema@.kpi_followed_select(text[], boolean, text) IS
+'the text of a query that reads an opportunity_history as kpi_source_select does, with the beginning of the next row of the opportunity as next_from. open_at: as of kpi_not_closed, to read only the rows of opportunities that may have been open then';
 
-CREATE FUNCTION @extschema@.kpi_rows_select(source text, reads text, columns text[], with_row boolean DEFAULT false) RETURNS text
+CREATE FUNCTION @extschema@.kpi_rows_select(source text, reads text, columns text[], with_row boolean DEFAULT false, open_at text DEFAULT NULL) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE WHEN reads = 'stages' THEN CASE WHEN with_row THEN format('SELECT *, jsonb_strip_nulls(to_jsonb(e)) AS source_row FROM (%s) e', @extschema@.kpi_stages_select(columns))
 												ELSE @extschema@.kpi_stages_select(columns) END
 				WHEN source IN ('rep', 'account') THEN @extschema@.kpi_once_select(source, with_row)
-				WHEN source = 'opportunity_history' THEN @extschema@.kpi_followed_select(columns, with_row)
+				WHEN source = 'opportunity_history' THEN @extschema@.kpi_followed_select(columns, with_row, open_at)
 				ELSE @extschema@.kpi_source_select(source, with_row) END;
 END;
-COMMENT ON FUNCTION @extschema@.kpi_rows_select(text, text, text[], boolean) IS
-'the text of the query whose rows the parts of a source are made of; reads: as of kpi_part; with_row: as of kpi_source_select';
+COMMENT ON FUNCTION @extschema@.kpi_rows_select(text, text, text[], boolean, text) IS
+'the text of the query whose rows the parts of a source are made of; reads: as of kpi_part; with_row: as of kpi_source_select; open_at: as of kpi_followed_select';
 
 /* The columns of kpi_fact that are measures, in their order. */
 CREATE FUNCTION @extschema@.kpi_fact_measures() RETURNS TABLE (measure text, type text)
@@ -1093,7 +1147,16 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_readings(text[], text[]) IS
 'the queries that read sources, in order: of each source one, for the parts made of its own rows or what others look up in it, and one for the parts made of its stages; arguments as of kpi_read_sources';
 
-CREATE FUNCTION @extschema@.kpi_run_rates_query(columns text[]) RETURNS text
+/* A row that names no customer itself may do so by its opportunity. */
+CREATE FUNCTION @extschema@.kpi_of_customers(source text, customers text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(' WHERE (' || @extschema@.kpi_has_id(source, 'account_id', '(' || customers || ' || ''''::text)') || ' OR r.account_id IS NULL)', '');
+END;
+COMMENT ON FUNCTION @extschema@.kpi_of_customers(text, text) IS
+'SQL text that, behind that of kpi_source_select, leaves out rows that name other customers than these (SQL text of a text[]; NULL: none is left out)';
+
+CREATE FUNCTION @extschema@.kpi_run_rates_query(columns text[], customers text DEFAULT NULL) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT format($q$
@@ -1106,28 +1169,29 @@ SELECT @extschema@.kpi_dictionary(account_id || ' ' || currency, run_from, NULL,
 						  FROM (%s) s
 						 WHERE currency <> %L AND %s AND (%s) IS NOT TRUE AND amount > 0 AND (valid_to <= valid_from) IS NOT TRUE) i) r
 		 GROUP BY account_id, currency, run) f$q$,
-				  @extschema@.kpi_source_select('subscription'), @extschema@.kpi_setting('currency'), p.condition,
+				  @extschema@.kpi_source_select('subscription') || @extschema@.kpi_of_customers('subscription', customers), @extschema@.kpi_setting('currency'), p.condition,
 				  @extschema@.kpi_spoilt(p.source, p.part, columns))
 	  FROM @extschema@.kpi_part p
 	 WHERE p.source = 'subscription' AND p.part = 'recurring';
 END;
-COMMENT ON FUNCTION @extschema@.kpi_run_rates_query(text[]) IS
-'SQL text that makes, for each uninterrupted run of a customer''s subscriptions in a foreign currency, the rate of its first day';
+COMMENT ON FUNCTION @extschema@.kpi_run_rates_query(text[], text) IS
+'SQL text that makes, for each uninterrupted run of a customer''s subscriptions in a foreign currency, the rate of its first day; customers: as of kpi_of_customers';
 
-CREATE FUNCTION @extschema@.kpi_leads_query() RETURNS text
+CREATE FUNCTION @extschema@.kpi_leads_query(those text DEFAULT NULL) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT format('SELECT @extschema@.kpi_dictionary(id, NULL, NULL, NULL::numeric, NULL::numeric, created_at, NULL, NULL) FROM (%s) s', @extschema@.kpi_source_select('lead'));
+	SELECT format('SELECT @extschema@.kpi_dictionary(id, NULL, NULL, NULL::numeric, NULL::numeric, created_at, NULL, NULL) FROM (%s%s) s',
+				  @extschema@.kpi_source_select('lead'), ' WHERE ' || those);
 END;
-COMMENT ON FUNCTION @extschema@.kpi_leads_query() IS
-'SQL text that makes the dictionary of when each lead was created';
+COMMENT ON FUNCTION @extschema@.kpi_leads_query(text) IS
+'SQL text that makes the dictionary of when each lead was created; those: SQL text of a condition, as of kpi_has_id (NULL: all leads)';
 
 /*
  * The cohort of a customer: the month of the first row ever that makes it one,
  * a subscription where these are bound, else a purchase.  The rows are those
  * that the ledger of customers counts.
  */
-CREATE FUNCTION @extschema@.kpi_first_days_query(columns text[]) RETURNS text
+CREATE FUNCTION @extschema@.kpi_first_days_query(columns text[], customers text DEFAULT NULL) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT format($q$
@@ -1137,7 +1201,7 @@ SELECT customer, (first_at AT TIME ZONE %L)::date AS first_day
 		 WHERE %3$s < $4 AND CASE WHEN (%5$s)%6$s%7$s THEN %8$s END
 		 GROUP BY 1) f
  WHERE isfinite(first_at)$q$,
-				  @extschema@.kpi_setting('time_zone'), a.account, p.starts, @extschema@.kpi_source_select(p.source), p.condition,
+				  @extschema@.kpi_setting('time_zone'), a.account, p.starts, @extschema@.kpi_source_select(p.source) || @extschema@.kpi_of_customers(p.source, customers), p.condition,
 				  ' AND (' || @extschema@.kpi_spoilt(p.source, p.part, columns) || ') IS NOT TRUE',
 				  ' AND (' || @extschema@.kpi_unknown_rate(p.source, p.part, columns) || ') IS NOT TRUE',
 				  CASE p.source WHEN 'subscription' THEN '(valid_to <= valid_from) IS NOT TRUE AND '
@@ -1147,32 +1211,32 @@ SELECT customer, (first_at AT TIME ZONE %L)::date AS first_day
 		   LATERAL (SELECT @extschema@.kpi_member_expression(p.source, 'account', p.starts, columns) AS account) a
 	 WHERE p.part IN ('recurring', 'customers') AND p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL)) AND a.account IS NOT NULL;
 END;
-COMMENT ON FUNCTION @extschema@.kpi_first_days_query(text[]) IS
-'SQL text that gives customers and the day of the first row that makes each one; NULL when nothing bound tells who is a customer';
+COMMENT ON FUNCTION @extschema@.kpi_first_days_query(text[], text) IS
+'SQL text that gives customers and the day of the first row that makes each one; NULL when nothing bound tells who is a customer. customers: as of kpi_of_customers';
 
-CREATE FUNCTION @extschema@.kpi_cohorts_query(columns text[]) RETURNS text
+CREATE FUNCTION @extschema@.kpi_cohorts_query(columns text[], customers text DEFAULT NULL) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT format($q$
 SELECT @extschema@.kpi_dictionary(customer, NULL, NULL, date_trunc('month', first_day::timestamp)::date::text, NULL) FROM (%s) f$q$, q.first_days)
-	  FROM (SELECT @extschema@.kpi_first_days_query(columns) AS first_days) q
+	  FROM (SELECT @extschema@.kpi_first_days_query(columns, customers) AS first_days) q
 	 WHERE q.first_days IS NOT NULL;
 END;
-COMMENT ON FUNCTION @extschema@.kpi_cohorts_query(text[]) IS
-'SQL text that makes the dictionary of customers and their cohorts, each the first day of a month; NULL when nothing bound tells who is a customer';
+COMMENT ON FUNCTION @extschema@.kpi_cohorts_query(text[], text) IS
+'SQL text that makes the dictionary of customers and their cohorts, each the first day of a month; NULL when nothing bound tells who is a customer. customers: as of kpi_of_customers';
 
-CREATE FUNCTION @extschema@.kpi_activities_query(columns text[]) RETURNS text
+CREATE FUNCTION @extschema@.kpi_activities_query(columns text[], customers text DEFAULT NULL) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT 'SELECT @extschema@.kpi_dictionary(' || replace(@extschema@.kpi_member_expression('activity', 'account', 'happened_at', columns), '$10', '$1')
 		   || format(', happened_at, NULL, kind, NULL) FROM (%s) s WHERE happened_at < $2 AND %s AND (%s) IS NOT TRUE',
-					 @extschema@.kpi_source_select(b.source), @extschema@.kpi_fill_in('{done}', b.source, 'happened_at', columns),
+					 @extschema@.kpi_source_select(b.source) || @extschema@.kpi_of_customers(b.source, customers), @extschema@.kpi_fill_in('{done}', b.source, 'happened_at', columns),
 					 @extschema@.kpi_spoilt(b.source, 'held', columns))
 	  FROM @extschema@.kpi_source b
 	 WHERE b.source = 'activity';
 END;
-COMMENT ON FUNCTION @extschema@.kpi_activities_query(text[]) IS
-'SQL text that makes the dictionary of customers and the kinds of the activities done with them, each from when it was; NULL when no activities are bound or they name no account. Parameters: $1 opportunities, as $10 of kpi_source_query, $2 the instant taken as now';
+COMMENT ON FUNCTION @extschema@.kpi_activities_query(text[], text) IS
+'SQL text that makes the dictionary of customers and the kinds of the activities done with them, each from when it was; NULL when no activities are bound or they name no account. Parameters: $1 opportunities, as $10 of kpi_source_query, $2 the instant taken as now. customers: as of kpi_of_customers';
 
 CREATE TYPE @extschema@.kpi_parameters AS (
 	bounds timestamptz[], days date[], instants timestamptz[], as_of timestamptz,

@@ -43,4 +43,12 @@ SELECT pg_temp.same('each measure was drilled into', 'SELECT DISTINCT measure FR
 		CROSS JOIN LATERAL jsonb_each_text(to_jsonb(f)) AS v
 	WHERE f.superseded_at IS NULL AND v.key IN (SELECT measure FROM kpi_measure) AND v.value !~ '^(0(\.0*)?|1:{})$'$q$);
 
+/* Of a distribution the sum is as near as its rounded mean. */
+SELECT pg_temp.same('what the facts say a number is made of is what its rows add up to', $q$
+	SELECT s.grain, s.period, s.dimension, s.member, m.measure, m.from_day, m.to_day, trim_scale(round(m.amount, 6))
+	FROM scope AS s CROSS JOIN LATERAL kpi_made_of('everything', s.period, s.dimension, s.member, s.grain) AS m$q$, $q$
+	SELECT s.grain, s.period, s.dimension, s.member, d.measure, d.from_day, d.to_day, trim_scale(round(sum(d.amount), 6))
+	FROM scope AS s CROSS JOIN LATERAL kpi_drill('everything', s.period, s.dimension, s.member, s.grain) AS d
+	GROUP BY s.grain, s.period, s.dimension, s.member, d.measure, d.from_day, d.to_day HAVING round(sum(d.amount), 6) <> 0$q$);
+
 DELETE FROM kpi_definition_own WHERE kpi = 'everything';
