@@ -12,14 +12,46 @@
 #define RECORD_BIG		2
 #define RECORD_BITS		(RECORD_FLAG | RECORD_BIG)
 
+/*
+ * Largest chunk, unless one record needs more: records start at a multiple of
+ * four bytes that 25 bits hold, in one of 2^7 chunks.
+ */
+#define KEYED_CHUNK_BITS	25
+#define KEYED_CHUNK_MAX		((Size) sizeof(int32) << KEYED_CHUNK_BITS)
+
+/* Bytes in use at which keys are made unique for the first time. */
+#define KEYED_UNIQUE_MIN	1024
+
 /* keyed.c */
-extern Keyed *salkpi_keyed_create_like(const Keyed *head, Size size);
-extern Size salkpi_keyed_next_size(const Keyed *keyed, Size bytes);
+extern void salkpi_keyed_fill(Keyed *keyed, KeyedChunk *chunk);
+extern void salkpi_keyed_extend(Keyed *keyed, Size bytes);
 
 /* keyed_unique.c */
 extern bool salkpi_keyed_make_unique(Keyed *keyed);
-extern Keyed *salkpi_keyed_rewrite(const Keyed *keyed, const KeyedItem *more,
-								   int dscale);
+extern void salkpi_keyed_rewrite(Keyed *keyed, const KeyedItem *more,
+								 int dscale);
+
+/* ---------- Chunks ---------- */
+
+/* Note in the chunk that is filled now how far it is. */
+static inline void
+note_used(Keyed *keyed)
+{
+	keyed->tail->used = keyed->end - (char *) keyed->tail;
+}
+
+/* Bytes of all records. */
+static inline Size
+bytes_used(Keyed *keyed)
+{
+	const KeyedChunk *chunk;
+	Size		bytes = 0;
+
+	note_used(keyed);
+	for (chunk = &keyed->chunk; chunk != NULL; chunk = chunk->next)
+		bytes += chunk->used - sizeof(KeyedChunk);
+	return bytes;
+}
 
 /* ---------- Keys ---------- */
 
@@ -259,7 +291,7 @@ compare_to_last(const Keyed *keyed, Layout layout, const KeyedKey *key, uint64 p
 
 	if (likely(prefix != keyed->last_prefix))
 		return prefix > keyed->last_prefix ? 1 : -1;
-	(void) get_key(layout, (const char *) keyed + keyed->last, &last);
+	(void) get_key(layout, keyed->last, &last);
 	return salkpi_key_compare(layout.kind, key, &last);
 }
 
@@ -279,17 +311,17 @@ try_add_to(Keyed *keyed, Layout layout, const KeyedItem *item)
 		return false;
 	if (keyed->count > 0)
 		order = compare_to_last(keyed, layout, &item->key, prefix);
-	if (order == 0 && add_to_record(layout, (char *) keyed + keyed->last, item))
+	if (order == 0 && add_to_record(layout, keyed->last, item))
 		return true;
 	size = record_size(layout, item);
-	if (size > VARSIZE(keyed) - keyed->used)
+	if (size > keyed->limit - keyed->end)
 		return false;
-	put_record(layout, (char *) keyed + keyed->used, item);
+	put_record(layout, keyed->end, item);
 	keyed->is_ascending = keyed->is_ascending && order > 0;
 	keyed->is_unique = keyed->is_ascending;
-	keyed->last = keyed->used;
+	keyed->last = keyed->end;
 	keyed->last_prefix = prefix;
-	keyed->used += size;
+	keyed->end += size;
 	keyed->count++;
 	return true;
 }
