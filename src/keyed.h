@@ -258,6 +258,8 @@ salkpi_keyed_state(const KeyedType *type, FunctionCallInfo fcinfo)
 {
 	Keyed	   *keyed;
 
+	if (!PG_ARGISNULL(0))
+		__builtin_prefetch((char *) PG_GETARG_POINTER(0) + 64, 1);	/* the rest of its head */
 	(void) salkpi_aggregate_context(fcinfo, type->name);
 	if (PG_ARGISNULL(0))
 		return NULL;

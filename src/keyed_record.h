@@ -74,7 +74,7 @@ keys_are_equal(KeyKind kind, const KeyedKey *a, const KeyedKey *b)
 
 /*
  * What the records of a table look like.  A constant where it matters, so that
- * the functions below are compiled for it.
+ * the functions below are compiled for it, once inlined.
  */
 typedef struct Layout
 {
@@ -106,14 +106,14 @@ layout_of(const Keyed *keyed)
 	 function(keyed, ((Layout) {KEY_TEXT, width, amount_size}), argument))
 
 /* What records, and integers in them, are aligned to. */
-static inline Size
+static pg_attribute_always_inline Size
 alignment_of(Layout layout)
 {
 	return Min(layout.amount_size, sizeof(int64));
 }
 
 /* Bytes of a key, with what fills them up. */
-static inline Size
+static pg_attribute_always_inline Size
 key_size(Layout layout, uint32 length)
 {
 	return layout.kind == KEY_INTEGER ? alignment_of(layout) :
@@ -122,7 +122,7 @@ key_size(Layout layout, uint32 length)
 }
 
 /* An amount as it is in a record, with its bits. */
-static inline int128
+static pg_attribute_always_inline int128
 get_raw(Layout layout, const char *record, int i)
 {
 	return layout.amount_size == 4 ? ((const int32 *) record)[i] :
@@ -130,7 +130,7 @@ get_raw(Layout layout, const char *record, int i)
 		((const int128 *) record)[i];
 }
 
-static inline void
+static pg_attribute_always_inline void
 set_raw(Layout layout, char *record, int i, int128 raw)
 {
 	if (layout.amount_size == 4)
@@ -142,7 +142,7 @@ set_raw(Layout layout, char *record, int i, int128 raw)
 }
 
 /* Can a record hold this as it is? */
-static inline bool
+static pg_attribute_always_inline bool
 is_raw(Layout layout, int128 raw)
 {
 	return layout.amount_size == 4 ? raw == (int32) raw :
@@ -151,7 +151,7 @@ is_raw(Layout layout, int128 raw)
 }
 
 /* The key of a record, which stays where it is; returns what is behind it. */
-static inline const char *
+static pg_attribute_always_inline const char *
 get_key(Layout layout, const char *record, KeyedKey *key)
 {
 	const char *own = record + layout.width * layout.amount_size;
@@ -171,8 +171,21 @@ get_key(Layout layout, const char *record, KeyedKey *key)
 	return own + key_size(layout, key->length);
 }
 
+/* The key of a record; returns the next one. */
+static pg_attribute_always_inline const char *
+skip_record(Layout layout, const char *record, KeyedKey *key)
+{
+	const char *end = get_key(layout, record, key);
+	int			i;
+
+	for (i = 0; i < layout.width && layout.amount_size == 16; i++)
+		if (get_raw(layout, record, i) & RECORD_BIG)
+			end += MAXALIGN(VARSIZE(end));
+	return end;
+}
+
 /* What a record says; returns the next one. */
-static inline const char *
+static pg_attribute_always_inline const char *
 get_record(Layout layout, const char *record, KeyedItem *item)
 {
 	const char *end = get_key(layout, record, &item->key);
@@ -195,7 +208,7 @@ get_record(Layout layout, const char *record, KeyedItem *item)
 }
 
 /* Do the amounts of an item, and a key that is an integer, fit into a record? */
-static inline bool
+static pg_attribute_always_inline bool
 is_roomy_enough(Layout layout, const KeyedItem *item)
 {
 	int			i;
@@ -209,7 +222,7 @@ is_roomy_enough(Layout layout, const KeyedItem *item)
 	return true;
 }
 
-static inline Size
+static pg_attribute_always_inline Size
 record_size(Layout layout, const KeyedItem *item)
 {
 	Size		size = layout.width * layout.amount_size + key_size(layout, item->key.length);
@@ -221,7 +234,7 @@ record_size(Layout layout, const KeyedItem *item)
 	return size;
 }
 
-static inline void
+static pg_attribute_always_inline void
 put_key(Layout layout, char *own, const KeyedKey *key)
 {
 	if (layout.kind == KEY_INTEGER && layout.amount_size == 4)
@@ -238,7 +251,7 @@ put_key(Layout layout, char *own, const KeyedKey *key)
 }
 
 /* Write a record, for which there is room. */
-static inline void
+static pg_attribute_always_inline void
 put_record(Layout layout, char *record, const KeyedItem *item)
 {
 	char	   *end = record + layout.width * layout.amount_size;
@@ -263,7 +276,7 @@ put_record(Layout layout, char *record, const KeyedItem *item)
 }
 
 /* Add an item to a record, if that can hold the sums. */
-static inline bool
+static pg_attribute_always_inline bool
 add_to_record(Layout layout, char *record, const KeyedItem *item)
 {
 	int128		raw[KEYED_MAX_WIDTH];
@@ -284,7 +297,7 @@ add_to_record(Layout layout, char *record, const KeyedItem *item)
 }
 
 /* The order of a key and that of the last record. */
-static inline int
+static pg_attribute_always_inline int
 compare_to_last(const Keyed *keyed, Layout layout, const KeyedKey *key, uint64 prefix)
 {
 	KeyedKey	last;

@@ -134,15 +134,15 @@ settle_batch(Keyed *keyed, Layout layout, Slots *slots, char *record,
 {
 	char	   *records[BATCH_SIZE + 1];
 	uint32		slot[BATCH_SIZE];
-	KeyedItem	item = {0};	/* as above */
+	KeyedKey	key = {0};	/* as above */
 	int			n;
 	int			i;
 
 	for (n = 0; n < BATCH_SIZE && record < end; n++)
 	{
 		records[n] = record;
-		record = (char *) get_record(layout, record, &item);
-		slot[n] = hash_key(layout.kind, &item.key) & slots->mask;
+		record = (char *) skip_record(layout, record, &key);
+		slot[n] = hash_key(layout.kind, &key) & slots->mask;
 		__builtin_prefetch(&slots->slots[slot[n]]);
 	}
 	records[n] = record;
