@@ -47,16 +47,31 @@
 /* The allocator rounds to powers of two up to here. */
 #define CHUNK_SIZE_ROUNDED	8192
 
+/*
+ * With chunks of this size, records come into a buffer of that one first: those
+ * of all groups are on few pages, and the processor knows where these are.
+ */
+#define CHUNK_SIZE_LARGE	1024
+#define BUFFER_SIZE			512
+
 /* Where tables are: a child of the memory context of the aggregate's states. */
 #define CONTEXT_NAME		"salkpi tables"
 
-/* Records come into this chunk next. */
+/* The next records come here. */
+static void
+use(Keyed *keyed, KeyedChunk *place)
+{
+	keyed->place = place;
+	keyed->end = (char *) place + place->used;
+	keyed->limit = (char *) place + place->size;
+}
+
+/* They go to this chunk, by way of the buffer if there is one. */
 void
 salkpi_keyed_fill(Keyed *keyed, KeyedChunk *chunk)
 {
 	keyed->tail = chunk;
-	keyed->end = (char *) chunk + chunk->used;
-	keyed->limit = (char *) chunk + chunk->size;
+	use(keyed, keyed->buffer != NULL ? keyed->buffer : chunk);
 }
 
 /* An empty table, of which it is not known yet what of. */
@@ -72,7 +87,7 @@ salkpi_keyed_create(const KeyedType *type, MemoryContext context)
 	keyed->amount_size = sizeof(int32);
 	keyed->is_unique = keyed->is_ascending = true;
 	keyed->unique_at = KEYED_UNIQUE_MIN;
-	keyed->chunk.size = KEYED_SIZE - offsetof(Keyed, chunk);
+	keyed->chunk.size = keyed->room = KEYED_SIZE - offsetof(Keyed, chunk);
 	keyed->chunk.used = sizeof(KeyedChunk);
 	salkpi_keyed_fill(keyed, &keyed->chunk);
 	return keyed;
@@ -175,23 +190,30 @@ salkpi_keyed_read(const Keyed *keyed, const char *record, KeyedItem *item)
 
 /* ---------- Growing ---------- */
 
+static KeyedChunk *
+create_chunk(Keyed *keyed, Size size)
+{
+	KeyedChunk *chunk = MemoryContextAlloc(keyed->header.eoh_context, size);
+
+	chunk->next = NULL;
+	chunk->size = size;
+	chunk->used = sizeof(KeyedChunk);
+	return chunk;
+}
+
 /* The size of a new chunk with room for so many bytes. */
 static Size
 chunk_size(const Keyed *keyed, Size bytes)
 {
-	const KeyedChunk *chunk;
-	Size		total = 0;
 	Size		size = CHUNK_SIZE_MIN;
 
-	for (chunk = &keyed->chunk; chunk != NULL; chunk = chunk->next)
-		total += chunk->size;
 	bytes += sizeof(KeyedChunk);
-	while (size < CHUNK_SIZE_ROUNDED && (size * 4 <= total || size < bytes))
+	while (size < CHUNK_SIZE_ROUNDED && (size * 4 <= keyed->room || size < bytes))
 		size *= 2;
 	if (size == CHUNK_SIZE_ROUNDED)
-		size = Max(size, Min(total / 2, KEYED_CHUNK_MAX));
+		size = Max(size, Min(keyed->room / 2, KEYED_CHUNK_MAX));
 	size = TYPEALIGN(sizeof(int64), Max(size, bytes));
-	if (total + size > MaxAllocSize)
+	if (keyed->room + size > MaxAllocSize)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("state of an aggregate would be larger than 1 GB"),
@@ -201,43 +223,93 @@ chunk_size(const Keyed *keyed, Size bytes)
 	return size;
 }
 
-/* Go on to a chunk that has room for so many bytes. */
+/* Go on to a chunk that has room for so many bytes; all records are settled. */
 void
 salkpi_keyed_extend(Keyed *keyed, Size bytes)
 {
 	KeyedChunk *chunk = keyed->tail;
 
-	note_used(keyed);
 	do
 	{
 		if (chunk->next == NULL)
 		{
-			Size		size = chunk_size(keyed, bytes);
-
-			chunk->next = MemoryContextAlloc(keyed->header.eoh_context, size);
-			chunk->next->next = NULL;
-			chunk->next->size = size;
+			chunk->next = create_chunk(keyed, chunk_size(keyed, bytes));
+			keyed->room += chunk->next->size;
 		}
 		chunk = chunk->next;
-		chunk->used = sizeof(KeyedChunk);
 	} while (chunk->size - sizeof(KeyedChunk) < bytes);
+	if (keyed->buffer == NULL && chunk->size >= CHUNK_SIZE_LARGE)
+		keyed->buffer = create_chunk(keyed, BUFFER_SIZE);
 	salkpi_keyed_fill(keyed, chunk);
+}
+
+/* Move what is in the buffer to the last chunk, or a new one. */
+static void
+empty_buffer(Keyed *keyed)
+{
+	char	   *records = salkpi_keyed_first(keyed->buffer);
+	Size		bytes = keyed->end - records;
+	KeyedChunk *chunk = keyed->tail;
+	char	   *place;
+
+	if (bytes == 0)
+		return;
+	if (bytes > chunk->size - chunk->used)
+	{
+		salkpi_keyed_extend(keyed, bytes);
+		chunk = keyed->tail;
+	}
+	place = (char *) chunk + chunk->used;
+	memcpy(place, records, bytes);
+	keyed->last = place + (keyed->last - records);
+	keyed->end = records;
+	chunk->used += bytes;
+	keyed->bytes += bytes;
+}
+
+/* Have all records in chunks, and noted how many bytes of each are used. */
+void
+salkpi_keyed_settle(Keyed *keyed)
+{
+	uint32		used;
+
+	if (keyed->place == keyed->buffer)
+	{
+		empty_buffer(keyed);
+		return;
+	}
+	used = keyed->end - (char *) keyed->tail;
+	keyed->bytes += used - keyed->tail->used;
+	keyed->tail->used = used;
+}
+
+/* Make room for a record: in the buffer, unless it is larger than that. */
+static void
+make_room(Keyed *keyed, Size bytes)
+{
+	salkpi_keyed_fill(keyed, keyed->tail);
+	if (keyed->buffer == NULL && bytes > keyed->limit - keyed->end)
+		salkpi_keyed_extend(keyed, bytes);
+	if (bytes <= keyed->limit - keyed->end)
+		return;
+	if (bytes > keyed->tail->size - keyed->tail->used)
+		salkpi_keyed_extend(keyed, bytes);
+	use(keyed, keyed->tail);
 }
 
 /* Add an item for which there is no room, or not yet. */
 static void
 add_with_room(Keyed *keyed, const KeyedItem *item)
 {
+	salkpi_keyed_settle(keyed);
 	if (!is_roomy_enough(layout_of(keyed), item) ||
-		(!keyed->is_unique && bytes_used(keyed) >= keyed->unique_at &&
+		(!keyed->is_unique && keyed->bytes >= keyed->unique_at &&
 		 !salkpi_keyed_make_unique(keyed)))
 	{
 		salkpi_keyed_rewrite(keyed, item, keyed->dscale);
 		return;
 	}
-	if (try_add(keyed, item))
-		return;
-	salkpi_keyed_extend(keyed, record_size(layout_of(keyed), item));
+	make_room(keyed, record_size(layout_of(keyed), item));
 	(void) try_add(keyed, item);
 }
 
@@ -299,7 +371,7 @@ salkpi_keyed_rescale(Keyed *keyed, int dscale)
 {
 	int			by = salkpi_fixed_scale(dscale) - salkpi_fixed_scale(keyed->dscale);
 
-	note_used(keyed);
+	salkpi_keyed_settle(keyed);
 	if (by > 0 && !is_scalable(keyed, by))
 		salkpi_keyed_rewrite(keyed, NULL, dscale);
 	else if (by > 0)

@@ -81,7 +81,7 @@ typedef struct KeyedChunk
 {
 	struct KeyedChunk *next;	/* the next one, or NULL */
 	uint32		size;			/* bytes, with this head */
-	uint32		used;			/* of these, once it is full; see Keyed.end */
+	uint32		used;			/* of these, as of salkpi_keyed_settle() */
 } KeyedChunk;
 
 /*
@@ -106,10 +106,14 @@ typedef struct Keyed
 	char	   *last;			/* the last record */
 	int64		bounds[2];		/* opening and closing, if it has them */
 	uint32		count;			/* records */
-	Size		unique_at;		/* bytes at which keys are to be made unique */
+	uint32		unique_at;		/* bytes at which keys are to be made unique */
+	uint32		bytes;			/* of settled records */
+	uint32		room;			/* size of all chunks together */
 	const KeyedType *type;		/* whose table it is */
 	struct varlena *flat;		/* the flat form between size and flatten */
-	KeyedChunk *tail;			/* the chunk that is filled now */
+	KeyedChunk *tail;			/* the last chunk with records */
+	KeyedChunk *buffer;			/* where records come before, if that is large */
+	KeyedChunk *place;			/* where they come now: one of these two */
 	KeyedChunk	chunk;			/* the first one */
 } Keyed;
 

@@ -19,10 +19,16 @@
 #define KEYED_CHUNK_BITS	25
 #define KEYED_CHUNK_MAX		((Size) sizeof(int32) << KEYED_CHUNK_BITS)
 
-/* Bytes in use at which keys are made unique for the first time. */
+/*
+ * Bytes at which keys are to be made unique, which are so many with unique ones:
+ * four times as many, and not yet while they are few.
+ */
 #define KEYED_UNIQUE_MIN	1024
+#define KEYED_UNIQUE_AT(bytes) \
+	((uint32) Min(Max((Size) (bytes) * 4, KEYED_UNIQUE_MIN), MaxAllocSize))
 
 /* keyed.c */
+extern void salkpi_keyed_settle(Keyed *keyed);
 extern void salkpi_keyed_fill(Keyed *keyed, KeyedChunk *chunk);
 extern void salkpi_keyed_extend(Keyed *keyed, Size bytes);
 
@@ -30,28 +36,6 @@ extern void salkpi_keyed_extend(Keyed *keyed, Size bytes);
 extern bool salkpi_keyed_make_unique(Keyed *keyed);
 extern void salkpi_keyed_rewrite(Keyed *keyed, const KeyedItem *more,
 								 int dscale);
-
-/* ---------- Chunks ---------- */
-
-/* Note in the chunk that is filled now how far it is. */
-static inline void
-note_used(Keyed *keyed)
-{
-	keyed->tail->used = keyed->end - (char *) keyed->tail;
-}
-
-/* Bytes of all records. */
-static inline Size
-bytes_used(Keyed *keyed)
-{
-	const KeyedChunk *chunk;
-	Size		bytes = 0;
-
-	note_used(keyed);
-	for (chunk = &keyed->chunk; chunk != NULL; chunk = chunk->next)
-		bytes += chunk->used - sizeof(KeyedChunk);
-	return bytes;
-}
 
 /* ---------- Keys ---------- */
 
@@ -234,6 +218,24 @@ record_size(Layout layout, const KeyedItem *item)
 	return size;
 }
 
+/* Copy bytes; keys are short: no call for up to 16 bytes. */
+static pg_attribute_always_inline void
+copy_bytes(char *to, const char *from, uint32 length)
+{
+	uint64		first;
+	uint64		last;
+
+	if (length < 8 || length > 16)
+	{
+		memcpy(to, from, length);
+		return;
+	}
+	first = salkpi_load8(from);
+	last = salkpi_load8(from + length - 8);
+	memcpy(to, &first, 8);
+	memcpy(to + length - 8, &last, 8);
+}
+
 static pg_attribute_always_inline void
 put_key(Layout layout, char *own, const KeyedKey *key)
 {
@@ -246,7 +248,7 @@ put_key(Layout layout, char *own, const KeyedKey *key)
 	else
 	{
 		*(uint32 *) own = key->length;
-		memcpy(own + sizeof(uint32), key->bytes, key->length);
+		copy_bytes(own + sizeof(uint32), key->bytes, key->length);
 	}
 }
 

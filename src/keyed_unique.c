@@ -63,7 +63,7 @@ list_chunks(Slots *slots, Keyed *keyed)
 {
 	KeyedChunk *chunk;
 
-	note_used(keyed);
+	salkpi_keyed_settle(keyed);
 	slots->nchunks = 0;
 	for (chunk = &keyed->chunk; chunk != NULL; chunk = chunk->next)
 	{
@@ -75,8 +75,21 @@ list_chunks(Slots *slots, Keyed *keyed)
 	slots->end = sizeof(KeyedChunk);
 }
 
+/* Move the bytes of a record towards the beginning; records are short. */
+static pg_attribute_always_inline void
+move_bytes(char *to, const char *from, Size size)
+{
+	Size		i;
+
+	if (size > 64)
+		memmove(to, from, size);
+	else
+		for (i = 0; i < size; i += sizeof(int32))
+			*(int32 *) (to + i) = *(const int32 *) (from + i);
+}
+
 /* Move a record to where the next one is to be: never behind where it was. */
-static inline uint32
+static pg_attribute_always_inline uint32
 move_record(Keyed *keyed, Slots *slots, char *record, Size size)
 {
 	KeyedChunk *chunk = slots->chunks[slots->chunk];
@@ -91,7 +104,7 @@ move_record(Keyed *keyed, Slots *slots, char *record, Size size)
 	place = make_place(slots->chunk, slots->end);
 	keyed->last = (char *) chunk + slots->end;
 	if (keyed->last != record)
-		memmove(keyed->last, record, size);
+		move_bytes(keyed->last, record, size);
 	slots->end += size;
 	return place;
 }
@@ -192,10 +205,12 @@ salkpi_keyed_make_unique(Keyed *keyed)
 	slots.chunks[slots.chunk]->used = slots.end;
 	for (c = slots.chunk + 1; c < slots.nchunks; c++)
 		slots.chunks[c]->used = sizeof(KeyedChunk);
+	for (c = 0, keyed->bytes = 0; c <= slots.chunk; c++)
+		keyed->bytes += slots.chunks[c]->used - sizeof(KeyedChunk);
 	salkpi_keyed_fill(keyed, slots.chunks[slots.chunk]);
 	(void) salkpi_keyed_read(keyed, keyed->last, &item);
 	keyed->last_prefix = salkpi_key_prefix(keyed->kind, &item.key);
-	keyed->unique_at = Max(bytes_used(keyed) * 4, KEYED_UNIQUE_MIN);
+	keyed->unique_at = KEYED_UNIQUE_AT(keyed->bytes);
 	return keyed->is_unique;
 }
 
@@ -257,7 +272,7 @@ collect_items(Keyed *keyed, const KeyedItem *more, int dscale,
 	int			i;
 
 	create_slots(&slots, keyed->count + 1);
-	note_used(keyed);
+	salkpi_keyed_settle(keyed);
 	while ((record = salkpi_keyed_next_record(&chunk, record)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -274,14 +289,15 @@ collect_items(Keyed *keyed, const KeyedItem *more, int dscale,
 	return count;
 }
 
-/* Empty a table, but for its first chunk, which is left as it is. */
+/* Empty a table, whose records are settled and stay where they are. */
 static void
 empty_table(Keyed *keyed)
 {
 	keyed->chunk.next = NULL;
 	keyed->chunk.used = sizeof(KeyedChunk);
-	salkpi_keyed_fill(keyed, &keyed->chunk);
-	keyed->limit = keyed->end;
+	keyed->tail = &keyed->chunk;
+	keyed->room = keyed->chunk.size;
+	keyed->bytes = 0;
 	keyed->count = 0;
 	keyed->is_ascending = true;
 	keyed->unique_at = MaxAllocSize;
@@ -324,7 +340,7 @@ salkpi_keyed_rewrite(Keyed *keyed, const KeyedItem *more, int dscale)
 	for (n = 0; n < count; n++)
 		salkpi_keyed_add(keyed, &items[n]);
 	keyed->is_unique = true;
-	keyed->unique_at = Max(bytes * 4, KEYED_UNIQUE_MIN);
+	keyed->unique_at = KEYED_UNIQUE_AT(bytes);
 	free_chunks(old);
 	pfree(items);
 }
@@ -335,5 +351,5 @@ salkpi_keyed_unique(Keyed *keyed)
 {
 	if (!keyed->is_unique && !salkpi_keyed_make_unique(keyed))
 		salkpi_keyed_rewrite(keyed, NULL, keyed->dscale);
-	note_used(keyed);
+	salkpi_keyed_settle(keyed);
 }
