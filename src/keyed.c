@@ -19,9 +19,8 @@
  *
  * With many groups most of the time goes into memory.  So the heads of all
  * groups' tables are in one place, small, and what a row needs of one in one or
- * two cache lines; and a log grows by chunks that are never copied.  What can be
- * told apart no more (making records unique, wider) happens where they are, even
- * if a result is only read: it doesn't show.
+ * two cache lines; and a log grows by chunks that are never copied.  Records are
+ * made unique where they are, even when a result is only read: it doesn't show.
  *
  * Amounts are 30-bit integers until one is larger, then 62-bit and at last
  * 126-bit ones; what even these cannot hold is a numeric behind its record.
@@ -86,7 +85,7 @@ salkpi_keyed_create(const KeyedType *type, MemoryContext context)
 	keyed->width = type->width;
 	keyed->amount_size = sizeof(int32);
 	keyed->is_unique = keyed->is_ascending = true;
-	keyed->unique_at = KEYED_UNIQUE_MIN;
+	keyed->unique_at = unique_at(0);
 	keyed->chunk.size = keyed->room = KEYED_SIZE - offsetof(Keyed, chunk);
 	keyed->chunk.used = sizeof(KeyedChunk);
 	salkpi_keyed_fill(keyed, &keyed->chunk);
@@ -208,6 +207,10 @@ chunk_size(const Keyed *keyed, Size bytes)
 	Size		size = CHUNK_SIZE_MIN;
 
 	bytes += sizeof(KeyedChunk);
+	if (bytes > KEYED_CHUNK_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("id of %zu bytes is too long", bytes)));
 	while (size < CHUNK_SIZE_ROUNDED && (size * 4 <= keyed->room || size < bytes))
 		size *= 2;
 	if (size == CHUNK_SIZE_ROUNDED)

@@ -5,6 +5,8 @@
 #ifndef SALKPI_KEYED_RECORD_H
 #define SALKPI_KEYED_RECORD_H
 
+#include "utils/memutils.h"
+
 #include "keyed.h"
 
 /* The bits of an amount: the owner's flag, in the first one; is it big? */
@@ -13,19 +15,11 @@
 #define RECORD_BITS		(RECORD_FLAG | RECORD_BIG)
 
 /*
- * Largest chunk, unless one record needs more: records start at a multiple of
- * four bytes that 25 bits hold, in one of 2^7 chunks.
+ * Largest chunk: records start at a multiple of four bytes that 25 bits hold,
+ * in one of 2^7 chunks.
  */
 #define KEYED_CHUNK_BITS	25
 #define KEYED_CHUNK_MAX		((Size) sizeof(int32) << KEYED_CHUNK_BITS)
-
-/*
- * Bytes at which keys are to be made unique, which are so many with unique ones:
- * four times as many, and not yet while they are few.
- */
-#define KEYED_UNIQUE_MIN	1024
-#define KEYED_UNIQUE_AT(bytes) \
-	((uint32) Min(Max((Size) (bytes) * 4, KEYED_UNIQUE_MIN), MaxAllocSize))
 
 /* keyed.c */
 extern void salkpi_keyed_settle(Keyed *keyed);
@@ -36,6 +30,18 @@ extern void salkpi_keyed_extend(Keyed *keyed, Size bytes);
 extern bool salkpi_keyed_make_unique(Keyed *keyed);
 extern void salkpi_keyed_rewrite(Keyed *keyed, const KeyedItem *more,
 								 int dscale);
+
+/*
+ * Bytes at which keys are to be made unique, which are so many with unique ones:
+ * four times as many, not yet while they are few, and soon where a table ends.
+ */
+static inline uint32
+unique_at(Size bytes)
+{
+	Size		at = Min(Max(bytes * 4, 1024), MaxAllocSize / 2);
+
+	return Max(at, bytes + bytes / 4);
+}
 
 /* ---------- Keys ---------- */
 

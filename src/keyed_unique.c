@@ -210,7 +210,7 @@ salkpi_keyed_make_unique(Keyed *keyed)
 	salkpi_keyed_fill(keyed, slots.chunks[slots.chunk]);
 	(void) salkpi_keyed_read(keyed, keyed->last, &item);
 	keyed->last_prefix = salkpi_key_prefix(keyed->kind, &item.key);
-	keyed->unique_at = KEYED_UNIQUE_AT(keyed->bytes);
+	keyed->unique_at = unique_at(keyed->bytes);
 	return keyed->is_unique;
 }
 
@@ -340,7 +340,7 @@ salkpi_keyed_rewrite(Keyed *keyed, const KeyedItem *more, int dscale)
 	for (n = 0; n < count; n++)
 		salkpi_keyed_add(keyed, &items[n]);
 	keyed->is_unique = true;
-	keyed->unique_at = KEYED_UNIQUE_AT(bytes);
+	keyed->unique_at = unique_at(bytes);
 	free_chunks(old);
 	pfree(items);
 }
