@@ -123,7 +123,12 @@ SELECT kpi_count(i), kpi_count(t), kpi_count(u), kpi_total(i), kpi_total(t), kpi
 	t <> (SELECT kpi_amounts((n * 7919 % 20011)::text, n + n / 40000) FROM generate_series(1::bigint, 40000) n) AS other
 FROM many;
 
--- An aggregate of one's own without final function hands out open states:
+-- Ids of no bytes to more than rows are collected in, in one group and in parts.
+SELECT kpi_count(whole) AS ids, kpi_total(whole) AS total, whole = parts AS merged
+FROM (SELECT kpi_amounts(repeat('x', (n * 7919 % 613 * 7)::integer), n) AS whole FROM generate_series(1::bigint, 5000) n) a,
+	(SELECT kpi_rollup(part) AS parts FROM (SELECT kpi_amounts(repeat('x', (n * 7919 % 613 * 7)::integer), n) AS part FROM generate_series(1::bigint, 5000) n GROUP BY n % 3) p) b;
+
+-- An aggregate of one's own without final function hands out states as they are:
 -- everything reads them all the same; but keys do not change their type.
 CREATE AGGREGATE open_amounts(bigint, numeric) (SFUNC = kpi_amounts_add, STYPE = kpi_amounts);
 CREATE TABLE open_state AS SELECT open_amounts(n % 20, n) AS o, kpi_amounts(n % 20, n) AS f FROM generate_series(1::bigint, 100) n;

@@ -122,8 +122,8 @@ raise_negative(const Amount *amount)
 			 errhint("Leave such rows out before they are aggregated.")));
 }
 
-/* Add an interval that begins before the closing: a transition. */
-static inline Datum
+/* Add an interval that begins before the closing. */
+static inline void
 add_interval(Keyed *keyed, const Span *span, const Amount *amount,
 			 KeyedItem *item)
 {
@@ -135,14 +135,14 @@ add_interval(Keyed *keyed, const Span *span, const Amount *amount,
 		is_active[i] = span->from < keyed->bounds[i] &&
 			span->to >= keyed->bounds[i];
 	if (is_active[AT_OPENING] || is_active[AT_CLOSING])
-		keyed = salkpi_keyed_scale(keyed, amount, &sum);
+		salkpi_keyed_scale(keyed, amount, &sum);
 	for (i = AT_OPENING; i <= AT_CLOSING; i++)
 	{
 		item->sums[i].small = is_active[i] ? sum.small : 0;
 		item->sums[i].big = is_active[i] ? sum.big : NULL;
 	}
 	item->flag = span->from < keyed->bounds[AT_OPENING];
-	return salkpi_keyed_add(keyed, item);
+	salkpi_keyed_add(keyed, item);
 }
 
 /*
@@ -162,21 +162,22 @@ salkpi_accounts_add(PG_FUNCTION_ARGS)
 	KeyedItem	item;
 
 	if (is_first)
-		keyed = salkpi_keyed_create(&accounts_type);
+		keyed = salkpi_keyed_start(&accounts_type, fcinfo);
 	salkpi_keyed_expect(keyed, fcinfo);
 	get_interval(fcinfo, has_amount ? 3 : 2, PG_NARGS() > 5, keyed->unit, &span);
 	if (is_first)
 		set_bounds(keyed, &span);
 	check_bounds(keyed, &span);
 	if (PG_ARGISNULL(1) || (has_amount && PG_ARGISNULL(2)))
-		PG_RETURN_POINTER(keyed);
+		return salkpi_keyed_datum(keyed);
 	salkpi_amount_get(keyed->amount_type, PG_GETARG_DATUM(2), &amount);
 	if (amount.sign < 0)
 		raise_negative(&amount);
 	if (amount.sign == 0 || span.to <= span.from || span.from >= span.bounds[1])
-		PG_RETURN_POINTER(keyed);
+		return salkpi_keyed_datum(keyed);
 	salkpi_key_get(keyed->kind, PG_GETARG_DATUM(1), &item.key);
-	return add_interval(keyed, &span, &amount, &item);
+	add_interval(keyed, &span, &amount, &item);
+	return salkpi_keyed_datum(keyed);
 }
 
 KEYED_FUNCTIONS(accounts);

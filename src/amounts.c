@@ -51,16 +51,17 @@ salkpi_amounts_add(PG_FUNCTION_ARGS)
 	{
 		if (keyed == NULL)
 			PG_RETURN_NULL();
-		PG_RETURN_POINTER(keyed);
+		return salkpi_keyed_datum(keyed);
 	}
 	if (keyed == NULL)
-		keyed = salkpi_keyed_create(&amounts_type);
+		keyed = salkpi_keyed_start(&amounts_type, fcinfo);
 	salkpi_keyed_expect(keyed, fcinfo);
 	salkpi_amount_get(keyed->amount_type, PG_GETARG_DATUM(2), &amount);
 	salkpi_key_get(keyed->kind, PG_GETARG_DATUM(1), &item.key);
 	item.flag = amount.sign > 0;
-	keyed = salkpi_keyed_scale(keyed, &amount, &item.sums[0]);
-	return salkpi_keyed_add(keyed, &item);
+	salkpi_keyed_scale(keyed, &amount, &item.sums[0]);
+	salkpi_keyed_add(keyed, &item);
+	return salkpi_keyed_datum(keyed);
 }
 
 KEYED_FUNCTIONS(amounts);

@@ -5,10 +5,11 @@
  * An aggregate cannot afford to keep the canonical order for each row.  Its
  * state is a value of the same type in the open form: tallies in any order,
  * with room to spare, in one chunk that is changed in place.  When it is full
- * it is folded (sorted, equal durations made one) and, if that leaves less
- * than half of it free, moved to a chunk of twice the size.  A fold thus costs
- * O(n log n) but happens after at least n / 2 rows, and durations in whole
- * days need no more room than there are different ones.  A grown state is
+ * it is folded (equal durations made one, by a hash table that is thrown away)
+ * and, if that leaves less than half of it free, moved to a chunk of twice the
+ * size.  A fold thus costs O(n) but happens after at least n / 2 rows, and
+ * durations in whole days need no more room than there are different ones.
+ * They are sorted once, at the end.  A grown state is
  * returned as a fresh chunk, never repalloc'd: the executor copies it to the
  * aggregate's context and frees the old one.
  *
@@ -23,9 +24,10 @@
 
 #include "durations.h"
 #include "durations_private.h"
+#include "segment.h"
 
 /* The smallest open state; a power of two, as the allocator rounds. */
-#define OPEN_SIZE_MIN		64
+#define OPEN_SIZE_MIN		256
 
 #define ST_SORT sort_tallies
 #define ST_ELEMENT_TYPE Tally
@@ -56,37 +58,56 @@ create_open(Size n)
 	return state;
 }
 
-/*
- * Sorts the tallies and makes those of the same duration one, in place; what
- * was taken out is gone.
- */
+/* Keeps the first n tallies, less those that were taken out again. */
+static void
+drop_removed(OpenDurations *state, int64 n)
+{
+	Tally	   *tallies = state->tallies;
+	int64		kept = 0;
+
+	for (int64 i = 0; i < n; i++)
+	{
+		if (tallies[i].count < 0)
+			elog(ERROR, "kpi_durations state lacks a duration to be removed");
+		if (tallies[i].count > 0)
+			tallies[kept++] = tallies[i];
+	}
+	memset(&tallies[kept], 0, (state->used - kept) * sizeof(Tally));
+	state->used = kept;
+}
+
+/* Makes the tallies of the same duration one, in place. */
 static void
 fold(OpenDurations *state)
 {
 	Tally	   *tallies = state->tallies;
+	Size		nslots = 64;
+	uint32	   *slots;			/* number of a tally from 1; 0 = free */
 	int64		n = 0;
-	int64		i = 0;
 
-	sort_tallies(tallies, state->used);
-	while (i < state->used)
+	while (nslots < state->used + state->used / 2)
+		nslots *= 2;
+	slots = palloc_extended(nslots * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int64 i = 0; i < state->used; i++)
 	{
 		Tally		tally = tallies[i];
+		Size		slot = salkpi_mix((uint64) tally.value) & (nslots - 1);
 
-		while (++i < state->used && tallies[i].value == tally.value)
+		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
+			CHECK_FOR_INTERRUPTS();
+		while (slots[slot] != 0 && tallies[slots[slot] - 1].value != tally.value)
+			slot = (slot + 1) & (nslots - 1);
+		if (slots[slot] == 0)
 		{
-			if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
-				CHECK_FOR_INTERRUPTS();
-			if (pg_add_s64_overflow(tally.count, tallies[i].count,
-									&tally.count))
-				salkpi_durations_too_many();
-		}
-		if (tally.count < 0)
-			elog(ERROR, "kpi_durations state lacks a duration to be removed");
-		if (tally.count > 0)
 			tallies[n++] = tally;
+			slots[slot] = n;
+		}
+		else if (pg_add_s64_overflow(tallies[slots[slot] - 1].count, tally.count,
+									 &tallies[slots[slot] - 1].count))
+			salkpi_durations_too_many();
 	}
-	memset(&tallies[n], 0, (state->used - n) * sizeof(Tally));
-	state->used = n;
+	pfree(slots);
+	drop_removed(state, n);
 }
 
 /*
@@ -161,6 +182,7 @@ salkpi_durations_close(const OpenDurations *state)
 
 	SET_VARSIZE(copy, size);
 	fold(copy);
+	sort_tallies(copy->tallies, copy->used);
 	d = salkpi_durations_create(copy->used);
 	for (int64 i = 0; i < copy->used; i++)
 	{

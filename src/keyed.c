@@ -7,72 +7,107 @@
  * in any order, from several workers and several months.  So the state of such
  * an aggregate is a table of keys with their amounts.
  *
- * While rows come it is open: one chunk, to whose end records are appended as
- * to a log, many of a key.  Only a row with the key of the record before it is
- * added to that.  When the chunk is full, the records of each key are made one,
- * all at once; if more than half of it is then still in use, it is doubled.  So
- * a row costs a write to where the last one was written, and a constant share
- * of passes that fetch in time what they will touch: a hash table that is looked
- * up row by row waits for memory each time, several times with many groups.
- * Records in the order of their keys (an order's lines, as they were
- * entered) have one each already, and are never looked at again.
+ * While rows come it is open: an expanded object with a list of chunks, to whose
+ * end records are appended as to a log, many of a key.  Only a row with the key
+ * of the record before it is added to that.  When there is four times as much
+ * as there would be with one record a key, the records of each key are made one,
+ * all at once.  So a row costs a write to where the last one was written, and a
+ * constant share of passes that fetch in time what they will touch: a hash table
+ * that is looked up row by row waits for memory each time, several times with
+ * many groups.  Records in the order of their keys (an order's lines, as they
+ * were entered) have one each already, and are never looked at again.
  *
- * The executor copies a state that has moved to its own memory, and most of a
- * doubled chunk is empty.  So it is handed an expanded object that it flattens
- * into the place where the larger table is to be, once.  Beside the chunk
- * there is nothing: the executor walks all memory contexts for each new group.
+ * With many groups most of the time goes into memory.  So the heads of all
+ * groups' tables are in one place, small, and what a row needs of one in one or
+ * two cache lines; and a log grows by chunks that are never copied.  Records are
+ * made unique where they are, even when a result is only read: it doesn't show.
  *
- * Amounts are 62-bit integers until one is larger, then 126-bit ones; what even
- * these cannot hold is a numeric behind its record.
+ * Amounts are 30-bit integers until one is larger, then 62-bit and at last
+ * 126-bit ones; what even these cannot hold is a numeric behind its record.
  *
- * The finished value is flat, see keyed_io.c.  Whoever reads a table must do
- * with both forms, since open ones travel between processes.
+ * The finished value is flat, see keyed_io.c, and so is what travels between
+ * processes.  Whoever reads a table must do with both forms.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/expandeddatum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "keyed_record.h"
 #include "salkpi.h"
 
+/* An empty table has a chunk, and more come, each half of what there is. */
+#define KEYED_SIZE			256
+#define CHUNK_SIZE_MIN		128
+
+/* The allocator rounds to powers of two up to here. */
+#define CHUNK_SIZE_ROUNDED	8192
+
 /*
- * Sizes of tables are powers of two, as the allocator rounds; it doesn't round
- * the large ones, which it gets from malloc with a header of its own, that must
- * not make them another page.
+ * With chunks of this size, records come into a buffer of that one first: those
+ * of all groups are on few pages, and the processor knows where these are.
  */
-#define KEYED_SIZE_MIN		256
-#define KEYED_SIZE_ROUNDED	8192
-#define ALLOCATOR_ROOM		128
+#define CHUNK_SIZE_LARGE	1024
+#define BUFFER_SIZE			512
 
-/* An empty table, with the head of another one, in CurrentMemoryContext. */
-Keyed *
-salkpi_keyed_create_like(const Keyed *head, Size size)
+/* Where tables are: a child of the memory context of the aggregate's states. */
+#define CONTEXT_NAME		"salkpi tables"
+
+/* The next records come here. */
+static void
+use(Keyed *keyed, KeyedChunk *place)
 {
-	Keyed	   *keyed = palloc(size);
+	keyed->place = place;
+	keyed->end = (char *) place + place->used;
+	keyed->limit = (char *) place + place->size;
+}
 
-	*keyed = *head;
-	SET_VARSIZE(keyed, size);
+/* They go to this chunk, by way of the buffer if there is one. */
+void
+salkpi_keyed_fill(Keyed *keyed, KeyedChunk *chunk)
+{
+	keyed->tail = chunk;
+	use(keyed, keyed->buffer != NULL ? keyed->buffer : chunk);
+}
+
+/* An empty table, of which it is not known yet what of. */
+Keyed *
+salkpi_keyed_create(const KeyedType *type, MemoryContext context)
+{
+	Keyed	   *keyed = MemoryContextAlloc(context, KEYED_SIZE);
+
+	memset(keyed, 0, sizeof(Keyed));
+	EOH_init_header(&keyed->header, &salkpi_keyed_methods, context);
+	keyed->type = type;
+	keyed->width = type->width;
+	keyed->amount_size = sizeof(int32);
 	keyed->is_unique = keyed->is_ascending = true;
-	keyed->used = keyed->last = KEYED_FIRST_RECORD;
-	keyed->count = 0;
+	keyed->unique_at = unique_at(0);
+	keyed->chunk.size = keyed->room = KEYED_SIZE - offsetof(Keyed, chunk);
+	keyed->chunk.used = sizeof(KeyedChunk);
+	salkpi_keyed_fill(keyed, &keyed->chunk);
 	return keyed;
 }
 
-/* An empty table in CurrentMemoryContext, of which it is not known yet what of. */
+/*
+ * The same as the state of an aggregate, in the context of all its tables: for
+ * each new group the executor walks all contexts, hence there is one.  It is
+ * looked for, since what could remember it outlives it.
+ */
 Keyed *
-salkpi_keyed_create(const KeyedType *type)
+salkpi_keyed_start(const KeyedType *type, FunctionCallInfo fcinfo)
 {
-	Keyed		head = {0};
+	MemoryContext parent = salkpi_aggregate_context(fcinfo, type->name);
+	MemoryContext context = parent->firstchild;
 
-	head.form = KEYED_OPEN;
-	head.width = type->width;
-	head.amount_size = sizeof(int32);
-	return salkpi_keyed_create_like(&head, KEYED_SIZE_MIN);
+	while (context != NULL && strcmp(context->name, CONTEXT_NAME) != 0)
+		context = context->nextchild;
+	if (context == NULL)
+		context = AllocSetContextCreate(parent, CONTEXT_NAME, ALLOCSET_DEFAULT_SIZES);
+	return salkpi_keyed_create(type, context);
 }
 
 static KeyKind
@@ -129,188 +164,220 @@ salkpi_keyed_set_function(Keyed *keyed, Oid function)
 }
 
 /*
- * An error unless a table is well-formed, as far as can be told in constant
- * time: the rest holds for every value of the type, since input checks it.
+ * The record at this place of a chunk, or the first one of the chunks behind
+ * it if the chunk has no more; NULL behind the last one.
  */
-void
-salkpi_keyed_check(const KeyedType *type, const struct varlena *v)
+const char *
+salkpi_keyed_next_record(const KeyedChunk **chunk, const char *record)
 {
-	const Keyed *keyed = (const Keyed *) v;
-
-	if (!salkpi_keyed_is_open(v))
-		return;
-	if (VARSIZE(v) >= KEYED_FIRST_RECORD && keyed->width == type->width &&
-		(keyed->unit != 0) == type->has_bounds &&
-		keyed->used <= VARSIZE(v) && keyed->last <= keyed->used)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("%s value has an unknown format", type->name),
-			 errhint("It may have been written by a newer version of salkpi.")));
+	while (record == (const char *) *chunk + (*chunk)->used)
+	{
+		*chunk = (*chunk)->next;
+		if (*chunk == NULL)
+			return NULL;
+		record = salkpi_keyed_first(*chunk);
+	}
+	return record;
 }
 
-/* What the record at an offset says; returns the offset of the next one. */
-uint32
-salkpi_keyed_read(const Keyed *keyed, uint32 offset, KeyedItem *item)
+/* What a record says; returns what is behind it. */
+const char *
+salkpi_keyed_read(const Keyed *keyed, const char *record, KeyedItem *item)
 {
-	return get_record(layout_of(keyed), (const char *) keyed + offset, item) -
-		(const char *) keyed;
+	return get_record(layout_of(keyed), record, item);
 }
 
 /* ---------- Growing ---------- */
 
-/* The size of the table that is to hold so many bytes, and is larger. */
-Size
-salkpi_keyed_next_size(const Keyed *keyed, Size bytes)
+static KeyedChunk *
+create_chunk(Keyed *keyed, Size size)
 {
-	Size		size = KEYED_SIZE_MIN;
+	KeyedChunk *chunk = MemoryContextAlloc(keyed->header.eoh_context, size);
 
-	while (size <= VARSIZE(keyed) || size < bytes)
-		size = size < KEYED_SIZE_ROUNDED ? size * 2 :
-			size == KEYED_SIZE_ROUNDED ? size * 2 - ALLOCATOR_ROOM :
-			(size + ALLOCATOR_ROOM) * 2 - ALLOCATOR_ROOM;
-	if (bytes > MaxAllocSize || VARSIZE(keyed) == MaxAllocSize)
+	chunk->next = NULL;
+	chunk->size = size;
+	chunk->used = sizeof(KeyedChunk);
+	return chunk;
+}
+
+/* The size of a new chunk with room for so many bytes. */
+static Size
+chunk_size(const Keyed *keyed, Size bytes)
+{
+	Size		size = CHUNK_SIZE_MIN;
+
+	bytes += sizeof(KeyedChunk);
+	if (bytes > KEYED_CHUNK_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("id of %zu bytes is too long", bytes)));
+	while (size < CHUNK_SIZE_ROUNDED && (size * 4 <= keyed->room || size < bytes))
+		size *= 2;
+	if (size == CHUNK_SIZE_ROUNDED)
+		size = Max(size, Min(keyed->room / 2, KEYED_CHUNK_MAX));
+	size = TYPEALIGN(sizeof(int64), Max(size, bytes));
+	if (keyed->room + size > MaxAllocSize)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("state of an aggregate would be larger than 1 GB"),
 				 errdetail("It holds %u customers or purchases.",
 						   keyed->count),
 				 errhint("Group by a part of them, and roll up the results.")));
-	return Min(size, MaxAllocSize);
+	return size;
 }
 
-/* A table that is to grow. */
-typedef struct Growth
+/* Go on to a chunk that has room for so many bytes; all records are settled. */
+void
+salkpi_keyed_extend(Keyed *keyed, Size bytes)
 {
-	ExpandedObjectHeader header;
-	const Keyed *keyed;			/* the table */
-	KeyedItem	item;			/* for which it has no room */
-	Size		size;			/* that it is to have */
-} Growth;
+	KeyedChunk *chunk = keyed->tail;
 
-/* Write a table and an item to a larger place, of which the rest is left. */
-static void
-grow_into(Keyed *place, Size size, const Keyed *keyed, const KeyedItem *item)
-{
-	memcpy(place, keyed, keyed->used);
-	SET_VARSIZE(place, size);
-	(void) try_add(place, item);
-}
-
-static Size
-get_grown_size(ExpandedObjectHeader *header)
-{
-	return ((Growth *) header)->size;
-}
-
-static void
-flatten_growth(ExpandedObjectHeader *header, void *place, Size size)
-{
-	Growth	   *growth = (Growth *) header;
-
-	grow_into(place, size, growth->keyed, &growth->item);
-}
-
-static const ExpandedObjectMethods growth_methods = {get_grown_size, flatten_growth};
-
-/* What the executor makes the larger table of when it copies it. */
-static Datum
-growth_datum(const Keyed *keyed, const KeyedItem *item, Size size)
-{
-	Growth	   *growth = palloc(sizeof(Growth));
-
-	EOH_init_header(&growth->header, &growth_methods, CurrentMemoryContext);
-	growth->keyed = keyed;
-	growth->item = *item;
-	growth->size = size;
-	return EOHPGetRODatum(&growth->header);
-}
-
-/*
- * Add an item, for which the table may have to be made unique or written anew;
- * returns 0, or the size to which it must grow before.
- */
-static Size
-add_or_size(Keyed **keyed, const KeyedItem *item)
-{
-	if (likely(try_add(*keyed, item)))
-		return 0;
-	if (!is_roomy_enough(layout_of(*keyed), item) ||
-		!((*keyed)->is_unique || salkpi_keyed_make_unique(*keyed)))
+	do
 	{
-		*keyed = salkpi_keyed_rewrite(*keyed, item, (*keyed)->dscale);
-		return 0;
-	}
-	if ((*keyed)->used <= VARSIZE(*keyed) / 8 * 3 && try_add(*keyed, item))
-		return 0;
-	return salkpi_keyed_next_size(*keyed, (*keyed)->used + record_size(layout_of(*keyed), item));
+		if (chunk->next == NULL)
+		{
+			chunk->next = create_chunk(keyed, chunk_size(keyed, bytes));
+			keyed->room += chunk->next->size;
+		}
+		chunk = chunk->next;
+	} while (chunk->size - sizeof(KeyedChunk) < bytes);
+	if (keyed->buffer == NULL && chunk->size >= CHUNK_SIZE_LARGE)
+		keyed->buffer = create_chunk(keyed, BUFFER_SIZE);
+	salkpi_keyed_fill(keyed, chunk);
 }
 
-/*
- * Add an item: a transition, whose result is the table, another one or what the
- * executor makes another one of.
- */
-Datum
+/* Move what is in the buffer to the last chunk, or a new one. */
+static void
+empty_buffer(Keyed *keyed)
+{
+	char	   *records = salkpi_keyed_first(keyed->buffer);
+	Size		bytes = keyed->end - records;
+	KeyedChunk *chunk = keyed->tail;
+	char	   *place;
+
+	if (bytes == 0)
+		return;
+	if (bytes > chunk->size - chunk->used)
+	{
+		salkpi_keyed_extend(keyed, bytes);
+		chunk = keyed->tail;
+	}
+	place = (char *) chunk + chunk->used;
+	memcpy(place, records, bytes);
+	keyed->last = place + (keyed->last - records);
+	keyed->end = records;
+	chunk->used += bytes;
+	keyed->bytes += bytes;
+}
+
+/* Have all records in chunks, and noted how many bytes of each are used. */
+void
+salkpi_keyed_settle(Keyed *keyed)
+{
+	uint32		used;
+
+	if (keyed->place == keyed->buffer)
+	{
+		empty_buffer(keyed);
+		return;
+	}
+	used = keyed->end - (char *) keyed->tail;
+	keyed->bytes += used - keyed->tail->used;
+	keyed->tail->used = used;
+}
+
+/* Make room for a record: in the buffer, unless it is larger than that. */
+static void
+make_room(Keyed *keyed, Size bytes)
+{
+	salkpi_keyed_fill(keyed, keyed->tail);
+	if (keyed->buffer == NULL && bytes > keyed->limit - keyed->end)
+		salkpi_keyed_extend(keyed, bytes);
+	if (bytes <= keyed->limit - keyed->end)
+		return;
+	if (bytes > keyed->tail->size - keyed->tail->used)
+		salkpi_keyed_extend(keyed, bytes);
+	use(keyed, keyed->tail);
+}
+
+/* Add an item for which there is no room, or not yet. */
+static void
+add_with_room(Keyed *keyed, const KeyedItem *item)
+{
+	salkpi_keyed_settle(keyed);
+	if (!is_roomy_enough(layout_of(keyed), item) ||
+		(!keyed->is_unique && keyed->bytes >= keyed->unique_at &&
+		 !salkpi_keyed_make_unique(keyed)))
+	{
+		salkpi_keyed_rewrite(keyed, item, keyed->dscale);
+		return;
+	}
+	make_room(keyed, record_size(layout_of(keyed), item));
+	(void) try_add(keyed, item);
+}
+
+void
 salkpi_keyed_add(Keyed *keyed, const KeyedItem *item)
 {
-	Size		size = add_or_size(&keyed, item);
-
-	return size == 0 ? PointerGetDatum(keyed) : growth_datum(keyed, item, size);
+	if (unlikely(!try_add(keyed, item)))
+		add_with_room(keyed, item);
 }
 
-/* The same with a table as the result, in CurrentMemoryContext if it is another. */
-Keyed *
-salkpi_keyed_put(Keyed *keyed, const KeyedItem *item)
-{
-	Size		size = add_or_size(&keyed, item);
-	Keyed	   *grown;
+/* ---------- Scale ---------- */
 
-	if (size == 0)
-		return keyed;
-	grown = palloc(size);
-	grow_into(grown, size, keyed, item);
-	return grown;
-}
-
-/* Bring all amounts to a larger display scale, in place; false if some don't fit. */
+/* Can all amounts be brought to a larger scale where they are? */
 static bool
-rescale_in_place(Keyed *keyed, int by)
+is_scalable(const Keyed *keyed, int by)
 {
 	Layout		layout = layout_of(keyed);
-	char	   *end = (char *) keyed + keyed->used;
-	int128		factor = 1;
+	const KeyedChunk *chunk = &keyed->chunk;
+	const char *record = salkpi_keyed_first(chunk);
 	KeyedItem	item;
-	char	   *record;
-	char	   *next;
 	int			i;
 
-	(void) salkpi_rescale(&factor, by);
-	for (record = (char *) keyed + KEYED_FIRST_RECORD; record < end; record = next)
+	while ((record = salkpi_keyed_next_record(&chunk, record)) != NULL)
 	{
-		next = (char *) get_record(layout, record, &item);
+		record = get_record(layout, record, &item);
 		for (i = 0; i < layout.width; i++)
 			if (item.sums[i].big != NULL || !salkpi_rescale(&item.sums[i].small, by) ||
 				!is_raw(layout, item.sums[i].small * 4))
 				return false;
 	}
-	for (record = (char *) keyed + KEYED_FIRST_RECORD; record < end; record = next)
-	{
-		next = (char *) get_record(layout, record, &item);
-		for (i = 0; i < layout.width; i++)
-			set_raw(layout, record, i, item.sums[i].small * factor * 4 |
-					(get_raw(layout, record, i) & RECORD_BITS));
-	}
 	return true;
 }
 
-/* The table at a larger display scale, in CurrentMemoryContext if it is another. */
-Keyed *
+static void
+rescale_in_place(Keyed *keyed, int by)
+{
+	Layout		layout = layout_of(keyed);
+	const KeyedChunk *chunk = &keyed->chunk;
+	const char *record = salkpi_keyed_first(chunk);
+	int128		factor = 1;
+	KeyedItem	item;
+	char	   *own;
+	int			i;
+
+	(void) salkpi_rescale(&factor, by);
+	while ((record = salkpi_keyed_next_record(&chunk, record)) != NULL)
+	{
+		own = (char *) record;
+		record = get_record(layout, record, &item);
+		for (i = 0; i < layout.width; i++)
+			set_raw(layout, own, i, item.sums[i].small * factor * 4 |
+					(get_raw(layout, own, i) & RECORD_BITS));
+	}
+}
+
+/* Bring all amounts to a larger display scale. */
+void
 salkpi_keyed_rescale(Keyed *keyed, int dscale)
 {
 	int			by = salkpi_fixed_scale(dscale) - salkpi_fixed_scale(keyed->dscale);
 
-	if (by > 0 && !rescale_in_place(keyed, by))
-		return salkpi_keyed_rewrite(keyed, NULL, dscale);
+	salkpi_keyed_settle(keyed);
+	if (by > 0 && !is_scalable(keyed, by))
+		salkpi_keyed_rewrite(keyed, NULL, dscale);
+	else if (by > 0)
+		rescale_in_place(keyed, by);
 	keyed->dscale = dscale;
-	return keyed;
 }

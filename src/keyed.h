@@ -6,6 +6,7 @@
 #define SALKPI_KEYED_H
 
 #include "port/pg_bswap.h"
+#include "utils/expandeddatum.h"
 
 #include "flat.h"
 #include "numbers.h"
@@ -68,39 +69,53 @@ typedef struct KeyedType
 } KeyedType;
 
 /*
- * An open table; records follow.  A record is the amounts, each times
- * 10^scale times 4 and with two bits: int32, or int64 or int128 if some need
- * that; then the key: an integer, of 4 bytes where amounts are, else of 8, or
- * 16 bytes, or the length of a text as uint32 and its bytes; then the numerics
- * of amounts that are big.  The next one starts at a multiple of four bytes
- * where amounts are int32, else of eight.  Records are kept small since with
- * many groups most of the time goes into fetching fresh memory.
+ * Records, one behind the other.  A record is the amounts, each times 10^scale
+ * times 4 and with two bits: int32, or int64 or int128 if some need that; then
+ * the key: an integer, of 4 bytes where amounts are, else of 8, or 16 bytes, or
+ * the length of a text as uint32 and its bytes; then the numerics of amounts
+ * that are big.  The next one starts at a multiple of four bytes where amounts
+ * are int32, else of eight.  Records are kept small since with many groups most
+ * of the time goes into fetching fresh memory.
+ */
+typedef struct KeyedChunk
+{
+	struct KeyedChunk *next;	/* the next one, or NULL */
+	uint32		size;			/* bytes, with this head */
+	uint32		used;			/* of these, as of salkpi_keyed_settle() */
+} KeyedChunk;
+
+/*
+ * An open table: an expanded object, with the first of its chunks.  What a row
+ * needs comes first.
  */
 typedef struct Keyed
 {
-	int32		vl_len_;		/* varlena header, including room to spare */
-	uint8		form;			/* KEYED_OPEN */
+	ExpandedObjectHeader header;	/* its context is that of all tables */
+	char	   *end;			/* behind the last record */
+	char	   *limit;			/* behind the room for more */
+	Oid			function;		/* whose arguments the rows are */
+	int32		dscale;			/* largest display scale seen */
 	uint8		kind;			/* KeyKind */
 	uint8		width;			/* amounts of a key */
 	uint8		unit;			/* BoundUnit; 0 without bounds */
-	int32		dscale;			/* largest display scale seen */
-	Oid			function;		/* whose arguments the rows are */
-	uint8		amount_type;	/* AmountType of these */
+	uint8		amount_type;	/* AmountType of the rows */
 	uint8		amount_size;	/* bytes of an amount: 4, 8 or 16 */
 	bool		is_unique;		/* has each record a key of its own? */
 	bool		is_ascending;	/* are they in the order of their keys too? */
-	uint32		used;			/* offset behind the last record */
-	uint32		last;			/* offset of that */
-	uint32		count;			/* records */
 	uint64		last_prefix;	/* of the last record's key */
+	char	   *last;			/* the last record */
 	int64		bounds[2];		/* opening and closing, if it has them */
+	uint32		count;			/* records */
+	uint32		unique_at;		/* bytes at which keys are to be made unique */
+	uint32		bytes;			/* of settled records */
+	uint32		room;			/* size of all chunks together */
+	const KeyedType *type;		/* whose table it is */
+	struct varlena *flat;		/* the flat form between size and flatten */
+	KeyedChunk *tail;			/* the last chunk with records */
+	KeyedChunk *buffer;			/* where records come before, if that is large */
+	KeyedChunk *place;			/* where they come now: one of these two */
+	KeyedChunk	chunk;			/* the first one */
 } Keyed;
-
-/* Offset of the first record. */
-#define KEYED_FIRST_RECORD	MAXALIGN(sizeof(Keyed))
-
-/* The first byte of an open table, where a flat one has its version. */
-#define KEYED_OPEN			0
 
 /* What is known of a table of either form without looking at its keys. */
 typedef struct KeyedHead
@@ -118,27 +133,31 @@ typedef struct KeyedScan
 	const KeyedType *type;		/* whose it is */
 	KeyedHead	head;			/* of the table */
 	const Keyed *open;			/* the table if it is open */
+	const KeyedChunk *chunk;	/* that of the next record if it is open */
+	const char *record;			/* the next record */
 	FlatReader	reader;			/* the bytes to come if it is flat */
-	uint32		offset;			/* of the next record if it is open */
 	uint32		next;			/* number of the next key */
 	KeyedKey	before;			/* the key before it */
 } KeyedScan;
 
 /* keyed.c */
-extern Keyed *salkpi_keyed_create(const KeyedType *type);
+extern Keyed *salkpi_keyed_create(const KeyedType *type, MemoryContext context);
+extern Keyed *salkpi_keyed_start(const KeyedType *type, FunctionCallInfo fcinfo);
 extern void salkpi_keyed_set_function(Keyed *keyed, Oid function);
-extern void salkpi_keyed_check(const KeyedType *type, const struct varlena *v);
-extern Keyed *salkpi_keyed_rescale(Keyed *keyed, int dscale);
-extern Datum salkpi_keyed_add(Keyed *keyed, const KeyedItem *item);
-extern Keyed *salkpi_keyed_put(Keyed *keyed, const KeyedItem *item);
-extern uint32 salkpi_keyed_read(const Keyed *keyed, uint32 offset,
-								KeyedItem *item);
+extern void salkpi_keyed_rescale(Keyed *keyed, int dscale);
+extern void salkpi_keyed_add(Keyed *keyed, const KeyedItem *item);
+extern const char *salkpi_keyed_next_record(const KeyedChunk **chunk,
+											const char *record);
+extern const char *salkpi_keyed_read(const Keyed *keyed, const char *record,
+									 KeyedItem *item);
 
 /* keyed_unique.c */
-extern const Keyed *salkpi_keyed_unique(const Keyed *keyed);
+extern void salkpi_keyed_unique(Keyed *keyed);
 extern void salkpi_item_rescale(KeyedItem *item, int width, int from, int to);
 
 /* keyed_io.c */
+extern const ExpandedObjectMethods salkpi_keyed_methods;
+extern Keyed *salkpi_keyed_load(const KeyedType *type, FunctionCallInfo fcinfo);
 extern void salkpi_keyed_scan(KeyedScan *scan, const KeyedType *type,
 							  Datum datum);
 extern bool salkpi_keyed_next(KeyedScan *scan, KeyedItem *item);
@@ -179,8 +198,6 @@ extern int	no_such_variable
 	KEYED_FUNCTION(name, combine); \
 	KEYED_FUNCTION(name, final)
 
-extern Keyed *salkpi_keyed_state(const KeyedType *type,
-								 FunctionCallInfo fcinfo);
 extern Datum salkpi_keyed_quotient(FunctionCallInfo fcinfo, Numeric numerator,
 								   Numeric denominator, bool is_percent);
 
@@ -214,12 +231,47 @@ salkpi_key_prefix(KeyKind kind, const KeyedKey *key)
 	return pg_ntoh64(prefix);
 }
 
-/* Is a table open? */
-static inline bool
-salkpi_keyed_is_open(const struct varlena *v)
+static inline char *
+salkpi_keyed_first(const KeyedChunk *chunk)
 {
-	return VARSIZE(v) > offsetof(Keyed, form) &&
-		((const Keyed *) v)->form == KEYED_OPEN;
+	return (char *) chunk + sizeof(KeyedChunk);
+}
+
+/* The open table that a datum points to; NULL if it is flat. */
+static inline Keyed *
+salkpi_keyed_open(Datum datum)
+{
+	struct varatt_expanded pointer;
+
+	if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
+		return NULL;
+	memcpy(&pointer, VARDATA_EXTERNAL(DatumGetPointer(datum)), sizeof(pointer));
+	return (Keyed *) pointer.eohptr;
+}
+
+/* What a transition returns: the executor knows it, and lets it be. */
+static inline Datum
+salkpi_keyed_datum(Keyed *keyed)
+{
+	return EOHPGetRWDatum(&keyed->header);
+}
+
+/* The state of an aggregate to change, or NULL if there is none yet. */
+static inline Keyed *
+salkpi_keyed_state(const KeyedType *type, FunctionCallInfo fcinfo)
+{
+	Keyed	   *keyed;
+
+	if (!PG_ARGISNULL(0))
+		__builtin_prefetch((char *) PG_GETARG_POINTER(0) + 64, 1);	/* the rest of its head */
+	(void) salkpi_aggregate_context(fcinfo, type->name);
+	if (PG_ARGISNULL(0))
+		return NULL;
+	keyed = salkpi_keyed_open(PG_GETARG_DATUM(0));
+	if (unlikely(keyed == NULL))
+		return salkpi_keyed_load(type, fcinfo);
+	__builtin_prefetch(keyed->end, 1);	/* in time for the record */
+	return keyed;
 }
 
 /* Have rows come from this function before?  Then what they are is known. */
@@ -271,18 +323,15 @@ salkpi_amount_get(AmountType type, Datum datum, Amount *amount)
 	amount->sign = (amount->integer > 0) - (amount->integer < 0);
 }
 
-/*
- * An amount at the scale of a table, which is another chunk afterwards if that
- * had to grow for it.
- */
-static inline Keyed *
+/* An amount at the scale of a table, which is raised for it if need be. */
+static inline void
 salkpi_keyed_scale(Keyed *keyed, const Amount *amount, ExactSum *sum)
 {
 	int			scale;
 
 	sum->big = NULL;
 	if (unlikely(amount->is_numeric && amount->parts.dscale > keyed->dscale))
-		keyed = salkpi_keyed_rescale(keyed, amount->parts.dscale);
+		salkpi_keyed_rescale(keyed, amount->parts.dscale);
 	scale = salkpi_fixed_scale(keyed->dscale);
 	if (!amount->is_numeric)
 	{
@@ -296,7 +345,6 @@ salkpi_keyed_scale(Keyed *keyed, const Amount *amount, ExactSum *sum)
 		sum->small = 0;
 		sum->big = DatumGetNumeric(amount->datum);
 	}
-	return keyed;
 }
 
 #endif							/* SALKPI_KEYED_H */

@@ -36,7 +36,7 @@
 typedef struct Place
 {
 	uint64		prefix;			/* ordered as the first bytes of the key */
-	uint32		offset;			/* of the record */
+	const char *record;			/* the record */
 } Place;
 
 static int	compare_places(const Place *a, const Place *b, const Keyed *keyed);
@@ -62,8 +62,8 @@ compare_places(const Place *a, const Place *b, const Keyed *keyed)
 		return a->prefix < b->prefix ? -1 : 1;
 	if (keyed->kind == KEY_INTEGER)
 		return 0;
-	(void) salkpi_keyed_read(keyed, a->offset, &x);
-	(void) salkpi_keyed_read(keyed, b->offset, &y);
+	(void) salkpi_keyed_read(keyed, a->record, &x);
+	(void) salkpi_keyed_read(keyed, b->record, &y);
 	return salkpi_key_compare(keyed->kind, &x.key, &y.key);
 }
 
@@ -73,14 +73,15 @@ sort_records(const Keyed *keyed)
 {
 	Place	   *places = palloc_extended(((Size) keyed->count + 1) * sizeof(Place),
 										 MCXT_ALLOC_HUGE);
-	uint32		offset = KEYED_FIRST_RECORD;
+	const KeyedChunk *chunk = &keyed->chunk;
+	const char *record = salkpi_keyed_first(chunk);
 	KeyedItem	item;
 	uint32		n;
 
 	for (n = 0; n < keyed->count; n++)
 	{
-		places[n].offset = offset;
-		offset = salkpi_keyed_read(keyed, offset, &item);
+		places[n].record = salkpi_keyed_next_record(&chunk, record);
+		record = salkpi_keyed_read(keyed, places[n].record, &item);
 		places[n].prefix = salkpi_key_prefix(keyed->kind, &item.key);
 	}
 	if (!keyed->is_ascending)
@@ -120,11 +121,11 @@ put_sum(FlatWriter *w, const ExactSum *sum, int dscale)
 }
 
 static void
-put_head(FlatWriter *w, const KeyedType *type, const Keyed *keyed)
+put_head(FlatWriter *w, const Keyed *keyed)
 {
 	salkpi_put_number(w, KEYED_VERSION);
 	salkpi_put_number(w, keyed->kind);
-	if (type->has_bounds)
+	if (keyed->type->has_bounds)
 	{
 		salkpi_put_number(w, keyed->unit);
 		salkpi_put_signed(w, keyed->bounds[0]);
@@ -134,11 +135,10 @@ put_head(FlatWriter *w, const KeyedType *type, const Keyed *keyed)
 	salkpi_put_number(w, keyed->count);
 }
 
-/* The flat form, in CurrentMemoryContext, of a table of either form. */
+/* The flat form of a table, in a memory context. */
 static struct varlena *
-finish(const KeyedType *type, struct varlena *table)
+finish(Keyed *keyed, MemoryContext context)
 {
-	const Keyed *keyed;
 	FlatWriter	w;
 	KeyedItem	item;
 	Place	   *places;
@@ -146,25 +146,52 @@ finish(const KeyedType *type, struct varlena *table)
 	uint32		n;
 	int			i;
 
-	if (!salkpi_keyed_is_open(table))
-		return table;
-	keyed = salkpi_keyed_unique((const Keyed *) table);
+	salkpi_keyed_unique(keyed);
 	places = sort_records(keyed);
-	salkpi_flat_start(&w, type->name, CurrentMemoryContext);
-	put_head(&w, type, keyed);
+	salkpi_flat_start(&w, keyed->type->name, context);
+	put_head(&w, keyed);
 	for (n = 0; n < keyed->count; n++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		(void) salkpi_keyed_read(keyed, places[n].offset, &item);
+		(void) salkpi_keyed_read(keyed, places[n].record, &item);
 		put_key(&w, keyed->kind, &item.key, before, n == 0);
 		salkpi_put_number(&w, item.flag);
-		for (i = 0; i < type->width; i++)
+		for (i = 0; i < keyed->width; i++)
 			put_sum(&w, &item.sums[i], keyed->dscale);
 		before = item.key.number;
 	}
 	pfree(places);
 	return salkpi_flat_finish(&w);
 }
+
+/*
+ * Expanded object method: the size of the flat form, which is written here
+ * and handed over below.
+ */
+static Size
+get_flat_size(ExpandedObjectHeader *header)
+{
+	Keyed	   *keyed = (Keyed *) header;
+
+	if (keyed->flat != NULL)
+		pfree(keyed->flat);		/* of rows before */
+	keyed->flat = finish(keyed, header->eoh_context);
+	return VARSIZE(keyed->flat);
+}
+
+static void
+flatten_into(ExpandedObjectHeader *header, void *result, Size size)
+{
+	Keyed	   *keyed = (Keyed *) header;
+
+	if (keyed->flat == NULL || VARSIZE(keyed->flat) != size)
+		elog(ERROR, "size of a flat form is not known");
+	memcpy(result, keyed->flat, size);
+	pfree(keyed->flat);
+	keyed->flat = NULL;
+}
+
+const ExpandedObjectMethods salkpi_keyed_methods = {get_flat_size, flatten_into};
 
 /* ---------- Reading ---------- */
 
@@ -205,16 +232,16 @@ get_head(KeyedScan *scan)
 void
 salkpi_keyed_scan(KeyedScan *scan, const KeyedType *type, Datum datum)
 {
-	struct varlena *v = PG_DETOAST_DATUM(datum);
-	const Keyed *open = (const Keyed *) v;
+	Keyed	   *open = salkpi_keyed_open(datum);
 
-	salkpi_keyed_check(type, v);
 	memset(scan, 0, sizeof(KeyedScan));
 	scan->type = type;
-	if (salkpi_keyed_is_open(v))
+	if (open != NULL)
 	{
-		open = scan->open = salkpi_keyed_unique(open);
-		scan->offset = KEYED_FIRST_RECORD;
+		salkpi_keyed_unique(open);
+		scan->open = open;
+		scan->chunk = &open->chunk;
+		scan->record = salkpi_keyed_first(scan->chunk);
 		scan->head.kind = open->kind;
 		scan->head.unit = open->unit;
 		scan->head.dscale = open->dscale;
@@ -222,7 +249,7 @@ salkpi_keyed_scan(KeyedScan *scan, const KeyedType *type, Datum datum)
 		memcpy(scan->head.bounds, open->bounds, sizeof(open->bounds));
 		return;
 	}
-	salkpi_flat_open(&scan->reader, type->name, v);
+	salkpi_flat_open(&scan->reader, type->name, PG_DETOAST_DATUM(datum));
 	get_head(scan);
 }
 
@@ -308,7 +335,8 @@ salkpi_keyed_next(KeyedScan *scan, KeyedItem *item)
 	}
 	if (scan->open != NULL)
 	{
-		scan->offset = salkpi_keyed_read(scan->open, scan->offset, item);
+		scan->record = salkpi_keyed_next_record(&scan->chunk, scan->record);
+		scan->record = salkpi_keyed_read(scan->open, scan->record, item);
 		scan->next++;
 		return true;
 	}
@@ -325,17 +353,14 @@ salkpi_keyed_next(KeyedScan *scan, KeyedItem *item)
 	return true;
 }
 
-/* An empty open table with the head of another one, as it is while merging. */
-static Keyed *
-create_for(const KeyedScan *scan)
+/* An empty open table becomes one of the same keys and bounds as another one. */
+static void
+take_head(Keyed *keyed, const KeyedScan *scan)
 {
-	Keyed	   *keyed = salkpi_keyed_create(scan->type);
-
 	keyed->kind = scan->head.kind;
 	keyed->unit = scan->head.unit;
 	keyed->dscale = scan->head.dscale;
 	memcpy(keyed->bounds, scan->head.bounds, sizeof(keyed->bounds));
-	return keyed;
 }
 
 /* Tables that differ in what they are about cannot be merged. */
@@ -355,29 +380,25 @@ check_mergeable(const Keyed *keyed, const KeyedScan *scan)
 						scan->type->name)));
 }
 
-/*
- * Add a table of either form to an open one, or to an empty one if that is
- * NULL; the result is the same table or a fresh one in CurrentMemoryContext.
- */
-static Keyed *
-merge(const KeyedType *type, Keyed *keyed, Datum other)
+/* Add a table of either form to an open one, which may be new. */
+static void
+merge(Keyed *keyed, Datum other)
 {
 	KeyedScan	scan;
 	KeyedItem	item;
 
-	salkpi_keyed_scan(&scan, type, other);
-	if (keyed == NULL)
-		keyed = create_for(&scan);
+	salkpi_keyed_scan(&scan, keyed->type, other);
+	if (keyed->kind == 0)
+		take_head(keyed, &scan);
 	check_mergeable(keyed, &scan);
 	if (scan.head.dscale > keyed->dscale)
-		keyed = salkpi_keyed_rescale(keyed, scan.head.dscale);
+		salkpi_keyed_rescale(keyed, scan.head.dscale);
 	while (salkpi_keyed_next(&scan, &item))
 	{
-		salkpi_item_rescale(&item, type->width, scan.head.dscale,
+		salkpi_item_rescale(&item, keyed->width, scan.head.dscale,
 							keyed->dscale);
-		keyed = salkpi_keyed_put(keyed, &item);
+		salkpi_keyed_add(keyed, &item);
 	}
-	return keyed;
 }
 
 /* ---------- SQL functions ---------- */
@@ -387,12 +408,12 @@ static Datum
 verified(const KeyedType *type, struct varlena *flat)
 {
 	FlatReader	r;
-	Keyed	   *keyed;
+	Keyed	   *keyed = salkpi_keyed_create(type, CurrentMemoryContext);
 
 	salkpi_flat_open(&r, type->name, flat);
 	salkpi_flat_check_version(&r, KEYED_VERSION);
-	keyed = merge(type, NULL, PointerGetDatum(flat));
-	return PointerGetDatum(finish(type, (struct varlena *) keyed));
+	merge(keyed, PointerGetDatum(flat));
+	return PointerGetDatum(finish(keyed, CurrentMemoryContext));
 }
 
 Datum
@@ -409,50 +430,50 @@ salkpi_keyed_recv(const KeyedType *type, FunctionCallInfo fcinfo)
 
 /* An argument in its flat form. */
 static struct varlena *
-get_flat(const KeyedType *type, Datum datum)
+get_flat(Datum datum)
 {
-	struct varlena *v = PG_DETOAST_DATUM(datum);
+	Keyed	   *keyed = salkpi_keyed_open(datum);
 
-	salkpi_keyed_check(type, v);
-	return finish(type, v);
+	return keyed == NULL ? PG_DETOAST_DATUM(datum) :
+		finish(keyed, CurrentMemoryContext);
 }
 
 Datum
 salkpi_keyed_out(const KeyedType *type, FunctionCallInfo fcinfo)
 {
 	PG_RETURN_CSTRING(salkpi_flat_to_text(type->name,
-										  get_flat(type, PG_GETARG_DATUM(0))));
+										  get_flat(PG_GETARG_DATUM(0))));
 }
 
 Datum
 salkpi_keyed_send(const KeyedType *type, FunctionCallInfo fcinfo)
 {
-	PG_RETURN_BYTEA_P(salkpi_flat_to_message(get_flat(type, PG_GETARG_DATUM(0))));
+	PG_RETURN_BYTEA_P(salkpi_flat_to_message(get_flat(PG_GETARG_DATUM(0))));
 }
 
 static bool
-are_equal(const KeyedType *type, FunctionCallInfo fcinfo)
+are_equal(FunctionCallInfo fcinfo)
 {
-	return salkpi_flat_equal(get_flat(type, PG_GETARG_DATUM(0)),
-							 get_flat(type, PG_GETARG_DATUM(1)));
+	return salkpi_flat_equal(get_flat(PG_GETARG_DATUM(0)),
+							 get_flat(PG_GETARG_DATUM(1)));
 }
 
 Datum
 salkpi_keyed_eq(const KeyedType *type, FunctionCallInfo fcinfo)
 {
-	PG_RETURN_BOOL(are_equal(type, fcinfo));
+	PG_RETURN_BOOL(are_equal(fcinfo));
 }
 
 Datum
 salkpi_keyed_ne(const KeyedType *type, FunctionCallInfo fcinfo)
 {
-	PG_RETURN_BOOL(!are_equal(type, fcinfo));
+	PG_RETURN_BOOL(!are_equal(fcinfo));
 }
 
 Datum
 salkpi_keyed_hash(const KeyedType *type, FunctionCallInfo fcinfo)
 {
-	struct varlena *flat = get_flat(type, PG_GETARG_DATUM(0));
+	struct varlena *flat = get_flat(PG_GETARG_DATUM(0));
 
 	return hash_any((unsigned char *) VARDATA_ANY(flat),
 					VARSIZE_ANY_EXHDR(flat));
@@ -461,29 +482,20 @@ salkpi_keyed_hash(const KeyedType *type, FunctionCallInfo fcinfo)
 Datum
 salkpi_keyed_hash_extended(const KeyedType *type, FunctionCallInfo fcinfo)
 {
-	struct varlena *flat = get_flat(type, PG_GETARG_DATUM(0));
+	struct varlena *flat = get_flat(PG_GETARG_DATUM(0));
 
 	return hash_any_extended((unsigned char *) VARDATA_ANY(flat),
 							 VARSIZE_ANY_EXHDR(flat), PG_GETARG_INT64(1));
 }
 
-/* The state of an aggregate to change: its own if open, else an open copy. */
+/* A flat table as the state of an aggregate. */
 Keyed *
-salkpi_keyed_state(const KeyedType *type, FunctionCallInfo fcinfo)
+salkpi_keyed_load(const KeyedType *type, FunctionCallInfo fcinfo)
 {
-	struct varlena *v;
+	Keyed	   *keyed = salkpi_keyed_start(type, fcinfo);
 
-	(void) salkpi_aggregate_context(fcinfo, type->name);
-	if (PG_ARGISNULL(0))
-		return NULL;
-	v = PG_DETOAST_DATUM(PG_GETARG_DATUM(0));
-	salkpi_keyed_check(type, v);
-	if (salkpi_keyed_is_open(v))
-	{
-		__builtin_prefetch((char *) v + ((Keyed *) v)->used, 1);	/* in time for the record */
-		return (Keyed *) v;
-	}
-	return merge(type, NULL, PointerGetDatum(v));
+	merge(keyed, PG_GETARG_DATUM(0));
+	return keyed;
 }
 
 /* Combine function, and the transition of kpi_rollup. */
@@ -494,15 +506,17 @@ salkpi_keyed_combine(const KeyedType *type, FunctionCallInfo fcinfo)
 
 	if (PG_ARGISNULL(1) && keyed == NULL)
 		PG_RETURN_NULL();
+	if (keyed == NULL)
+		keyed = salkpi_keyed_start(type, fcinfo);
 	if (!PG_ARGISNULL(1))
-		keyed = merge(type, keyed, PG_GETARG_DATUM(1));
-	PG_RETURN_POINTER(keyed);
+		merge(keyed, PG_GETARG_DATUM(1));
+	return salkpi_keyed_datum(keyed);
 }
 
 Datum
 salkpi_keyed_final(const KeyedType *type, FunctionCallInfo fcinfo)
 {
-	PG_RETURN_POINTER(get_flat(type, PG_GETARG_DATUM(0)));
+	PG_RETURN_POINTER(get_flat(PG_GETARG_DATUM(0)));
 }
 
 /*

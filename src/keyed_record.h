@@ -5,6 +5,8 @@
 #ifndef SALKPI_KEYED_RECORD_H
 #define SALKPI_KEYED_RECORD_H
 
+#include "utils/memutils.h"
+
 #include "keyed.h"
 
 /* The bits of an amount: the owner's flag, in the first one; is it big? */
@@ -12,14 +14,34 @@
 #define RECORD_BIG		2
 #define RECORD_BITS		(RECORD_FLAG | RECORD_BIG)
 
+/*
+ * Largest chunk: records start at a multiple of four bytes that 25 bits hold,
+ * in one of 2^7 chunks.
+ */
+#define KEYED_CHUNK_BITS	25
+#define KEYED_CHUNK_MAX		((Size) sizeof(int32) << KEYED_CHUNK_BITS)
+
 /* keyed.c */
-extern Keyed *salkpi_keyed_create_like(const Keyed *head, Size size);
-extern Size salkpi_keyed_next_size(const Keyed *keyed, Size bytes);
+extern void salkpi_keyed_settle(Keyed *keyed);
+extern void salkpi_keyed_fill(Keyed *keyed, KeyedChunk *chunk);
+extern void salkpi_keyed_extend(Keyed *keyed, Size bytes);
 
 /* keyed_unique.c */
 extern bool salkpi_keyed_make_unique(Keyed *keyed);
-extern Keyed *salkpi_keyed_rewrite(const Keyed *keyed, const KeyedItem *more,
-								   int dscale);
+extern void salkpi_keyed_rewrite(Keyed *keyed, const KeyedItem *more,
+								 int dscale);
+
+/*
+ * Bytes at which keys are to be made unique, which are so many with unique ones:
+ * four times as many, not yet while they are few, and soon where a table ends.
+ */
+static inline uint32
+unique_at(Size bytes)
+{
+	Size		at = Min(Max(bytes * 4, 1024), MaxAllocSize / 2);
+
+	return Max(at, bytes + bytes / 4);
+}
 
 /* ---------- Keys ---------- */
 
@@ -42,7 +64,7 @@ keys_are_equal(KeyKind kind, const KeyedKey *a, const KeyedKey *b)
 
 /*
  * What the records of a table look like.  A constant where it matters, so that
- * the functions below are compiled for it.
+ * the functions below are compiled for it, once inlined.
  */
 typedef struct Layout
 {
@@ -74,14 +96,14 @@ layout_of(const Keyed *keyed)
 	 function(keyed, ((Layout) {KEY_TEXT, width, amount_size}), argument))
 
 /* What records, and integers in them, are aligned to. */
-static inline Size
+static pg_attribute_always_inline Size
 alignment_of(Layout layout)
 {
 	return Min(layout.amount_size, sizeof(int64));
 }
 
 /* Bytes of a key, with what fills them up. */
-static inline Size
+static pg_attribute_always_inline Size
 key_size(Layout layout, uint32 length)
 {
 	return layout.kind == KEY_INTEGER ? alignment_of(layout) :
@@ -90,7 +112,7 @@ key_size(Layout layout, uint32 length)
 }
 
 /* An amount as it is in a record, with its bits. */
-static inline int128
+static pg_attribute_always_inline int128
 get_raw(Layout layout, const char *record, int i)
 {
 	return layout.amount_size == 4 ? ((const int32 *) record)[i] :
@@ -98,7 +120,7 @@ get_raw(Layout layout, const char *record, int i)
 		((const int128 *) record)[i];
 }
 
-static inline void
+static pg_attribute_always_inline void
 set_raw(Layout layout, char *record, int i, int128 raw)
 {
 	if (layout.amount_size == 4)
@@ -110,7 +132,7 @@ set_raw(Layout layout, char *record, int i, int128 raw)
 }
 
 /* Can a record hold this as it is? */
-static inline bool
+static pg_attribute_always_inline bool
 is_raw(Layout layout, int128 raw)
 {
 	return layout.amount_size == 4 ? raw == (int32) raw :
@@ -119,7 +141,7 @@ is_raw(Layout layout, int128 raw)
 }
 
 /* The key of a record, which stays where it is; returns what is behind it. */
-static inline const char *
+static pg_attribute_always_inline const char *
 get_key(Layout layout, const char *record, KeyedKey *key)
 {
 	const char *own = record + layout.width * layout.amount_size;
@@ -139,8 +161,21 @@ get_key(Layout layout, const char *record, KeyedKey *key)
 	return own + key_size(layout, key->length);
 }
 
+/* The key of a record; returns the next one. */
+static pg_attribute_always_inline const char *
+skip_record(Layout layout, const char *record, KeyedKey *key)
+{
+	const char *end = get_key(layout, record, key);
+	int			i;
+
+	for (i = 0; i < layout.width && layout.amount_size == 16; i++)
+		if (get_raw(layout, record, i) & RECORD_BIG)
+			end += MAXALIGN(VARSIZE(end));
+	return end;
+}
+
 /* What a record says; returns the next one. */
-static inline const char *
+static pg_attribute_always_inline const char *
 get_record(Layout layout, const char *record, KeyedItem *item)
 {
 	const char *end = get_key(layout, record, &item->key);
@@ -163,7 +198,7 @@ get_record(Layout layout, const char *record, KeyedItem *item)
 }
 
 /* Do the amounts of an item, and a key that is an integer, fit into a record? */
-static inline bool
+static pg_attribute_always_inline bool
 is_roomy_enough(Layout layout, const KeyedItem *item)
 {
 	int			i;
@@ -177,7 +212,7 @@ is_roomy_enough(Layout layout, const KeyedItem *item)
 	return true;
 }
 
-static inline Size
+static pg_attribute_always_inline Size
 record_size(Layout layout, const KeyedItem *item)
 {
 	Size		size = layout.width * layout.amount_size + key_size(layout, item->key.length);
@@ -189,7 +224,25 @@ record_size(Layout layout, const KeyedItem *item)
 	return size;
 }
 
-static inline void
+/* Copy bytes; keys are short: no call for up to 16 bytes. */
+static pg_attribute_always_inline void
+copy_bytes(char *to, const char *from, uint32 length)
+{
+	uint64		first;
+	uint64		last;
+
+	if (length < 8 || length > 16)
+	{
+		memcpy(to, from, length);
+		return;
+	}
+	first = salkpi_load8(from);
+	last = salkpi_load8(from + length - 8);
+	memcpy(to, &first, 8);
+	memcpy(to + length - 8, &last, 8);
+}
+
+static pg_attribute_always_inline void
 put_key(Layout layout, char *own, const KeyedKey *key)
 {
 	if (layout.kind == KEY_INTEGER && layout.amount_size == 4)
@@ -201,12 +254,12 @@ put_key(Layout layout, char *own, const KeyedKey *key)
 	else
 	{
 		*(uint32 *) own = key->length;
-		memcpy(own + sizeof(uint32), key->bytes, key->length);
+		copy_bytes(own + sizeof(uint32), key->bytes, key->length);
 	}
 }
 
 /* Write a record, for which there is room. */
-static inline void
+static pg_attribute_always_inline void
 put_record(Layout layout, char *record, const KeyedItem *item)
 {
 	char	   *end = record + layout.width * layout.amount_size;
@@ -231,7 +284,7 @@ put_record(Layout layout, char *record, const KeyedItem *item)
 }
 
 /* Add an item to a record, if that can hold the sums. */
-static inline bool
+static pg_attribute_always_inline bool
 add_to_record(Layout layout, char *record, const KeyedItem *item)
 {
 	int128		raw[KEYED_MAX_WIDTH];
@@ -252,14 +305,14 @@ add_to_record(Layout layout, char *record, const KeyedItem *item)
 }
 
 /* The order of a key and that of the last record. */
-static inline int
+static pg_attribute_always_inline int
 compare_to_last(const Keyed *keyed, Layout layout, const KeyedKey *key, uint64 prefix)
 {
 	KeyedKey	last;
 
 	if (likely(prefix != keyed->last_prefix))
 		return prefix > keyed->last_prefix ? 1 : -1;
-	(void) get_key(layout, (const char *) keyed + keyed->last, &last);
+	(void) get_key(layout, keyed->last, &last);
 	return salkpi_key_compare(layout.kind, key, &last);
 }
 
@@ -279,17 +332,17 @@ try_add_to(Keyed *keyed, Layout layout, const KeyedItem *item)
 		return false;
 	if (keyed->count > 0)
 		order = compare_to_last(keyed, layout, &item->key, prefix);
-	if (order == 0 && add_to_record(layout, (char *) keyed + keyed->last, item))
+	if (order == 0 && add_to_record(layout, keyed->last, item))
 		return true;
 	size = record_size(layout, item);
-	if (size > VARSIZE(keyed) - keyed->used)
+	if (size > keyed->limit - keyed->end)
 		return false;
-	put_record(layout, (char *) keyed + keyed->used, item);
+	put_record(layout, keyed->end, item);
 	keyed->is_ascending = keyed->is_ascending && order > 0;
 	keyed->is_unique = keyed->is_ascending;
-	keyed->last = keyed->used;
+	keyed->last = keyed->end;
 	keyed->last_prefix = prefix;
-	keyed->used += size;
+	keyed->end += size;
 	keyed->count++;
 	return true;
 }

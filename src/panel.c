@@ -125,8 +125,8 @@ void
 salkpi_panel_rates(PanelRates *rates, FunctionCallInfo fcinfo, int arg,
 				   uint32 nperiods)
 {
-	Datum	   *instants;
-	bool	   *nulls;
+	Datum	   *instants = NULL;
+	bool	   *nulls = NULL;
 	int			count = 0;
 
 	memset(rates, 0, sizeof(PanelRates));

@@ -20,11 +20,14 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/expandeddatum.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 
 #include "compat.h"
 #include "server.h"
 
+#undef qsort
 #undef vsnprintf
 
 volatile sig_atomic_t InterruptPending = false;
@@ -70,6 +73,39 @@ MemoryContextAlloc(MemoryContext context, Size size)
 	return palloc(size);
 }
 
+void *
+MemoryContextAllocZero(MemoryContext context, Size size)
+{
+	return palloc0(size);
+}
+
+void *
+MemoryContextAllocHuge(MemoryContext context, Size size)
+{
+	return palloc(size);
+}
+
+void *
+MemoryContextAllocExtended(MemoryContext context, Size size, int flags)
+{
+	return palloc_extended(size, flags);
+}
+
+/* There is one context, whose memory is freed at the end of a run. */
+static MemoryContextData only_context;
+
+MemoryContext
+AllocSetContextCreateInternal(MemoryContext parent, const char *name,
+							  Size least, Size first, Size largest)
+{
+	return &only_context;
+}
+
+void
+MemoryContextDelete(MemoryContext context)
+{
+}
+
 /* What was there is freed with the rest. */
 void *
 repalloc(void *pointer, Size size)
@@ -78,9 +114,21 @@ repalloc(void *pointer, Size size)
 }
 
 void *
+repalloc_huge(void *pointer, Size size)
+{
+	return repalloc(pointer, size);
+}
+
+void *
 palloc0(Size size)
 {
 	return memset(palloc(size), 0, size);
+}
+
+char *
+pstrdup(const char *text)
+{
+	return strcpy(palloc(strlen(text) + 1), text);
 }
 
 char *
@@ -158,6 +206,12 @@ errcode(int sqlstate)
 	return 0;
 }
 
+int
+err_generic_string(int field, const char *text)
+{
+	return 0;
+}
+
 void
 errfinish(const char *file, int line, const char *function)
 {
@@ -178,16 +232,69 @@ ProcessInterrupts(void)
 
 /* ---------- Values, strings, messages ---------- */
 
+/* Like the server's; the pointers are not aligned. */
+void
+EOH_init_header(ExpandedObjectHeader *object, const ExpandedObjectMethods *methods,
+				MemoryContext context)
+{
+	varatt_expanded pointer = {object};
+
+	object->vl_len_ = EOH_HEADER_MAGIC;
+	object->eoh_methods = methods;
+	object->eoh_context = context;
+	SET_VARTAG_EXTERNAL(object->eoh_rw_ptr, VARTAG_EXPANDED_RW);
+	memcpy(VARDATA_EXTERNAL(object->eoh_rw_ptr), &pointer, sizeof(pointer));
+	SET_VARTAG_EXTERNAL(object->eoh_ro_ptr, VARTAG_EXPANDED_RO);
+	memcpy(VARDATA_EXTERNAL(object->eoh_ro_ptr), &pointer, sizeof(pointer));
+}
+
+ExpandedObjectHeader *
+DatumGetEOHP(Datum datum)
+{
+	varatt_expanded pointer;
+
+	memcpy(&pointer, VARDATA_EXTERNAL(DatumGetPointer(datum)), sizeof(pointer));
+	return pointer.eohptr;
+}
+
+Size
+EOH_get_flat_size(ExpandedObjectHeader *object)
+{
+	return object->eoh_methods->get_flat_size(object);
+}
+
+void
+EOH_flatten_into(ExpandedObjectHeader *object, void *result, Size size)
+{
+	object->eoh_methods->flatten_into(object, result, size);
+}
+
+void
+DeleteExpandedObject(Datum datum)
+{
+}
+
+/* No value is toasted, but an object may have to become flat. */
 struct varlena *
 pg_detoast_datum(struct varlena *datum)
 {
-	return datum;
+	ExpandedObjectHeader *object;
+	Size		size;
+	struct varlena *flat;
+
+	if (!VARATT_IS_EXTERNAL_EXPANDED(datum))
+		return datum;
+	object = DatumGetEOHP(PointerGetDatum(datum));
+	size = EOH_get_flat_size(object);
+	flat = palloc(size);
+	EOH_flatten_into(object, flat, size);
+	return flat;
 }
 
 struct varlena *
 pg_detoast_datum_packed(struct varlena *datum)
 {
-	return datum;
+	return pg_detoast_datum(datum);
 }
 
 /* A function of numerics, like all that are called like this. */
@@ -209,12 +316,24 @@ DirectFunctionCall3Coll(PGFunction function, Oid collation, Datum a, Datum b, Da
 	longjmp(on_error, 1);
 }
 
+Numeric
+int64_to_numeric(int64 value)
+{
+	longjmp(on_error, 1);
+}
+
+Numeric
+int64_div_fast_to_numeric(int64 value, int decimals)
+{
+	longjmp(on_error, 1);
+}
+
 /* Each call is one of an aggregate. */
 int
 AggCheckCallContext(FunctionCallInfo fcinfo, MemoryContext *context)
 {
 	if (context != NULL)
-		*context = CurrentMemoryContext;
+		*context = &only_context;
 	return AGG_CONTEXT_AGGREGATE;
 }
 
@@ -360,6 +479,12 @@ pq_copymsgbytes(StringInfo in, char *out, int length)
 }
 
 /* ---------- Bytes ---------- */
+
+void
+pg_qsort(void *base, size_t count, size_t size, int (*compare) (const void *, const void *))
+{
+	qsort(base, count, size, compare);
+}
 
 uint64
 hex_encode(const char *bytes, size_t length, char *out)
