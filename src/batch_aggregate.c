@@ -4,8 +4,8 @@
  *
  * Of each aggregate the condition and the arguments are worked out for the batch
  * (batch_expression.c), and its transition function is called for the rows that
- * meet it: what is the same in all of them stays where it is.  Cubes take all
- * rows in one call (cube_rows.c).
+ * meet it: what is the same in all of them stays where it is.  Cubes and
+ * dictionaries take all rows in one call.
  *
  * Transition functions see an aggregate as they do elsewhere: its memory
  * context is that of AggCheckCallContext().
@@ -26,6 +26,7 @@
 
 #include "batch.h"
 #include "cube.h"
+#include "dictionary.h"
 #include "salkpi.h"
 
 /*
@@ -126,19 +127,35 @@ compile_arguments(BatchProgram *program, BatchAggregate *a, Aggref *aggref)
 		a->filter = salkpi_batch_compile(program, aggref->aggfilter);
 }
 
-/* Cubes take all rows at once, if all have the same bounds and shape. */
+/*
+ * Cubes take all rows at once, if all have the same bounds and shape, and
+ * dictionaries do.
+ */
 static void
 prepare_batch(BatchAggregate *a)
 {
-	PGFunction	function = a->transition.fn_addr;
+	static const struct
+	{
+		PGFunction	function;
+		BatchTransition take_rows;
+		int			nconstants; /* first arguments that must be constant */
+	}			transitions[] = {
+		{salkpi_cube_add_instant, salkpi_cube_add_instants, 2},
+		{salkpi_cube_add_day, salkpi_cube_add_days, 2},
+		{salkpi_cube_add_stock, salkpi_cube_add_stocks, 2},
+		{salkpi_dictionary_add, salkpi_dictionary_add_rows, 0}
+	};
 
-	a->take_rows = function == salkpi_cube_add_instant ? salkpi_cube_add_instants :
-		function == salkpi_cube_add_day ? salkpi_cube_add_days :
-		function == salkpi_cube_add_stock ? salkpi_cube_add_stocks : NULL;
+	for (int i = 0; i < lengthof(transitions); i++)
+		if (transitions[i].function == a->transition.fn_addr)
+		{
+			a->take_rows = transitions[i].take_rows;
+			for (int n = 0; n < transitions[i].nconstants; n++)
+				if (!a->args[n]->is_constant)
+					a->take_rows = NULL;
+		}
 	if (a->take_rows == NULL)
 		return;
-	if (!a->args[0]->is_constant || !a->args[1]->is_constant)
-		a->take_rows = NULL;
 	a->columns = palloc((a->nargs + 1) * sizeof(BatchArgument));
 	for (int i = 0; i < a->nargs; i++)
 		a->columns[i + 1] = (BatchArgument) {a->args[i]->values, a->args[i]->nulls};

@@ -505,25 +505,13 @@ salkpi_cube_add_stocks(FunctionCallInfo fcinfo, const BatchArgument *args, const
 	return EOHPGetRWDatum(&cube->header);
 }
 
-/* The only row of a batch. */
-static const BatchRows one_row = {.count = 1};
-
-/* The arguments of a call are those of a batch of one. */
-static void
-get_arguments(FunctionCallInfo fcinfo, BatchArgument *args)
-{
-	Assert(PG_NARGS() <= FLOW_ARGS);
-	for (int i = 0; i < PG_NARGS(); i++)
-		args[i] = (BatchArgument) {&fcinfo->args[i].value, &fcinfo->args[i].isnull};
-}
-
 Datum
 salkpi_cube_add_instant(PG_FUNCTION_ARGS)
 {
 	BatchArgument args[FLOW_ARGS];
 
-	get_arguments(fcinfo, args);
-	PG_RETURN_DATUM(salkpi_cube_add_instants(fcinfo, args, &one_row));
+	salkpi_arguments_of_call(fcinfo, args, FLOW_ARGS);
+	PG_RETURN_DATUM(salkpi_cube_add_instants(fcinfo, args, &salkpi_one_row));
 }
 
 Datum
@@ -531,8 +519,8 @@ salkpi_cube_add_day(PG_FUNCTION_ARGS)
 {
 	BatchArgument args[FLOW_ARGS];
 
-	get_arguments(fcinfo, args);
-	PG_RETURN_DATUM(salkpi_cube_add_days(fcinfo, args, &one_row));
+	salkpi_arguments_of_call(fcinfo, args, FLOW_ARGS);
+	PG_RETURN_DATUM(salkpi_cube_add_days(fcinfo, args, &salkpi_one_row));
 }
 
 Datum
@@ -540,8 +528,8 @@ salkpi_cube_add_stock(PG_FUNCTION_ARGS)
 {
 	BatchArgument args[FLOW_ARGS];
 
-	get_arguments(fcinfo, args);
-	PG_RETURN_DATUM(salkpi_cube_add_stocks(fcinfo, args, &one_row));
+	salkpi_arguments_of_call(fcinfo, args, FLOW_ARGS);
+	PG_RETURN_DATUM(salkpi_cube_add_stocks(fcinfo, args, &salkpi_one_row));
 }
 
 /* Combine two cubes of one grid; the left one is changed in place. */

@@ -14,6 +14,7 @@
 #include "datatype/timestamp.h"
 #include "utils/numeric.h"
 
+#include "batch_rows.h"
 #include "salkpi.h"
 #include "segment.h"
 
@@ -124,6 +125,7 @@ typedef struct Version
 typedef struct Key
 {
 	uint32		text;			/* offset in the pool of keys */
+	uint32		hash;			/* of that */
 	uint32		versions;		/* the key's newest version + 1 */
 	uint32		nversions;		/* how many */
 } Key;
@@ -183,6 +185,9 @@ extern PGDLLEXPORT Datum salkpi_kpi_lookup_first(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum salkpi_kpi_knows(PG_FUNCTION_ARGS);
 
 /* dictionary_state.c */
+extern PGDLLEXPORT Datum salkpi_dictionary_add(PG_FUNCTION_ARGS);
+extern Datum salkpi_dictionary_add_rows(FunctionCallInfo fcinfo, const BatchArgument *args,
+										const BatchRows *rows);
 extern void salkpi_dictionary_too_large(void);
 
 /* dictionary_build.c: the value, in CurrentMemoryContext */

@@ -181,8 +181,13 @@ prepare_key(Workspace *work, const Key *key)
 		work->versions[n++] = version;
 		v = version->next;
 	}
-	if (n > 1)
-		sort_versions(work->versions, n, work->state);
+	if (n == 1)
+	{
+		work->turns[0] = (Turn) {work->versions[0]->from, work->versions[0]};
+		work->nturns = 1;
+		return;
+	}
+	sort_versions(work->versions, n, work->state);
 	make_turns(work, n);
 }
 
@@ -214,10 +219,7 @@ measure_blocks(Workspace *work)
 
 		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
 			CHECK_FOR_INTERRUPTS();
-		if (key->nversions == 1)
-			work->nturns = 1;
-		else
-			prepare_key(work, key);
+		prepare_key(work, key);
 		size += key_size(VARSIZE(get_text(&state->key_texts, key->text)) - VARHDRSZ) +
 			work->nturns * step_size(state->nattributes);
 	}
@@ -256,7 +258,17 @@ write_block(Dictionary *d, Size at, Size texts, const Workspace *work,
 	return at;
 }
 
-/* The slots are those of the table of keys, positions turned into offsets. */
+static Slot *
+free_slot(Dictionary *d, uint32 hash)
+{
+	uint32		i = hash & d->mask;
+
+	while (d->slots[i].id != 0)
+		i = (i + 1) & d->mask;
+	return &d->slots[i];
+}
+
+/* The keys come as they were gathered, so that they are read one after the other. */
 Dictionary *
 salkpi_dictionary_build(const DictionaryState *state)
 {
@@ -281,19 +293,15 @@ salkpi_dictionary_build(const DictionaryState *state)
 	d->nkeys = state->key_table.used;
 	d->mask = state->key_table.mask;
 	memcpy(d->kinds, state->kinds, sizeof(state->kinds));
-	for (Size i = 0; i < nslots; i++)
+	for (uint32 i = 0; i < state->key_table.used; i++)
 	{
-		const Slot *slot = &state->key_table.slots[i];
+		const Key  *key = &state->keys[i];
 
 		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
 			CHECK_FOR_INTERRUPTS();
-		if (slot->id == 0)
-			continue;
-		prepare_key(&work, &state->keys[slot->id - 1]);
-		d->slots[i].hash = slot->hash;
-		d->slots[i].id = at;
-		at = write_block(d, at, texts, &work, &state->keys[slot->id - 1],
-						 state->keys[slot->id - 1].nversions);
+		*free_slot(d, key->hash) = (Slot) {key->hash, at};
+		prepare_key(&work, key);
+		at = write_block(d, at, texts, &work, key, key->nversions);
 	}
 	Assert(at == texts);
 	if (state->texts.data != NULL)

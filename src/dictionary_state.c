@@ -128,14 +128,20 @@ are_equal(const text *a, const text *b)
 		salkpi_same_bytes(VARDATA_ANY(a), VARDATA_ANY(b), length);
 }
 
+static inline uint32
+hash_text(const text *t)
+{
+	return salkpi_hash_text(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
+}
+
 /*
  * The slot in which a text is, or the free one where it belongs.  keys tells
  * the table of keys, whose ids are positions, from that of attributes.
  */
 static Slot *
-find_slot(const Table *table, const Pool *pool, const Key *keys, const text *t)
+find_slot(const Table *table, const Pool *pool, const Key *keys, const text *t,
+		  uint32 hash)
 {
-	uint32		hash = salkpi_hash_text(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
 	uint32		i = hash & table->mask;
 
 	for (; table->slots[i].id != 0; i = (i + 1) & table->mask)
@@ -157,7 +163,7 @@ intern_text(DictionaryState *state, const text *t)
 	Slot	   *slot;
 
 	grow_table(state->context, &state->text_table);
-	slot = find_slot(&state->text_table, &state->texts, NULL, t);
+	slot = find_slot(&state->text_table, &state->texts, NULL, t, hash_text(t));
 	if (slot->id == 0)
 	{
 		slot->id = append_text(state->context, &state->texts, t);
@@ -168,7 +174,7 @@ intern_text(DictionaryState *state, const text *t)
 
 /* The key of that text, made if it is new; it stays until the next is made. */
 static Key *
-intern_key(DictionaryState *state, const text *t)
+intern_key(DictionaryState *state, const text *t, uint32 hash)
 {
 	Table	   *table = &state->key_table;
 	Slot	   *slot;
@@ -178,21 +184,22 @@ intern_key(DictionaryState *state, const text *t)
 	state->keys = with_room(state->context, state->keys,
 							(table->used + (Size) 1) * sizeof(Key),
 							&state->keys_size);
-	slot = find_slot(table, &state->key_texts, state->keys, t);
+	slot = find_slot(table, &state->key_texts, state->keys, t, hash);
 	if (slot->id != 0)
 		return &state->keys[slot->id - 1];
 	key = &state->keys[table->used];
 	key->text = append_text(state->context, &state->key_texts, t);
+	key->hash = hash;
 	key->versions = 0;
 	key->nversions = 0;
 	slot->id = ++table->used;
 	return key;
 }
 
-/* Adds a version; attributes are nattributes pointers, NULL for NULL. */
+/* A version of a key whose hash is given; attributes are nattributes pointers, NULL for NULL. */
 static void
-add_version(DictionaryState *state, const text *key_text, TimestampTz from,
-			TimestampTz to, text **attributes)
+add_version(DictionaryState *state, const text *key_text, uint32 hash,
+			TimestampTz from, TimestampTz to, text **attributes)
 {
 	Version    *version;
 	Key		   *key;
@@ -200,7 +207,7 @@ add_version(DictionaryState *state, const text *key_text, TimestampTz from,
 	state->versions = with_room(state->context, state->versions,
 								(state->nversions + (Size) 1) * version_size(state),
 								&state->versions_size);
-	key = intern_key(state, key_text);
+	key = intern_key(state, key_text, hash);
 	version = get_version(state, state->nversions);
 	memset(version, 0, version_size(state));
 	version->from = from;
@@ -315,6 +322,7 @@ add_state(DictionaryState *state, const DictionaryState *other)
 			attributes[a] = version->attributes[a] == 0 ? NULL :
 				get_text(&other->texts, version->attributes[a]);
 		add_version(state, get_text(&other->key_texts, version->key),
+					hash_text(get_text(&other->key_texts, version->key)),
 					version->from, version->to, attributes);
 	}
 }
@@ -339,12 +347,6 @@ make_instant(Instant *instant, TimestampTz at)
 	return (text *) instant;
 }
 
-static TimestampTz
-get_timestamp(FunctionCallInfo fcinfo, int arg, TimestampTz for_null)
-{
-	return PG_ARGISNULL(arg) ? for_null : PG_GETARG_TIMESTAMPTZ(arg);
-}
-
 /* What precedes the attributes in the arguments of the transition function. */
 #define FIXED_ARGUMENTS		4
 
@@ -366,36 +368,67 @@ create_declared_state(MemoryContext context, FunctionCallInfo fcinfo)
 	return create_state(context, n - FIXED_ARGUMENTS, kinds);
 }
 
+static inline TimestampTz
+get_timestamp(const BatchArgument *arg, int row, TimestampTz for_null)
+{
+	return arg->nulls[row] ? for_null : DatumGetTimestampTz(arg->values[row]);
+}
+
+static void
+add_row(DictionaryState *state, const BatchArgument *args, int row, uint32 hash)
+{
+	text	   *attributes[DICTIONARY_ATTRIBUTES];
+	Instant		instants[DICTIONARY_ATTRIBUTES];
+
+	for (int i = 0; i < state->nattributes; i++)
+	{
+		const BatchArgument *arg = &args[FIXED_ARGUMENTS + i];
+
+		if (arg->nulls[row])
+			attributes[i] = NULL;
+		else if (state->kinds[i] == ATTRIBUTE_INSTANT)
+			attributes[i] = make_instant(&instants[i], DatumGetTimestampTz(arg->values[row]));
+		else
+			attributes[i] = DatumGetTextPP(arg->values[row]);
+	}
+	add_version(state, DatumGetTextPP(args[1].values[row]), hash,
+				get_timestamp(&args[2], row, DT_NOBEGIN),
+				get_timestamp(&args[3], row, DT_NOEND), attributes);
+}
+
+/* Add the rows of a batch, whose places among the keys are fetched together. */
+Datum
+salkpi_dictionary_add_rows(FunctionCallInfo fcinfo, const BatchArgument *args, const BatchRows *rows)
+{
+	MemoryContext context = get_aggregate_context(fcinfo);
+	DictionaryState *state = PG_ARGISNULL(0) ? create_declared_state(context, fcinfo) :
+		(DictionaryState *) PG_GETARG_POINTER(0);
+	uint32		hashes[BATCH_ROWS];
+
+	for (int i = 0; i < rows->count; i++)
+	{
+		int			row = rows->row[i];
+
+		if (args[1].nulls[row])
+			continue;
+		hashes[i] = hash_text(DatumGetTextPP(args[1].values[row]));
+		__builtin_prefetch(&state->key_table.slots[hashes[i] & state->key_table.mask], 1);
+	}
+	for (int i = 0; i < rows->count; i++)
+		if (!args[1].nulls[rows->row[i]])
+			add_row(state, args, rows->row[i], hashes[i]);
+	return PointerGetDatum(state);
+}
+
 /* (state, key, valid_from, valid_to, attributes...), of any number of them. */
 PG_FUNCTION_INFO_V1(salkpi_dictionary_add);
 Datum
 salkpi_dictionary_add(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
-	DictionaryState *state;
-	text	   *attributes[DICTIONARY_ATTRIBUTES];
-	Instant		instants[DICTIONARY_ATTRIBUTES];
+	BatchArgument args[FIXED_ARGUMENTS + DICTIONARY_ATTRIBUTES];
 
-	state = PG_ARGISNULL(0) ? create_declared_state(context, fcinfo) :
-		(DictionaryState *) PG_GETARG_POINTER(0);
-	if (PG_ARGISNULL(1))
-		PG_RETURN_POINTER(state);
-	for (int i = 0; i < state->nattributes; i++)
-	{
-		int			arg = FIXED_ARGUMENTS + i;
-
-		if (PG_ARGISNULL(arg))
-			attributes[i] = NULL;
-		else if (state->kinds[i] == ATTRIBUTE_INSTANT)
-			attributes[i] = make_instant(&instants[i],
-										 PG_GETARG_TIMESTAMPTZ(arg));
-		else
-			attributes[i] = PG_GETARG_TEXT_PP(arg);
-	}
-	add_version(state, PG_GETARG_TEXT_PP(1),
-				get_timestamp(fcinfo, 2, DT_NOBEGIN),
-				get_timestamp(fcinfo, 3, DT_NOEND), attributes);
-	PG_RETURN_POINTER(state);
+	salkpi_arguments_of_call(fcinfo, args, lengthof(args));
+	PG_RETURN_DATUM(salkpi_dictionary_add_rows(fcinfo, args, &salkpi_one_row));
 }
 
 PG_FUNCTION_INFO_V1(salkpi_dictionary_combine);
