@@ -172,11 +172,9 @@ prepare_window(BatchState *node, int natts, List *window)
 	{
 		int			i = foreach_current_index(cell);
 		BatchPartition *partition = &node->partitions[node->npartitions++];
-		Oid			equal = get_opcode(list_nth_oid(list_nth(window, WINDOW_OPERATORS), i));
 
 		partition->values = input_column(&node->program, lfirst_int(cell));
-		salkpi_batch_may_execute(equal);
-		fmgr_info(equal, &partition->equal);
+		fmgr_info(get_opcode(list_nth_oid(list_nth(window, WINDOW_OPERATORS), i)), &partition->equal);
 		partition->collation = list_nth_oid(list_nth(window, WINDOW_COLLATIONS), i);
 	}
 	node->leads = palloc((list_length(leads) + 1) * sizeof(BatchLead));

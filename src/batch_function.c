@@ -328,15 +328,15 @@ evaluate_min_max(BatchExpression *e, const BatchRows *rows)
 /* ---------- compiling ---------- */
 
 static Call *
-create_call(BatchExpression *e, Oid function, Oid collation)
+create_call(BatchExpression *e, Oid function, int nargs, Oid collation)
 {
 	Call	   *c = palloc0(sizeof(Call));
 
 	salkpi_batch_may_execute(function);
 	fmgr_info(function, &c->function);
 	fmgr_info_set_expr((Node *) e->expr, &c->function);
-	c->fcinfo = palloc0(SizeForFunctionCallInfo(e->nargs));
-	InitFunctionCallInfoData(*c->fcinfo, &c->function, e->nargs, collation, NULL, NULL);
+	c->fcinfo = palloc0(SizeForFunctionCallInfo(nargs));
+	InitFunctionCallInfoData(*c->fcinfo, &c->function, nargs, collation, NULL, NULL);
 	c->varying = palloc((e->nargs + 1) * sizeof(int));
 	for (int n = 0; n < e->nargs; n++)
 		if (!e->args[n]->is_constant)
@@ -424,7 +424,7 @@ compile_call(BatchExpression *e, Oid function, Oid collation, List *args)
 	Call	   *c;
 
 	salkpi_batch_compile_args(e, args);
-	c = e->details = create_call(e, function, collation);
+	c = e->details = create_call(e, function, e->nargs, collation);
 	if (salkpi_batch_compile_lookup(e, c->function.fn_addr))
 		return;
 	e->evaluate = own_comparison(function);
@@ -445,7 +445,7 @@ compile_min_max(BatchExpression *e, const MinMaxExpr *expr)
 	if (!OidIsValid(type->cmp_proc))
 		return false;
 	salkpi_batch_compile_args(e, expr->args);
-	e->details = create_call(e, type->cmp_proc, expr->inputcollid);
+	e->details = create_call(e, type->cmp_proc, 2, expr->inputcollid);
 	e->evaluate = evaluate_min_max;
 	return true;
 }
@@ -479,7 +479,7 @@ salkpi_batch_compile_function(BatchExpression *e)
 			return true;
 		case T_NullIfExpr:
 			salkpi_batch_compile_args(e, ((OpExpr *) expr)->args);
-			e->details = create_call(e, ((OpExpr *) expr)->opfuncid, ((OpExpr *) expr)->inputcollid);
+			e->details = create_call(e, ((OpExpr *) expr)->opfuncid, 2, ((OpExpr *) expr)->inputcollid);
 			e->evaluate = evaluate_nullif;
 			return true;
 		case T_CoerceViaIO:

@@ -107,6 +107,7 @@ compile_texts(BatchExpression *e, Expr *x, bool is_all, Datum *texts, int count)
 {
 	AnyText    *details = palloc(sizeof(AnyText));
 
+	salkpi_batch_may_execute(is_all ? F_TEXTNE : F_TEXTEQ);
 	salkpi_batch_compile_args(e, list_make1(x));
 	details->is_all = is_all;
 	details->count = count;
@@ -148,6 +149,7 @@ compile_comparison(BatchExpression *e, const OpExpr *expr)
 	}
 	if (expr->opfuncid != F_TEXTEQ)
 		return false;
+	salkpi_batch_may_execute(F_TEXTEQ);
 	salkpi_batch_compile_args(e, expr->args);
 	e->evaluate = evaluate_text_eq;
 	return true;

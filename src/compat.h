@@ -34,4 +34,11 @@
 	pg_proc_aclcheck((function), (role), ACL_EXECUTE)
 #endif
 
+/* 18 no longer asks whether an execution will go on. */
+#if PG_VERSION_NUM >= 180000
+#define salkpi_executor_run(query) ExecutorRun((query), ForwardScanDirection, 0)
+#else
+#define salkpi_executor_run(query) ExecutorRun((query), ForwardScanDirection, 0, true)
+#endif
+
 #endif							/* SALKPI_COMPAT_H */

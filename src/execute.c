@@ -84,7 +84,7 @@ salkpi_execute_query(const char *query, const Parameters *parameters, DestReceiv
 	execution = CreateQueryDesc(plan_query(query, parameters), query, GetActiveSnapshot(),
 								InvalidSnapshot, receiver, params, NULL, 0);
 	ExecutorStart(execution, 0);
-	ExecutorRun(execution, ForwardScanDirection, 0, true);
+	salkpi_executor_run(execution);
 	ExecutorFinish(execution);
 	ExecutorEnd(execution);
 	FreeQueryDesc(execution);
