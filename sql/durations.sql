@@ -205,11 +205,11 @@ ORDER BY frame.first DESC;
 
 -- Large: one group of many values, and many groups; both kinds of storage.
 CREATE TABLE large AS
-SELECT kpi_durations(n * 7919 % 200003) AS one, count(*) AS n, sum(n * 7919 % 200003) AS sum
+SELECT kpi_durations(n * 7919 % 200003 * 1048576) AS one, count(*) AS n, sum(n * 7919 % 200003 * 1048576) AS sum
 FROM generate_series(1::bigint, 200000) n;
 SELECT pg_column_compression(one) IS NOT NULL AS is_compressed, kpi_count(one) = n AS same_count,
 	kpi_mean(one) = round(sum::numeric(100, 40) / (n * 86400000000), 16) AS same_mean,
-	one = (SELECT kpi_durations(n * 7919 % 200003) FROM generate_series(200000::bigint, 1, -1) n) AS same_in_reverse,
+	one = (SELECT kpi_durations(n * 7919 % 200003 * 1048576) FROM generate_series(200000::bigint, 1, -1) n) AS same_in_reverse,
 	one::text::kpi_durations = one AS same_as_text
 FROM large;
 CREATE TABLE plain (d kpi_durations);
@@ -225,6 +225,22 @@ SELECT count(*) AS groups, sum(kpi_count(d)) AS durations,
 	count(*) FILTER (WHERE kpi_count(d) <> n OR kpi_quantile(d, 0) <> round(min::numeric(60, 40) / 86400000000, 16)) AS different
 FROM many;
 SELECT kpi_rollup(d) = (SELECT kpi_durations(n * n) FROM generate_series(1::bigint, 250000) n) AS is_same FROM many;
+
+-- Numbers take as few bytes as all of them allow: seconds or microseconds, in four or eight; counts only where there are any.
+CREATE TABLE kept (n integer GENERATED ALWAYS AS IDENTITY, d kpi_durations);
+INSERT INTO kept (d) VALUES ('1:{}'), ('1:{1,2}'), ('1:{1000000,9000000}'), ('1:{4294967295}'), ('1:{4294967296}'), ('1:{4294967295000000}'), ('1:{4294967296000000}'),
+	('1:{0,1*2,3}'), ('1:{1000000*2,3000000}'), ('1:{4294967296*2,4294967297}'), ('1:{1*4294967295}'), ('1:{1*4294967296}'), ('1:{-1,2}'), ('1:{-1000000,0*3}'), ('1:{-9223372036854775808,9223372036854775807}');
+SELECT d, pg_column_size(d::text::kpi_durations) AS bytes, kpi_count(d), kpi_durations_send(d) = kpi_durations_send(d::text::kpi_durations) AS same_message FROM kept ORDER BY n;
+-- Any two of them merge into what their numbers say.
+CREATE FUNCTION tallies(d kpi_durations) RETURNS TABLE (value numeric, count numeric) LANGUAGE sql AS $$
+	SELECT split_part(t, '*', 1)::numeric, coalesce(nullif(split_part(t, '*', 2), ''), '1')::numeric FROM regexp_split_to_table(trim(both '{}' FROM substr(d::text, 3)), ',') t WHERE t <> ''
+$$;
+SELECT count(*) AS pairs, count(*) FILTER (WHERE rolled_up::text IS DISTINCT FROM wanted OR rolled_up <> wanted::kpi_durations) AS different,
+	count(*) FILTER (WHERE kpi_mean(rolled_up) IS DISTINCT FROM mean) AS different_means
+FROM kept a, kept b, LATERAL (SELECT kpi_rollup(d) AS rolled_up FROM (VALUES (a.d), (b.d)) v(d)) r,
+	LATERAL (SELECT '1:{' || coalesce(string_agg(value || CASE WHEN count > 1 THEN '*' || count ELSE '' END, ',' ORDER BY value), '') || '}' AS wanted,
+				round(sum(value * count)::numeric(100, 40) / nullif(sum(count), 0) / 86400000000, 16) AS mean
+			 FROM (SELECT value, sum(count) AS count FROM (SELECT * FROM tallies(a.d) UNION ALL SELECT * FROM tallies(b.d)) t GROUP BY value) t) w;
 
 -- Equality: by hash, in rows, in either storage.
 SELECT count(*) AS n, count(DISTINCT d::text) AS distinct_texts FROM (SELECT d FROM many UNION SELECT d FROM many) u;
@@ -248,5 +264,5 @@ SELECT from_five(n) FROM generate_series(1::bigint, 3) n;
 SELECT outcome('SELECT kpi.kpi_durations_add(''1:{1}'', 1)'), outcome('SELECT kpi.kpi_durations_combine(''1:{1}'', ''1:{1}'')');
 
 DROP AGGREGATE open_durations(bigint), from_five(bigint);
-DROP TABLE durations_received, cycle, serial, large, plain, many, open_state;
-DROP FUNCTION outcome(text), is_partial(text), received(bytea);
+DROP TABLE durations_received, kept, cycle, serial, large, plain, many, open_state;
+DROP FUNCTION tallies(kpi_durations), outcome(text), is_partial(text), received(bytea);

@@ -6,9 +6,11 @@
  * or teams; the multiset of its durations does.  So that is what is stored:
  * every distinct duration in microseconds, ascending, each with the number of
  * durations up to and including it.  Counting up rather than one by one makes
- * the duration of any rank a binary search.  There is one such sequence for
- * each multiset and no padding, hence equal values are equal bytes, whatever
- * the order of the rows and the shape of the plan that collected them.
+ * the duration of any rank a binary search.  Numbers are kept in as few bytes
+ * as all of them allow: four for seconds that occur once each.  There is one
+ * such sequence for each multiset and no padding, hence equal values are equal
+ * bytes, whatever the order of the rows and the shape of the plan that
+ * collected them.
  *
  * An aggregate collects its rows in another form, the open one, for which see
  * durations_state.c.  Open states travel between processes, and a user's own
@@ -70,10 +72,11 @@ is_well_formed(const struct varlena *v)
 	const OpenDurations *open = (const OpenDurations *) v;
 	Size		size = VARSIZE(v);
 
-	if (size < offsetof(Durations, steps) || d->version != DURATIONS_VERSION)
+	if (size < offsetof(Durations, steps) || d->layout != DURATIONS_LAYOUT)
 		return false;
 	if (d->form == DURATIONS_CANONICAL)
-		return (size - offsetof(Durations, steps)) % sizeof(Step) == 0;
+		return d->numbers <= (DURATIONS_NARROW | DURATIONS_SECONDS | DURATIONS_COUNTED | DURATIONS_MANY) &&
+			(size - offsetof(Durations, steps)) % (value_size(d) + upto_size(d)) == 0;
 	return d->form == DURATIONS_OPEN &&
 		size >= offsetof(OpenDurations, tallies) &&
 		open->used >= 0 && open->used <= open_capacity(open);
@@ -99,20 +102,53 @@ as_canonical(const struct varlena *v)
 	return (const Durations *) v;
 }
 
-/* An empty canonical value in CurrentMemoryContext with room for n steps. */
+/*
+ * A canonical value in CurrentMemoryContext whose steps are to be set.  Numbers
+ * that occur once each are not counted; the shape alone decides how they are
+ * kept, so that there is one way for each multiset.
+ */
 Durations *
-salkpi_durations_create(Size n)
+salkpi_durations_create(const StepsShape *shape, Steps *steps)
 {
+	bool		in_seconds = shape->count > 0 && shape->in_seconds;
+	bool		is_many = shape->total > PG_UINT32_MAX;
+	bool		is_narrow = shape->count > 0 && !is_many && shape->least >= 0 &&
+		shape->greatest / (in_seconds ? USECS_PER_SEC : 1) <= PG_UINT32_MAX;
+	Durations	head = {.layout = DURATIONS_LAYOUT,.form = DURATIONS_CANONICAL};
 	Durations  *d;
 	Size		size;
 
-	if (n > DURATIONS_MAX)
+	if (shape->count > DURATIONS_MAX)
 		salkpi_durations_too_large();
-	size = offsetof(Durations, steps) + n * sizeof(Step);
+	head.numbers = (is_narrow ? DURATIONS_NARROW : 0) | (in_seconds ? DURATIONS_SECONDS : 0) |
+		(is_many ? DURATIONS_MANY : shape->total != shape->count ? DURATIONS_COUNTED : 0);
+	size = offsetof(Durations, steps) + shape->count * (value_size(&head) + upto_size(&head));
 	d = palloc(size);
+	memcpy(d, &head, offsetof(Durations, steps));
 	SET_VARSIZE(d, size);
-	d->version = DURATIONS_VERSION;
-	d->form = DURATIONS_CANONICAL;
+	*steps = steps_of(d);
+	return d;
+}
+
+/* The canonical value of n steps, in CurrentMemoryContext. */
+Durations *
+salkpi_durations_of_steps(const Step *steps, Size n)
+{
+	StepsShape	shape = {.count = n,.in_seconds = true};
+	Steps		result;
+	Durations  *d;
+
+	for (Size i = 0; i < n && shape.in_seconds; i++)
+		shape.in_seconds = steps[i].value % USECS_PER_SEC == 0;
+	if (n > 0)
+	{
+		shape.total = steps[n - 1].upto;
+		shape.least = steps[0].value;
+		shape.greatest = steps[n - 1].value;
+	}
+	d = salkpi_durations_create(&shape, &result);
+	for (Size i = 0; i < n; i++)
+		set_step(&result, i, steps[i].value, steps[i].upto);
 	return d;
 }
 
@@ -121,36 +157,36 @@ salkpi_durations_create(Size n)
 int64
 salkpi_durations_count(const struct varlena *v)
 {
-	const Durations *d = as_canonical(v);
-	Size		n = step_count(d);
+	Steps		s = steps_of(as_canonical(v));
 
-	return n == 0 ? 0 : d->steps[n - 1].upto;
+	return s.count == 0 ? 0 : step_upto(&s, s.count - 1);
 }
 
 /* At most 2^63 durations of at most 2^63: the sum is within 2^126. */
 void
 salkpi_durations_sum(const struct varlena *v, int128 *sum)
 {
-	const Durations *d = as_canonical(v);
-	Size		n = step_count(d);
+	Steps		s = steps_of(as_canonical(v));
 	int64		before = 0;
 
 	*sum = 0;
-	for (Size i = 0; i < n; i++)
+	for (Size i = 0; i < s.count; i++)
 	{
+		int64		upto = step_upto(&s, i);
+
 		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
 			CHECK_FOR_INTERRUPTS();
-		*sum += (int128) d->steps[i].value * (d->steps[i].upto - before);
-		before = d->steps[i].upto;
+		*sum += (int128) step_value(&s, i) * (upto - before);
+		before = upto;
 	}
 }
 
 void
 salkpi_durations_at(const struct varlena *v, int64 rank, int64 *value)
 {
-	const Durations *d = as_canonical(v);
+	Steps		s = steps_of(as_canonical(v));
 	Size		low = 0;
-	Size		high = step_count(d);
+	Size		high = s.count;
 
 	if (rank < 0 || rank >= salkpi_durations_count(v))
 		elog(ERROR, "rank %lld of a kpi_durations value is out of range",
@@ -159,33 +195,51 @@ salkpi_durations_at(const struct varlena *v, int64 rank, int64 *value)
 	{
 		Size		middle = low + (high - low) / 2;
 
-		if (d->steps[middle].upto <= rank)
+		if (step_upto(&s, middle) <= rank)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	*value = d->steps[low].value;
+	*value = step_value(&s, low);
+}
+
+/* The shape of values in order. */
+static StepsShape
+shape_of_values(const int64 *values, Size n)
+{
+	StepsShape	shape = {.total = n,.in_seconds = true};
+
+	for (Size i = 0; i < n; i++)
+	{
+		shape.count += i == 0 || values[i] != values[i - 1];
+		shape.in_seconds = shape.in_seconds && values[i] % USECS_PER_SEC == 0;
+	}
+	if (n > 0)
+	{
+		shape.least = values[0];
+		shape.greatest = values[n - 1];
+	}
+	return shape;
 }
 
 struct varlena *
 salkpi_durations_build(int64 *values, Size n)
 {
 	Durations  *d;
-	Size		distinct = 0;
+	StepsShape	shape;
+	Steps		steps;
 	Size		last = 0;
 
 	sort_values(values, n);
-	for (Size i = 0; i < n; i++)
-		distinct += (i == 0 || values[i] != values[i - 1]);
-	d = salkpi_durations_create(distinct);
+	shape = shape_of_values(values, n);
+	d = salkpi_durations_create(&shape, &steps);
 	for (Size i = 0; i < n; i++)
 	{
 		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
 			CHECK_FOR_INTERRUPTS();
 		if (i > 0 && values[i] != values[i - 1])
 			last++;
-		d->steps[last].value = values[i];
-		d->steps[last].upto = i + 1;
+		set_step(&steps, last, values[i], i + 1);
 	}
 	return (struct varlena *) d;
 }
@@ -195,32 +249,27 @@ salkpi_durations_build(int64 *values, Size n)
  * out is NULL.
  */
 static Size
-merge_steps(const Durations *a, const Durations *b, Step *out)
+merge_steps(const Steps *a, const Steps *b, Steps *out)
 {
-	Size		na = step_count(a);
-	Size		nb = step_count(b);
 	Size		i = 0;
 	Size		j = 0;
 	Size		n = 0;
 
-	while (i < na || j < nb)
+	while (i < a->count || j < b->count)
 	{
-		bool		from_a = j == nb ||
-			(i < na && a->steps[i].value <= b->steps[j].value);
-		int64		value = from_a ? a->steps[i].value : b->steps[j].value;
+		bool		from_a = j == b->count ||
+			(i < a->count && step_value(a, i) <= step_value(b, j));
+		int64		value = from_a ? step_value(a, i) : step_value(b, j);
 
 		if ((n & INTERRUPT_MASK) == INTERRUPT_MASK)
 			CHECK_FOR_INTERRUPTS();
-		if (i < na && a->steps[i].value == value)
+		if (i < a->count && step_value(a, i) == value)
 			i++;
-		if (j < nb && b->steps[j].value == value)
+		if (j < b->count && step_value(b, j) == value)
 			j++;
 		if (out != NULL)
-		{
-			out[n].value = value;
-			out[n].upto = (i > 0 ? a->steps[i - 1].upto : 0) +
-				(j > 0 ? b->steps[j - 1].upto : 0);
-		}
+			set_step(out, n, value, (i > 0 ? step_upto(a, i - 1) : 0) +
+					 (j > 0 ? step_upto(b, j - 1) : 0));
 		n++;
 	}
 	return n;
@@ -229,16 +278,23 @@ merge_steps(const Durations *a, const Durations *b, Step *out)
 struct varlena *
 salkpi_durations_merge(const struct varlena *va, const struct varlena *vb)
 {
-	const Durations *a = as_canonical(va);
-	const Durations *b = as_canonical(vb);
+	Steps		a = steps_of(as_canonical(va));
+	Steps		b = steps_of(as_canonical(vb));
+	StepsShape	shape;
+	Steps		steps;
 	Durations  *d;
-	int64		total;
 
+	if (a.count == 0 || b.count == 0)
+		return (struct varlena *) (a.count == 0 ? vb : va);
 	if (pg_add_s64_overflow(salkpi_durations_count(va),
-							salkpi_durations_count(vb), &total))
+							salkpi_durations_count(vb), &shape.total))
 		salkpi_durations_too_many();
-	d = salkpi_durations_create(merge_steps(a, b, NULL));
-	merge_steps(a, b, d->steps);
+	shape.count = merge_steps(&a, &b, NULL);
+	shape.least = Min(step_value(&a, 0), step_value(&b, 0));
+	shape.greatest = Max(step_value(&a, a.count - 1), step_value(&b, b.count - 1));
+	shape.in_seconds = a.unit > 1 && b.unit > 1;
+	d = salkpi_durations_create(&shape, &steps);
+	merge_steps(&a, &b, &steps);
 	return (struct varlena *) d;
 }
 

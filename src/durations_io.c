@@ -20,19 +20,27 @@
 
 /* Appends a step as step n, or returns why a value cannot have it there. */
 static const char *
-append_step(Durations *d, Size n, int64 value, int64 count)
+append_step(Step *steps, Size n, int64 value, int64 count)
 {
-	int64		upto = n == 0 ? 0 : d->steps[n - 1].upto;
+	int64		upto = n == 0 ? 0 : steps[n - 1].upto;
 
-	if (n > 0 && d->steps[n - 1].value >= value)
+	if (n > 0 && steps[n - 1].value >= value)
 		return "Durations must be in ascending order, each of them once.";
 	if (count <= 0)
 		return "The count of a duration must be positive.";
 	if (pg_add_s64_overflow(upto, count, &upto))
 		return "The counts of the durations add up to too large a number.";
-	d->steps[n].value = value;
-	d->steps[n].upto = upto;
+	steps[n].value = value;
+	steps[n].upto = upto;
 	return NULL;
+}
+
+static Step *
+allocate_steps(Size n)
+{
+	if (n > DURATIONS_MAX)
+		salkpi_durations_too_large();
+	return palloc(n * sizeof(Step));
 }
 
 /* ---------- Text ---------- */
@@ -84,7 +92,7 @@ parse_int64(const char **at, int64 *number)
 
 /* Reads "value" or "value*count", count being two or more. */
 static void
-parse_step(const char *text, const char **at, Durations *d, Size n)
+parse_step(const char *text, const char **at, Step *steps, Size n)
 {
 	const char *start = *at;
 	const char *reason;
@@ -102,7 +110,7 @@ parse_step(const char *text, const char **at, Durations *d, Size n)
 		if (count == 1)
 			report_malformed_text(text, start, "A count of 1 is not written.");
 	}
-	reason = append_step(d, n, value, count);
+	reason = append_step(steps, n, value, count);
 	if (reason != NULL)
 		report_malformed_text(text, start, reason);
 }
@@ -112,7 +120,7 @@ static Durations *
 parse_durations(const char *text)
 {
 	const char *at = text;
-	Durations  *d;
+	Step	   *steps;
 	int64		version;
 	Size		n = 0;
 	Size		limit = 1;
@@ -125,45 +133,44 @@ parse_durations(const char *text)
 	at += 2;
 	for (const char *s = at; *s != '\0'; s++)
 		limit += *s == ',';
-	d = salkpi_durations_create(limit);
+	steps = allocate_steps(limit);
 	if (*at != '}')
 	{
-		parse_step(text, &at, d, n++);
+		parse_step(text, &at, steps, n++);
 		while (*at == ',')
 		{
 			if ((n & INTERRUPT_MASK) == INTERRUPT_MASK)
 				CHECK_FOR_INTERRUPTS();
 			at++;
-			parse_step(text, &at, d, n++);
+			parse_step(text, &at, steps, n++);
 		}
 	}
 	if (*at != '}')
 		report_malformed_text(text, at, "\",\" or \"}\" is expected.");
 	if (at[1] != '\0')
 		report_malformed_text(text, at + 1, "Nothing may follow the \"}\".");
-	SET_VARSIZE(d, offsetof(Durations, steps) + n * sizeof(Step));
-	return d;
+	return salkpi_durations_of_steps(steps, n);
 }
 
 static char *
 format_durations(const Durations *d)
 {
 	StringInfoData s;
-	Size		n = step_count(d);
+	Steps		steps = steps_of(d);
 	int64		before = 0;
 
 	initStringInfo(&s);
 	appendStringInfo(&s, "%d:{", DURATIONS_VERSION);
-	for (Size i = 0; i < n; i++)
+	for (Size i = 0; i < steps.count; i++)
 	{
-		int64		count = d->steps[i].upto - before;
+		int64		count = step_upto(&steps, i) - before;
 
 		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
 			CHECK_FOR_INTERRUPTS();
-		before = d->steps[i].upto;
+		before = step_upto(&steps, i);
 		if (i > 0)
 			appendStringInfoChar(&s, ',');
-		appendStringInfo(&s, INT64_FORMAT, d->steps[i].value);
+		appendStringInfo(&s, INT64_FORMAT, step_value(&steps, i));
 		if (count > 1)
 			appendStringInfo(&s, "*" INT64_FORMAT, count);
 	}
@@ -186,7 +193,7 @@ report_malformed_binary(const char *reason)
 static Durations *
 receive_durations(StringInfo buffer)
 {
-	Durations  *d;
+	Step	   *steps;
 	Size		n;
 
 	if (buffer->len - buffer->cursor < 6)
@@ -196,34 +203,34 @@ receive_durations(StringInfo buffer)
 	n = pq_getmsgint(buffer, 4);
 	if (buffer->len - buffer->cursor != n * sizeof(Tally))
 		report_malformed_binary("The length does not match the number of durations.");
-	d = salkpi_durations_create(n);
+	steps = allocate_steps(n);
 	for (Size i = 0; i < n; i++)
 	{
 		int64		value = pq_getmsgint64(buffer);
 		int64		count = pq_getmsgint64(buffer);
-		const char *reason = append_step(d, i, value, count);
+		const char *reason = append_step(steps, i, value, count);
 
 		if (reason != NULL)
 			report_malformed_binary(reason);
 	}
-	return d;
+	return salkpi_durations_of_steps(steps, n);
 }
 
 static bytea *
 send_durations(const Durations *d)
 {
 	StringInfoData s;
-	Size		n = step_count(d);
+	Steps		steps = steps_of(d);
 	int64		before = 0;
 
 	pq_begintypsend(&s);
 	pq_sendint16(&s, DURATIONS_VERSION);
-	pq_sendint32(&s, n);
-	for (Size i = 0; i < n; i++)
+	pq_sendint32(&s, steps.count);
+	for (Size i = 0; i < steps.count; i++)
 	{
-		pq_sendint64(&s, d->steps[i].value);
-		pq_sendint64(&s, d->steps[i].upto - before);
-		before = d->steps[i].upto;
+		pq_sendint64(&s, step_value(&steps, i));
+		pq_sendint64(&s, step_upto(&steps, i) - before);
+		before = step_upto(&steps, i);
 	}
 	return pq_endtypsend(&s);
 }

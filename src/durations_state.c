@@ -53,7 +53,7 @@ create_open(Size n)
 	size = Min(size, MaxAllocSize);
 	state = palloc0(size);
 	SET_VARSIZE(state, size);
-	state->version = DURATIONS_VERSION;
+	state->layout = DURATIONS_LAYOUT;
 	state->form = DURATIONS_OPEN;
 	return state;
 }
@@ -145,9 +145,13 @@ add_durations(OpenDurations *state, const struct varlena *v, int sign)
 	const Durations *d = (const Durations *) v;
 	const OpenDurations *open = (const OpenDurations *) v;
 	bool		is_open = d->form == DURATIONS_OPEN;
-	Size		n = is_open ? open->used : step_count(d);
+	Steps		steps = {0};
+	Size		n;
 	int64		before = 0;
 
+	if (!is_open)
+		steps = steps_of(d);
+	n = is_open ? open->used : steps.count;
 	state = make_room(state, n);
 	for (Size i = 0; i < n; i++)
 	{
@@ -162,9 +166,9 @@ add_durations(OpenDurations *state, const struct varlena *v, int sign)
 		}
 		else
 		{
-			tally->value = d->steps[i].value;
-			tally->count = sign * (d->steps[i].upto - before);
-			before = d->steps[i].upto;
+			tally->value = step_value(&steps, i);
+			tally->count = sign * (step_upto(&steps, i) - before);
+			before = step_upto(&steps, i);
 		}
 	}
 	return state;
@@ -183,14 +187,13 @@ salkpi_durations_close(const OpenDurations *state)
 	SET_VARSIZE(copy, size);
 	fold(copy);
 	sort_tallies(copy->tallies, copy->used);
-	d = salkpi_durations_create(copy->used);
 	for (int64 i = 0; i < copy->used; i++)
 	{
 		if (pg_add_s64_overflow(total, copy->tallies[i].count, &total))
 			salkpi_durations_too_many();
-		d->steps[i].value = copy->tallies[i].value;
-		d->steps[i].upto = total;
+		copy->tallies[i].count = total; /* a step now */
 	}
+	d = salkpi_durations_of_steps((const Step *) copy->tallies, copy->used);
 	pfree(copy);
 	return d;
 }
