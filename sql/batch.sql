@@ -146,6 +146,19 @@ SELECT x.n > 0 AS is_there FROM kpi_execute('SELECT count(*) FILTER (WHERE i4 > 
 SELECT x.n > 0 AS is_there FROM kpi_execute('SELECT count(*) FILTER (WHERE i4 > 0 AND random() < 2) FROM shop.data', shop.parameters()) AS x(n bigint);
 SET LOCAL client_min_messages = warning;
 
+-- What it is can be explained, which an administrator may have done with every statement.
+LOAD 'auto_explain';
+SET LOCAL auto_explain.log_min_duration = 0;
+SET LOCAL auto_explain.log_nested_statements = on;
+SET LOCAL auto_explain.log_verbose = on;
+SET LOCAL auto_explain.log_level = debug5;
+SELECT (shop.by_batches(query))[1] ~ '^[0-9A-Z]{5}$' AS is_error
+  FROM unnest(ARRAY[
+	'SELECT ARRAY[string_agg(concat_ws(''/'', s.k, s.x, s.y, ARRAY[s.y]), '','')] FROM (SELECT k, lead(ts) OVER w AS x, lead(t) OVER w AS y FROM shop.data WINDOW w AS (PARTITION BY i2, b ORDER BY ts, k) OFFSET 0) s',
+	'SELECT ARRAY[string_agg(s.x || s.y, '','') FILTER (WHERE kpi_knows($6, s.x)), count(*)::text] FROM (SELECT a.t AS x, kpi_id_text(b.i8) AS y FROM shop.data a JOIN shop.data b ON a.k = b.k + 1 OFFSET 0) s',
+	'SELECT ARRAY[string_agg(kpi_id_text(s.i8), '','')] FROM (SELECT * FROM shop.whole OFFSET 0) s']) query;
+SET LOCAL auto_explain.log_min_duration = -1;
+
 -- Who may not call a function may not do so in batches.
 CREATE FUNCTION shop.secret(x integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN x; END';
 REVOKE EXECUTE ON FUNCTION shop.secret(integer) FROM PUBLIC;

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -82,13 +83,12 @@ static const CustomExecMethods exec_methods = {
 
 /* ---------- the plan ---------- */
 
-/* Lists in custom_private: columns, operators and collations of partitions, and leads. */
+/* Lists in custom_private: columns, operators and collations of partitions. */
 enum
 {
 	WINDOW_COLUMNS,
 	WINDOW_OPERATORS,
-	WINDOW_COLLATIONS,
-	WINDOW_LEADS
+	WINDOW_COLLATIONS
 };
 
 static List *
@@ -105,7 +105,7 @@ window_of(const BatchInput *input)
 		operators = lappend_oid(operators, window->partOperators[i]);
 		collations = lappend_oid(collations, window->partCollations[i]);
 	}
-	return list_make4(columns, operators, collations, input->leads);
+	return list_make3(columns, operators, collations);
 }
 
 /* A node in place of "agg": its output by columns that are the aggregates. */
@@ -136,6 +136,33 @@ create_state(CustomScan *scan)
 	return (Node *) node;
 }
 
+/* Leads being put into columns behind those of the input. */
+typedef struct Leads
+{
+	int			natts;			/* of the input */
+	List	   *columns;		/* which they are of */
+} Leads;
+
+static Node *
+replace_leads(Node *node, void *context)
+{
+	Leads	   *leads = context;
+	Var		   *var;
+	int			place = 0;
+
+	if (node == NULL)
+		return NULL;
+	if (!IsA(node, WindowFunc))
+		return expression_tree_mutator(node, replace_leads, context);
+	var = copyObject(linitial_node(Var, ((WindowFunc *) node)->args));
+	while (place < list_length(leads->columns) && list_nth_int(leads->columns, place) != var->varattno)
+		place++;
+	if (place == list_length(leads->columns))
+		leads->columns = lappend_int(leads->columns, var->varattno);
+	var->varattno = leads->natts + place + 1;
+	return (Node *) var;
+}
+
 /* A row of the input with the leads behind, for what only the executor knows. */
 static TupleTableSlot *
 row_slot(TupleDesc input, List *leads)
@@ -161,10 +188,9 @@ input_column(BatchProgram *program, int attribute)
 
 /* The partitions of a window and its leads, where any is looked at. */
 static void
-prepare_window(BatchState *node, int natts, List *window)
+prepare_window(BatchState *node, const Leads *leads, List *window)
 {
 	List	   *columns = list_nth(window, WINDOW_COLUMNS);
-	List	   *leads = list_nth(window, WINDOW_LEADS);
 	ListCell   *cell;
 
 	node->partitions = palloc((list_length(columns) + 1) * sizeof(BatchPartition));
@@ -177,13 +203,12 @@ prepare_window(BatchState *node, int natts, List *window)
 		fmgr_info(get_opcode(list_nth_oid(list_nth(window, WINDOW_OPERATORS), i)), &partition->equal);
 		partition->collation = list_nth_oid(list_nth(window, WINDOW_COLLATIONS), i);
 	}
-	node->leads = palloc((list_length(leads) + 1) * sizeof(BatchLead));
-	foreach(cell, leads)
-		if (node->program.columns[natts + foreach_current_index(cell)] != NULL)
-			node->leads[node->nleads++] = (BatchLead) {
-				node->program.columns[natts + foreach_current_index(cell)],
-				input_column(&node->program, lfirst_int(cell))
-			};
+	node->leads = palloc((list_length(leads->columns) + 1) * sizeof(BatchLead));
+	foreach(cell, leads->columns)
+		node->leads[node->nleads++] = (BatchLead) {
+			input_column(&node->program, leads->natts + foreach_current_index(cell) + 1),
+			input_column(&node->program, lfirst_int(cell))
+		};
 }
 
 static void
@@ -191,22 +216,25 @@ begin(CustomScanState *css, EState *estate, int eflags)
 {
 	BatchState *node = (BatchState *) css;
 	CustomScan *scan = (CustomScan *) css->ss.ps.plan;
-	List	   *leads = scan->custom_private == NIL ? NIL : list_nth(scan->custom_private, WINDOW_LEADS);
 	BatchProgram *program = &node->program;
+	Leads		leads = {0};
+	List	   *aggregates;
 	TupleDesc	input;
 
 	ereport(DEBUG1, (errmsg_internal("aggregates are worked out in batches")));
 	outerPlanState(css) = ExecInitNode(outerPlan(scan), estate, eflags & ~(EXEC_FLAG_REWIND | EXEC_FLAG_MARK));
 	input = ExecGetResultType(outerPlanState(css));
+	leads.natts = input->natts;
+	aggregates = (List *) replace_leads((Node *) scan->custom_scan_tlist, &leads);
 	program->parent = &css->ss.ps;
-	program->row = row_slot(input, leads);
-	program->ncolumns = input->natts + list_length(leads);
+	program->row = row_slot(input, leads.columns);
+	program->ncolumns = input->natts + list_length(leads.columns);
 	program->columns = palloc0((program->ncolumns + 1) * sizeof(BatchExpression *));
 	program->batch_context = AllocSetContextCreate(CurrentMemoryContext, "salkpi batch",
 												   ALLOCSET_DEFAULT_SIZES);
-	salkpi_batch_prepare(&node->aggregates, program, scan->custom_scan_tlist);
+	salkpi_batch_prepare(&node->aggregates, program, aggregates);
 	if (scan->custom_private != NIL)
-		prepare_window(node, input->natts, scan->custom_private);
+		prepare_window(node, &leads, scan->custom_private);
 	node->columns = palloc((input->natts + 1) * sizeof(BatchColumn));
 	for (int i = 0; i < input->natts; i++)
 		if (program->columns[i] != NULL)

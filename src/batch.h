@@ -50,9 +50,8 @@ typedef struct BatchInput
 {
 	Plan	   *plan;
 	List	   *init_plans;		/* of nodes that are left out */
-	WindowAgg  *window;			/* NULL, or whose partitions the rows come in */
-	List	   *leads;			/* columns behind the plan's: the same of the
-								 * row behind, within the partition */
+	WindowAgg  *window;			/* NULL, or left out too: its functions stand in
+								 * expressions */
 } BatchInput;
 
 /* batch_plan.c */

@@ -202,29 +202,6 @@ only_leads(const WindowAgg *window)
 	return true;
 }
 
-/* Put columns behind those of the input in place of leads. */
-static Node *
-replace_leads(Node *node, void *context)
-{
-	BatchInput *input = context;
-
-	if (node == NULL)
-		return NULL;
-	if (IsA(node, WindowFunc))
-	{
-		Var		   *var = copyObject(linitial_node(Var, ((WindowFunc *) node)->args));
-		int			place = 0;
-
-		while (place < list_length(input->leads) && list_nth_int(input->leads, place) != var->varattno)
-			place++;
-		if (place == list_length(input->leads))
-			input->leads = lappend_int(input->leads, var->varattno);
-		var->varattno = list_length(input->plan->targetlist) + place + 1;
-		return (Node *) var;
-	}
-	return expression_tree_mutator(node, replace_leads, context);
-}
-
 /*
  * Express the arguments of aggregates by the columns of the node that the rows
  * come from.
@@ -256,7 +233,6 @@ find_input(BatchInput *input, List *rtable, List **aggregates)
 		input->init_plans = list_concat(input->init_plans, input->plan->initPlan);
 		input->window = (WindowAgg *) input->plan;
 		input->plan = input->plan->lefttree;
-		*aggregates = (List *) replace_leads((Node *) *aggregates, input);
 	}
 	else if (is_projecting(input->plan) && input->plan->targetlist != NIL)
 	{
