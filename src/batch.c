@@ -108,11 +108,29 @@ window_of(const BatchInput *input)
 	return list_make3(columns, operators, collations);
 }
 
+/*
+ * An aggregate as EXPLAIN shows it: without its arguments, which are of nodes
+ * that are left out.
+ */
+static TargetEntry *
+shown(const TargetEntry *entry)
+{
+	TargetEntry *copy = flatCopyTargetEntry(unconstify(TargetEntry *, entry));
+	Aggref	   *aggref = makeNode(Aggref);
+
+	*aggref = *castNode(Aggref, entry->expr);
+	aggref->args = NIL;
+	aggref->aggfilter = NULL;
+	copy->expr = (Expr *) aggref;
+	return copy;
+}
+
 /* A node in place of "agg": its output by columns that are the aggregates. */
 Plan *
 salkpi_batch_node(Agg *agg, List *aggregates, List *targetlist, BatchInput *input)
 {
 	CustomScan *scan = makeNode(CustomScan);
+	ListCell   *cell;
 
 	scan->scan.plan = agg->plan;
 	scan->scan.plan.type = T_CustomScan;
@@ -121,7 +139,9 @@ salkpi_batch_node(Agg *agg, List *aggregates, List *targetlist, BatchInput *inpu
 	scan->scan.plan.initPlan = list_concat(scan->scan.plan.initPlan, input->init_plans);
 	if (input->window != NULL)
 		scan->custom_private = window_of(input);
-	scan->custom_scan_tlist = aggregates;
+	scan->custom_exprs = aggregates;
+	foreach(cell, aggregates)
+		scan->custom_scan_tlist = lappend(scan->custom_scan_tlist, shown(lfirst(cell)));
 	scan->methods = &batch_methods;
 	return &scan->scan.plan;
 }
@@ -225,7 +245,7 @@ begin(CustomScanState *css, EState *estate, int eflags)
 	outerPlanState(css) = ExecInitNode(outerPlan(scan), estate, eflags & ~(EXEC_FLAG_REWIND | EXEC_FLAG_MARK));
 	input = ExecGetResultType(outerPlanState(css));
 	leads.natts = input->natts;
-	aggregates = (List *) replace_leads((Node *) scan->custom_scan_tlist, &leads);
+	aggregates = (List *) replace_leads((Node *) scan->custom_exprs, &leads);
 	program->parent = &css->ss.ps;
 	program->row = row_slot(input, leads.columns);
 	program->ncolumns = input->natts + list_length(leads.columns);
