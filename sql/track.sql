@@ -52,7 +52,7 @@ CREATE FUNCTION pg_temp.take(OUT spans datemultirange, OUT noted bigint, OUT lef
 DECLARE
 	as_of timestamptz := timestamptz '2025-06-10 12:00+00' + nextval('days') * interval '1 hour';
 BEGIN
-	SELECT c.spans INTO spans FROM kpi_changes(as_of) c;
+	SELECT range_agg(c.spans) INTO spans FROM kpi_changes(as_of) c;
 	noted := (SELECT count(*) FROM kpi_track_log);
 	PERFORM kpi_snapshot(as_of => as_of);
 	left_over := (SELECT count(*) FROM kpi_track_log);

@@ -413,7 +413,7 @@ CREATE FUNCTION @extschema@.kpi_drill_grid(from_days date[], to_days date[], as_
 BEGIN ATOMIC
 	SELECT ROW(as_of, b.starts || least(b.ends_at, as_of), from_days || least(b.end_day, b.today + CASE WHEN @extschema@.kpi_midnight(b.today) < as_of THEN 1 ELSE 0 END),
 			   b.starts || least(b.ends_at, as_of), b.starts || b.ends_at, from_days || b.end_day, NULL, NULL, NULL, NULL, b.numbers, ARRAY(SELECT n + 1 FROM unnest(b.numbers) n ORDER BY n),
-			   NULL, NULL, NULL)::@extschema@.kpi_grid
+			   NULL, NULL, NULL, NULL)::@extschema@.kpi_grid
 	  FROM (SELECT ARRAY(SELECT @extschema@.kpi_midnight(d.day) FROM unnest(from_days) d(day) ORDER BY d.day) AS starts, to_days[cardinality(to_days)] AS end_day,
 				   @extschema@.kpi_midnight(to_days[cardinality(to_days)]) AS ends_at, @extschema@.kpi_day(as_of) AS today,
 				   ARRAY(SELECT n FROM generate_series(1, cardinality(from_days)) n ORDER BY n) AS numbers) b;

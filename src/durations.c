@@ -407,6 +407,12 @@ salkpi_durations_quantile(const struct varlena *d, Numeric p)
 											int64_datum(lower)), one);
 }
 
+bool
+salkpi_durations_equal(const struct varlena *a, const struct varlena *b)
+{
+	return VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
+}
+
 /* ---------- SQL functions ---------- */
 
 static struct varlena *
@@ -415,17 +421,11 @@ get_durations(FunctionCallInfo fcinfo, int arg)
 	return salkpi_durations_get(PG_GETARG_DATUM(arg));
 }
 
-static bool
-are_equal(const struct varlena *a, const struct varlena *b)
-{
-	return VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
-}
-
 PG_FUNCTION_INFO_V1(salkpi_durations_eq);
 Datum
 salkpi_durations_eq(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(are_equal(get_durations(fcinfo, 0),
+	PG_RETURN_BOOL(salkpi_durations_equal(get_durations(fcinfo, 0),
 							 get_durations(fcinfo, 1)));
 }
 
@@ -433,7 +433,7 @@ PG_FUNCTION_INFO_V1(salkpi_durations_ne);
 Datum
 salkpi_durations_ne(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(!are_equal(get_durations(fcinfo, 0),
+	PG_RETURN_BOOL(!salkpi_durations_equal(get_durations(fcinfo, 0),
 							  get_durations(fcinfo, 1)));
 }
 

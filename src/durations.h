@@ -20,6 +20,8 @@
 /* Accepts every form a datum may have; the result is canonical. */
 extern struct varlena *salkpi_durations_get(Datum datum);
 
+extern bool salkpi_durations_equal(const struct varlena *a, const struct varlena *b);
+
 /* The number of durations.  O(1). */
 extern int64 salkpi_durations_count(const struct varlena *d);
 

@@ -11,9 +11,12 @@
  *
  * All panels list dimensions in one order, so they are walked side by side, and
  * the facts of one dimension are in memory at a time.
+ *
+ * A member of whom all measures are 0 or NULL has no fact.
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "common/int.h"
@@ -21,6 +24,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -28,44 +32,12 @@
 #include "utils/syscache.h"
 
 #include "durations.h"
-#include "panel.h"
+#include "facts.h"
 #include "salkpi.h"
 #include "states.h"
 
 /* Columns of the result before the measures. */
 #define FACT_KEYS		3
-
-/* A panel and what its values are. */
-typedef struct Part
-{
-	PanelReader reader;			/* at its current dimension */
-	bool		is_open;		/* is there one? */
-	int			measures[2 * PANEL_MAX_VALUES + 1]; /* of each value: the
-													 * measure, from 0; -1 =
-													 * none */
-} Part;
-
-/* The facts of a dimension. */
-typedef struct Facts
-{
-	ReturnSetInfo *result;		/* where the rows go */
-	int			nmeasures;		/* columns behind the keys */
-	NullableDatum *zeros;		/* of each measure: 0, by its type */
-	Oid		   *types;			/* of each measure */
-	MemoryContext context;		/* lives as long as a dimension */
-	TextTable	members;		/* names of members */
-	TupleTable	rows;			/* (member, period) */
-	NullableDatum *values;		/* of each row, for each measure */
-	Size		nvalues;		/* allocated */
-	bool	   *known;			/* by period and measure */
-	Size		nknown;			/* allocated */
-} Facts;
-
-static inline NullableDatum *
-fact_values(Facts *f, uint32 row)
-{
-	return f->values + (Size) row * f->nmeasures;
-}
 
 /* The bytes of a member's name: its parts joined by +, as kpi_member does. */
 static const char *
@@ -115,8 +87,8 @@ add_value(Facts *f, NullableDatum *to, int m, Oid type, Datum value)
 }
 
 /* The fact of a member in a period, with all measures NULL if it is new. */
-static uint32
-put_fact(Facts *f, uint32 member, uint32 period)
+uint32
+salkpi_facts_put(Facts *f, uint32 member, uint32 period)
 {
 	uint32		key[2] = {member, period};
 	uint32		before = f->rows.index.count;
@@ -127,24 +99,34 @@ put_fact(Facts *f, uint32 member, uint32 period)
 		f->values = salkpi_reserve(f->context, f->values, &f->nvalues,
 								   ((Size) row + 1) * f->nmeasures, sizeof(NullableDatum));
 		for (int m = 0; m < f->nmeasures; m++)
-			fact_values(f, row)[m].isnull = true;
+			salkpi_fact_values(f, row)[m].isnull = true;
 	}
 	return row;
 }
 
-static void
-add_row(Facts *f, const Part *part, const PanelRow *row, uint32 member,
-		bool is_blank)
+/* A measure is known in a period: members that have no value of it have 0. */
+void
+salkpi_facts_known(Facts *f, uint32 period, int measure)
 {
-	const PanelShape *shape = &part->reader.shape;
-	NullableDatum *values = fact_values(f, put_fact(f, member, row->period));
+	if (period >= f->nperiods)
+	{
+		f->nperiods = period + 1;
+		f->known = salkpi_grow(f->context, f->known, &f->nknown,
+							   (Size) f->nperiods * f->nmeasures, sizeof(bool));
+	}
+	f->known[(Size) period * f->nmeasures + measure] = true;
+}
+
+static void
+add_row(Facts *f, const FactPanel *panel, const PanelRow *row, uint32 member)
+{
+	const PanelShape *shape = &panel->reader.shape;
+	NullableDatum *values = salkpi_fact_values(f, salkpi_facts_put(f, member, row->period));
 	int			count = shape->nints + shape->nnumerics + shape->ndurations;
 
-	f->known = salkpi_grow(f->context, f->known, &f->nknown,
-						   ((Size) row->period + 1) * f->nmeasures, sizeof(bool));
 	for (int i = 0; i < count; i++)
 	{
-		int			m = part->measures[i];
+		int			m = panel->measures[i];
 
 		if (m < 0)
 			continue;
@@ -154,107 +136,90 @@ add_row(Facts *f, const Part *part, const PanelRow *row, uint32 member,
 			add_value(f, &values[m], m, NUMERICOID, row->numerics[i - shape->nints]);
 		else
 			add_value(f, &values[m], m, f->types[m], row->durations);
-		if (is_blank)
-			f->known[(Size) row->period * f->nmeasures + m] = true;
+		if (member == f->blank)
+			salkpi_facts_known(f, row->period, m);
 	}
 }
 
 /* Take in the current dimension of a panel, and go on to its next one. */
 static void
-add_part(Facts *f, Part *part)
+add_panel(Facts *f, FactPanel *panel)
 {
-	PanelReader *r = &part->reader;
+	PanelReader *r = &panel->reader;
 	StringInfoData name;
 	PanelRow	row;
 
 	initStringInfo(&name);
 	while (salkpi_panel_next_member(r))
 	{
-		bool		is_blank = salkpi_panel_is_blank(r);
 		uint32		member;
 
 		CHECK_FOR_INTERRUPTS();
 		member_name(r, &name);
 		member = salkpi_text_put(&f->members, name.data, name.len);
+		if (salkpi_panel_is_blank(r))
+			f->blank = member;
 		while (salkpi_panel_next_row(r, &row))
-			add_row(f, part, &row, member, is_blank);
+			add_row(f, panel, &row, member);
 	}
-	part->is_open = salkpi_panel_next_dimension(r);
+	panel->is_open = salkpi_panel_next_dimension(r);
 }
 
+/* Begin a dimension, of no facts. */
 static void
-emit_facts(Facts *f, const PanelReader *dimension)
+start_dimension(Facts *f, const char *dimension, uint32 length)
 {
-	int			natts = FACT_KEYS + f->nmeasures;
-	Datum	   *values = palloc(natts * sizeof(Datum));
-	bool	   *nulls = palloc0(natts * sizeof(bool));
-	uint32		last = SALKPI_NOT_FOUND;
-
-	values[1] = PointerGetDatum(cstring_to_text_with_len(dimension->dimension,
-														 dimension->dimension_length));
-	for (uint32 i = 0; i < f->rows.index.count; i++)
-	{
-		const uint32 *key = salkpi_tuple_at(&f->rows, i);
-		const NullableDatum *fact = fact_values(f, i);
-		const bool *known = f->known + (Size) key[1] * f->nmeasures;
-
-		CHECK_FOR_INTERRUPTS();
-		if (key[0] != last)
-		{
-			uint32		length;
-			const char *name = salkpi_text_at(&f->members, key[0], &length);
-
-			values[2] = PointerGetDatum(cstring_to_text_with_len(name, length));
-			last = key[0];
-		}
-		values[0] = Int32GetDatum(key[1] + 1);
-		for (int m = 0; m < f->nmeasures; m++)
-		{
-			NullableDatum value = fact[m].isnull && known[m] ? f->zeros[m] : fact[m];
-
-			values[FACT_KEYS + m] = value.value;
-			nulls[FACT_KEYS + m] = value.isnull;
-		}
-		tuplestore_putvalues(f->result->setResult, f->result->setDesc, values, nulls);
-	}
+	MemoryContextReset(f->context);
+	f->dimension = dimension;
+	f->dimension_length = length;
+	salkpi_texts_init(&f->members, f->context);
+	salkpi_tuples_init(&f->rows, f->context, 2);
+	f->blank = SALKPI_NOT_FOUND;
+	f->values = NULL;
+	f->nvalues = 0;
+	f->nperiods = 0;
+	f->known = NULL;
+	f->nknown = 0;
 }
 
-/* The part whose current dimension comes first, or NULL. */
-static Part *
-first_part(Part *parts, int nparts)
+/* The panel whose current dimension comes first, or NULL. */
+static const FactPanel *
+first_panel(const Facts *f)
 {
-	Part	   *first = NULL;
+	const FactPanel *first = NULL;
 
-	for (int i = 0; i < nparts; i++)
-		if (parts[i].is_open &&
-			(first == NULL || salkpi_panel_compare(&parts[i].reader, &first->reader) < 0))
-			first = &parts[i];
+	for (int i = 0; i < f->npanels; i++)
+		if (f->panels[i].is_open &&
+			(first == NULL || salkpi_panel_compare(&f->panels[i].reader, &first->reader) < 0))
+			first = &f->panels[i];
 	return first;
 }
 
-static void
-make_facts(Facts *f, Part *parts, int nparts)
+/* Go on to the first dimension that panels have, or the next. */
+bool
+salkpi_facts_next(Facts *f)
 {
-	Part	   *first;
+	const FactPanel *first = first_panel(f);
+	MemoryContext caller;
+	PanelReader dimension;
 
-	while ((first = first_part(parts, nparts)) != NULL)
-	{
-		PanelReader dimension = first->reader;
-		MemoryContext caller = MemoryContextSwitchTo(f->context);
+	if (first == NULL)
+		return false;
+	dimension = first->reader;
+	start_dimension(f, dimension.dimension, dimension.dimension_length);
+	caller = MemoryContextSwitchTo(f->context);
+	for (int i = 0; i < f->npanels; i++)
+		if (f->panels[i].is_open && salkpi_panel_compare(&f->panels[i].reader, &dimension) == 0)
+			add_panel(f, &f->panels[i]);
+	MemoryContextSwitchTo(caller);
+	return true;
+}
 
-		MemoryContextReset(f->context);
-		salkpi_texts_init(&f->members, f->context);
-		salkpi_tuples_init(&f->rows, f->context, 2);
-		f->values = NULL;
-		f->nvalues = 0;
-		f->known = NULL;
-		f->nknown = 0;
-		for (int i = 0; i < nparts; i++)
-			if (parts[i].is_open && salkpi_panel_compare(&parts[i].reader, &dimension) == 0)
-				add_part(f, &parts[i]);
-		emit_facts(f, &dimension);
-		MemoryContextSwitchTo(caller);
-	}
+/* Go on to a dimension that no panel has. */
+void
+salkpi_facts_start(Facts *f, text *dimension)
+{
+	start_dimension(f, VARDATA_ANY(dimension), VARSIZE_ANY_EXHDR(dimension));
 }
 
 /* What is 0 of a measure's type: bigint, numeric or kpi_durations. */
@@ -272,6 +237,43 @@ zero_of(Oid type)
 	return zero;
 }
 
+/* Are two values of a measure the same?  A distribution may be toasted. */
+bool
+salkpi_fact_equals(const Facts *f, int measure, Datum a, Datum b)
+{
+	struct varlena *durations[2];
+	bool		are_equal;
+
+	if (f->types[measure] == INT8OID)
+		return DatumGetInt64(a) == DatumGetInt64(b);
+	if (f->types[measure] == NUMERICOID)
+		return datum_image_eq(a, b, false, -1) || DatumGetBool(DirectFunctionCall2(numeric_eq, a, b));
+	if (toast_raw_datum_size(a) != toast_raw_datum_size(b))
+		return false;
+	durations[0] = salkpi_durations_get(a);
+	durations[1] = salkpi_durations_get(b);
+	are_equal = salkpi_durations_equal(durations[0], durations[1]);
+	if (PointerGetDatum(durations[0]) != a)
+		pfree(durations[0]);
+	if (PointerGetDatum(durations[1]) != b)
+		pfree(durations[1]);
+	return are_equal;
+}
+
+/*
+ * Is there anything to be said of a member?  If not it has no fact: 0, or NULL,
+ * is what the blank member's fact says of all those that have none.
+ */
+bool
+salkpi_fact_is_needed(const Facts *f, uint32 member, const NullableDatum *values)
+{
+	for (int m = 0; m < f->nmeasures; m++)
+		if (!values[m].isnull && (member == f->blank ||
+								  !salkpi_fact_equals(f, m, values[m].value, f->zeros[m].value)))
+			return true;
+	return false;
+}
+
 /* Can value number i of a panel be a measure of that type? */
 static bool
 is_of_type(const PanelShape *shape, int i, Oid type)
@@ -285,14 +287,14 @@ is_of_type(const PanelShape *shape, int i, Oid type)
 
 /* Open a panel, and say which measures its values are: NULL for none. */
 static void
-open_part(const Facts *f, Part *part, Datum panel, ArrayType *measures)
+open_panel(const Facts *f, FactPanel *panel, Datum datum, ArrayType *measures)
 {
-	const PanelShape *shape = &part->reader.shape;
+	const PanelShape *shape = &panel->reader.shape;
 	Datum	   *numbers;
 	bool	   *nulls;
 	int			count = salkpi_int4_array(measures, "measures of a panel", &numbers, &nulls);
 
-	salkpi_panel_open(&part->reader, PG_DETOAST_DATUM(panel));
+	salkpi_panel_open(&panel->reader, PG_DETOAST_DATUM(datum));
 	if (count != shape->nints + shape->nnumerics + shape->ndurations)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
@@ -305,14 +307,14 @@ open_part(const Facts *f, Part *part, Datum panel, ArrayType *measures)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("value %d of a panel cannot be measure %d", i + 1, m + 1)));
-		part->measures[i] = m;
+		panel->measures[i] = m;
 	}
-	part->is_open = salkpi_panel_next_dimension(&part->reader);
+	panel->is_open = salkpi_panel_next_dimension(&panel->reader);
 }
 
-/* The panels of an array of composites that have a panel and its measures. */
-static Part *
-open_parts(const Facts *f, ArrayType *array, Part *parts)
+/* Open the panels of an array of composites that have a panel and its measures. */
+static void
+open_panels(Facts *f, ArrayType *array)
 {
 	Datum	   *uses;
 	bool	   *nulls;
@@ -320,7 +322,9 @@ open_parts(const Facts *f, ArrayType *array, Part *parts)
 
 	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_DOUBLE,
 					  &uses, &nulls, &count);
-	for (int i = 0; i < count; i++, parts++)
+	f->panels = f->npanels == 0 ? palloc0((count + 1) * sizeof(FactPanel)) :
+		repalloc(f->panels, (f->npanels + count + 1) * sizeof(FactPanel));
+	for (int i = 0; i < count; i++)
 	{
 		HeapTupleHeader use;
 		Datum		panel;
@@ -334,32 +338,87 @@ open_parts(const Facts *f, ArrayType *array, Part *parts)
 		panel = GetAttributeByName(use, "panel", &no_panel);
 		measures = GetAttributeByName(use, "measures", &no_measures);
 		if (!no_panel && !no_measures)
-			open_part(f, parts, panel, DatumGetArrayTypeP(measures));
+			open_panel(f, &f->panels[f->npanels++], panel, DatumGetArrayTypeP(measures));
 	}
-	return parts;
 }
 
-/* The caller names the columns: an integer, two texts, and measures. */
-static void
-check_columns(TupleDesc columns, Oid durations)
+/*
+ * Get ready for the facts of the panels of a function's first arguments,
+ * arrays, any of which may be NULL.  The measures are the columns of its
+ * result from that one on; the caller has named them, the first ones must be
+ * of the given types.
+ */
+void
+salkpi_facts_open(Facts *f, FunctionCallInfo fcinfo, int nargs,
+				  const Oid *keys, int nkeys)
 {
-	bool		is_right = columns->natts >= FACT_KEYS;
+	TupleDesc	columns = ((ReturnSetInfo *) fcinfo->resultinfo)->setDesc;
+	Oid			durations = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("kpi_durations"),
+											ObjectIdGetDatum(get_func_namespace(fcinfo->flinfo->fn_oid)));
+	bool		is_right = columns->natts >= nkeys;
 
+	f->nmeasures = columns->natts - nkeys;
+	f->types = palloc((columns->natts + 1) * sizeof(Oid));
+	f->zeros = palloc((columns->natts + 1) * sizeof(NullableDatum));
 	for (int i = 0; i < columns->natts && is_right; i++)
 	{
 		Oid			type = TupleDescAttr(columns, i)->atttypid;
 
-		if (i < FACT_KEYS)
-			is_right = type == (i == 0 ? INT4OID : TEXTOID);
+		if (i < nkeys)
+			is_right = type == keys[i];
 		else
-			is_right = type == INT8OID || type == NUMERICOID ||
-				type == durations;
+		{
+			is_right = type == INT8OID || type == NUMERICOID || type == durations;
+			f->types[i - nkeys] = type;
+			f->zeros[i - nkeys] = zero_of(type);
+		}
 	}
 	if (!is_right)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("columns of facts must be period integer, dimension text, member text, and measures"),
-				 errdetail("A measure is bigint, numeric or kpi_durations.")));
+				 errmsg("function %s cannot return these columns", get_func_name(fcinfo->flinfo->fn_oid)),
+				 errdetail("After those that are always the same come measures, each of them bigint, numeric or kpi_durations.")));
+	f->npanels = 0;
+	for (int i = 0; i < nargs; i++)
+		if (!PG_ARGISNULL(i))
+			open_panels(f, PG_GETARG_ARRAYTYPE_P(i));
+	f->context = AllocSetContextCreate(CurrentMemoryContext, "kpi_facts",
+									   ALLOCSET_DEFAULT_SIZES);
+}
+
+/* Return the facts of the current dimension. */
+static void
+emit_facts(const Facts *f, ReturnSetInfo *result, Datum *values, bool *nulls)
+{
+	uint32		last = SALKPI_NOT_FOUND;
+
+	values[1] = PointerGetDatum(cstring_to_text_with_len(f->dimension, f->dimension_length));
+	for (uint32 i = 0; i < f->rows.index.count; i++)
+	{
+		const uint32 *key = salkpi_tuple_at(&f->rows, i);
+		const NullableDatum *fact = salkpi_fact_values(f, i);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!salkpi_fact_is_needed(f, key[0], fact))
+			continue;
+		if (key[0] != last)
+		{
+			uint32		length;
+			const char *name = salkpi_text_at(&f->members, key[0], &length);
+
+			values[2] = PointerGetDatum(cstring_to_text_with_len(name, length));
+			last = key[0];
+		}
+		values[0] = Int32GetDatum(key[1] + 1);
+		for (int m = 0; m < f->nmeasures; m++)
+		{
+			NullableDatum value = fact[m].isnull ? salkpi_fact_blank(f, key[1], m) : fact[m];
+
+			values[FACT_KEYS + m] = value.value;
+			nulls[FACT_KEYS + m] = value.isnull;
+		}
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
 }
 
 /* kpi_facts(panels, ...): period, dimension, member, and the measures asked for */
@@ -367,35 +426,16 @@ PG_FUNCTION_INFO_V1(salkpi_facts);
 Datum
 salkpi_facts(PG_FUNCTION_ARGS)
 {
-	Facts		f = {0};
-	Part	   *parts;
-	Part	   *last;
-	int			nparts = 0;
-	TupleDesc	columns;
+	static const Oid keys[FACT_KEYS] = {INT4OID, TEXTOID, TEXTOID};
+	Facts		f;
+	Datum	   *values;
+	bool	   *nulls;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	f.result = (ReturnSetInfo *) fcinfo->resultinfo;
-	columns = f.result->setDesc;
-	f.nmeasures = columns->natts - FACT_KEYS;
-	check_columns(columns,
-				  GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("kpi_durations"),
-								  ObjectIdGetDatum(get_func_namespace(fcinfo->flinfo->fn_oid))));
-	f.types = palloc((f.nmeasures + 1) * sizeof(Oid));
-	f.zeros = palloc((f.nmeasures + 1) * sizeof(NullableDatum));
-	for (int m = 0; m < f.nmeasures; m++)
-	{
-		f.types[m] = TupleDescAttr(columns, FACT_KEYS + m)->atttypid;
-		f.zeros[m] = zero_of(f.types[m]);
-	}
-	for (int i = 0; i < PG_NARGS(); i++)
-		if (!PG_ARGISNULL(i))
-			nparts += ArrayGetNItems(ARR_NDIM(PG_GETARG_ARRAYTYPE_P(i)), ARR_DIMS(PG_GETARG_ARRAYTYPE_P(i)));
-	parts = last = palloc0((nparts + 1) * sizeof(Part));
-	for (int i = 0; i < PG_NARGS(); i++)
-		if (!PG_ARGISNULL(i))
-			last = open_parts(&f, PG_GETARG_ARRAYTYPE_P(i), last);
-	f.context = AllocSetContextCreate(CurrentMemoryContext, "kpi_facts",
-									  ALLOCSET_DEFAULT_SIZES);
-	make_facts(&f, parts, nparts);
+	salkpi_facts_open(&f, fcinfo, PG_NARGS(), keys, FACT_KEYS);
+	values = palloc((FACT_KEYS + f.nmeasures) * sizeof(Datum));
+	nulls = palloc0((FACT_KEYS + f.nmeasures) * sizeof(bool));
+	while (salkpi_facts_next(&f))
+		emit_facts(&f, (ReturnSetInfo *) fcinfo->resultinfo, values, nulls);
 	return (Datum) 0;
 }

@@ -57,7 +57,7 @@ BEGIN
 
 	RETURN QUERY EXECUTE @extschema@.kpi_facts_query(CASE WHEN 'opportunity.open' = ANY (wanted_parts) THEN @extschema@.kpi_kept_panels(columns) END)
 		|| format(E'\nSELECT p.grain, p.period, p.period_end, $9[1], m.member, ($3).as_of, NULL::timestamptz, $4, p.is_complete, p.days, n.%s\n'
-				  '  FROM p CROSS JOIN (SELECT DISTINCT unnest($10::text[])) m(member)\n'
+				  '  FROM period p CROSS JOIN (SELECT DISTINCT unnest($10::text[])) m(member)\n'
 				  '  LEFT JOIN new n ON n.grain = p.grain AND n.period = p.period AND n.period_end = p.period_end AND n.dimension = $9[1] AND n.member = m.member\n'
 				  ' WHERE n.member IS NOT NULL OR m.member = %L', array_to_string(names, ', n.'), @extschema@.kpi_blank_member(dimension))
 	USING sources, periods, @extschema@.kpi_grid(periods, as_of), NULL::bigint, date '-infinity', false, false, wanted_parts, ARRAY[dimension], members;

@@ -38,6 +38,9 @@
 /* Most groups of customers that a source is read in. */
 #define MOST_BUCKETS	65536
 
+/* Of kpi_parameters, the periods outside of which rows may be left out, if any. */
+#define PARAMETER_ONLY_WITHIN	(20 - 1)
+
 /* Attributes of kpi_reading_step. */
 enum
 {
@@ -60,8 +63,9 @@ typedef struct Reading
 	MemoryContext context;		/* of what the steps leave to each other */
 	MemoryContext step_context; /* of the rest */
 	Parameters	parameters;		/* of the queries */
+	Datum	   *sources;		/* texts: those read, nsources of them */
+	Parameters *source_parameters;	/* of each, dictionaries aside */
 	NullableDatum dimensions;	/* those wanted */
-	bool		only_some;		/* may rows be left out of other periods? */
 	bool		with_faults;	/* are bad rows looked for? */
 	int			nsources;		/* number of sources */
 	int			nread;			/* of those that were begun */
@@ -187,7 +191,7 @@ source_query(Reading *r, const Step *step, int buckets)
 	Oid			types[] = {TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4OID, TEXTOID, BOOLOID, BOOLOID};
 	Datum		values[] = {CStringGetTextDatum(step->source), step->columns, step->parts,
 		r->dimensions.value, Int32GetDatum(buckets), CStringGetTextDatum(step->reads),
-	BoolGetDatum(r->only_some), BoolGetDatum(r->with_faults)};
+	BoolGetDatum(!r->parameters.nulls[PARAMETER_ONLY_WITHIN]), BoolGetDatum(r->with_faults)};
 	char		nulls[] = "        ";
 	const char *query = psprintf("SELECT %s.kpi_generic(%s.kpi_source_query($1, $2, $3, $4, $5, $6, $7, $8))",
 								 r->schema, r->schema);
@@ -312,6 +316,28 @@ text_or_null(const Parameters *attributes, int i)
 	return attributes->nulls[i] ? NULL : TextDatumGetCString(attributes->values[i]);
 }
 
+/* Give the queries the parameters of a source; dictionaries stay. */
+static void
+set_parameters(Reading *r, const char *source)
+{
+	Oid			dictionary = TupleDescAttr(r->columns, READING_RATES)->atttypid;
+
+	for (int s = 0; s < r->nsources; s++)
+	{
+		const Parameters *own = &r->source_parameters[s];
+		text	   *name = DatumGetTextPP(r->sources[s]);
+
+		if (strlen(source) != VARSIZE_ANY_EXHDR(name) || memcmp(source, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)) != 0)
+			continue;
+		for (int i = 0; i < own->count; i++)
+			if (own->types[i] != dictionary)
+			{
+				r->parameters.values[i] = own->values[i];
+				r->parameters.nulls[i] = own->nulls[i];
+			}
+	}
+}
+
 /* Take a step: composite is a kpi_reading_step. */
 static void
 take_step(Reading *r, Datum composite)
@@ -334,6 +360,7 @@ take_step(Reading *r, Datum composite)
 		.query = text_or_null(&attributes, STEP_QUERY),
 		.keeps = attributes.values[STEP_KEEPS]
 	};
+	set_parameters(r, step.source);
 	if (step.reads != NULL && strcmp(step.reads, "source") == 0)
 		r->nread++;
 	set_locally("application_name", psprintf("kpi_snapshot: reading %s (%d of %d)", step.source,
@@ -350,14 +377,32 @@ take_step(Reading *r, Datum composite)
 	MemoryContextReset(r->step_context);
 }
 
+/* Read the parameters of each source from an array of kpi_parameters. */
+static void
+open_parameters(Reading *r, ArrayType *sources, ArrayType *parameters)
+{
+	Datum	   *composites;
+	int			count;
+
+	deconstruct_array(sources, TEXTOID, -1, false, TYPALIGN_INT, &r->sources, NULL, &r->nsources);
+	deconstruct_array(parameters, ARR_ELEMTYPE(parameters), -1, false, TYPALIGN_DOUBLE, &composites, NULL, &count);
+	if (count != r->nsources)
+		elog(ERROR, "there must be parameters for each source");
+	r->source_parameters = palloc((count + 1) * sizeof(Parameters));
+	for (int s = 0; s < count; s++)
+		salkpi_parameters_read(&r->source_parameters[s], composites[s]);
+	if (count > 0)
+		salkpi_parameters_read(&r->parameters, composites[0]);
+}
+
 /* Ask kpi_reading_plan for the steps, and take those. */
 static void
 take_steps(Reading *r, FunctionCallInfo fcinfo)
 {
 	Oid		   *types;
 	int			nargs;
-	Datum		values[5];
-	char		nulls[5];
+	Datum		values[4];
+	char		nulls[4];
 	Datum		datum;
 	bool		isnull;
 	ArrayIterator steps;
@@ -369,19 +414,19 @@ take_steps(Reading *r, FunctionCallInfo fcinfo)
 		values[i] = PG_GETARG_DATUM(i);
 		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
 	}
-	if (SPI_execute_with_args(psprintf("SELECT p.steps, p.parameters, p.time_zone FROM %s.kpi_reading_plan($1, $2, $3, $4, $5) p", r->schema),
+	if (SPI_execute_with_args(psprintf("SELECT p.steps, p.parameters, p.time_zone FROM %s.kpi_reading_plan($1, $2, $3, $4) p", r->schema),
 							  nargs, types, values, nulls, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "there is no plan to read the sources");
 	set_locally("TimeZone", SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3));
 	datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull);
-	salkpi_parameters_read(&r->parameters, datum);
+	open_parameters(r, PG_GETARG_ARRAYTYPE_P(0), DatumGetArrayTypeP(datum));
 	datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	steps = array_create_iterator(DatumGetArrayTypeP(datum), 0, NULL);
 	while (array_iterate(steps, &datum, &isnull))
 		take_step(r, datum);
 }
 
-/* kpi_read_sources(sources, wanted_parts, wanted_dimensions, grid, only_within) */
+/* kpi_read_sources(sources, wanted_parts, wanted_dimensions, grids) */
 PG_FUNCTION_INFO_V1(salkpi_read_sources);
 Datum
 salkpi_read_sources(PG_FUNCTION_ARGS)
@@ -390,15 +435,14 @@ salkpi_read_sources(PG_FUNCTION_ARGS)
 		.schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid))),
 		.context = CurrentMemoryContext,
 		.dimensions = {PG_GETARG_DATUM(2), PG_ARGISNULL(2)},
-		.only_some = !PG_ARGISNULL(4),.with_faults = PG_ARGISNULL(1)
+		.with_faults = PG_ARGISNULL(1)
 	};
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(3))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("sources and grid must not be NULL")));
+				 errmsg("sources and grids must not be NULL")));
 	r.columns = lookup_rowtype_tupdesc_copy(get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid)), -1);
-	r.nsources = ArrayGetNItems(ARR_NDIM(PG_GETARG_ARRAYTYPE_P(0)), ARR_DIMS(PG_GETARG_ARRAYTYPE_P(0)));
 	r.step_context = AllocSetContextCreate(CurrentMemoryContext, "kpi_read_sources step", ALLOCSET_DEFAULT_SIZES);
 	SPI_connect();
 	take_steps(&r, fcinfo);

@@ -25,9 +25,9 @@ COMMENT ON TYPE @extschema@.kpi_bad_rows IS 'bad rows of one source for one reas
 
 CREATE TYPE @extschema@.kpi_grid AS (as_of timestamptz, bounds timestamptz[], days date[], instants timestamptz[], plan_bounds timestamptz[], plan_days date[],
 	first_atom integer[], last_atom integer[], first_plan_atom integer[], last_plan_atom integer[], opening integer[], closing integer[], present integer[],
-	starts_at timestamptz[], at timestamptz[]);
+	starts_at timestamptz[], at timestamptz[], only_within tstzmultirange);
 COMMENT ON TYPE @extschema@.kpi_grid IS
-'the periods of a reading, and the boundaries they are made of. as_of: the instant taken as now; bounds and days: boundaries of flows; instants: of stocks; plan_bounds and plan_days: of plans, to the end of the running periods. For each period first_atom to last_atom: which stretches between bounds it is made of, first_plan_atom to last_plan_atom: of those between plan_bounds; opening and closing: numbers of the instants at its start and at its end, or now; present: 1 where its end is not past; starts_at and at: those two instants';
+'the periods of a reading, and the boundaries they are made of. as_of: the instant taken as now; bounds and days: boundaries of flows; instants: of stocks; plan_bounds and plan_days: of plans, to the end of the running periods. For each period first_atom to last_atom: which stretches between bounds it is made of, first_plan_atom to last_plan_atom: of those between plan_bounds; opening and closing: numbers of the instants at its start and at its end, or now; present: 1 where its end is not past; starts_at and at: those two instants. A period that is not wanted is NULL in all of these; only_within: then, the time of those that are';
 
 CREATE TYPE @extschema@.kpi_reading AS (source text, part text, panel @extschema@.kpi_panel, measures integer[], first_atom integer,
 	first_at timestamptz, rates @extschema@.kpi_dictionary, bad_rows @extschema@.kpi_bad_rows[]);
@@ -40,6 +40,15 @@ CREATE FUNCTION @extschema@.kpi_facts(readings @extschema@.kpi_reading[], others
 	AS 'MODULE_PATHNAME', 'salkpi_facts';
 COMMENT ON FUNCTION @extschema@.kpi_facts(@extschema@.kpi_reading[], @extschema@.kpi_measured[]) IS
 'the facts that the panels of readings, and others, make together, as of kpi_facts(kpi_measured[])';
+
+CREATE FUNCTION @extschema@.kpi_changed_facts(readings @extschema@.kpi_reading[], others @extschema@.kpi_measured[], dimensions text[], blank_members text[],
+											  periods @extschema@.kpi_period[], kept boolean[]) RETURNS SETOF record
+	LANGUAGE c STABLE PARALLEL SAFE
+	ROWS 10000
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'salkpi_changed_facts';
+COMMENT ON FUNCTION @extschema@.kpi_changed_facts(@extschema@.kpi_reading[], @extschema@.kpi_measured[], text[], text[], @extschema@.kpi_period[], boolean[]) IS
+'the facts that panels make, as of kpi_facts, as far as they are not the current ones of kpi_fact: a table with columns named by the caller, reading kpi_reading, grain text, period date, period_end date, dimension text, member text, is_complete boolean, days integer, replaces tid (the version that is no longer right; NULL: there is none), is_gone boolean (there is no such fact any more), and measures called as in kpi_fact; then for each period a row without dimension, of which days says how many facts there are; and before all that a row for each reading, its panel left out, of which nothing else is known. dimensions, with the blank member of each: those that are compared; periods: those that the panels count, NULL for one that is not compared; kept: of each period, for each measure, whether it is not in the panels but stays what it is (NULL, or no more: none does). Runs with the rights of the caller on kpi_fact';
 
 CREATE FUNCTION @extschema@.kpi_usable_columns()
 	RETURNS TABLE (source text, column_name text, kind text, type text)
@@ -799,6 +808,23 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_part_condition(text, text, text[], text) IS
 'SQL text of the condition under which a row of the source belongs to the part; spoilt: as of kpi_spoilt';
 
+/* Ids may be of different types in the history and in the opportunities. */
+CREATE FUNCTION @extschema@.kpi_of_deals(columns text[], condition text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format('%s FROM (%s) o WHERE %s)',
+				  CASE k.kind WHEN 'text' THEN 'raw_key IN (SELECT o.raw_key COLLATE "default"' WHEN 'other' THEN 'opportunity_id IN (SELECT o.id' ELSE 'raw_key IN (SELECT o.raw_key' END,
+				  @extschema@.kpi_source_select('opportunity', key => 'id'), condition)
+	  FROM (SELECT CASE min(t.kind) WHEN max(t.kind) THEN min(t.kind) ELSE 'other' END AS kind
+			  FROM @extschema@.kpi_usable_columns() u,
+				   LATERAL (SELECT CASE WHEN u.type IN ('bigint', 'integer', 'smallint') THEN 'integer' WHEN u.type IN ('text', 'character varying') THEN 'text'
+										WHEN u.type = 'uuid' THEN u.type ELSE 'other' END AS kind) t
+			 WHERE (u.source, u.column_name) IN (('opportunity', 'id'), ('opportunity_history', 'opportunity_id'))) k
+	 WHERE 'opportunity.id' = ANY (columns) AND condition IS NOT NULL;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_of_deals(text[], text) IS
+'SQL text of the condition that a row of the bound opportunity_history (as kpi_source_select reads it, with raw_key) is of a known opportunity o that meets a condition (its SQL text); NULL without one, and where opportunities are not bound';
+
 /*
  * What became of opportunities in their stages, from their history: a row with
  * entered_at for each stage that one entered, the first time, and a row with
@@ -811,9 +837,10 @@ COMMENT ON FUNCTION @extschema@.kpi_part_condition(text, text, text[], text) IS
  * without end ends with the next, the last one when the opportunity is closed.
  * kpi_stage_events works that out for one opportunity; its rows are put together
  * by grouping, which spills, by the id as the relation has it: that may already
- * have them in this order.
+ * have them in this order.  Where only some of the time is of interest, so are
+ * opportunities of which a row begins or ends then, or which are closed then.
  */
-CREATE FUNCTION @extschema@.kpi_stages_select(columns text[]) RETURNS text
+CREATE FUNCTION @extschema@.kpi_stages_select(columns text[], within text DEFAULT NULL) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -837,7 +864,7 @@ SELECT opportunity_id, %2$s(e).stage, CASE WHEN (e).entered THEN (e).at END AS e
   FROM (SELECT opportunity_id, unnest(@extschema@.kpi_stage_events(steps, (SELECT names FROM stage), (SELECT positions FROM stage), (SELECT outcomes FROM stage), %4$s, %5$s)) AS e
 		  FROM (SELECT min(opportunity_id) AS opportunity_id, array_agg(ROW(valid_from, valid_to, stage, status, %6$s)::@extschema@.kpi_step) AS steps
 				  FROM (%7$s) x
-				 WHERE valid_from < $4 AND (%8$s) IS NOT TRUE
+				 WHERE valid_from < $4 AND (%8$s) IS NOT TRUE%10$s
 				 GROUP BY raw_key) h
 		 WHERE %9$s) w
  WHERE (e).entered OR %3$s >= 0
@@ -854,35 +881,21 @@ OFFSET 0$q$,	-- so that what a row is made of is worked out once
 		@extschema@.kpi_source_select('opportunity_history', key => 'opportunity_id'),
 		/* Whether the opportunity is known is asked once of each. */
 		@extschema@.kpi_spoilt('opportunity_history', 'entered', array_remove(columns, 'opportunity.id')),
-		@extschema@.kpi_fill_in('{known_deal}', 'opportunity_history', 'NULL::timestamptz', columns));
+		@extschema@.kpi_fill_in('{known_deal}', 'opportunity_history', 'NULL::timestamptz', columns),
+		CASE WHEN within IS NOT NULL
+			 THEN format(' AND (raw_key IN (SELECT k.raw_key FROM (%s) k WHERE k.valid_from <@ %s OR k.valid_to <@ %2$s)%s)',
+						 @extschema@.kpi_source_select('opportunity_history', key => 'opportunity_id'), within,
+						 ' OR ' || @extschema@.kpi_of_deals(columns, 'o.closed_at <@ ' || within)) END);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_stages_select(text[]) IS
-'SQL text of the stages that opportunities entered (entered_at; advanced: whether a later one or the deal followed before now) and of their stays in stages (left_at; stayed: microseconds, whole days where an end is a date), from the bound history; parameters as in kpi_source_query';
-
-/*
- * Which row of an opportunity is the last takes all of its rows to tell; but
- * what was closed before a moment was not open at it, whatever they say.
- */
-CREATE FUNCTION @extschema@.kpi_not_closed(columns text[], open_at text) RETURNS text
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT format('%s FROM (%s) o WHERE o.status = ''open'' OR o.status IS NULL OR o.closed_at BETWEEN %s AND ''infinity'' OR o.closed_at IS NULL)',	-- of a stretch the planner expects few
-				  CASE k.kind WHEN 'text' THEN 'raw_key IN (SELECT o.raw_key COLLATE "default"' WHEN 'other' THEN 'opportunity_id IN (SELECT o.id' ELSE 'raw_key IN (SELECT o.raw_key' END,
-				  @extschema@.kpi_source_select('opportunity', key => 'id'), open_at)
-	  FROM (SELECT CASE min(t.kind) WHEN max(t.kind) THEN min(t.kind) ELSE 'other' END AS kind
-			  FROM @extschema@.kpi_usable_columns() u,
-				   LATERAL (SELECT CASE WHEN u.type IN ('bigint', 'integer', 'smallint') THEN 'integer' WHEN u.type IN ('text', 'character varying') THEN 'text'
-										WHEN u.type = 'uuid' THEN u.type ELSE 'other' END AS kind) t
-			 WHERE (u.source, u.column_name) IN (('opportunity', 'id'), ('opportunity_history', 'opportunity_id'))) k
-	 WHERE 'opportunity.id' = ANY (columns) AND open_at IS NOT NULL;
-END;
-COMMENT ON FUNCTION @extschema@.kpi_not_closed(text[], text) IS
-'SQL text of the condition that a row of the bound opportunity_history (as kpi_source_select reads it, with raw_key) is of a known opportunity that was not closed before an instant (its SQL text); NULL without one, and where opportunities are not bound';
+COMMENT ON FUNCTION @extschema@.kpi_stages_select(text[], text) IS
+'SQL text of the stages that opportunities entered (entered_at; advanced: whether a later one or the deal followed before now) and of their stays in stages (left_at; stayed: microseconds, whole days where an end is a date), from the bound history; parameters as in kpi_source_query. within: SQL text of a tstzmultirange, to leave out what happened outside of it (some of it may come)';
 
 /*
  * An opportunity is in one stage at a time: a row of its history ends with the
- * next at the latest, whatever it says itself.  Bad rows end none.
+ * next at the latest, whatever it says itself.  Bad rows end none.  Which row is
+ * the last takes all of its rows to tell; but what was closed before a moment
+ * was not open at it, whatever they say.
  */
 CREATE FUNCTION @extschema@.kpi_followed_select(columns text[], with_row boolean, open_at text DEFAULT NULL) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -892,22 +905,23 @@ BEGIN ATOMIC
 				  (SELECT string_agg(format(', %I', c.column_name), '' ORDER BY c.place, c.column_name)	-- lest it is chance which is the next
 					 FROM @extschema@.kpi_source_columns('opportunity_history') c WHERE c.is_bound),
 				  @extschema@.kpi_source_select('opportunity_history', with_row, 'opportunity_id'),
-				  ' WHERE ' || @extschema@.kpi_not_closed(columns, open_at));
+				  ' WHERE ' || @extschema@.kpi_of_deals(columns, 'o.status = ''open'' OR o.status IS NULL OR o.closed_at IS NULL'
+													 || ' OR o.closed_at BETWEEN ' || open_at || ' AND ''infinity'''));	-- of a stretch the planner expects few
 END;
 COMMENT ON FUNCTION @extschema@.kpi_followed_select(text[], boolean, text) IS
-'the text of a query that reads an opportunity_history as kpi_source_select does, with the beginning of the next row of the opportunity as next_from. open_at: as of kpi_not_closed, to read only the rows of opportunities that may have been open then';
+'the text of a query that reads an opportunity_history as kpi_source_select does, with the beginning of the next row of the opportunity as next_from. open_at: SQL text of an instant, to read only the rows of opportunities that may have been open then (NULL: of all)';
 
-CREATE FUNCTION @extschema@.kpi_rows_select(source text, reads text, columns text[], with_row boolean DEFAULT false, open_at text DEFAULT NULL) RETURNS text
+CREATE FUNCTION @extschema@.kpi_rows_select(source text, reads text, columns text[], with_row boolean DEFAULT false, open_at text DEFAULT NULL, within text DEFAULT NULL) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT CASE WHEN reads = 'stages' THEN CASE WHEN with_row THEN format('SELECT *, jsonb_strip_nulls(to_jsonb(e)) AS source_row FROM (%s) e', @extschema@.kpi_stages_select(columns))
-												ELSE @extschema@.kpi_stages_select(columns) END
+	SELECT CASE WHEN reads = 'stages' THEN CASE WHEN with_row THEN format('SELECT *, jsonb_strip_nulls(to_jsonb(e)) AS source_row FROM (%s) e', @extschema@.kpi_stages_select(columns, within))
+												ELSE @extschema@.kpi_stages_select(columns, within) END
 				WHEN source IN ('rep', 'account') THEN @extschema@.kpi_once_select(source, with_row)
 				WHEN source = 'opportunity_history' THEN @extschema@.kpi_followed_select(columns, with_row, open_at)
 				ELSE @extschema@.kpi_source_select(source, with_row) END;
 END;
-COMMENT ON FUNCTION @extschema@.kpi_rows_select(text, text, text[], boolean, text) IS
-'the text of the query whose rows the parts of a source are made of; reads: as of kpi_part; with_row: as of kpi_source_select; open_at: as of kpi_followed_select';
+COMMENT ON FUNCTION @extschema@.kpi_rows_select(text, text, text[], boolean, text, text) IS
+'the text of the query whose rows the parts of a source are made of; reads: as of kpi_part; with_row: as of kpi_source_select; open_at: as of kpi_followed_select; within: as of kpi_stages_select';
 
 /* The columns of kpi_fact that are measures, in their order. */
 CREATE FUNCTION @extschema@.kpi_fact_measures() RETURNS TABLE (measure text, type text)
@@ -938,6 +952,18 @@ BEGIN ATOMIC
 	SELECT f.n::integer FROM (SELECT m.measure, row_number() OVER () AS n FROM @extschema@.kpi_fact_measures() m) f WHERE f.measure = kpi_measure_number.measure;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_measure_number(text) IS 'the place of a measure in kpi_fact_measures; NULL for something else';
+
+CREATE FUNCTION @extschema@.kpi_measure_sources() RETURNS TABLE (n bigint, sources text[])
+	LANGUAGE sql STABLE PARALLEL SAFE
+	ROWS 70
+BEGIN ATOMIC
+	SELECT f.n, (SELECT array_agg(DISTINCT m.source) FROM @extschema@.kpi_measure m
+				   JOIN @extschema@.kpi_source s USING (source)
+				  WHERE m.measure = f.measure AND m.part = ANY (@extschema@.kpi_parts_to_read(m.source, NULL)))
+	  FROM (SELECT m.measure, row_number() OVER () AS n FROM @extschema@.kpi_fact_measures() m) f;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_measure_sources() IS
+'the bound sources from which each measure is read, by its place in kpi_fact_measures; NULL when there is none';
 
 /*
  * What is read of the state of a part: the values of its slots in each period
@@ -971,7 +997,7 @@ BEGIN ATOMIC
 		  JOIN slot k ON k.measure = CASE WHEN own.slot IN ('to_date', 'opening') THEN own.expression ELSE own.measure END
 		 WHERE @extschema@.kpi_has_columns(kpi_part_readings.source, own.needs || k.needs, columns)
 	)
-	SELECT CASE WHEN r.at = 'to_date' THEN '(SELECT array_agg(1) FROM unnest(($21).last_atom)), (SELECT array_agg(a + 1 ORDER BY n) FROM unnest(($21).last_atom) WITH ORDINALITY u(a, n))'
+	SELECT CASE WHEN r.at = 'to_date' THEN '(SELECT array_agg(CASE WHEN a IS NOT NULL THEN 1 END ORDER BY n) FROM unnest(($21).last_atom) WITH ORDINALITY u(a, n)), (SELECT array_agg(a + 1 ORDER BY n) FROM unnest(($21).last_atom) WITH ORDINALITY u(a, n))'
 				WHEN r.at = 'opening' THEN '($21).opening, ($21).opening'
 				WHEN p.kind = 'ledger' THEN '($21).opening, ($21).closing'
 				WHEN p.kind = 'plan' THEN '($21).first_plan_atom, ($21).last_plan_atom'
@@ -1082,7 +1108,7 @@ BEGIN
 		bound := bound || CASE WHEN source IN ('rep', 'account') THEN ', starts, ends, covered_until' WHEN source = 'opportunity_history' THEN ', next_from' ELSE '' END;
 	END IF;
 	input := format('(SELECT s.*%s FROM (SELECT %s%s FROM (%s) s OFFSET 0) s) s', coalesce(missing, ''), bound, input,
-					@extschema@.kpi_rows_select(source, reads, columns)) || coalesce(', ' || pieces || ' p', '');
+					@extschema@.kpi_rows_select(source, reads, columns, within => CASE WHEN only_some THEN '$20' END)) || coalesce(', ' || pieces || ' p', '');
 	FOR part IN SELECT p.* FROM @extschema@.kpi_part p
 				 WHERE p.source = kpi_source_query.source AND p.part = ANY (@extschema@.kpi_parts_to_read(kpi_source_query.source, wanted_parts)) ORDER BY p.part
 	LOOP
@@ -1310,37 +1336,36 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_reading_steps(text[], text[], text[]) IS
 'the queries that read sources, in an order in which each finds the dictionaries it needs; arguments as of kpi_read_sources';
 
-CREATE FUNCTION @extschema@.kpi_reading_plan(sources text[], wanted_parts text[], wanted_dimensions text[], grid @extschema@.kpi_grid, only_within tstzmultirange,
-											 OUT steps @extschema@.kpi_reading_step[], OUT parameters @extschema@.kpi_parameters, OUT time_zone text)
+CREATE FUNCTION @extschema@.kpi_reading_plan(sources text[], wanted_parts text[], wanted_dimensions text[], grids @extschema@.kpi_grid[],
+											 OUT steps @extschema@.kpi_reading_step[], OUT parameters @extschema@.kpi_parameters[], OUT time_zone text)
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT ARRAY(SELECT s FROM @extschema@.kpi_reading_steps(sources, wanted_parts, wanted_dimensions) s),
-		   ROW((grid).bounds, (grid).days, (grid).instants, (grid).as_of, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, (grid).plan_bounds, (grid).plan_days,
-			   NULL, NULL, (grid).opening, (grid).closing, NULL, only_within, grid, NULL)::@extschema@.kpi_parameters,
+		   ARRAY(SELECT ROW((g).bounds, (g).days, (g).instants, (g).as_of, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, (g).plan_bounds, (g).plan_days,
+							NULL, NULL, (g).opening, (g).closing, NULL, (g).only_within, g, NULL)::@extschema@.kpi_parameters
+				   FROM unnest(sources) WITH ORDINALITY s(source, n), LATERAL (SELECT grids[least(s.n, cardinality(grids))] AS g) u ORDER BY s.n),
 		   @extschema@.kpi_setting('time_zone');
 END;
-COMMENT ON FUNCTION @extschema@.kpi_reading_plan(text[], text[], text[], @extschema@.kpi_grid, tstzmultirange) IS
-'how kpi_read_sources goes about it: its queries, and their parameters as far as they are known before';
+COMMENT ON FUNCTION @extschema@.kpi_reading_plan(text[], text[], text[], @extschema@.kpi_grid[]) IS
+'how kpi_read_sources goes about it: its queries, and for those over each source their parameters as far as they are known before';
 
 /*
  * Reads the sources, all as of the snapshot of the calling statement: being
  * STABLE, this function and its queries see one moment, also when a writer
  * commits in between.
  */
-CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[], wanted_dimensions text[], grid @extschema@.kpi_grid,
-											 only_within tstzmultirange DEFAULT NULL)
+CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[], wanted_dimensions text[], grids @extschema@.kpi_grid[])
 	RETURNS @extschema@.kpi_reading[]
 	LANGUAGE c STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET datestyle = 'ISO, YMD'
 	SET extra_float_digits = 1
 	SET jit = off
-	SET enable_nestloop = on	-- whatever is best for what writes the facts
 	SET timezone = 'UTC'	-- so that what it sets of these ends with the function
 	SET application_name = 'kpi_snapshot'
 	AS 'MODULE_PATHNAME', 'salkpi_read_sources';
-COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], @extschema@.kpi_grid, tstzmultirange) IS
-'reads bound sources, each with one query (and the stages of a history with another), and returns them: the panels of each part and the bad rows of each source; application_name tells other sessions how far it is. Parts (as source.part) and dimensions: NULL for all; bad rows are looked for when all parts are read; what a part needs of the grid may be NULL where no such part is read. only_within: the periods whose values are needed (NULL: all); others may lack rows. An error names the source';
+COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], @extschema@.kpi_grid[]) IS
+'reads bound sources, each with one query (and the stages of a history with another), and returns them: the panels of each part and the bad rows of each source; application_name tells other sessions how far it is. Parts (as source.part) and dimensions: NULL for all; bad rows are looked for when all parts are read. grids: of each source the periods to be read, all numbered alike, or one grid for all of them; what a part needs of it may be NULL where no such part is read. An error names the source';
 
 /* The bound sources in an order in which each finds the dictionaries it needs. */
 CREATE FUNCTION @extschema@.kpi_bound_sources(wanted text[] DEFAULT NULL) RETURNS text[]
@@ -1387,23 +1412,25 @@ BEGIN
 		   array_agg(d ORDER BY d) FILTER (WHERE at < as_of) || CASE WHEN as_of = @extschema@.kpi_midnight(today) THEN today ELSE today + 1 END,
 		   array_agg(at ORDER BY d) FILTER (WHERE at < as_of) || as_of
 	  INTO g.plan_days, g.plan_bounds, g.days, g.bounds
-	  FROM (SELECT p.period AS d, p.starts_at AS at FROM unnest(periods) p UNION SELECT p.period_end, p.ends_at FROM unnest(periods) p) b;
+	  FROM (SELECT p.period AS d, p.starts_at AS at FROM unnest(periods) p UNION SELECT p.period_end, p.ends_at FROM unnest(periods) p) b
+	 WHERE d IS NOT NULL;
 	/* Stocks are taken where periods end, ledgers also where they start. */
 	SELECT array_agg(i ORDER BY i) INTO g.instants
-	  FROM (SELECT least(p.ends_at, as_of) AS i FROM unnest(periods) p UNION SELECT p.starts_at FROM unnest(periods) p) x;
+	  FROM (SELECT least(p.ends_at, as_of) AS i FROM unnest(periods) p WHERE p.period IS NOT NULL UNION SELECT p.starts_at FROM unnest(periods) p WHERE p.period IS NOT NULL) x;
 
 	SELECT array_agg(array_position(g.bounds, p.starts_at) ORDER BY p.n), array_agg(array_position(g.bounds, p.at) - 1 ORDER BY p.n),
 		   array_agg(array_position(g.plan_bounds, p.starts_at) ORDER BY p.n), array_agg(array_position(g.plan_bounds, p.ends_at) - 1 ORDER BY p.n),
 		   array_agg(array_position(g.instants, p.starts_at) ORDER BY p.n), array_agg(array_position(g.instants, p.at) ORDER BY p.n),
-		   array_agg(CASE WHEN p.ends_at >= as_of THEN 1 END ORDER BY p.n), array_agg(p.starts_at ORDER BY p.n), array_agg(p.at ORDER BY p.n)
-	  INTO g.first_atom, g.last_atom, g.first_plan_atom, g.last_plan_atom, g.opening, g.closing, g.present, g.starts_at, g.at
-	  FROM (SELECT k.starts_at, k.ends_at, least(k.ends_at, as_of) AS at, k.n
+		   array_agg(CASE WHEN p.ends_at >= as_of THEN 1 END ORDER BY p.n), array_agg(p.starts_at ORDER BY p.n), array_agg(p.at ORDER BY p.n),
+		   CASE WHEN bool_or(p.at IS NULL) THEN range_agg(tstzrange(p.starts_at, p.ends_at)) FILTER (WHERE p.at IS NOT NULL) END
+	  INTO g.first_atom, g.last_atom, g.first_plan_atom, g.last_plan_atom, g.opening, g.closing, g.present, g.starts_at, g.at, g.only_within
+	  FROM (SELECT k.starts_at, k.ends_at, CASE WHEN k.ends_at < as_of THEN k.ends_at WHEN k.ends_at IS NOT NULL THEN as_of END AS at, k.n
 			  FROM unnest(periods) WITH ORDINALITY k(grain, period, period_end, is_complete, days, starts_at, ends_at, n)) p;
 	RETURN g;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_grid(@extschema@.kpi_period[], timestamptz) IS
-'the grid of periods that have begun at the instant taken as now';
+'the grid of periods that have begun at the instant taken as now; NULL for one that is not wanted';
 
 /* The days that a snapshot looks at. */
 CREATE FUNCTION @extschema@.kpi_snapshot_days(from_day date, to_day date, as_of timestamptz, OUT first_day date, OUT last_day date)
@@ -1450,66 +1477,69 @@ COMMENT ON FUNCTION @extschema@.kpi_kept_panels(text[]) IS
 'SQL text of the panels, as kpi_measured[], of the stocks recorded at the end of periods, of the parts of which only the present can be read; NULL when none is';
 
 /*
- * SQL text of the common table expressions that read the sources and make
- * facts of them, the last of which is called new.  Whatever is computed from
- * the sources, for a snapshot or at this moment, is computed by these.  Their
- * parameters:
+ * SQL text of the common table expressions that read the sources.  Whatever is
+ * computed from the sources, for a snapshot or at this moment, is computed of
+ * these.  Their parameters:
  *	 $1 sources	  $2 periods   $3 their grid   $4 the run
  *	 $5 the first day that has facts, or $6 not before there is data
- *	 $7 only periods that kpi_changes finds
+ *	 $7 only periods that kpi_changes finds, of each source
  *	 $8, $9 parts and dimensions as of kpi_read_sources
  */
+CREATE FUNCTION @extschema@.kpi_readings_query() RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN $q$
+WITH changes AS MATERIALIZED (	-- at the same moment as the sources
+	SELECT c.source, c.spans, c.basis FROM @extschema@.kpi_changes(($3).as_of) c WHERE $7
+	UNION ALL
+	SELECT s, '{(,)}', NULL FROM unnest($1) s WHERE NOT $7
+), unchanged AS MATERIALIZED (	-- until when nothing is that was not there before
+	SELECT g.grain, CASE WHEN NOT lower_inf(c.spans) THEN least(lower(c.spans), (
+				SELECT min(f.period) FROM @extschema@.kpi_fact f WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = g.grain)) END AS until
+	  FROM (SELECT DISTINCT k.grain FROM unnest($2::@extschema@.kpi_period[]) k) g, (SELECT range_agg(c.spans) AS spans FROM changes c) c
+), period AS MATERIALIZED (
+	SELECT k.*, d.sources, row_number() OVER (ORDER BY k.place) AS n
+	  FROM unnest($2::@extschema@.kpi_period[]) WITH ORDINALITY k(grain, period, period_end, is_complete, days, starts_at, ends_at, place)
+	  JOIN unchanged u USING (grain)
+	 CROSS JOIN LATERAL (SELECT array_agg(c.source) AS sources	-- of which it is taken
+						   FROM changes c,
+								(SELECT (k.period_end <= u.until) IS NOT TRUE
+										AND @extschema@.kpi_is_due(k.grain, k.period, k.period_end, k.is_complete, k.days) AS is_due OFFSET 0) w
+						  WHERE w.is_due OR c.spans && daterange(k.period, k.period_end)) d
+	 WHERE d.sources IS NOT NULL
+), t AS MATERIALIZED (	-- when all periods are taken of all sources there is one grid
+	SELECT s.source, s.n, CASE WHEN w.is_all THEN $3 ELSE (
+				SELECT @extschema@.kpi_grid(array_agg(CASE WHEN s.source = ANY (p.sources)
+													  THEN ROW(p.grain, p.period, p.period_end, p.is_complete, p.days, p.starts_at, p.ends_at)::@extschema@.kpi_period END ORDER BY p.n),
+											($3).as_of) FROM period p) END AS grid
+	  FROM unnest($1) WITH ORDINALITY s(source, n), (SELECT count(*) = cardinality($2) AND bool_and(p.sources @> $1) AS is_all FROM period p) w
+)$q$;
+COMMENT ON FUNCTION @extschema@.kpi_readings_query() IS
+'SQL text of the common table expressions that say how to read the sources, for kpi_reading_query';
+
+/* A common table expression would copy it, more than once. */
+CREATE FUNCTION @extschema@.kpi_reading_query() RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN '(SELECT @extschema@.kpi_read_sources($1, $8, $9, (SELECT array_agg(t.grid ORDER BY t.n) FROM t)) AS readings OFFSET 0)';
+COMMENT ON FUNCTION @extschema@.kpi_reading_query() IS
+'SQL text of a subquery that reads the sources: one row, with readings. To be used once';
+
 CREATE FUNCTION @extschema@.kpi_facts_query(kept text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT replace(replace(replace($q$
-WITH changes AS MATERIALIZED (	-- at the same moment as the sources
-	SELECT c.spans, c.basis FROM @extschema@.kpi_changes(($3).as_of) c WHERE $7
-	UNION ALL
-	SELECT '{(,)}', NULL WHERE NOT $7
-), period AS MATERIALIZED (
-	SELECT k.*, row_number() OVER (ORDER BY k.place) AS n
-	  FROM ROWS FROM (unnest($2), unnest(($3).first_atom, ($3).last_atom, ($3).first_plan_atom, ($3).last_plan_atom,
-										 ($3).opening, ($3).closing, ($3).present, ($3).at)) WITH ORDINALITY
-			AS k(grain, period, period_end, is_complete, days, starts_at, ends_at, first_atom, last_atom, first_plan_atom, last_plan_atom,
-				 opening, closing, present, at, place)
-	  JOIN changes c ON @extschema@.kpi_is_stale(k.grain, k.period, k.period_end, k.is_complete, k.days, c.spans)
-), t AS MATERIALIZED (
-	SELECT ROW(($3).as_of, ($3).bounds, ($3).days, ($3).instants, ($3).plan_bounds, ($3).plan_days,
-			   array_agg(p.first_atom ORDER BY p.n), array_agg(p.last_atom ORDER BY p.n), array_agg(p.first_plan_atom ORDER BY p.n), array_agg(p.last_plan_atom ORDER BY p.n),
-			   array_agg(p.opening ORDER BY p.n), array_agg(p.closing ORDER BY p.n), array_agg(p.present ORDER BY p.n), array_agg(p.starts_at ORDER BY p.n),
-			   array_agg(p.at ORDER BY p.n))::@extschema@.kpi_grid AS grid,
-		   CASE WHEN count(*) < cardinality($2) THEN range_agg(tstzrange(p.starts_at, p.ends_at)) END AS only_within
-	  FROM period p
-), reading AS MATERIALIZED (
-	SELECT @extschema@.kpi_read_sources($1, $8, $9, t.grid, t.only_within) AS readings FROM t
-), note AS MATERIALIZED (	-- without the panels, which every scan copies
-	SELECT r.source, r.part, r.first_atom, r.first_at, r.bad_rows FROM reading, unnest(readings) r
-), beginning AS MATERIALIZED (	-- with the first period that has data, or had when last computed
-	SELECT CASE WHEN NOT $6 THEN $5
-			ELSE least(greatest($5, least((($3).days)[min(r.first_atom)], @extschema@.kpi_day(min(r.first_at)), @extschema@.kpi_day(($3).as_of))), (
-				SELECT max(greatest($5, o.oldest)) FILTER (WHERE o.oldest IS NOT NULL)
-				  FROM unnest(string_to_array(@extschema@.kpi_setting('grains'), ',')) k(grain),
-					   LATERAL (SELECT min(f.period) AS oldest FROM @extschema@.kpi_fact f
-								 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = k.grain) o)) END AS day
-	  FROM note r LEFT JOIN @extschema@.kpi_part p USING (source, part)
-	 WHERE r.part IS NULL OR p.kind = 'flow' OR p.source = 'cost'
-), p AS (
-	SELECT grain, period, period_end, is_complete, days, n FROM period
-	 WHERE period_end > (SELECT day FROM beginning) OR grain LIKE '%cut'
-), new AS (
+	SELECT @extschema@.kpi_readings_query() || replace(replace(replace(replace($q$, new AS (
 	SELECT p.grain, p.period, p.period_end, f.dimension, f.member, p.is_complete, p.days, %f.all%
-	  FROM reading r
+	  FROM %reading% r
 	 CROSS JOIN LATERAL @extschema@.kpi_facts(r.readings, %kept%) f(n integer, dimension text, member text, %columns%)
-	  JOIN p USING (n)
+	  JOIN period p USING (n)
 )$q$,
+		'%reading%', @extschema@.kpi_reading_query()),
 		'%kept%', coalesce(kept, 'NULL')),
 		'%columns%', string_agg(format('%I %s', m.measure, m.type), ', ')),
 		'%f.all%', string_agg(format('f.%I', m.measure), ', '))
 	  FROM @extschema@.kpi_fact_measures() m;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_facts_query(text) IS
-'SQL text of the common table expressions that read the sources and make new facts of them; kept: as of kpi_kept_panels';
+'SQL text of the common table expressions that read the sources, and of one called new that makes facts of them; kept: as of kpi_kept_panels';
 
 /*
  * SQL text that writes the facts: new versions of what changed, after closing
@@ -1519,34 +1549,58 @@ COMMENT ON FUNCTION @extschema@.kpi_facts_query(text) IS
 CREATE FUNCTION @extschema@.kpi_write_query(kept text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT @extschema@.kpi_facts_query(kept) || replace(replace(replace(replace($q$, old AS MATERIALIZED (
-	SELECT f.* FROM @extschema@.kpi_fact f
-	 WHERE f.superseded_at IS NULL
-	   AND f.dimension IN (SELECT d.dimension FROM @extschema@.kpi_dimension d)
-	   AND ((f.grain, f.period) IN (SELECT grain, period FROM p)
-			OR (f.grain IN (SELECT grain || '_cut' FROM p WHERE NOT is_complete)
-				OR split_part(f.grain, '_', 1) <> ALL (string_to_array(@extschema@.kpi_setting('grains'), ',')))
-			   AND (f.grain, f.period) NOT IN (SELECT k.grain, k.period FROM unnest($2::@extschema@.kpi_period[]) k))
+	SELECT @extschema@.kpi_readings_query() || replace(replace(replace(replace($q$, outdated AS (	-- of grains no longer computed, of periods cut elsewhere
+	SELECT DISTINCT f.grain, f.period FROM @extschema@.kpi_fact f
+	 WHERE f.superseded_at IS NULL AND f.dimension = 'total'
+	   AND (f.grain IN (SELECT grain || '_cut' FROM period WHERE NOT is_complete)
+			OR split_part(f.grain, '_', 1) <> ALL (string_to_array(@extschema@.kpi_setting('grains'), ',')))
+	   AND (f.grain, f.period) NOT IN (SELECT k.grain, k.period FROM unnest($2::@extschema@.kpi_period[]) k)
+), compared AS (
+	SELECT array_agg(k.period ORDER BY k.n) AS periods
+	  FROM (SELECT ROW(p.grain, p.period, p.period_end, p.is_complete, p.days, NULL, NULL)::@extschema@.kpi_period AS period, p.n FROM period p
+			UNION ALL
+			SELECT ROW(o.grain, o.period, o.period, false, 0, NULL, NULL)::@extschema@.kpi_period, (SELECT count(*) FROM period) + row_number() OVER () FROM outdated o) k
+), kept AS (	-- measures of sources that are not taken of a period
+	SELECT array_agg(CASE WHEN m.sources IS NULL THEN false ELSE NOT m.sources && p.sources END ORDER BY p.n, m.n) AS measures
+	  FROM period p, @extschema@.kpi_measure_sources() m
+	HAVING NOT bool_and(p.sources @> $1)
+), dimension AS (
+	SELECT array_agg(d.dimension) AS names, array_agg(@extschema@.kpi_blank_member(d.dimension)) AS blanks FROM @extschema@.kpi_dimension d
 ), delta AS MATERIALIZED (
-	SELECT o.grain AS old_grain, o.period AS old_period, o.dimension AS old_dimension, o.member AS old_member, o.recorded_at AS old_recorded_at, n.*
-	  FROM new n FULL JOIN old o USING (grain, period, dimension, member)
-	 WHERE n.grain IS NULL OR o.grain IS NULL
-		OR (n.period_end, n.is_complete, n.days, %n.all%) IS DISTINCT FROM (o.period_end, o.is_complete, o.days, %o.all%)%states%
-), change AS MATERIALIZED (	-- without the values, which every scan copies
-	SELECT d.old_grain, d.old_period, d.old_dimension, d.old_member, d.old_recorded_at, d.grain FROM delta d
+	SELECT f.*
+	  FROM %reading% r,
+		   @extschema@.kpi_changed_facts(r.readings, %kept%, (SELECT names FROM dimension), (SELECT blanks FROM dimension), (SELECT periods FROM compared), (SELECT measures FROM kept))
+			AS f(reading @extschema@.kpi_reading, grain text, period date, period_end date, dimension text, member text, is_complete boolean, days integer, replaces tid, is_gone boolean, %columns%)
+), other AS MATERIALIZED (	-- without the values, which every scan copies
+	SELECT d.reading, d.grain, d.period, d.period_end, d.dimension, d.days, d.replaces FROM delta d
+), note AS MATERIALIZED (
+	SELECT (d.reading).source, (d.reading).part, (d.reading).first_atom, (d.reading).first_at, (d.reading).bad_rows FROM other d WHERE d.grain IS NULL
+), beginning AS MATERIALIZED (	-- with the first period that has data, or had when last computed
+	SELECT CASE WHEN NOT $6 THEN $5
+			ELSE least(greatest($5, least(min(((t.grid).days)[r.first_atom]), @extschema@.kpi_day(min(r.first_at)), @extschema@.kpi_day(($3).as_of))), (
+				SELECT max(greatest($5, o.oldest)) FILTER (WHERE o.oldest IS NOT NULL)
+				  FROM unnest(string_to_array(@extschema@.kpi_setting('grains'), ',')) k(grain),
+					   LATERAL (SELECT min(f.period) AS oldest FROM @extschema@.kpi_fact f
+								 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = k.grain) o)) END AS day
+	  FROM note r JOIN t USING (source) LEFT JOIN @extschema@.kpi_part p USING (source, part)
+	 WHERE r.part IS NULL OR p.kind = 'flow' OR p.source = 'cost'
+), change AS MATERIALIZED (
+	SELECT d.* FROM other d
+	 WHERE d.dimension IS NOT NULL AND (d.replaces IS NOT NULL OR d.period_end > (SELECT day FROM beginning) OR d.grain LIKE '%cut')
 ), closed AS (
 	UPDATE @extschema@.kpi_fact f SET superseded_at = ($3).as_of
 	  FROM change d
-	 WHERE f.grain = d.old_grain AND f.period = d.old_period AND f.dimension = d.old_dimension AND f.member = d.old_member
-	   AND f.recorded_at = d.old_recorded_at
+	 WHERE f.ctid = d.replaces
 	RETURNING 1
 ), written AS (
 	INSERT INTO @extschema@.kpi_fact (grain, period, period_end, dimension, member, recorded_at, run, is_complete, days, %all%)
 	SELECT d.grain, d.period, d.period_end, d.dimension, d.member, ($3).as_of, $4, d.is_complete, d.days, %all%
 	  FROM delta d
-	 WHERE d.grain IS NOT NULL
+	 WHERE NOT d.is_gone AND (d.period_end > (SELECT day FROM beginning) OR d.grain LIKE '%cut')
 	   AND (SELECT count(*) FROM closed) >= 0	-- closes the old versions first
 	RETURNING 1
+), p AS (
+	SELECT p.grain, p.period FROM period p WHERE p.period_end > (SELECT day FROM beginning) OR p.grain LIKE '%cut'
 ), problem AS (
 	INSERT INTO @extschema@.kpi_problem AS k (source, reason, bad_rows, keys, first_seen, run)
 	SELECT r.source, b.reason, b.bad_rows, b.keys, ($3).as_of, $4
@@ -1559,13 +1613,12 @@ BEGIN ATOMIC
 	DELETE FROM @extschema@.kpi_track_log WHERE $7
 )
 SELECT (SELECT count(*) FROM p),
-	   (SELECT count(*) FROM old) + (SELECT count(d.grain) - count(d.old_grain) FROM change d),	-- of new, which are gone through once
+	   (SELECT coalesce(sum(d.days), 0) FROM other d JOIN p USING (grain, period) WHERE d.dimension IS NULL),
 	   (SELECT count(*) FROM written), (SELECT count(*) FROM change), (SELECT count(*) FROM problem),
-	   (SELECT basis FROM changes)$q$,
-		'%n.all%', string_agg(format('n.%I', m.measure), ', ') FILTER (WHERE m.type IN ('bigint', 'numeric'))),
-		'%o.all%', string_agg(format('o.%I', m.measure), ', ') FILTER (WHERE m.type IN ('bigint', 'numeric'))),
-		'%states%', string_agg(format(' OR coalesce(n.%1$I OPERATOR(@extschema@.<>) o.%1$I, num_nulls(n.%1$I, o.%1$I) = 1)', m.measure), '')
-			FILTER (WHERE m.type NOT IN ('bigint', 'numeric'))),
+	   (SELECT min(basis) FROM changes)$q$,
+		'%reading%', @extschema@.kpi_reading_query()),
+		'%kept%', coalesce(kept, 'NULL')),
+		'%columns%', string_agg(format('%I %s', m.measure, m.type), ', ')),
 		'%all%', string_agg(quote_ident(m.measure), ', '))
 	  FROM @extschema@.kpi_fact_measures() m;
 END;
@@ -1579,7 +1632,6 @@ CREATE FUNCTION @extschema@.kpi_take_snapshot(run bigint, from_day date, to_day 
 	SET row_security = off
 	SET application_name = 'kpi_snapshot'
 	SET jit = off
-	SET enable_nestloop = on	-- so that what is set below ends with the function
 AS $$
 DECLARE
 	today date := @extschema@.kpi_day(as_of);
@@ -1605,11 +1657,8 @@ BEGIN
 				  HINT = 'Bind one that says what happened: kpi_bind(''sale'', ''my_table'').';
 	END IF;
 	PERFORM set_config('application_name', 'kpi_snapshot: writing facts', true);	-- once it has read
-	/* Without statistics of kpi_fact the planner takes it for empty, and would compare each row with each. */
-	PERFORM set_config('enable_nestloop', 'off', true);
 	EXECUTE @extschema@.kpi_write_query(@extschema@.kpi_kept_panels(columns)) INTO periods, facts, changed, changed, problems, made_from
 	  USING sources, taken, @extschema@.kpi_grid(taken, as_of), run, first_day, from_day IS NULL, from_day IS NULL AND to_day IS NULL, NULL::text[], NULL::text[];
-	PERFORM set_config('enable_nestloop', 'on', true);
 	UPDATE @extschema@.kpi_run r SET basis = made_from WHERE r.run = kpi_take_snapshot.run;
 	DELETE FROM @extschema@.kpi_problem k WHERE k.run <> kpi_take_snapshot.run;
 	PERFORM @extschema@.kpi_keep_expected(run, as_of);
@@ -1768,8 +1817,8 @@ BEGIN ATOMIC
 			ARRAY(SELECT s.source FROM unnest(@extschema@.kpi_bound_sources()) WITH ORDINALITY s(source, n)
 				   WHERE s.source IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity', 'opportunity_history') ORDER BY s.n),
 			'{opportunity.open,opportunity_history.open}', ARRAY[dimension],
-			ROW(now(), ARRAY[now() - interval '1 day', now()], ARRAY[@extschema@.kpi_today(), @extschema@.kpi_today() + 1], ARRAY[now()], NULL, NULL,
-				'{1}', '{1}', NULL, NULL, '{1}', '{1}', '{1}', ARRAY[now()], ARRAY[now()])::@extschema@.kpi_grid)) r
+			ARRAY[ROW(now(), ARRAY[now() - interval '1 day', now()], ARRAY[@extschema@.kpi_today(), @extschema@.kpi_today() + 1], ARRAY[now()], NULL, NULL,
+				'{1}', '{1}', NULL, NULL, '{1}', '{1}', '{1}', ARRAY[now()], ARRAY[now()], NULL)::@extschema@.kpi_grid])) r
 	 CROSS JOIN LATERAL @extschema@.kpi_panel_rows(r.panel) c
 	 WHERE r.part = 'open' AND @extschema@.kpi_measure_number('open_opportunities') = ANY (r.measures)
 	 GROUP BY c.members

@@ -1,11 +1,12 @@
 /*
- * Only what changed: which periods a default snapshot has to take.
+ * Only what changed: which periods of which sources a default snapshot has to
+ * take.
  *
  * A period is taken anew when it was still running at the last default
- * snapshot, when its facts were never computed, or when something changed
- * since of which its facts are made.  All others are as they were, for facts
- * are a function of the sources, and of the clock only in ways that are listed
- * below.  So everything hangs on noticing each change, and where that cannot
+ * snapshot, when its facts were never computed, and of a source when something
+ * changed since of which its measures are made.  All others are as they were,
+ * for facts are a function of the sources, and of the clock only in ways that
+ * are listed below.  So everything hangs on noticing each change, and where that cannot
  * be certain, all periods are taken, as if nothing were tracked.
  *
  * What is noted.  kpi_track puts triggers on the tables under a source.  They
@@ -517,20 +518,47 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_touched_query(text, regclass, text, text, regclass, text, text[]) IS
 'SQL text that gives, from the rows of one table noted in kpi_track_log, the traced columns of the source rows that they are in: instants as days; arguments as from kpi_traces';
 
-/* The same columns of the rows that a source has now, of those that meet a condition. */
+/* The same columns of rows that a source has now. */
+CREATE FUNCTION @extschema@.kpi_traced_query(source text, query text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format('SELECT DISTINCT %s FROM (%s) r',
+				  string_agg(CASE WHEN u.kind = 'instant' THEN format('(%1$I AT TIME ZONE %2$L)::date AS %1$I', u.column_name, @extschema@.kpi_setting('time_zone'))
+								  ELSE quote_ident(u.column_name) END, ', ' ORDER BY u.column_name), query)
+	  FROM @extschema@.kpi_usable_columns() u
+	 WHERE u.source = kpi_traced_query.source
+	   AND (u.kind = 'instant' OR u.column_name = ANY (@extschema@.kpi_names_rows(u.source)));
+END;
+COMMENT ON FUNCTION @extschema@.kpi_traced_query(text, text) IS
+'SQL text that gives the traced columns of rows of a source, from SQL text that gives the columns of its contract: instants as days';
+
 CREATE FUNCTION @extschema@.kpi_current_query(source text, condition text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT format('SELECT DISTINCT %s FROM (%s) r WHERE %s',
-				  string_agg(CASE WHEN u.kind = 'instant' THEN format('(%1$I AT TIME ZONE %2$L)::date AS %1$I', u.column_name, @extschema@.kpi_setting('time_zone'))
-								  ELSE quote_ident(u.column_name) END, ', '),
-				  @extschema@.kpi_source_select(kpi_current_query.source), condition)
-	  FROM @extschema@.kpi_usable_columns() u
-	 WHERE u.source = kpi_current_query.source
-	   AND (u.kind = 'instant' OR u.column_name = ANY (@extschema@.kpi_names_rows(u.source)));
+	SELECT @extschema@.kpi_traced_query(source, format('SELECT * FROM (%s) r WHERE %s', @extschema@.kpi_source_select(source), condition));
 END;
 COMMENT ON FUNCTION @extschema@.kpi_current_query(text, text) IS
 'SQL text that gives the traced columns of those rows of a source that meet a condition (SQL over the columns of its contract): instants as days';
+
+CREATE FUNCTION @extschema@.kpi_named_query(source text, column_name text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT @extschema@.kpi_traced_query(source, @extschema@.kpi_source_select(source) || ' WHERE ' || @extschema@.kpi_has_id(source, column_name, '$1'));
+END;
+COMMENT ON FUNCTION @extschema@.kpi_named_query(text, text) IS
+'SQL text that gives the traced columns of those rows of a source of which an id is one of $1: instants as days. NULL when there is no such column';
+
+/* A purchase that names no customer itself may do so by its opportunity. */
+CREATE FUNCTION @extschema@.kpi_of_payers_query(columns text[]) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT nullif(concat_ws(' UNION ', @extschema@.kpi_named_query('sale', 'account_id'),
+		CASE WHEN 'opportunity.account_id' = ANY (columns) AND 'sale.opportunity_id' = ANY (columns)
+			 THEN @extschema@.kpi_current_query('sale', format('opportunity_id IN (SELECT o.id FROM (%s WHERE %s) o)',
+					@extschema@.kpi_source_select('opportunity'), @extschema@.kpi_has_id('opportunity', 'account_id', '$1'))) END), '');
+END;
+COMMENT ON FUNCTION @extschema@.kpi_of_payers_query(text[]) IS
+'SQL text, as of kpi_traced_query, of the purchases of customers ($1); columns: the usable ones as source.column. NULL when nothing names them';
 
 CREATE FUNCTION @extschema@.kpi_influence_query(source text, columns text[], traced text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -547,29 +575,39 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_influence_query(text, text[], text) IS
 'SQL text that gives, for traced rows of a source (SQL text as of kpi_touched_query), the days that they influence and, as far as others look them up by those, their ids, lead_ids, account_ids (account_days: from when on) and opportunity_ids; columns: the usable ones as source.column';
 
-/* The condition on rows of a source that look up something that changed, or of which an instant has passed that a measure waits for. */
-CREATE FUNCTION @extschema@.kpi_concerned_condition(source text, columns text[]) RETURNS text
+/*
+ * The traced columns of the rows that a source has now and that look up
+ * something that changed, or of which an instant has passed that a measure
+ * waits for.
+ */
+CREATE FUNCTION @extschema@.kpi_concerned_query(source text, columns text[], wants_accounts boolean, wants_deals boolean, wants_leads boolean) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT string_agg(c.condition, ' OR ')
-	  FROM (
-		SELECT format('%I = ANY ($%s)', l.name, l.n) AS condition
-		  FROM (VALUES ('account_id', 1), ('opportunity_id', 2), ('lead_id', 3)) l(name, n)
-		 WHERE source || '.' || l.name = ANY (columns)
-		UNION ALL
-		SELECT format('id = ANY ($%s)', CASE source WHEN 'opportunity' THEN 2 ELSE 3 END) WHERE source IN ('opportunity', 'lead')
-		UNION ALL
-		SELECT format('%1$I >= $4 AND %1$I < $5', u.column_name)
+	WITH rows AS (
+		SELECT @extschema@.kpi_source_select(kpi_concerned_query.source) AS query
+	), named AS (
+		SELECT string_agg(@extschema@.kpi_has_id(kpi_concerned_query.source, l.name, l.ids), ' OR ') AS condition	-- leads are looked up by opportunities alone
+		  FROM (VALUES ('account_id', '$1', wants_accounts), ('opportunity_id', '$2', wants_deals), ('lead_id', '$3', wants_leads AND source = 'opportunity'),
+					   ('id', CASE source WHEN 'opportunity' THEN '$2' WHEN 'lead' THEN '$3' END,
+						CASE source WHEN 'opportunity' THEN wants_deals WHEN 'lead' THEN wants_leads END)) l(name, ids, is_wanted)
+		 WHERE l.is_wanted
+	), passed AS (
+		SELECT string_agg(format('%1$I >= $4 AND %1$I < $5', u.column_name), ' OR ') AS condition
 		  FROM @extschema@.kpi_usable_columns() u
-		 WHERE u.source = kpi_concerned_condition.source AND u.kind = 'instant'
+		 WHERE u.source = kpi_concerned_query.source AND u.kind = 'instant'
 		   AND (source = 'opportunity' OR EXISTS (
-					SELECT FROM @extschema@.kpi_part p WHERE p.source = kpi_concerned_condition.source AND p.reads <> 'source') OR EXISTS (
+					SELECT FROM @extschema@.kpi_part p WHERE p.source = kpi_concerned_query.source AND p.reads <> 'source') OR EXISTS (
 					SELECT FROM @extschema@.kpi_measure m
-					 WHERE m.source = kpi_concerned_condition.source
-					   AND position('$4' IN @extschema@.kpi_fill_in(m.expression, m.source, 'NULL::timestamptz', columns)) > 0))) c;
+					 WHERE m.source = kpi_concerned_query.source
+					   AND position('$4' IN @extschema@.kpi_fill_in(m.expression, m.source, 'NULL::timestamptz', columns)) > 0))
+	)
+	SELECT string_agg(@extschema@.kpi_traced_query(kpi_concerned_query.source, q.query), ' UNION ')
+	  FROM (SELECT format('SELECT * FROM (%s WHERE %s) r', r.query, n.condition) AS query FROM rows r, named n WHERE n.condition IS NOT NULL
+			UNION ALL
+			SELECT format('SELECT * FROM (%s) r WHERE %s', r.query, p.condition) FROM rows r, passed p WHERE p.condition IS NOT NULL) q;
 END;
-COMMENT ON FUNCTION @extschema@.kpi_concerned_condition(text, text[]) IS
-'SQL text of the condition that a row names a changed account ($1), opportunity ($2) or lead ($3), or, where measures compare with now, that one of its instants lies from $4 to before $5. NULL when there is no such column';
+COMMENT ON FUNCTION @extschema@.kpi_concerned_query(text, text[], boolean, boolean, boolean) IS
+'SQL text, as of kpi_traced_query, of the rows that name a changed account ($1), opportunity ($2) or lead ($3), as far as it is wanted, or, where measures compare with now, of which an instant lies from $4 to before $5. NULL when there can be none';
 
 /* What the log says of the rows of one source.  STABLE: it sees what its caller sees. */
 CREATE FUNCTION @extschema@.kpi_noted_changes(source text, columns text[], OUT spans datemultirange, OUT ids text[], OUT lead_ids text[], OUT account_ids text[],
@@ -611,23 +649,27 @@ COMMENT ON FUNCTION @extschema@.kpi_noted_changes(text, text[]) IS
 
 /*
  * Everything that changed since the last default snapshot, as days in whose
- * periods facts may be others now.
+ * periods measures of a source may be others now.
  */
-CREATE FUNCTION @extschema@.kpi_changes(as_of timestamptz, OUT spans datemultirange, OUT basis text)
+CREATE FUNCTION @extschema@.kpi_changes(as_of timestamptz) RETURNS TABLE (source text, spans datemultirange, basis text)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	ROWS 10
 	SET search_path = pg_catalog, pg_temp
 	SET datestyle = 'ISO, YMD'
 	SET timezone = 'UTC'	-- so that what is set below ends with the function
 AS $$
+#variable_conflict use_variable
 DECLARE
 	everything CONSTANT datemultirange := '{(,)}';
 	bound text[] := ARRAY(SELECT s.source FROM @extschema@.kpi_source s ORDER BY s.source);
 	untracked text[] := ARRAY(SELECT DISTINCT k.source FROM @extschema@.kpi_tracking() k WHERE NOT k.tracked AND k.source <> 'target');	-- of which no fact is made
 	lookback text := @extschema@.kpi_setting('lookback_days');
+	found datemultirange[];	-- of each bound source
 	columns text[];
 	last_run @extschema@.kpi_run;
 	accounts text[] := '{}';
 	deals text[] := '{}';
+	deal_days datemultirange := '{}';	-- of those that changed themselves
 	leads text[] := '{}';
 	deal_leads text[] := '{}';
 	payers text[] := '{}';	-- their subscriptions changed
@@ -635,8 +677,8 @@ DECLARE
 	movers text[] := '{}';
 	rates_from timestamptz := 'infinity';
 	no_dictionary @extschema@.kpi_dictionary;	-- without rates nothing in a foreign currency is known to be the first
-	source text;
-	condition text;
+	n integer;
+	query text;
 	c record;
 BEGIN
 	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
@@ -644,104 +686,125 @@ BEGIN
 	SELECT * INTO last_run FROM @extschema@.kpi_run r WHERE r.basis IS NOT NULL AND r.outcome = 'done' ORDER BY r.run DESC LIMIT 1;
 	IF last_run.basis IS DISTINCT FROM basis OR untracked <> '{}' AND lookback = 'all'
 	   OR EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE 'preceding_activity' = ANY (d.parts)) THEN	-- which any activity of a customer may be
-		spans := everything;
+		RETURN QUERY SELECT b, everything, basis FROM unnest(bound) b;
 		RETURN;
 	END IF;
-	spans := CASE WHEN untracked = '{}' THEN '{}'
-				  ELSE datemultirange(daterange(@extschema@.kpi_day(as_of) - lookback::integer, NULL)) END;
+	found := array_fill(CASE WHEN untracked = '{}' THEN '{}' ELSE datemultirange(daterange(@extschema@.kpi_day(as_of) - lookback::integer, NULL)) END,
+						ARRAY[cardinality(bound)]);
 	SELECT array_agg(u.source || '.' || u.column_name || e.suffix) INTO columns
 	  FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix);
 
-	FOREACH source IN ARRAY bound LOOP
-		CONTINUE WHEN source = ANY (untracked);
+	FOR n, source IN SELECT b.n, b.source FROM unnest(bound) WITH ORDINALITY b(source, n) WHERE b.source <> ALL (untracked) LOOP
 		SELECT * INTO c FROM @extschema@.kpi_noted_changes(source, columns);
-		spans := spans + c.spans;
-		IF spans = everything THEN
+		IF c.spans = everything THEN
+			RETURN QUERY SELECT b, everything, basis FROM unnest(bound) b;
 			RETURN;
 		END IF;
+		found[n] := found[n] + c.spans;
 		accounts := accounts || CASE source WHEN 'account' THEN c.ids ELSE '{}' END;
 		leads := leads || CASE source WHEN 'lead' THEN c.ids ELSE '{}' END;
-		deals := deals || CASE source WHEN 'opportunity' THEN c.ids ELSE '{}' END;
+		IF source = 'opportunity' THEN
+			deals := deals || c.ids;
+			deal_days := c.spans;
+		END IF;
 		deal_leads := deal_leads || c.lead_ids;
 		payers := payers || c.account_ids;
 		payer_days := payer_days || c.account_days;
 		movers := movers || c.opportunity_ids;
-		rates_from := CASE source WHEN 'exchange_rate' THEN coalesce(@extschema@.kpi_midnight(lower(c.spans)), rates_from) ELSE rates_from END;
+		IF source = 'exchange_rate' THEN	-- whatever it is that is in a currency
+			rates_from := coalesce(@extschema@.kpi_midnight(lower(c.spans)), rates_from);
+			found := ARRAY(SELECT f + c.spans FROM unnest(found) WITH ORDINALITY u(f, i) ORDER BY i);
+		END IF;
 	END LOOP;
 
 	/* First the opportunities that are concerned; by their leads, others that might now be the first one won; then the rest. */
 	IF 'opportunity' = ANY (bound) THEN
-		EXECUTE @extschema@.kpi_influence_query('opportunity', columns,
-					@extschema@.kpi_current_query('opportunity', @extschema@.kpi_concerned_condition('opportunity', columns)))
-		   INTO c USING accounts, deals, leads, last_run.as_of, as_of;
-		spans := spans + c.spans;
-		deals := deals || c.ids;
-		leads := leads || deal_leads || c.lead_ids;
-		IF 'opportunity.lead_id' = ANY (columns) THEN
-			EXECUTE @extschema@.kpi_influence_query('opportunity', columns, @extschema@.kpi_current_query('opportunity', 'lead_id = ANY ($1)'))
-			   INTO c USING leads;
-			spans := spans + c.spans;
+		n := array_position(bound, 'opportunity');
+		query := @extschema@.kpi_concerned_query('opportunity', columns, accounts <> '{}', deals <> '{}', leads <> '{}');
+		IF query IS NOT NULL THEN
+			EXECUTE @extschema@.kpi_influence_query('opportunity', columns, query) INTO c USING accounts, deals, leads, last_run.as_of, as_of;
+			found[n] := found[n] + c.spans;
+			deals := deals || c.ids;
+			leads := leads || deal_leads || c.lead_ids;
+		END IF;
+		query := @extschema@.kpi_named_query('opportunity', 'lead_id');
+		IF query IS NOT NULL AND leads <> '{}' THEN
+			EXECUTE @extschema@.kpi_influence_query('opportunity', columns, query) INTO c USING leads;
+			found[n] := found[n] + c.spans;
 		END IF;
 	END IF;
-	FOREACH source IN ARRAY array_remove(bound, 'opportunity') LOOP
-		condition := @extschema@.kpi_concerned_condition(source, columns);
-		IF condition IS NOT NULL AND @extschema@.kpi_spans_expression(source, columns) IS NOT NULL THEN
-			EXECUTE @extschema@.kpi_influence_query(source, columns, @extschema@.kpi_current_query(source, condition))
-			   INTO c USING accounts, deals, leads, last_run.as_of, as_of;
-			spans := spans + c.spans;
+	FOR n, source IN SELECT b.n, b.source FROM unnest(bound) WITH ORDINALITY b(source, n) WHERE b.source <> 'opportunity' LOOP
+		query := @extschema@.kpi_concerned_query(source, columns, accounts <> '{}', deals <> '{}', leads <> '{}');
+		IF query IS NOT NULL AND @extschema@.kpi_spans_expression(source, columns) IS NOT NULL THEN
+			EXECUTE @extschema@.kpi_influence_query(source, columns, query) INTO c USING accounts, deals, leads, last_run.as_of, as_of;
+			found[n] := found[n] + c.spans;
 			movers := movers || c.opportunity_ids;
 		END IF;
 	END LOOP;
 
+	/* A lead is converted when its opportunity is closed; a stage may be left then. */
+	n := array_position(bound, 'lead');
+	IF n IS NOT NULL AND 'opportunity' = ANY (bound) THEN
+		found[n] := found[n] + found[array_position(bound, 'opportunity')];
+	END IF;
+	n := array_position(bound, 'opportunity_history');
+	IF n IS NOT NULL THEN
+		found[n] := found[n] + deal_days;
+	END IF;
+
 	/* Whether a stage was passed, and when it was left, says the whole history of an opportunity. */
-	FOREACH source IN ARRAY ARRAY(SELECT b FROM unnest(bound) b WHERE b IN ('opportunity', 'opportunity_history')) LOOP
-		EXECUTE @extschema@.kpi_influence_query(source, columns, @extschema@.kpi_current_query(source,
-					CASE source WHEN 'opportunity' THEN 'id' ELSE 'opportunity_id' END || ' = ANY ($1)'))
+	FOR n, source IN SELECT b.n, b.source FROM unnest(bound) WITH ORDINALITY b(source, n) WHERE b.source IN ('opportunity', 'opportunity_history') AND movers <> '{}' LOOP
+		EXECUTE @extschema@.kpi_influence_query(source, columns, @extschema@.kpi_named_query(source, CASE source WHEN 'opportunity' THEN 'id' ELSE 'opportunity_id' END))
 		   INTO c USING movers;
-		spans := spans + c.spans;
+		found[n] := found[n] + c.spans;
 	END LOOP;
 
 	/* A customer's cohort is that of the first subscription, also for earlier purchases; it stays where an earlier one did not change. */
-	IF 'subscription' = ANY (bound) AND 'sale' = ANY (bound) AND EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE 'cohort' = ANY (d.parts)) THEN
+	n := array_position(bound, 'sale');
+	IF 'subscription' = ANY (bound) AND n IS NOT NULL AND EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE 'cohort' = ANY (d.parts)) THEN
 		EXECUTE @extschema@.kpi_influence_query('subscription', columns, @extschema@.kpi_current_query('subscription',
 					'valid_from >= $1 AND valid_from < $2 OR currency IS NOT NULL AND valid_from >= $3'))
 		   INTO c USING last_run.as_of, as_of, rates_from;
 		payers := payers || c.account_ids;
 		payer_days := payer_days || c.account_days;
-		EXECUTE format('SELECT array_agg(p.account) FROM unnest($16::text[], $17::date[]) p(account, day) WHERE NOT EXISTS (SELECT FROM (%s) f WHERE f.customer = p.account AND f.first_day < p.day)',
-					   @extschema@.kpi_first_days_query(columns))
-		   INTO payers
-		  USING NULL::timestamptz[], NULL::date[], NULL::timestamptz[], as_of, no_dictionary, no_dictionary, no_dictionary, no_dictionary, no_dictionary, no_dictionary,
-				no_dictionary, no_dictionary, NULL::timestamptz[], NULL::date[], no_dictionary, payers, payer_days;
-		EXECUTE @extschema@.kpi_influence_query('sale', columns, @extschema@.kpi_current_query('sale', 'account_id = ANY ($1)' ||
-					CASE WHEN 'opportunity' = ANY (bound) THEN format(' OR opportunity_id IN (SELECT o.id FROM (%s) o WHERE o.account_id = ANY ($1))',
-							@extschema@.kpi_source_select('opportunity')) ELSE '' END))
-		   INTO c USING payers;
-		spans := spans + c.spans;
+		IF payers <> '{}' THEN
+			EXECUTE format('SELECT coalesce(array_agg(p.account), ''{}'') FROM unnest($16::text[], $17::date[]) p(account, day) WHERE NOT EXISTS (SELECT FROM (%s) f WHERE f.customer = p.account AND f.first_day < p.day)',
+						   @extschema@.kpi_first_days_query(columns, '$16'))
+			   INTO payers
+			  USING NULL::timestamptz[], NULL::date[], NULL::timestamptz[], as_of, no_dictionary, no_dictionary, no_dictionary, no_dictionary, no_dictionary, no_dictionary,
+					no_dictionary, no_dictionary, NULL::timestamptz[], NULL::date[], no_dictionary, payers, payer_days;
+		END IF;
+		query := @extschema@.kpi_of_payers_query(columns);
+		IF query IS NOT NULL AND payers <> '{}' THEN
+			EXECUTE @extschema@.kpi_influence_query('sale', columns, query) INTO c USING payers;
+			found[n] := found[n] + c.spans;
+		END IF;
 	END IF;
 
 	/* What is overdue is valued as of now: at the rate of now, for whom it belongs to now. */
 	FOR c IN SELECT p.source, p.starts, p.condition FROM @extschema@.kpi_part p
 			  WHERE p.kind = 'plan' AND p.source = ANY (bound) AND p.source || '.' || p.starts = ANY (columns)
 				AND columns && ARRAY[p.source || '.currency', 'account.valid_from', 'rep.valid_from'] LOOP
+		n := array_position(bound, c.source);
 		EXECUTE @extschema@.kpi_influence_query(c.source, ARRAY[c.source || '.' || c.starts],
 					@extschema@.kpi_current_query(c.source, format('(%s) AND %I < $1', c.condition, c.starts)))
 		   INTO c USING as_of;
-		spans := spans + c.spans;
+		found[n] := found[n] + c.spans;
 	END LOOP;
+	RETURN QUERY SELECT bound[i], found[i], basis FROM generate_subscripts(bound, 1) i;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_changes(timestamptz) IS
-'the days in whose periods facts may differ from those of the last default snapshot, because something noted in kpi_track_log changed, an instant passed, or a source is not tracked (setting lookback_days); all days when kpi_basis is another. Periods never computed or not complete then are not among them';
+'for each bound source the days in whose periods its measures may differ from those of the last default snapshot, because something noted in kpi_track_log changed, an instant passed, or a source is not tracked (setting lookback_days); all days when kpi_basis, which comes too, is another. Periods never computed or not complete then are not among them';
 
-CREATE FUNCTION @extschema@.kpi_is_stale(grain text, period date, period_end date, is_complete boolean, days integer, spans datemultirange) RETURNS boolean
+CREATE FUNCTION @extschema@.kpi_is_due(grain text, period date, period_end date, is_complete boolean, days integer) RETURNS boolean
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT spans && daterange(period, period_end) OR NOT EXISTS (
+	SELECT NOT EXISTS (
 		SELECT FROM @extschema@.kpi_fact f
 		 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.member = ''
-		   AND f.grain = kpi_is_stale.grain AND f.period = kpi_is_stale.period AND f.period_end = kpi_is_stale.period_end
-		   AND f.days = kpi_is_stale.days AND f.is_complete AND kpi_is_stale.is_complete);
+		   AND f.grain = kpi_is_due.grain AND f.period = kpi_is_due.period AND f.period_end = kpi_is_due.period_end
+		   AND f.days = kpi_is_due.days AND f.is_complete AND kpi_is_due.is_complete);
 END;
-COMMENT ON FUNCTION @extschema@.kpi_is_stale(text, date, date, boolean, integer, datemultirange) IS
-'whether a snapshot has to take a period (as of kpi_periods): it touches the days in spans, has no current facts, or is running or was when its facts were made';
+COMMENT ON FUNCTION @extschema@.kpi_is_due(text, date, date, boolean, integer) IS
+'whether a period (as of kpi_periods) has no current facts, or is running or was when they were made';

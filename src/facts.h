@@ -1,0 +1,72 @@
+/*
+ * facts.h
+ *	  The facts that panels make together, a dimension at a time.
+ */
+#ifndef SALKPI_FACTS_H
+#define SALKPI_FACTS_H
+
+#include "fmgr.h"
+
+#include "panel.h"
+#include "segment.h"
+
+/* A panel and what its values are. */
+typedef struct FactPanel
+{
+	PanelReader reader;			/* at its current dimension */
+	bool		is_open;		/* is there one? */
+	int			measures[2 * PANEL_MAX_VALUES + 1]; /* of each value: the
+													 * measure, from 0; -1 =
+													 * none */
+} FactPanel;
+
+typedef struct Facts
+{
+	int			nmeasures;		/* measures of a fact */
+	Oid		   *types;			/* of each measure */
+	NullableDatum *zeros;		/* of each measure: 0, by its type */
+	FactPanel  *panels;			/* npanels of them */
+	int			npanels;
+	MemoryContext context;		/* of all that follows: it lives as long as a
+								 * dimension is the current one */
+	const char *dimension;		/* its name, not terminated */
+	uint32		dimension_length;	/* in bytes */
+	TextTable	members;		/* names of members */
+	uint32		blank;			/* the blank one of them */
+	TupleTable	rows;			/* (member, period from 0) */
+	NullableDatum *values;		/* of each row, for each measure */
+	Size		nvalues;		/* allocated */
+	uint32		nperiods;		/* periods in known */
+	bool	   *known;			/* by period and measure: do members that have
+								 * no value have 0? */
+	Size		nknown;			/* allocated */
+} Facts;
+
+/* The values of a fact: NULL where no panel has one. */
+static inline NullableDatum *
+salkpi_fact_values(const Facts *f, uint32 row)
+{
+	return f->values + (Size) row * f->nmeasures;
+}
+
+/* What a fact has of a measure of which no panel has a value for it. */
+static inline NullableDatum
+salkpi_fact_blank(const Facts *f, uint32 period, int measure)
+{
+	NullableDatum unknown = {.isnull = true};
+
+	return period < f->nperiods && f->known[(Size) period * f->nmeasures + measure] ?
+		f->zeros[measure] : unknown;
+}
+
+extern void salkpi_facts_open(Facts *f, FunctionCallInfo fcinfo, int nargs,
+							  const Oid *keys, int nkeys);
+extern bool salkpi_facts_next(Facts *f);
+extern void salkpi_facts_start(Facts *f, text *dimension);
+extern uint32 salkpi_facts_put(Facts *f, uint32 member, uint32 period);
+extern void salkpi_facts_known(Facts *f, uint32 period, int measure);
+extern bool salkpi_fact_equals(const Facts *f, int measure, Datum a, Datum b);
+extern bool salkpi_fact_is_needed(const Facts *f, uint32 member,
+								  const NullableDatum *values);
+
+#endif							/* SALKPI_FACTS_H */
