@@ -50,13 +50,12 @@ report_no_select(void)
 			 errmsg("query must be a SELECT")));
 }
 
-/* The plan of a SELECT for any values of its parameters. */
-static PlannedStmt *
-plan_query(const char *query, const Parameters *parameters)
+/* Parse, analyze and rewrite a SELECT. */
+Query *
+salkpi_analyze_query(const char *query, const Parameters *parameters)
 {
 	List	   *statements = pg_parse_query(query);
 	List	   *queries;
-	PlannedStmt *plan;
 
 	if (list_length(statements) != 1)
 		report_no_select();
@@ -65,7 +64,16 @@ plan_query(const char *query, const Parameters *parameters)
 	if (list_length(queries) != 1 || linitial_node(Query, queries)->commandType != CMD_SELECT ||
 		linitial_node(Query, queries)->hasModifyingCTE)
 		report_no_select();
-	plan = pg_plan_query(linitial_node(Query, queries), query, CURSOR_OPT_PARALLEL_OK, NULL);
+	return linitial_node(Query, queries);
+}
+
+/* The plan of a SELECT for any values of its parameters. */
+static PlannedStmt *
+plan_query(const char *query, const Parameters *parameters)
+{
+	PlannedStmt *plan = pg_plan_query(salkpi_analyze_query(query, parameters), query,
+									  CURSOR_OPT_PARALLEL_OK, NULL);
+
 	salkpi_batch_plan(plan);
 	return plan;
 }

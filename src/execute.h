@@ -5,6 +5,7 @@
 #ifndef SALKPI_EXECUTE_H
 #define SALKPI_EXECUTE_H
 
+#include "nodes/parsenodes.h"
 #include "tcop/dest.h"
 
 /* The parameters of a query, $1 and so on. */
@@ -17,6 +18,7 @@ typedef struct Parameters
 } Parameters;
 
 extern void salkpi_parameters_read(Parameters *parameters, Datum composite);
+extern Query *salkpi_analyze_query(const char *query, const Parameters *parameters);
 extern void salkpi_execute_query(const char *query, const Parameters *parameters,
 								 DestReceiver *receiver);
 

@@ -8,7 +8,8 @@
  * which PL/pgSQL would copy half a dozen times on the way from one query to the
  * next.  Here what a query gives is taken from the executor.
  *
- * All queries see what the calling statement sees.
+ * All queries see what the calling statement sees.  Those that leave nothing to
+ * others may be run side by side, see read_parallel.c.
  */
 #include "postgres.h"
 
@@ -26,7 +27,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
-#include "execute.h"
+#include "read_sources.h"
 #include "salkpi.h"
 #include "states.h"
 
@@ -54,23 +55,6 @@ enum
 	STEP_ATTRIBUTES
 };
 
-/* A call of kpi_read_sources. */
-typedef struct Reading
-{
-	const char *schema;			/* of the extension, quoted */
-	TupleDesc	columns;		/* of kpi_reading */
-	List	   *readings;		/* the result: pointers to such composites */
-	MemoryContext context;		/* of what the steps leave to each other */
-	MemoryContext step_context; /* of the rest */
-	Parameters	parameters;		/* of the queries */
-	Datum	   *sources;		/* texts: those read, nsources of them */
-	Parameters *source_parameters;	/* of each, dictionaries aside */
-	NullableDatum dimensions;	/* those wanted */
-	bool		with_faults;	/* are bad rows looked for? */
-	int			nsources;		/* number of sources */
-	int			nread;			/* of those that were begun */
-} Reading;
-
 /* Where the rows of a query go. */
 typedef struct Rows
 {
@@ -82,18 +66,6 @@ typedef struct Rows
 	int			ndictionaries;	/* those of the first row, in reading->context */
 	NullableDatum dictionaries[MOST_DICTIONARIES];
 } Rows;
-
-/* One query, see kpi_reading_step. */
-typedef struct Step
-{
-	const char *source;
-	const char *reads;			/* as of kpi_part; NULL for a dictionary alone */
-	const char *relation;		/* for messages */
-	Datum		parts;
-	Datum		columns;
-	const char *query;			/* of a dictionary alone */
-	Datum		keeps;			/* numbers of parameters */
-} Step;
 
 /* The columns must have the types of a reading and of dictionaries. */
 static void
@@ -185,8 +157,8 @@ receive_nothing(DestReceiver *self)
 }
 
 /* The query over a source, see kpi_source_query. */
-static const char *
-source_query(Reading *r, const Step *step, int buckets)
+const char *
+salkpi_source_query(Reading *r, const Step *step, int buckets)
 {
 	Oid			types[] = {TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4OID, TEXTOID, BOOLOID, BOOLOID};
 	Datum		values[] = {CStringGetTextDatum(step->source), step->columns, step->parts,
@@ -208,21 +180,19 @@ source_query(Reading *r, const Step *step, int buckets)
 static void
 hand_on(Reading *r, const Step *step, const Rows *rows)
 {
-	Datum	   *numbers;
-	bool	   *nulls;
-	int			count = salkpi_int4_array(DatumGetArrayTypeP(step->keeps), "parameters", &numbers, &nulls);
-
-	Assert(count <= rows->ndictionaries);
-	for (int i = 0; i < count; i++)
+	Assert(step->nkeeps <= rows->ndictionaries);
+	for (int i = 0; i < step->nkeeps; i++)
 	{
-		r->parameters.values[DatumGetInt32(numbers[i]) - 1] = rows->dictionaries[i].value;
-		r->parameters.nulls[DatumGetInt32(numbers[i]) - 1] = rows->dictionaries[i].isnull;
+		int			parameter = DatumGetInt32(step->keeps[i]) - 1;
+
+		r->parameters.values[parameter] = rows->dictionaries[i].value;
+		r->parameters.nulls[parameter] = rows->dictionaries[i].isnull;
 	}
 }
 
 /* An error tells which source it was. */
-static void
-report_source(const Step *step, const ErrorData *error)
+void
+salkpi_report_source(const Step *step, const ErrorData *error)
 {
 	ereport(ERROR,
 			(errcode(error->sqlerrcode),
@@ -233,8 +203,8 @@ report_source(const Step *step, const ErrorData *error)
 }
 
 /* A ledger of more than its memory, or a datum, may have shows before there is any row. */
-static bool
-is_ledger_too_large(const ErrorData *error)
+bool
+salkpi_is_ledger_too_large(const ErrorData *error)
 {
 	return error->datatype_name != NULL && strcmp(error->datatype_name, "kpi_ledger") == 0 &&
 		(error->sqlerrcode == ERRCODE_CONFIGURATION_LIMIT_EXCEEDED ||
@@ -257,7 +227,7 @@ try_step(Reading *r, const Step *step, int buckets, Rows *rows)
 	PG_TRY();
 	{
 		rows->count = 0;
-		salkpi_execute_query(step->reads == NULL ? step->query : source_query(r, step, buckets),
+		salkpi_execute_query(step->query != NULL ? step->query : salkpi_source_query(r, step, buckets),
 							 &r->parameters, &rows->receiver);
 		ReleaseCurrentSubTransaction();
 	}
@@ -275,8 +245,8 @@ try_step(Reading *r, const Step *step, int buckets, Rows *rows)
 		return true;
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		ReThrowError(error);
-	if (!is_ledger_too_large(error) || buckets >= MOST_BUCKETS)
-		report_source(step, error);
+	if (!salkpi_is_ledger_too_large(error) || buckets >= MOST_BUCKETS)
+		salkpi_report_source(step, error);
 	return false;
 }
 
@@ -284,6 +254,22 @@ static void
 set_locally(const char *name, const char *value)
 {
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+}
+
+static void
+report_read(const Step *step, TimestampTz began)
+{
+	ereport(NOTICE,
+			(errmsg("%s%s%s (%s): %ld ms", step->source, strcmp(step->reads, "source") == 0 ? "" : ", ",
+					strcmp(step->reads, "source") == 0 ? "" : step->reads, step->relation,
+					TimestampDifferenceMilliseconds(began, GetCurrentTimestamp()))));
+}
+
+/* Tell other sessions what is being read. */
+void
+salkpi_set_progress(const char *what)
+{
+	set_locally("application_name", psprintf("kpi_snapshot: reading %s", what));
 }
 
 /* Read a source in as few groups of customers as will do. */
@@ -304,10 +290,40 @@ read_source(Reading *r, const Step *step, Rows *rows)
 	}
 	if (buckets > 1)
 		set_locally("enable_hashagg", hashing);
-	ereport(NOTICE,
-			(errmsg("%s%s%s (%s): %ld ms", step->source, strcmp(step->reads, "source") == 0 ? "" : ", ",
-					strcmp(step->reads, "source") == 0 ? "" : step->reads, step->relation,
-					TimestampDifferenceMilliseconds(began, GetCurrentTimestamp()))));
+	report_read(step, began);
+}
+
+/*
+ * The same in a parallel worker, which cannot try again, and has no need to: a
+ * ledger that is too large is an error that makes its leader do so.
+ */
+void
+salkpi_read_step(Reading *r, const Step *step)
+{
+	TimestampTz began = GetCurrentTimestamp();
+	Rows		rows = {
+		.receiver = {receive_row, receive_start, receive_nothing, receive_nothing, DestTuplestore},
+		.reading = r,
+		.nreadings = READING_COLUMNS
+	};
+
+	PG_TRY();
+	{
+		salkpi_execute_query(step->query, &r->parameters, &rows.receiver);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(r->context);
+		error = CopyErrorData();
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || salkpi_is_ledger_too_large(error))
+			PG_RE_THROW();
+		FlushErrorState();
+		salkpi_report_source(step, error);
+	}
+	PG_END_TRY();
+	report_read(step, began);
 }
 
 static char *
@@ -316,11 +332,17 @@ text_or_null(const Parameters *attributes, int i)
 	return attributes->nulls[i] ? NULL : TextDatumGetCString(attributes->values[i]);
 }
 
-/* Give the queries the parameters of a source; dictionaries stay. */
-static void
-set_parameters(Reading *r, const char *source)
+Oid
+salkpi_dictionary_type(const Reading *r)
 {
-	Oid			dictionary = TupleDescAttr(r->columns, READING_RATES)->atttypid;
+	return TupleDescAttr(r->columns, READING_RATES)->atttypid;
+}
+
+/* Give the queries the parameters of a source; dictionaries stay. */
+void
+salkpi_set_parameters(Reading *r, const char *source)
+{
+	Oid			dictionary = salkpi_dictionary_type(r);
 
 	for (int s = 0; s < r->nsources; s++)
 	{
@@ -338,18 +360,13 @@ set_parameters(Reading *r, const char *source)
 	}
 }
 
-/* Take a step: composite is a kpi_reading_step. */
-static void
-take_step(Reading *r, Datum composite)
+/* Get the step that a kpi_reading_step says. */
+static Step
+get_step(Datum composite)
 {
-	MemoryContext caller = MemoryContextSwitchTo(r->step_context);
-	Rows		rows = {
-		/* To SPI it is one of the receivers that take rows. */
-		.receiver = {receive_row, receive_start, receive_nothing, receive_nothing, DestTuplestore},
-		.reading = r
-	};
 	Parameters	attributes;
 	Step		step;
+	bool	   *nulls;
 
 	salkpi_parameters_read(&attributes, composite);
 	step = (Step) {
@@ -357,24 +374,60 @@ take_step(Reading *r, Datum composite)
 		.reads = text_or_null(&attributes, STEP_READS),
 		.relation = text_or_null(&attributes, STEP_RELATION),
 		.parts = attributes.values[STEP_PARTS],.columns = attributes.values[STEP_COLUMNS],
-		.query = text_or_null(&attributes, STEP_QUERY),
-		.keeps = attributes.values[STEP_KEEPS]
+		.query = text_or_null(&attributes, STEP_QUERY)
 	};
-	set_parameters(r, step.source);
-	if (step.reads != NULL && strcmp(step.reads, "source") == 0)
+	step.nkeeps = salkpi_int4_array(DatumGetArrayTypeP(attributes.values[STEP_KEEPS]), "parameters", &step.keeps, &nulls);
+	return step;
+}
+
+static void
+take_step(Reading *r, const Step *step)
+{
+	MemoryContext caller = MemoryContextSwitchTo(r->step_context);
+	Rows		rows = {
+		/* To SPI it is one of the receivers that take rows. */
+		.receiver = {receive_row, receive_start, receive_nothing, receive_nothing, DestTuplestore},
+		.reading = r
+	};
+
+	salkpi_set_parameters(r, step->source);
+	if (step->reads != NULL && strcmp(step->reads, "source") == 0)
 		r->nread++;
-	set_locally("application_name", psprintf("kpi_snapshot: reading %s (%d of %d)", step.source,
-											 r->nread + (step.reads == NULL), r->nsources));
-	if (step.reads != NULL)
+	salkpi_set_progress(psprintf("%s (%d of %d)", step->source, r->nread + (step->reads == NULL), r->nsources));
+	if (step->reads != NULL)
 	{
 		rows.nreadings = READING_COLUMNS;
-		read_source(r, &step, &rows);
+		read_source(r, step, &rows);
 	}
 	else
-		(void) try_step(r, &step, MOST_BUCKETS, &rows);
-	hand_on(r, &step, &rows);
+		(void) try_step(r, step, MOST_BUCKETS, &rows);
+	hand_on(r, step, &rows);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(r->step_context);
+}
+
+/* Take those steps that leave dictionaries to others, then the others. */
+static void
+take_all_steps(Reading *r, ArrayType *composites, Oid function)
+{
+	Step	   *steps = palloc((ArrayGetNItems(ARR_NDIM(composites), ARR_DIMS(composites)) + 1) * sizeof(Step));
+	int			nsteps = 0;
+	ArrayIterator iterator = array_create_iterator(composites, 0, NULL);
+	Datum		composite;
+	bool		isnull;
+
+	while (array_iterate(iterator, &composite, &isnull))
+	{
+		Step		step = get_step(composite);
+
+		if (step.nkeeps > 0)
+			take_step(r, &step);
+		else
+			steps[nsteps++] = step;
+	}
+	if (!salkpi_read_in_parallel(r, steps, nsteps, function))
+		for (int i = 0; i < nsteps; i++)
+			take_step(r, &steps[i]);
 }
 
 /* Read the parameters of each source from an array of kpi_parameters. */
@@ -405,7 +458,6 @@ take_steps(Reading *r, FunctionCallInfo fcinfo)
 	char		nulls[4];
 	Datum		datum;
 	bool		isnull;
-	ArrayIterator steps;
 
 	get_func_signature(fcinfo->flinfo->fn_oid, &types, &nargs);
 	Assert(nargs == lengthof(values));
@@ -421,9 +473,7 @@ take_steps(Reading *r, FunctionCallInfo fcinfo)
 	datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull);
 	open_parameters(r, PG_GETARG_ARRAYTYPE_P(0), DatumGetArrayTypeP(datum));
 	datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	steps = array_create_iterator(DatumGetArrayTypeP(datum), 0, NULL);
-	while (array_iterate(steps, &datum, &isnull))
-		take_step(r, datum);
+	take_all_steps(r, DatumGetArrayTypeP(datum), fcinfo->flinfo->fn_oid);
 }
 
 /* kpi_read_sources(sources, wanted_parts, wanted_dimensions, grids) */
