@@ -206,6 +206,8 @@ configure() {
 		echo "timezone = 'America/New_York'"
 		echo "fsync = off"
 		echo "max_connections = 150"
+		echo "max_worker_processes = 24" # tests beside each other want workers
+		echo "max_parallel_workers = 24"
 		echo "full_page_writes = off"
 		echo "synchronous_commit = off"
 		printf '%s\n' "${settings[@]}"
