@@ -44,7 +44,8 @@ enum
 /* Columns of a current fact, as it is asked for, before the measures. */
 enum
 {
-	CURRENT_N,
+	CURRENT_GRAIN,
+	CURRENT_PERIOD,
 	CURRENT_MEMBER,
 	CURRENT_CTID,
 	CURRENT_PERIOD_END,
@@ -74,11 +75,14 @@ typedef struct Comparison
 	NullableDatum *fact;		/* its measures */
 	int			nperiods;
 	Parameters *periods;		/* each a kpi_period; count 0: not compared */
+	int32	   *counts;			/* of each period: facts, changed or not */
+	StringInfoData key;			/* of a period */
+	TextTable	period_keys;	/* of those compared, see period_key() */
+	uint32	   *period_numbers; /* of each such key the period, from 0 */
 	const Datum *kept;			/* by period and measure: is it kept? */
 	int			nkept;			/* periods in it; in the others none is */
 	SPIPlanPtr	plan;			/* asks for the current facts of a dimension */
-	Datum		plan_values[4];
-	int32	   *counts;			/* of each period: facts, changed or not */
+	Datum		plan_values[3];
 	MinimalTuple *current;		/* of each row of the facts, or NULL; in
 								 * facts.context */
 	Size		ncurrent;		/* allocated */
@@ -99,6 +103,19 @@ is_kept(const Comparison *c, uint32 period, int measure)
 {
 	return period < c->nkept &&
 		DatumGetBool(c->kept[(Size) period * c->facts.nmeasures + measure]);
+}
+
+/* What tells a period from others, as bytes. */
+static const char *
+period_key(StringInfo key, Datum grain, Datum period)
+{
+	text	   *name = DatumGetTextPP(grain);
+	DateADT		day = DatumGetDateADT(period);
+
+	resetStringInfo(key);
+	appendBinaryStringInfo(key, (char *) &day, sizeof(day));
+	appendBinaryStringInfo(key, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+	return key->data;
 }
 
 static void
@@ -126,14 +143,20 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 {
 	Comparison *c = ((CurrentReceiver *) self)->comparison;
 	Facts	   *f = &c->facts;
-	MemoryContext caller = MemoryContextSwitchTo(f->context);
+	MemoryContext caller;
 	text	   *member;
+	uint32		period;
 	uint32		row;
 
 	slot_getsomeattrs(slot, CURRENT_MEMBER + 1);
+	(void) period_key(&c->key, slot->tts_values[CURRENT_GRAIN], slot->tts_values[CURRENT_PERIOD]);
+	period = salkpi_text_find(&c->period_keys, c->key.data, c->key.len);
+	if (period == SALKPI_NOT_FOUND)
+		return true;			/* of the same day, or of the same grain */
+	caller = MemoryContextSwitchTo(f->context);
 	member = DatumGetTextPP(slot->tts_values[CURRENT_MEMBER]);
 	row = salkpi_facts_put(f, salkpi_text_put(&f->members, VARDATA_ANY(member), VARSIZE_ANY_EXHDR(member)),
-						   DatumGetInt32(slot->tts_values[CURRENT_N]) - 1);
+						   c->period_numbers[period]);
 	c->current = salkpi_grow(f->context, c->current, &c->ncurrent, (Size) row + 1, sizeof(MinimalTuple));
 	c->current[row] = ExecCopySlotMinimalTuple(slot);
 	MemoryContextSwitchTo(caller);
@@ -387,11 +410,14 @@ open_periods(Comparison *c, FunctionCallInfo fcinfo, int arg)
 {
 	bool	   *nulls;
 	Datum	   *composites = array_argument(fcinfo, arg, &nulls, &c->nperiods);
-	Datum	   *columns[3];
+	Datum	   *columns[2];
 	int			count = 0;
 
 	c->periods = palloc0((c->nperiods + 1) * sizeof(Parameters));
 	c->counts = palloc0((c->nperiods + 1) * sizeof(int32));
+	c->period_numbers = palloc((c->nperiods + 1) * sizeof(uint32));
+	initStringInfo(&c->key);
+	salkpi_texts_init(&c->period_keys, c->context);
 	for (int i = 0; i < lengthof(columns); i++)
 		columns[i] = palloc((c->nperiods + 1) * sizeof(Datum));
 	for (int p = 0; p < c->nperiods; p++)
@@ -400,12 +426,12 @@ open_periods(Comparison *c, FunctionCallInfo fcinfo, int arg)
 			continue;
 		salkpi_parameters_read(&c->periods[p], composites[p]);
 		columns[0][count] = c->periods[p].values[PERIOD_GRAIN];
-		columns[1][count] = c->periods[p].values[PERIOD_START];
-		columns[2][count++] = Int32GetDatum(p + 1);
+		columns[1][count++] = c->periods[p].values[PERIOD_START];
+		(void) period_key(&c->key, c->periods[p].values[PERIOD_GRAIN], c->periods[p].values[PERIOD_START]);
+		c->period_numbers[salkpi_text_put(&c->period_keys, c->key.data, c->key.len)] = p;
 	}
 	c->plan_values[1] = make_array(columns[0], count, TEXTOID);
 	c->plan_values[2] = make_array(columns[1], count, DATEOID);
-	c->plan_values[3] = make_array(columns[2], count, INT4OID);
 }
 
 /* Read which measures are kept in which periods. */
@@ -425,20 +451,24 @@ open_kept(Comparison *c, FunctionCallInfo fcinfo, int arg)
 				 errmsg("of a period it must be said for each measure whether it is kept")));
 }
 
-/* The plan for the current facts of a dimension; its columns are those of the result. */
+/*
+ * The plan for the current facts of a dimension, in the periods compared and
+ * some others: whatever the planner knows of kpi_fact, an index gives them.
+ * The measures are those of the result.
+ */
 static SPIPlanPtr
 plan_current(const Comparison *c, const char *schema)
 {
-	Oid			types[] = {TEXTOID, TEXTARRAYOID, DATEARRAYOID, INT4ARRAYOID};
+	Oid			types[] = {TEXTOID, TEXTARRAYOID, DATEARRAYOID};
 	StringInfoData query;
 
 	initStringInfo(&query);
-	appendStringInfoString(&query, "SELECT p.n, f.member, f.ctid, f.period_end, f.is_complete, f.days");
+	appendStringInfoString(&query, "SELECT f.grain, f.period, f.member, f.ctid, f.period_end, f.is_complete, f.days");
 	for (int m = 0; m < c->facts.nmeasures; m++)
 		appendStringInfo(&query, ", f.%s",
 						 quote_identifier(NameStr(TupleDescAttr(c->result->setDesc, CHANGED_KEYS + m)->attname)));
-	appendStringInfo(&query, " FROM unnest($2, $3, $4) p(grain, period, n)"
-					 " JOIN %s.kpi_fact f ON f.dimension = $1 AND f.grain = p.grain AND f.period = p.period AND f.superseded_at IS NULL", schema);
+	appendStringInfo(&query, " FROM %s.kpi_fact f WHERE f.superseded_at IS NULL"
+					 " AND f.dimension = $1 AND f.grain = ANY ($2) AND f.period = ANY ($3)", schema);
 	return SPI_prepare(query.data, lengthof(types), types);
 }
 

@@ -205,7 +205,6 @@ CREATE FUNCTION @extschema@.kpi_member_expression(source text, base text, at tex
 AS $$
 DECLARE
 	own text := CASE base WHEN 'rep' THEN 'rep_id' WHEN 'account' THEN 'account_id' ELSE base END;
-	deal text[] := @extschema@.kpi_dictionary_attributes('opportunity', columns);
 	chain text[] := '{}';
 	key text;
 	holder record;
@@ -230,7 +229,8 @@ BEGIN
 		chain := chain || format('nullif(%I, '''')', own);
 	END IF;
 	IF source || '.opportunity_id' = ANY (columns) AND 'opportunity.' || own = ANY (columns) AND base NOT IN ('stage', 'kind', 'lost_reason') THEN
-		chain := chain || format('@extschema@.kpi_lookup((SELECT $10), opportunity_id, %s, %s)', array_position(deal, own), 'NULL::timestamptz');
+		chain := chain || format('@extschema@.kpi_lookup((SELECT $10), opportunity_id, %s, %s)',
+								 array_position(@extschema@.kpi_dictionary_attributes('opportunity', columns), own), 'NULL::timestamptz');
 	END IF;
 	IF base NOT IN ('rep', 'account', 'stage', 'kind', 'lost_reason') THEN
 		FOR holder IN SELECT * FROM (VALUES ('account', 'account', 6), ('rep', 'rep', 7)) v(source, key, parameter) LOOP
@@ -256,7 +256,7 @@ BEGIN ATOMIC
 	SELECT coalesce(jsonb_object_agg(b.base, b.expression) FILTER (WHERE b.expression IS NOT NULL), '{}')
 	  FROM (SELECT p.base, @extschema@.kpi_member_expression(kpi_member_expressions.source, p.base, '{at}', columns) AS expression
 			  FROM (SELECT unnest(wanted) AS base
-					UNION SELECT b.base FROM (SELECT unnest(d.parts) FROM @extschema@.kpi_dimension d UNION VALUES ('account'), ('preceding_activity')) b(base) WHERE wanted IS NULL) p) b;
+					UNION SELECT b.base FROM (SELECT unnest(d.parts) FROM @extschema@.kpi_dimension d UNION VALUES ('account'), ('preceding_activity')) b(base) WHERE wanted IS NULL) p OFFSET 0) b;	-- each is written once
 END;
 COMMENT ON FUNCTION @extschema@.kpi_member_expressions(text, text[], text[]) IS
 'for each base dimension that the bound columns allow (of those wanted; NULL: all, and the account), the SQL text of a row''s member; {at} in it stands for the instant';
@@ -777,18 +777,18 @@ BEGIN ATOMIC
 					THEN '%1$s <> %2$L AND (%4$s) AND (%6$s) IS NOT TRUE AND amount > 0 AND (valid_to <= valid_from) IS NOT TRUE'
 						' AND @extschema@.kpi_lookup_number((SELECT $15), account_id || '' '' || currency, 1, valid_from) IS NULL'
 					ELSE '%1$s <> %2$L AND (%4$s) AND %5$s IS NOT NULL AND @extschema@.kpi_rate((SELECT $5), %1$s, %3$s) IS NULL' END,
-				  @extschema@.kpi_part_currency(source, part, columns), @extschema@.kpi_setting('currency'), i.instant,
+				  c.currency, @extschema@.kpi_setting('currency'), i.instant,
 				  @extschema@.kpi_fill_in(p.condition, p.source, i.instant, columns),
 				  CASE p.kind WHEN 'plan' THEN p.starts ELSE i.instant END,
 				  @extschema@.kpi_spoilt(p.source, p.part, columns))
-	  FROM @extschema@.kpi_part p, LATERAL (
+	  FROM @extschema@.kpi_part p, LATERAL (SELECT @extschema@.kpi_part_currency(p.source, p.part, columns) AS currency OFFSET 0) c, LATERAL (
 			SELECT CASE WHEN p.kind = 'stock' AND p.starts <> 'NULL'
 				THEN format('(SELECT min(t) FROM unnest($3) t WHERE t > (%s) AND (t <= (%s)) IS NOT FALSE)',
 							@extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns),
 							@extschema@.kpi_fill_in(p.ends, p.source, 'NULL::timestamptz', columns))
-				ELSE @extschema@.kpi_part_instant(p.source, p.part, columns) END AS instant) i
+				ELSE @extschema@.kpi_part_instant(p.source, p.part, columns) END AS instant OFFSET 0) i
 	 WHERE p.source = kpi_unknown_rate.source AND p.part = kpi_unknown_rate.part
-	   AND @extschema@.kpi_part_currency(source, part, columns) IS NOT NULL;
+	   AND c.currency IS NOT NULL;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_unknown_rate(text, text, text[]) IS
 'SQL text of the condition that a row''s amount is in a currency without a rate at its instant; NULL when there is only one currency';
@@ -957,10 +957,13 @@ CREATE FUNCTION @extschema@.kpi_measure_sources() RETURNS TABLE (n bigint, sourc
 	LANGUAGE sql STABLE PARALLEL SAFE
 	ROWS 70
 BEGIN ATOMIC
-	SELECT f.n, (SELECT array_agg(DISTINCT m.source) FROM @extschema@.kpi_measure m
-				   JOIN @extschema@.kpi_source s USING (source)
-				  WHERE m.measure = f.measure AND m.part = ANY (@extschema@.kpi_parts_to_read(m.source, NULL)))
-	  FROM (SELECT m.measure, row_number() OVER () AS n FROM @extschema@.kpi_fact_measures() m) f;
+	WITH read AS MATERIALIZED (
+		SELECT s.source, @extschema@.kpi_parts_to_read(s.source, NULL) AS parts FROM @extschema@.kpi_source s
+	)
+	SELECT f.n, array_agg(DISTINCT m.source) FILTER (WHERE m.source IS NOT NULL)
+	  FROM (SELECT m.measure, row_number() OVER () AS n FROM @extschema@.kpi_fact_measures() m) f
+	  LEFT JOIN (@extschema@.kpi_measure m JOIN read r ON r.source = m.source AND m.part = ANY (r.parts)) ON m.measure = f.measure
+	 GROUP BY f.n;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_measure_sources() IS
 'the bound sources from which each measure is read, by its place in kpi_fact_measures; NULL when there is none';
@@ -1560,9 +1563,11 @@ BEGIN ATOMIC
 	  FROM (SELECT ROW(p.grain, p.period, p.period_end, p.is_complete, p.days, NULL, NULL)::@extschema@.kpi_period AS period, p.n FROM period p
 			UNION ALL
 			SELECT ROW(o.grain, o.period, o.period, false, 0, NULL, NULL)::@extschema@.kpi_period, (SELECT count(*) FROM period) + row_number() OVER () FROM outdated o) k
+), measure AS MATERIALIZED (
+	SELECT m.n, m.sources FROM @extschema@.kpi_measure_sources() m
 ), kept AS (	-- measures of sources that are not taken of a period
 	SELECT array_agg(CASE WHEN m.sources IS NULL THEN false ELSE NOT m.sources && p.sources END ORDER BY p.n, m.n) AS measures
-	  FROM period p, @extschema@.kpi_measure_sources() m
+	  FROM period p, measure m
 	HAVING NOT bool_and(p.sources @> $1)
 ), dimension AS (
 	SELECT array_agg(d.dimension) AS names, array_agg(@extschema@.kpi_blank_member(d.dimension)) AS blanks FROM @extschema@.kpi_dimension d
