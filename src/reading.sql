@@ -153,6 +153,18 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_member_parts(text, integer) IS
 'the parts of a member of a dimension of n parts: the inverse of kpi_member. With one part (or none) nothing is split';
 
+CREATE FUNCTION @extschema@.kpi_names_query(source text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN format('SELECT DISTINCT ON (s.id) s.id, s.name FROM (%s) s WHERE s.id = ANY ($1) AND s.name <> '''' ORDER BY s.id, s.valid_from DESC NULLS LAST, s.name',
+				  @extschema@.kpi_source_select(source));
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_names_query(text) IS
+'the text of the query of kpi_names, for kpi_source_rows; its parameter: ids';
+
 CREATE FUNCTION @extschema@.kpi_names(source text, ids text[])
 	RETURNS TABLE (id text, name text)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
@@ -160,11 +172,10 @@ CREATE FUNCTION @extschema@.kpi_names(source text, ids text[])
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF @extschema@.kpi_may_read(source) THEN
-		RETURN QUERY EXECUTE format(
-			'SELECT DISTINCT ON (s.id) s.id, s.name FROM (%s) s WHERE s.id = ANY ($1) AND s.name <> '''' ORDER BY s.id, s.valid_from DESC NULLS LAST, s.name',
-			@extschema@.kpi_source_select(source)) USING ids;
-	END IF;
+	RETURN QUERY
+	SELECT s.id, s.name
+	  FROM @extschema@.kpi_source_rows(source, @extschema@.kpi_readable_relation(source), @extschema@.kpi_setting('time_zone'),
+									   '@extschema@.kpi_names_query'::regproc, ROW(ids)) AS s(id text, name text);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_names(text, text[]) IS

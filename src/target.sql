@@ -119,8 +119,7 @@ CREATE FUNCTION @extschema@.kpi_may_read(source text) RETURNS boolean
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN coalesce((SELECT has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(c.relnamespace, 'USAGE')
-					   FROM pg_class c WHERE c.oid = @extschema@.kpi_source_relation(source)), false);
+	RETURN @extschema@.kpi_readable_relation(source) IS NOT NULL;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_may_read(text) IS
@@ -223,32 +222,49 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_target_rule(text) IS
 'what targets of a KPI mean for shorter and longer periods: add (flows of money and counts: they can be summed and spread), hold (ratios, stocks: unchanged in each period) or exact (distinct counts and movements of MRR: only in their own period)';
 
+/*
+ * Whose targets they are comes first: days may have to be converted, for each
+ * row.  OFFSET 0 keeps that order.
+ */
+CREATE FUNCTION @extschema@.kpi_source_targets_query(source text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	zone text := @extschema@.kpi_setting('time_zone');
+	days text[] := ARRAY(SELECT format(CASE c.names WHEN c.column_name THEN '(s.%I AT TIME ZONE %L)::date' ELSE 's.%I' END, c.column_name || CASE c.names WHEN c.column_name THEN '' ELSE '_day' END, zone)
+						   FROM @extschema@.kpi_source_columns(source) c WHERE c.column_name IN ('from_day', 'to_day') ORDER BY c.column_name);
+BEGIN
+	RETURN format($query$
+		SELECT NULL::bigint, s.kpi, $2, coalesce(s.member, ''), %2$s, %3$s, s.value, s.currency,
+			   CASE WHEN NOT @extschema@.kpi_is_infinite(s.warn_at) THEN s.warn_at END, NULL::numeric
+		  FROM (SELECT * FROM (%1$s) s
+				 WHERE s.kpi = ANY ($1) AND coalesce(nullif(s.dimension, ''), 'total') = $2 AND ($3 IS NULL OR coalesce(s.member, '') = ANY ($3))
+				OFFSET 0) s
+		 WHERE %2$s < $5 AND %3$s > $4 AND %3$s > %2$s AND NOT @extschema@.kpi_is_infinite(s.value)
+		$query$, @extschema@.kpi_source_select(source), days[1], days[2]);
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_source_targets_query(text) IS
+'the text of the query that reads the bound source "target", for kpi_source_rows; parameters as the arguments of kpi_source_targets';
+
 /* The targets of a bound source, as rows of kpi_target.  One that cannot be used is left out. */
 CREATE FUNCTION @extschema@.kpi_source_targets(kpis text[], dimension text, members text[], from_day date, to_day date)
 	RETURNS SETOF @extschema@.kpi_target
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	ROWS 10
 	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-	zone text := @extschema@.kpi_setting('time_zone');
 	currency text := @extschema@.kpi_setting('currency');
-	days text[] := ARRAY(SELECT format(CASE c.names WHEN c.column_name THEN '(s.%I AT TIME ZONE %L)::date' ELSE 's.%I' END, c.column_name || CASE c.names WHEN c.column_name THEN '' ELSE '_day' END, zone)
-						   FROM @extschema@.kpi_source_columns('target') c WHERE c.column_name IN ('from_day', 'to_day') ORDER BY c.column_name);
 	t @extschema@.kpi_target;
 BEGIN
-	IF NOT @extschema@.kpi_may_read('target') THEN
-		RETURN;
-	END IF;
-	/* What this asks of every row is cheap; it is planned each time. */
-	FOR t IN EXECUTE format($query$
-		SELECT NULL::bigint, s.kpi, $2, coalesce(s.member, ''), %2$s, %3$s, s.value, s.currency,
-			   CASE WHEN NOT @extschema@.kpi_is_infinite(s.warn_at) THEN s.warn_at END, NULL::numeric
-		  FROM (%1$s) s
-		 WHERE s.kpi = ANY ($1) AND coalesce(nullif(s.dimension, ''), 'total') = $2 AND (coalesce(s.member, '') = ANY ($3) OR $3 IS NULL)
-		   AND %2$s < $5 AND %3$s > $4 AND %3$s > %2$s AND NOT @extschema@.kpi_is_infinite(s.value)
-		$query$, @extschema@.kpi_source_select('target'), days[1], days[2])
-		USING kpis, dimension, members, from_day, to_day
+	FOR t IN
+		SELECT s.*
+		  FROM @extschema@.kpi_source_rows('target', @extschema@.kpi_readable_relation('target'), @extschema@.kpi_setting('time_zone'),
+										   '@extschema@.kpi_source_targets_query'::regproc, ROW(kpis, dimension, members, from_day, to_day))
+			AS s(target bigint, kpi text, dimension text, member text, from_day date, to_day date, value numeric, currency text, warn_at numeric, rate numeric)
 	LOOP
 		IF t.currency <> currency THEN
 			t.rate := @extschema@.kpi_rate_at(t.currency, @extschema@.kpi_midnight(t.from_day));
