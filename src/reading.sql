@@ -112,6 +112,9 @@ DECLARE
 	n integer := (SELECT cardinality(d.parts) FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_require_member.dimension);
 	wrong record;
 BEGIN
+	IF n IS NULL THEN
+		PERFORM @extschema@.kpi_require_dimension(dimension);	-- which raises
+	END IF;
 	SELECT u.member INTO wrong FROM unnest(members) u(member)
 	 WHERE u.member IS NULL OR (n = 0) <> (u.member = '') OR n > 1 AND cardinality(@extschema@.kpi_member_parts(u.member, n)) <> n LIMIT 1;
 	IF FOUND THEN
@@ -124,14 +127,17 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_require_member(text, text[]) IS
-'raises for what cannot be a member of the dimension: a name for the total, none for another, the wrong number of parts';
+'raises for an unknown dimension, and for what cannot be a member of it: a name for the total, none for another, the wrong number of parts';
 
 CREATE FUNCTION @extschema@.kpi_require_kpi(kpi text) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF NOT EXISTS (SELECT FROM @extschema@.kpi_definition d WHERE d.kpi = kpi_require_kpi.kpi) THEN
+	/* kpi_definition has what these three have. */
+	IF NOT (EXISTS (SELECT FROM @extschema@.kpi_definition_shipped d WHERE d.kpi = kpi_require_kpi.kpi)
+			OR EXISTS (SELECT FROM @extschema@.kpi_measure m WHERE m.measure = kpi_require_kpi.kpi)
+			OR EXISTS (SELECT FROM @extschema@.kpi_definition_own d WHERE d.kpi = kpi_require_kpi.kpi)) THEN
 		RAISE EXCEPTION 'unknown KPI "%"', kpi
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'SELECT kpi, label_en FROM kpi_definition lists them; kpi_define() makes others.';
@@ -200,12 +206,16 @@ BEGIN
 		RETURN QUERY SELECT u.m, CASE WHEN n = 1 THEN CASE u.m WHEN '(none)' THEN none ELSE u.m END
 									  ELSE array_to_string(array_replace(@extschema@.kpi_member_parts(u.m, n), '(none)', none), ' / ') END
 					   FROM unnest(members) u(m);
+	ELSIF n = 1 THEN
+		RETURN QUERY
+		SELECT u.m, coalesce(x.name, CASE u.m WHEN '(none)' THEN none ELSE u.m END)
+		  FROM unnest(members) u(m) LEFT JOIN @extschema@.kpi_names(d.parts[1], members) x ON x.id = u.m;
 	ELSE
 		RETURN QUERY
 		WITH part AS MATERIALIZED (
 			SELECT u.m, p.i, p.base, p.part
 			  FROM unnest(members) u(m)
-			  CROSS JOIN LATERAL unnest(d.parts, CASE n WHEN 1 THEN ARRAY[u.m] ELSE @extschema@.kpi_member_parts(u.m, n) END) WITH ORDINALITY p(base, part, i)
+			  CROSS JOIN LATERAL unnest(d.parts, @extschema@.kpi_member_parts(u.m, n)) WITH ORDINALITY p(base, part, i)
 		), named AS (
 			SELECT s.base, x.id, x.name
 			  FROM (SELECT p.base, array_agg(DISTINCT p.part) AS ids FROM part p WHERE p.base IN ('rep', 'account') GROUP BY p.base OFFSET 0) s
@@ -597,7 +607,7 @@ DECLARE
 	periods_per_year integer := @extschema@.kpi_periods_per_year(grain);
 	blank_member text := @extschema@.kpi_blank_member(dimension);
 	newest_end date := @extschema@.kpi_period_end(grain, newest);
-	is_running boolean := @extschema@.kpi_is_running(grain, dimension, newest, as_of);
+	is_running boolean;	-- where it makes a difference
 	definitions @extschema@.kpi_resolved[];
 	depth integer;	-- how far formulas reach
 	months integer;
@@ -607,14 +617,23 @@ DECLARE
 	newest_month date;
 	grains text[] := ARRAY[grain];
 	facts refcursor;
-	shown date[];
 	ends date[];	-- of all periods
-	targets record;
+	shown date[];
+	shown_ends date[];
+	needed date[] := '{}';	-- of formulas that read targets
+	needed_ends date[] := '{}';
 	target_names text[];
+	target_kpis text[];
+	target_members text[];
+	target_periods date[];
+	target_values numeric[];
+	target_warn_at numeric[];
 	rule_kpis text[];
 	rules text[];
 	by_working_days boolean;
-	settings record;
+	setting_names text[];
+	setting_values numeric[];
+	read_members text[];
 	additive text[];	-- NULL: nothing is merged
 BEGIN
 	SELECT array_agg(d), max(d.reach), max(d.months) INTO definitions, depth, months FROM @extschema@.kpi_resolve(kpis, periods_per_year, lang) d;
@@ -631,12 +650,23 @@ BEGIN
 			grains := grains || 'month'::text;
 		END IF;
 	END IF;
-	IF is_running AND (depth > 0 OR cut_bases <> '{}') THEN
-		grains := grains || (grain || '_cut');
+	IF depth > 0 OR cut_bases <> '{}' THEN
+		is_running := @extschema@.kpi_is_running(grain, dimension, newest, as_of);
+		IF is_running THEN
+			grains := grains || (grain || '_cut');
+		END IF;
 	END IF;
-	OPEN facts FOR
-	SELECT f.* FROM unnest(CASE WHEN blank_member = ANY (members) THEN members ELSE members || blank_member END) m(member) CROSS JOIN unnest(grains) g(grain) CROSS JOIN unnest(starts || month_starts) p(period)
-	 CROSS JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, g.grain, p.period, as_of) f;
+	read_members := CASE WHEN blank_member = ANY (members) THEN members ELSE members || blank_member END;
+	IF as_of IS NULL THEN
+		OPEN facts FOR
+		SELECT f.* FROM @extschema@.kpi_fact f
+		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_computed.dimension AND f.grain = ANY (grains)
+		   AND f.period = ANY (starts || month_starts) AND f.member = ANY (read_members);
+	ELSE
+		OPEN facts FOR
+		SELECT f.* FROM unnest(read_members) m(member) CROSS JOIN unnest(grains) g(grain) CROSS JOIN unnest(starts || month_starts) p(period)
+		 CROSS JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, g.grain, p.period, as_of) f;
+	END IF;
 	IF is_merged THEN
 		additive := @extschema@.kpi_additive_measures(dimension, ARRAY(
 				SELECT DISTINCT n.name FROM unnest(definitions) d, unnest(ARRAY[d.formula, d.n_formula]) f(formula), @extschema@.kpi_formula_names(f.formula) n));
@@ -644,33 +674,38 @@ BEGIN
 	target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) d, unnest(d.targets) t);
 	ends := newest_end || starts;
 	shown := ARRAY(SELECT starts[b + 1] FROM unnest(shown_bases) b WHERE b < cardinality(starts));
-	WITH wanted AS (
-		SELECT true AS is_shown, t.* FROM @extschema@.kpi_target_values(kpis, dimension, members, shown,
-				ARRAY(SELECT ends[b + 1] FROM unnest(shown_bases) b WHERE b < cardinality(starts))) t
-		 WHERE shown <> '{}'
-		UNION ALL
-		SELECT false, t.* FROM @extschema@.kpi_target_values(target_names, dimension, members,
-				ARRAY(SELECT starts[b + 1] FROM unnest(bases || cut_bases) b WHERE b < cardinality(starts) GROUP BY b ORDER BY b),
-				ARRAY(SELECT ends[b + 1] FROM unnest(bases || cut_bases) b WHERE b < cardinality(starts) GROUP BY b ORDER BY b)) t
-		 WHERE target_names <> '{}'
-	), target AS (
-		SELECT t.kpi, t.member, t.period, t.value, t.warn_at FROM wanted t WHERE NOT is_merged
-		UNION ALL
-		SELECT t.kpi, '', t.period, sum(t.value), CASE count(t.warn_at) WHEN count(*) THEN sum(t.warn_at) END
-		  FROM wanted t
-		 WHERE is_merged AND (cardinality(members) = 1 OR t.kpi IN (SELECT k FROM (SELECT DISTINCT w.kpi FROM wanted w OFFSET 0) w(k) WHERE @extschema@.kpi_target_rule(k) = 'add'))
-		 GROUP BY t.is_shown, t.kpi, t.period
-		HAVING count(t.value) = cardinality(members)
-	)
-	SELECT array_agg(t.kpi) AS kpis, array_agg(t.member) AS members, array_agg(t.period) AS periods,
-		   array_agg(t.value) AS amounts, array_agg(t.warn_at) AS warn_at
-	  INTO targets FROM target t;
-	IF is_running AND targets.kpis IS NOT NULL THEN
+	shown_ends := ARRAY(SELECT ends[b + 1] FROM unnest(shown_bases) b WHERE b < cardinality(starts));
+	IF target_names <> '{}' THEN
+		SELECT array_agg(starts[b + 1]), array_agg(ends[b + 1]) INTO needed, needed_ends
+		  FROM (SELECT DISTINCT b FROM unnest(bases || cut_bases) b WHERE b < cardinality(starts) ORDER BY b) b;
+	END IF;
+	IF NOT is_merged THEN
+		SELECT array_agg(t.kpi), array_agg(t.member), array_agg(t.period), array_agg(t.value), array_agg(t.warn_at)
+		  INTO target_kpis, target_members, target_periods, target_values, target_warn_at
+		  FROM (SELECT * FROM @extschema@.kpi_target_values(kpis, dimension, members, shown, shown_ends)
+				UNION ALL
+				SELECT * FROM @extschema@.kpi_target_values(target_names, dimension, members, needed, needed_ends)) t;
+	ELSE
+		WITH wanted AS (
+			SELECT true AS is_shown, t.* FROM @extschema@.kpi_target_values(kpis, dimension, members, shown, shown_ends) t
+			UNION ALL
+			SELECT false, t.* FROM @extschema@.kpi_target_values(target_names, dimension, members, needed, needed_ends) t
+		), target AS (
+			SELECT t.kpi, t.period, sum(t.value) AS value, CASE count(t.warn_at) WHEN count(*) THEN sum(t.warn_at) END AS warn_at
+			  FROM wanted t
+			 WHERE cardinality(members) = 1 OR t.kpi IN (SELECT k FROM (SELECT DISTINCT w.kpi FROM wanted w OFFSET 0) w(k) WHERE @extschema@.kpi_target_rule(k) = 'add')
+			 GROUP BY t.is_shown, t.kpi, t.period
+			HAVING count(t.value) = cardinality(members)
+		)
+		SELECT array_agg(t.kpi), array_agg(''::text), array_agg(t.period), array_agg(t.value), array_agg(t.warn_at)
+		  INTO target_kpis, target_members, target_periods, target_values, target_warn_at FROM target t;
+	END IF;
+	IF target_kpis IS NOT NULL AND coalesce(is_running, @extschema@.kpi_is_running(grain, dimension, newest, as_of)) THEN
 		SELECT array_agg(t.kpi), array_agg(@extschema@.kpi_target_rule(t.kpi)) INTO rule_kpis, rules
-		  FROM (SELECT DISTINCT t.kpi FROM unnest(targets.kpis) t(kpi)) t;
+		  FROM (SELECT DISTINCT t.kpi FROM unnest(target_kpis) t(kpi)) t;
 		by_working_days := @extschema@.kpi_setting('target_days') = 'working';
 	END IF;
-	SELECT array_agg(d.setting) AS names, array_agg(coalesce(v.value, d.value)::numeric) AS amounts INTO settings
+	SELECT array_agg(d.setting), array_agg(coalesce(v.value, d.value)::numeric) INTO setting_names, setting_values
 	  FROM @extschema@.kpi_setting_default d LEFT JOIN @extschema@.kpi_setting_value v ON v.setting = d.setting WHERE d.is_number;
 
 	RETURN QUERY
@@ -683,7 +718,7 @@ BEGIN
 														 c.period + c.days, by_working_days)) END
 	  FROM @extschema@.kpi_evaluate_all(definitions, facts, members, blank_member, grain, starts, month_starts, periods_per_year,
 				bases, cut_bases, shown_bases, additive,
-				targets.kpis, targets.members, targets.periods, targets.amounts, targets.warn_at, settings.names, settings.amounts) c;
+				target_kpis, target_members, target_periods, target_values, target_warn_at, setting_names, setting_values) c;
 	CLOSE facts;
 END;
 $$;
@@ -700,8 +735,7 @@ AS $$
 DECLARE
 	newest date;
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension),
-			@extschema@.kpi_require_member(dimension, ARRAY[member]);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_member(dimension, ARRAY[member]);
 	newest := @extschema@.kpi_find_period(grain, dimension, period, as_of);
 	IF newest IS NOT NULL THEN
 		RETURN (SELECT c.value FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, ARRAY[member], newest, '{0}', '{}', '{}', false, as_of, 'en') c);
@@ -824,8 +858,7 @@ DECLARE
 	newest date;
 	bases integer[];
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension),
-			@extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	SELECT r.oldest, r.newest INTO oldest, newest FROM @extschema@.kpi_find_range(grain, dimension, from_day, to_day, as_of) r;
 	bases := @extschema@.kpi_bases(grain, oldest, newest);
@@ -868,8 +901,7 @@ DECLARE
 	all_members text;
 	all_labels text;
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension),
-			@extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	not_additive := @extschema@.kpi_reason_text('not additive', lang);
 	IF members IS NULL THEN

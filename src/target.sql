@@ -377,12 +377,16 @@ CREATE FUNCTION @extschema@.kpi_target_values(kpis text[], dimension text, membe
 AS $$
 #variable_conflict use_column
 DECLARE
-	first_day date := (SELECT min(d) FROM unnest(periods) d);
-	end_day date := (SELECT max(d) FROM unnest(period_ends) d);
+	first_day date;
+	end_day date;
 	targets @extschema@.kpi_target[];
 	source_targets @extschema@.kpi_target[];
 	by_working_days boolean;
 BEGIN
+	IF kpis = '{}' OR members = '{}' OR periods = '{}' THEN
+		RETURN;
+	END IF;
+	SELECT min(p.first_day), max(p.end_day) INTO first_day, end_day FROM unnest(periods, period_ends) p(first_day, end_day);
 	targets := ARRAY(SELECT ROW(t.target, t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value * coalesce(t.rate, 1), t.currency,
 								t.warn_at * coalesce(t.rate, 1), t.rate)::@extschema@.kpi_target
 					   FROM @extschema@.kpi_target t
