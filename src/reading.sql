@@ -5,7 +5,9 @@
  * fetches the facts that their formulas reach, fills in members that nothing
  * happened to, and evaluates.  The readers find the period, ask it once, and
  * arrange what it gives.  They write nothing, so that they work on a standby,
- * and run as their caller, so that row-level security of kpi_fact holds.
+ * and run as their caller, so that row-level security of kpi_fact holds.  They
+ * are PL/pgSQL for the plans that it keeps: SQL functions that are not inlined
+ * are planned in every transaction.
  *
  * A period is addressed by its base, the number of periods before the newest
  * one asked for.  An unfinished period is compared with earlier ones cut to
@@ -322,6 +324,11 @@ AS $$
 DECLARE
 	blank text := @extschema@.kpi_blank_member(dimension);
 BEGIN
+	IF as_of IS NULL THEN
+		RETURN EXISTS (SELECT FROM @extschema@.kpi_fact f
+						WHERE f.superseded_at IS NULL AND f.dimension = kpi_is_running.dimension AND f.grain = kpi_is_running.grain
+						  AND f.period = kpi_is_running.period AND f.member = blank AND NOT f.is_complete);
+	END IF;
 	RETURN coalesce((SELECT NOT f.is_complete FROM @extschema@.kpi_fact_version(dimension, blank, grain, period, as_of) f), false);
 END;
 $$;
@@ -355,26 +362,33 @@ CREATE FUNCTION @extschema@.kpi_resolve(kpis text[], periods_per_year integer, l
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+	names text[];
+	numbers integer[];
+	formulas text[];
+	counting text[];
+	units text[];
+	directions text[];
+	labels text[];
+	are_measures boolean;
+	book_kpis text[] := '{}';
+	book_formulas text[] := '{}';
 BEGIN
+	SELECT array_agg(d.kpi), array_agg(d.number), array_agg(d.formula), array_agg(d.n), array_agg(d.unit), array_agg(d.better),
+		   array_agg(CASE lang WHEN 'de' THEN d.label_de ELSE d.label_en END), bool_and(d.layer = 2)
+	  INTO names, numbers, formulas, counting, units, directions, labels, are_measures
+	  FROM (SELECT d.* FROM unnest(kpis) WITH ORDINALITY u(kpi, ordinal)
+			  JOIN @extschema@.kpi_definition d ON d.kpi = u.kpi
+			 WHERE d.kpi = ANY (kpis)	-- for the indexes
+			 ORDER BY u.ordinal) d;
+	IF NOT are_measures THEN	-- of measures nothing is to be expanded
+		SELECT array_agg(d.kpi), array_agg(d.formula) INTO book_kpis, book_formulas FROM @extschema@.kpi_definition d WHERE d.layer <> 2;
+	END IF;
 	RETURN QUERY
-	WITH wanted AS MATERIALIZED (
-		SELECT row_number() OVER (ORDER BY u.ordinal) AS ordinal, d.*
-		  FROM unnest(kpis) WITH ORDINALITY u(kpi, ordinal)
-		  JOIN @extschema@.kpi_definition d ON d.kpi = u.kpi
-		 WHERE d.kpi = ANY (kpis)	-- for the indexes
-	), book AS (	-- of plain measures nothing is to be expanded
-		SELECT coalesce(array_agg(d.kpi), '{}') AS kpis, coalesce(array_agg(d.formula), '{}') AS formulas
-		  FROM @extschema@.kpi_definition d WHERE d.layer <> 2 AND EXISTS (SELECT FROM wanted w WHERE w.layer <> 2)
-	), resolved AS (
-		SELECT r.*
-		  FROM (SELECT array_agg(w.formula ORDER BY w.ordinal) AS formulas, array_agg(w.n ORDER BY w.ordinal) AS n FROM wanted w) w
-		  CROSS JOIN book b
-		  CROSS JOIN LATERAL @extschema@.kpi_formula_resolve(w.formulas, w.n, periods_per_year, b.kpis, b.formulas) r
-	)
-	SELECT w.ordinal, w.kpi, w.number, r.formula, r.n_formula, r.counts_state, r.reach, r.months,
-		   w.unit, w.better, CASE lang WHEN 'de' THEN w.label_de ELSE w.label_en END, r.measures, r.has_state, r.targets
-	  FROM wanted w JOIN resolved r ON r.ordinal = w.ordinal
-	 ORDER BY w.ordinal;
+	SELECT r.ordinal, names[r.ordinal], numbers[r.ordinal], r.formula, r.n_formula, r.counts_state, r.reach, r.months,
+		   units[r.ordinal], directions[r.ordinal], labels[r.ordinal], r.measures, r.has_state, r.targets
+	  FROM @extschema@.kpi_formula_resolve(formulas, counting, periods_per_year, book_kpis, book_formulas) r
+	 ORDER BY r.ordinal;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_resolve(text[], integer, text) IS
@@ -620,8 +634,8 @@ DECLARE
 	ends date[];	-- of all periods
 	shown date[];
 	shown_ends date[];
-	needed date[] := '{}';	-- of formulas that read targets
-	needed_ends date[] := '{}';
+	needed date[];	-- of formulas that read targets
+	needed_ends date[];
 	target_names text[];
 	target_kpis text[];
 	target_members text[];
@@ -673,8 +687,7 @@ BEGIN
 	END IF;
 	target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) d, unnest(d.targets) t);
 	ends := newest_end || starts;
-	shown := ARRAY(SELECT starts[b + 1] FROM unnest(shown_bases) b WHERE b < cardinality(starts));
-	shown_ends := ARRAY(SELECT ends[b + 1] FROM unnest(shown_bases) b WHERE b < cardinality(starts));
+	SELECT coalesce(array_agg(starts[b + 1]), '{}'), array_agg(ends[b + 1]) INTO shown, shown_ends FROM unnest(shown_bases) b WHERE b < cardinality(starts);
 	IF target_names <> '{}' THEN
 		SELECT array_agg(starts[b + 1]), array_agg(ends[b + 1]) INTO needed, needed_ends
 		  FROM (SELECT DISTINCT b FROM unnest(bases || cut_bases) b WHERE b < cardinality(starts) ORDER BY b) b;
@@ -705,8 +718,10 @@ BEGIN
 		  FROM (SELECT DISTINCT t.kpi FROM unnest(target_kpis) t(kpi)) t;
 		by_working_days := @extschema@.kpi_setting('target_days') = 'working';
 	END IF;
-	SELECT array_agg(d.setting), array_agg(coalesce(v.value, d.value)::numeric) INTO setting_names, setting_values
-	  FROM @extschema@.kpi_setting_default d LEFT JOIN @extschema@.kpi_setting_value v ON v.setting = d.setting WHERE d.is_number;
+	IF EXISTS (SELECT FROM unnest(definitions) d WHERE d.formula LIKE '%setting(%' OR d.n_formula LIKE '%setting(%') THEN
+		SELECT array_agg(d.setting), array_agg(@extschema@.kpi_setting(d.setting)::numeric) INTO setting_names, setting_values
+		  FROM @extschema@.kpi_setting_default d WHERE d.is_number;
+	END IF;
 
 	RETURN QUERY
 	SELECT c.ordinal, c.kpi, c.number, c.label, c.unit, c.better, c.formula, c.measures,

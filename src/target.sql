@@ -223,8 +223,8 @@ COMMENT ON FUNCTION @extschema@.kpi_target_rule(text) IS
 'what targets of a KPI mean for shorter and longer periods: add (flows of money and counts: they can be summed and spread), hold (ratios, stocks: unchanged in each period) or exact (distinct counts and movements of MRR: only in their own period)';
 
 /*
- * Whose targets they are comes first: days may have to be converted, for each
- * row.  OFFSET 0 keeps that order.
+ * Whose targets they are comes first, since days may have to be converted, for
+ * each row: OFFSET 0 keeps that order.  Members may be many: IN hashes them.
  */
 CREATE FUNCTION @extschema@.kpi_source_targets_query(source text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -239,7 +239,7 @@ BEGIN
 		SELECT NULL::bigint, s.kpi, $2, coalesce(s.member, ''), %2$s, %3$s, s.value, s.currency,
 			   CASE WHEN NOT @extschema@.kpi_is_infinite(s.warn_at) THEN s.warn_at END, NULL::numeric
 		  FROM (SELECT * FROM (%1$s) s
-				 WHERE s.kpi = ANY ($1) AND coalesce(nullif(s.dimension, ''), 'total') = $2 AND ($3 IS NULL OR coalesce(s.member, '') = ANY ($3))
+				 WHERE s.kpi = ANY ($1) AND coalesce(nullif(s.dimension, ''), 'total') = $2 AND ($3 IS NULL OR coalesce(s.member, '') IN (SELECT unnest($3)))
 				OFFSET 0) s
 		 WHERE %2$s < $5 AND %3$s > $4 AND %3$s > %2$s AND NOT @extschema@.kpi_is_infinite(s.value)
 		$query$, @extschema@.kpi_source_select(source), days[1], days[2]);
@@ -257,12 +257,16 @@ CREATE FUNCTION @extschema@.kpi_source_targets(kpis text[], dimension text, memb
 	SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
+	relation regclass := @extschema@.kpi_readable_relation('target');
 	currency text := @extschema@.kpi_setting('currency');
 	t @extschema@.kpi_target;
 BEGIN
+	IF relation IS NULL THEN
+		RETURN;
+	END IF;
 	FOR t IN
 		SELECT s.*
-		  FROM @extschema@.kpi_source_rows('target', @extschema@.kpi_readable_relation('target'), @extschema@.kpi_setting('time_zone'),
+		  FROM @extschema@.kpi_source_rows('target', relation, @extschema@.kpi_setting('time_zone'),
 										   '@extschema@.kpi_source_targets_query'::regproc, ROW(kpis, dimension, members, from_day, to_day))
 			AS s(target bigint, kpi text, dimension text, member text, from_day date, to_day date, value numeric, currency text, warn_at numeric, rate numeric)
 	LOOP
@@ -381,9 +385,10 @@ DECLARE
 	end_day date;
 	targets @extschema@.kpi_target[];
 	source_targets @extschema@.kpi_target[];
+	found bigint;
 	by_working_days boolean;
 BEGIN
-	IF kpis = '{}' OR members = '{}' OR periods = '{}' THEN
+	IF (kpis <> '{}' AND members <> '{}' AND periods <> '{}') IS NOT TRUE THEN
 		RETURN;
 	END IF;
 	SELECT min(p.first_day), max(p.end_day) INTO first_day, end_day FROM unnest(periods, period_ends) p(first_day, end_day);
@@ -392,12 +397,10 @@ BEGIN
 					   FROM @extschema@.kpi_target t
 					  WHERE t.kpi = ANY (kpis) AND t.dimension = kpi_target_values.dimension AND t.member = ANY (members)
 						AND t.from_day < end_day AND t.to_day > first_day);
-	IF EXISTS (SELECT FROM @extschema@.kpi_source s WHERE s.source = 'target') THEN
-		source_targets := ARRAY(SELECT ROW(t.target, t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value * coalesce(t.rate, 1), t.currency,
-										   t.warn_at * coalesce(t.rate, 1), t.rate)::@extschema@.kpi_target
-								  FROM @extschema@.kpi_source_targets(kpis, dimension, members, first_day, end_day) t);
-	END IF;
-	IF cardinality(targets) = 0 AND coalesce(cardinality(source_targets), 0) = 0 THEN
+	source_targets := ARRAY(SELECT ROW(t.target, t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value * coalesce(t.rate, 1), t.currency,
+									   t.warn_at * coalesce(t.rate, 1), t.rate)::@extschema@.kpi_target
+							  FROM @extschema@.kpi_source_targets(kpis, dimension, members, first_day, end_day) t);
+	IF targets = '{}' AND source_targets = '{}' THEN
 		RETURN;
 	END IF;
 
@@ -405,6 +408,10 @@ BEGIN
 	SELECT m.kpi, m.member, m.period, m.value, m.warn_at, m.how,
 		   CASE WHEN m.value IS NOT NULL THEN ARRAY[ROW(m.targets_of_line[1], m.value)::@extschema@.kpi_target_piece] END
 	  FROM @extschema@.kpi_matched_targets(targets, source_targets, periods, period_ends) m WHERE m.is_final;
+	GET DIAGNOSTICS found = ROW_COUNT;
+	IF found = cardinality(kpis) * cardinality(members) * cardinality(periods) THEN
+		RETURN;	-- there can be no others
+	END IF;
 	by_working_days := @extschema@.kpi_setting('target_days') = 'working';
 	RETURN QUERY
 	WITH open AS MATERIALIZED (
