@@ -70,7 +70,7 @@ BEGIN
 				WHEN e.expected >= t.warn_at THEN 'near' ELSE 'missed' END,
 		   o.is_complete,
 		   CASE WHEN o.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(o.reason, o.measures, o.missing, grain, dimension, newest, o.is_complete, (SELECT @extschema@.kpi_states_of_measures(false)), as_of, lang) END
+				THEN @extschema@.kpi_reason(o.reason, o.measures, o.missing, grain, dimension, newest, o.is_complete, CASE o.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(false)) END, as_of, lang) END
 	  FROM o
 	  CROSS JOIN LATERAL (SELECT o.won + o.weighted AS expected) e
 	  LEFT JOIN @extschema@.kpi_target_values(ARRAY[kpi], dimension, members, ARRAY[newest], ARRAY[newest_end]) t ON t.member = o.member

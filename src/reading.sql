@@ -541,7 +541,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_states_of_measures(boolean) IS
-'what kpi_reason must know about measures, for all of them; a query asks for it once';
+'what kpi_reason must know about measures, for all of them, where one is not available; a query asks for it once';
 
 CREATE FUNCTION @extschema@.kpi_reason(reason text, measures text[], missing text[], grain text, dimension text, period date,
 									   is_complete boolean, states @extschema@.kpi_measure_states, as_of timestamptz, lang text) RETURNS text
@@ -828,7 +828,7 @@ BEGIN
 		   a.previous, @extschema@.kpi_change(c.unit, c.value, a.previous), a.year_ago, a.trend, c.is_complete,
 		   c.numerator, c.denominator, c.n,
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(cardinality(members) <> 1)), as_of, lang) END,
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, CASE c.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(cardinality(members) <> 1)) END, as_of, lang) END,
 		   c.pace
 	  FROM c JOIN arranged a ON a.kpi = c.kpi
 	 WHERE c.base = 0
@@ -886,7 +886,7 @@ BEGIN
 	RETURN QUERY
 	SELECT c.period::timestamp AT TIME ZONE zone, c.member, l.label, c.value, c.target, c.is_complete, c.numerator, c.denominator, c.n,
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(false)), as_of, lang) END,
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, CASE c.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(false)) END, as_of, lang) END,
 		   c.attainment, c.status, c.pace
 	  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest, bases, '{}', bases, false, as_of, lang) c
 	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = c.member
@@ -938,7 +938,7 @@ BEGIN
 		   s.reason IS DISTINCT FROM not_additive, s.reason, s.attainment, s.status, s.pace
 	  FROM (SELECT c.period::timestamp AT TIME ZONE zone AS "time", c.value, c.target, c.is_complete, c.numerator, c.denominator, c.n,
 				   c.attainment, c.status, c.pace, CASE WHEN c.reason IS NOT NULL
-						THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(is_merged)), as_of, lang) END AS reason
+						THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, CASE c.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(is_merged)) END, as_of, lang) END AS reason
 			  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest, bases, '{}', bases, is_merged, as_of, lang) c
 			 WHERE c.is_complete IS NOT NULL) s
 	 ORDER BY s."time";
@@ -990,7 +990,7 @@ BEGIN
 		   c.member, l.label, c.value, @extschema@.kpi_quotient(100 * c.value, total), c.target, c.attainment, c.status,
 		   @extschema@.kpi_change(c.unit, c.value, c.previous),
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(false)), as_of, lang) END,
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, CASE c.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(false)) END, as_of, lang) END,
 		   c.pace
 	  FROM (SELECT c.*, max(c.value) FILTER (WHERE c.base = 1) OVER (PARTITION BY c.member) AS previous
 			  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest,
@@ -1030,7 +1030,7 @@ BEGIN
 	RETURN QUERY
 	SELECT c.member, l.label, c.kpi, c.label, c.value, c.unit, c.target, c.attainment, c.status, c.is_complete,
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(false)), as_of, lang) END
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, CASE c.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(false)) END, as_of, lang) END
 	  FROM @extschema@.kpi_computed(kpis, grain, dimension, members, newest, '{0}', '{}', '{0}', false, as_of, lang) c
 	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = c.member
 	 ORDER BY l.label COLLATE "C", c.member COLLATE "C", c.ordinal;
