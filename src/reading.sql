@@ -356,9 +356,8 @@ CREATE TYPE @extschema@.kpi_resolved AS (
 COMMENT ON TYPE @extschema@.kpi_resolved IS
 'a KPI ready to evaluate: formulas over measures (n_formula counts the rows; counts_state: it is the mean of a distribution, whose denominator counts them), how far back they reach in periods and how many months they need, the measures and targets they use';
 
-CREATE FUNCTION @extschema@.kpi_resolve(kpis text[], periods_per_year integer, lang text) RETURNS SETOF @extschema@.kpi_resolved
+CREATE FUNCTION @extschema@.kpi_resolve(kpis text[], periods_per_year integer, lang text) RETURNS @extschema@.kpi_resolved[]
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
-	ROWS 10
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
 AS $$
@@ -384,15 +383,13 @@ BEGIN
 	IF NOT are_measures THEN	-- of measures nothing is to be expanded
 		SELECT array_agg(d.kpi), array_agg(d.formula) INTO book_kpis, book_formulas FROM @extschema@.kpi_definition d WHERE d.layer <> 2;
 	END IF;
-	RETURN QUERY
-	SELECT r.ordinal, names[r.ordinal], numbers[r.ordinal], r.formula, r.n_formula, r.counts_state, r.reach, r.months,
-		   units[r.ordinal], directions[r.ordinal], labels[r.ordinal], r.measures, r.has_state, r.targets
-	  FROM @extschema@.kpi_formula_resolve(formulas, counting, periods_per_year, book_kpis, book_formulas) r
-	 ORDER BY r.ordinal;
+	RETURN (SELECT array_agg(ROW(r.ordinal, names[r.ordinal], numbers[r.ordinal], r.formula, r.n_formula, r.counts_state, r.reach, r.months,
+								 units[r.ordinal], directions[r.ordinal], labels[r.ordinal], r.measures, r.has_state, r.targets)::@extschema@.kpi_resolved ORDER BY r.ordinal)
+			  FROM @extschema@.kpi_formula_resolve(formulas, counting, periods_per_year, book_kpis, book_formulas) r);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_resolve(text[], integer, text) IS
-'KPIs with their formulas expanded and what those use, in the order given; unknown ones are left out';
+'KPIs with their formulas expanded and what those use, in the order given; unknown ones are left out (NULL: all are)';
 
 /*
  * Where the account alone says which member a row belongs to, an account has
@@ -622,9 +619,11 @@ DECLARE
 	blank_member text := @extschema@.kpi_blank_member(dimension);
 	newest_end date := @extschema@.kpi_period_end(grain, newest);
 	is_running boolean;	-- where it makes a difference
-	definitions @extschema@.kpi_resolved[];
+	definitions @extschema@.kpi_resolved[] := @extschema@.kpi_resolve(kpis, periods_per_year, lang);
 	depth integer;	-- how far formulas reach
 	months integer;
+	read_targets boolean;	-- do formulas?
+	read_settings boolean;
 	farthest integer;	-- base
 	starts date[];	-- of periods, the newest first
 	month_starts date[] := '{}';
@@ -650,7 +649,8 @@ DECLARE
 	read_members text[];
 	additive text[];	-- NULL: nothing is merged
 BEGIN
-	SELECT array_agg(d), max(d.reach), max(d.months) INTO definitions, depth, months FROM @extschema@.kpi_resolve(kpis, periods_per_year, lang) d;
+	SELECT max(d.reach), max(d.months), bool_or(d.targets <> '{}'), bool_or(d.formula LIKE '%setting(%' OR d.n_formula LIKE '%setting(%')
+	  INTO depth, months, read_targets, read_settings FROM unnest(definitions) d;
 	/* From the newest month on, which may be the running one, to those that the oldest period needs. */
 	farthest := (SELECT max(b) FROM unnest(bases || cut_bases) b);
 	starts := @extschema@.kpi_starts(grain, newest, farthest + depth);
@@ -685,10 +685,10 @@ BEGIN
 		additive := @extschema@.kpi_additive_measures(dimension, ARRAY(
 				SELECT DISTINCT n.name FROM unnest(definitions) d, unnest(ARRAY[d.formula, d.n_formula]) f(formula), @extschema@.kpi_formula_names(f.formula) n));
 	END IF;
-	target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) d, unnest(d.targets) t);
 	ends := newest_end || starts;
 	SELECT coalesce(array_agg(starts[b + 1]), '{}'), array_agg(ends[b + 1]) INTO shown, shown_ends FROM unnest(shown_bases) b WHERE b < cardinality(starts);
-	IF target_names <> '{}' THEN
+	IF read_targets THEN
+		target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) d, unnest(d.targets) t);
 		SELECT array_agg(starts[b + 1]), array_agg(ends[b + 1]) INTO needed, needed_ends
 		  FROM (SELECT DISTINCT b FROM unnest(bases || cut_bases) b WHERE b < cardinality(starts) ORDER BY b) b;
 	END IF;
@@ -718,7 +718,7 @@ BEGIN
 		  FROM (SELECT DISTINCT t.kpi FROM unnest(target_kpis) t(kpi)) t;
 		by_working_days := @extschema@.kpi_setting('target_days') = 'working';
 	END IF;
-	IF EXISTS (SELECT FROM unnest(definitions) d WHERE d.formula LIKE '%setting(%' OR d.n_formula LIKE '%setting(%') THEN
+	IF read_settings THEN
 		SELECT array_agg(d.setting), array_agg(@extschema@.kpi_setting(d.setting)::numeric) INTO setting_names, setting_values
 		  FROM @extschema@.kpi_setting_default d WHERE d.is_number;
 	END IF;
@@ -975,7 +975,7 @@ BEGIN
 	members := @extschema@.kpi_range_members(grain, dimension, newest, newest, as_of);
 
 	/* A share makes sense where the members add up to the total. */
-	SELECT * INTO d FROM @extschema@.kpi_resolve(ARRAY[kpi], @extschema@.kpi_periods_per_year(grain), lang);
+	d := (@extschema@.kpi_resolve(ARRAY[kpi], @extschema@.kpi_periods_per_year(grain), lang))[1];
 	IF d.unit IN ('money', 'count') AND @extschema@.kpi_sum_of(d.formula) <@ @extschema@.kpi_additive_measures(dimension, d.measures) THEN
 		total := (SELECT c.value FROM @extschema@.kpi_computed(ARRAY[kpi], grain, 'total', '{""}', newest, '{0}', '{}', '{}', false, as_of, lang) c);
 	END IF;

@@ -42,7 +42,7 @@ BEGIN
 	END IF;
 	members := CASE WHEN members IS NULL THEN @extschema@.kpi_ever_members(grain, dimension, oldest, newest)
 					ELSE ARRAY(SELECT DISTINCT unnest(members)) END;
-	SELECT * INTO d FROM @extschema@.kpi_resolve(ARRAY[kpi], @extschema@.kpi_periods_per_year(grain), lang);
+	d := (@extschema@.kpi_resolve(ARRAY[kpi], @extschema@.kpi_periods_per_year(grain), lang))[1];
 	starts := @extschema@.kpi_starts(grain, newest, cardinality(all_bases) - 1 + d.reach);
 
 	RETURN QUERY
