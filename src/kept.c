@@ -32,6 +32,7 @@ typedef struct KeptQuery
 	Oid			relation;		/* to which the source was bound then */
 	char	   *time_zone;		/* the setting, as it was then */
 	SPIPlanPtr	plan;			/* NULL: none yet */
+	int			uses;			/* executions under way: a bound view may read KPIs itself */
 } KeptQuery;
 
 /* Those of this session: a few for each source, as there are few makers. */
@@ -75,16 +76,21 @@ have_types(SPIPlanPtr plan, const Parameters *parameters)
 
 /* Is the plan still that of what the maker would say? */
 static bool
-is_current(const KeptQuery *query, Oid relation, const char *time_zone, const Parameters *parameters)
+is_current(const KeptQuery *query, Oid relation, const char *time_zone,
+		   const Parameters *parameters)
 {
 	return query->plan != NULL && query->relation == relation &&
 		strcmp(query->time_zone, time_zone) == 0 &&
 		SPI_plan_is_valid(query->plan) && have_types(query->plan, parameters);
 }
 
-/* The former plan is given up once there is the new one, so that an error leaves an entry that is whole. */
+/*
+ * The former plan is given up once there is the new one, so that an error
+ * leaves an entry that is whole.  One that is being executed is left to itself.
+ */
 static void
-make_plan(KeptQuery *query, Datum source, Oid relation, const char *time_zone, const Parameters *parameters)
+make_plan(KeptQuery *query, Datum source, Oid relation, const char *time_zone,
+		  const Parameters *parameters)
 {
 	char	   *query_text = TextDatumGetCString(OidFunctionCall1(query->maker, source));
 	SPIPlanPtr	former = query->plan;
@@ -96,10 +102,9 @@ make_plan(KeptQuery *query, Datum source, Oid relation, const char *time_zone, c
 	time_zone = MemoryContextStrdup(CacheMemoryContext, time_zone);
 	SPI_keepplan(plan);
 	if (former != NULL)
-	{
-		SPI_freeplan(former);
 		pfree(query->time_zone);
-	}
+	if (former != NULL && query->uses == 0)
+		SPI_freeplan(former);
 	query->plan = plan;
 	query->relation = relation;
 	query->time_zone = (char *) time_zone;
@@ -123,6 +128,21 @@ run_plan(SPIPlanPtr plan, const Parameters *parameters, ReturnSetInfo *result)
 	receiver->rDestroy(receiver);
 }
 
+static void
+run_query(KeptQuery *query, const Parameters *parameters, ReturnSetInfo *result)
+{
+	query->uses++;
+	PG_TRY();
+	{
+		run_plan(query->plan, parameters, result);
+	}
+	PG_FINALLY();
+	{
+		query->uses--;
+	}
+	PG_END_TRY();
+}
+
 /* kpi_source_rows(source, relation, time_zone, maker, parameters) */
 PG_FUNCTION_INFO_V1(salkpi_source_rows);
 Datum
@@ -139,7 +159,7 @@ salkpi_source_rows(PG_FUNCTION_ARGS)
 	AcceptInvalidationMessages();
 	if (!is_current(query, relation, time_zone, &parameters))
 		make_plan(query, PG_GETARG_DATUM(0), relation, time_zone, &parameters);
-	run_plan(query->plan, &parameters, (ReturnSetInfo *) fcinfo->resultinfo);
+	run_query(query, &parameters, (ReturnSetInfo *) fcinfo->resultinfo);
 	SPI_finish();
 	return (Datum) 0;
 }

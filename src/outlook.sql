@@ -30,8 +30,7 @@ DECLARE
 	newest_end date;
 	is_listed boolean := members IS NOT NULL;
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension),
-			@extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	IF @extschema@.kpi_target_rule(kpi) <> 'add' OR (SELECT d.unit FROM @extschema@.kpi_definition d WHERE d.kpi = kpi_outlook.kpi) <> 'money' THEN
 		RAISE EXCEPTION 'there is no outlook for KPI "%"', kpi

@@ -598,7 +598,7 @@ AS 'MODULE_PATHNAME', 'salkpi_kpi_evaluate_all'
 LANGUAGE C STABLE PARALLEL RESTRICTED
 ROWS 50;
 COMMENT ON FUNCTION @extschema@.kpi_evaluate_all(@extschema@.kpi_resolved[], refcursor, text[], text, text, date[], date[], integer, integer[], integer[], integer[], text[], text[], text[], date[], numeric[], numeric[], text[], numeric[]) IS
-'the work of kpi_computed, see there: facts is an open cursor on those of the members and of the blank one, in any order, starts and month_starts the first days of the periods and months that formulas reach, the newest first; additive: the measures that add up over members, which are then merged (NULL: they are not); the target of target_kpis[i] for target_members[i] in the period that begins on target_periods[i]. days: begun so far; part and whole: the fraction as it is';
+'the work of kpi_computed, see there: facts is an open cursor on those of the members and of the blank one, in any order (those of the members first: the rest is read where they have gaps), starts and month_starts the first days of the periods and months that formulas reach, the newest first; additive: the measures that add up over members, which are then merged (NULL: they are not); the target of target_kpis[i] for target_members[i] in the period that begins on target_periods[i]. days: begun so far; part and whole: the fraction as it is';
 
 CREATE FUNCTION @extschema@.kpi_computed(kpis text[], grain text, dimension text, members text[], newest date,
 										 bases integer[], cut_bases integer[], shown_bases integer[], is_merged boolean,
@@ -646,7 +646,6 @@ DECLARE
 	by_working_days boolean;
 	setting_names text[];
 	setting_values numeric[];
-	read_members text[];
 	additive text[];	-- NULL: nothing is merged
 BEGIN
 	SELECT max(d.reach), max(d.months), bool_or(d.targets <> '{}'), bool_or(d.formula LIKE '%setting(%' OR d.n_formula LIKE '%setting(%')
@@ -670,15 +669,19 @@ BEGIN
 			grains := grains || (grain || '_cut');
 		END IF;
 	END IF;
-	read_members := CASE WHEN blank_member = ANY (members) THEN members ELSE members || blank_member END;
 	IF as_of IS NULL THEN
 		OPEN facts FOR
 		SELECT f.* FROM @extschema@.kpi_fact f
 		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_computed.dimension AND f.grain = ANY (grains)
-		   AND f.period = ANY (starts || month_starts) AND f.member = ANY (read_members);
+		   AND f.period = ANY (starts || month_starts) AND f.member = ANY (members)
+		UNION ALL
+		SELECT f.* FROM @extschema@.kpi_fact f
+		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_computed.dimension AND f.grain = ANY (grains)
+		   AND f.period = ANY (starts || month_starts) AND f.member = blank_member AND NOT blank_member = ANY (members);
 	ELSE
 		OPEN facts FOR
-		SELECT f.* FROM unnest(read_members) m(member) CROSS JOIN unnest(grains) g(grain) CROSS JOIN unnest(starts || month_starts) p(period)
+		SELECT f.* FROM unnest(CASE WHEN blank_member = ANY (members) THEN members ELSE members || blank_member END) m(member)
+		 CROSS JOIN unnest(grains) g(grain) CROSS JOIN unnest(starts || month_starts) p(period)
 		 CROSS JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, g.grain, p.period, as_of) f;
 	END IF;
 	IF is_merged THEN
@@ -793,7 +796,6 @@ DECLARE
 	bases integer[] := '{0,1,2,3,4,5,6,7,8,9,10,11}';
 	cut_bases integer[] := '{}';
 BEGIN
-	PERFORM @extschema@.kpi_require_dimension(dimension);
 	members := ARRAY(SELECT DISTINCT unnest(coalesce(members, ARRAY[member])));
 	PERFORM @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
@@ -1018,7 +1020,7 @@ DECLARE
 	newest date;
 BEGIN
 	PERFORM @extschema@.kpi_require_kpi(k) FROM unnest(kpis) k;
-	PERFORM @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension), @extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	newest := @extschema@.kpi_find_period(grain, dimension, period, as_of);
 	IF newest IS NULL THEN
