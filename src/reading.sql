@@ -669,7 +669,7 @@ BEGIN
 			grains := grains || (grain || '_cut');
 		END IF;
 	END IF;
-	IF as_of IS NULL THEN
+	IF as_of IS NULL THEN	-- those of the blank member last, since they may not be needed
 		OPEN facts FOR
 		SELECT f.* FROM @extschema@.kpi_fact f
 		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_computed.dimension AND f.grain = ANY (grains)
