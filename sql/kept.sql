@@ -116,6 +116,19 @@ SELECT kept.series('1') AS by_owner, kept.series('2');
 REVOKE USAGE ON SCHEMA kept FROM regress_salkpi_kept;
 SET ROLE regress_salkpi_kept;
 SELECT s.label FROM kpi_series('revenue', NULL, NULL, 'month', 'rep', '{2}') s;
+-- Nobody gets a function called that is not for that, or for others.
+SAVEPOINT refused;
+SELECT * FROM kpi_source_rows('rep', 'pg_class', 'UTC', 'pg_read_file(text)'::regprocedure::oid::regproc, ROW(1)) AS s(n integer);
+ROLLBACK TO refused;
+SELECT * FROM kpi_source_rows('rep', 'pg_class', 'UTC', 'pg_catalog.abs(numeric)'::regprocedure::oid::regproc, ROW(1)) AS s(n integer);
+ROLLBACK TO refused;
+SELECT n FROM kpi_source_rows('SELECT $1 + 1', 'pg_class', 'UTC', 'pg_catalog.btrim(text)'::regprocedure::oid::regproc, ROW(1)) AS s(n integer);
+SELECT n FROM kpi_source_rows('SELECT $1 + 1', 'pg_class', 'UTC', 'pg_catalog.btrim(text)'::regprocedure::oid::regproc, ROW(2)) AS s(n integer);
+-- Parameters of other types are another query.
+SELECT n FROM kpi_source_rows('SELECT $1 + 1', 'pg_class', 'UTC', 'pg_catalog.btrim(text)'::regprocedure::oid::regproc, ROW(2.5)) AS s(n numeric);
+SELECT n FROM kpi_source_rows('DELETE FROM kpi.kpi_fact WHERE run = $1', 'pg_class', 'UTC', 'pg_catalog.btrim(text)'::regprocedure::oid::regproc, ROW(1::bigint)) AS s(n numeric);
+ROLLBACK TO refused;
+
 -- Settings need rights on both their tables.
 RESET ROLE;
 REVOKE SELECT ON kpi_setting_value FROM regress_salkpi_kept;

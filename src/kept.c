@@ -15,13 +15,18 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
 
+#include "batch.h"
 #include "execute.h"
 #include "salkpi.h"
 
@@ -37,6 +42,23 @@ typedef struct KeptQuery
 
 /* Those of this session: a few for each source, as there are few makers. */
 static List *kept_queries = NIL;
+
+/* Anybody can name a function here, so that it must be one that takes and gives a text, and may be called. */
+static void
+check_maker(Oid maker)
+{
+	Oid		   *arguments;
+	int			narguments;
+
+	if (!SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(maker)) ||
+		get_func_signature(maker, &arguments, &narguments) != TEXTOID ||
+		narguments != 1 || arguments[0] != TEXTOID || get_func_retset(maker))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+				 errmsg("function %s does not make a query of the name of a source",
+						format_procedure(maker))));
+	salkpi_batch_may_execute(maker);
+}
 
 /* The entry of a source and maker, which may be a new one without a plan. */
 static KeptQuery *
@@ -150,9 +172,11 @@ salkpi_source_rows(PG_FUNCTION_ARGS)
 {
 	Oid			relation = PG_GETARG_OID(1);
 	char	   *time_zone = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	KeptQuery  *query = find_query(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(3));
+	KeptQuery  *query;
 	Parameters	parameters;
 
+	check_maker(PG_GETARG_OID(3));
+	query = find_query(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(3));
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	salkpi_parameters_read(&parameters, PG_GETARG_DATUM(4));
 	SPI_connect();
