@@ -2,13 +2,13 @@ EXTENSION = salkpi
 EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" salkpi.control)
 
 MODULE_big = salkpi
-OBJS = $(addprefix src/, salkpi.o numbers.o segment.o flat.o states.o \
+OBJS = $(addprefix src/, salkpi.o setting.o numbers.o segment.o flat.o states.o \
 	cube.o cube_rows.o cube_sums.o cube_io.o cube_events.o cube_events_io.o cells.o cells_events.o first_atom.o \
 	ledger.o ledger_fold.o ledger_io.o movements.o \
 	durations.o durations_state.o durations_io.o sales_cycle.o \
 	ratio.o ratio_state.o ratio_text.o ratio_io.o ratio_finish.o \
 	keyed.o keyed_unique.o keyed_io.o amounts.o accounts.o \
-	panel.o facts.o changed_facts.o source.o batch.o batch_aggregate.o batch_plan.o batch_expression.o batch_function.o batch_text.o batch_condition.o batch_lookup.o execute.o read_sources.o read_parallel.o stages.o \
+	panel.o facts.o changed_facts.o source.o batch.o batch_aggregate.o batch_plan.o batch_expression.o batch_function.o batch_text.o batch_condition.o batch_lookup.o execute.o kept.o read_sources.o read_parallel.o stages.o \
 	dictionary.o dictionary_state.o dictionary_build.o smallest.o \
 	fact_row.o formula.o formula_tree.o evaluate.o formula_arguments.o formula_sql.o target.o places.o computed.o sparkline.o track.o lineage.o)
 
@@ -20,7 +20,7 @@ SQL = $(addprefix src/, salkpi.sql state_types.sql durations.sql sales_cycle.sql
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(DATA_built)
 
-REGRESS = setup durations sales_cycle ratio amounts retention accounts dictionary smallest stages cube batch ledger panel dimension formula target workday calendar snapshot grouped read_parallel track rules refuse reading scope outlook restate pipeline forecast alert recurring lifetime cohort funnel purchases drill live check odoo
+REGRESS = setup durations sales_cycle ratio amounts retention accounts dictionary smallest stages cube batch ledger panel dimension formula target workday calendar snapshot grouped read_parallel track rules refuse reading kept scope outlook restate pipeline forecast alert recurring lifetime cohort funnel purchases drill live check odoo
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare

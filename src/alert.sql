@@ -58,7 +58,7 @@ BEGIN
 		 WHERE t.kpi IN (SELECT d.kpi FROM @extschema@.kpi_definition d);
 		CONTINUE WHEN kpis IS NULL;
 		/* A period is concerned when it changed, or one that a formula reads for it. */
-		SELECT greatest(max(d.reach), max(d.months)) INTO reach FROM @extschema@.kpi_resolve(kpis, @extschema@.kpi_periods_per_year(changed.grain), 'en') d;
+		SELECT greatest(max(d.reach), max(d.months)) INTO reach FROM unnest(@extschema@.kpi_resolve(kpis, @extschema@.kpi_periods_per_year(changed.grain), 'en')) d;
 		bases := @extschema@.kpi_bases(changed.grain, changed.oldest, changed.newest);
 		starts := @extschema@.kpi_starts(changed.grain, changed.newest, cardinality(bases) + reach);
 		SELECT array_agg(DISTINCT b.base) INTO bases

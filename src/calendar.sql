@@ -119,7 +119,10 @@ CREATE FUNCTION @extschema@.kpi_is_tabled(grain text) RETURNS boolean
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN @extschema@.kpi_setting('calendar') = 'table' AND EXISTS (SELECT FROM @extschema@.kpi_calendar c WHERE c.grain = kpi_is_tabled.grain);
+	IF @extschema@.kpi_setting('calendar') = 'table' THEN
+		RETURN EXISTS (SELECT FROM @extschema@.kpi_calendar c WHERE c.grain = kpi_is_tabled.grain);
+	END IF;
+	RETURN false;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_is_tabled(text) IS

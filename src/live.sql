@@ -101,7 +101,8 @@ BEGIN
 		RAISE EXCEPTION 'to_day % must be after from_day %', to_day, from_day
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	SELECT array_agg(r), max(r.reach), max(r.months) INTO definitions, depth, months FROM @extschema@.kpi_resolve(kpis, periods_per_year, 'en') r;
+	definitions := @extschema@.kpi_resolve(kpis, periods_per_year, 'en');
+	SELECT max(r.reach), max(r.months) INTO depth, months FROM unnest(definitions) r;
 	IF range_grain IS NULL AND depth > 0 THEN
 		SELECT r.* INTO d FROM unnest(definitions) r WHERE r.reach > 0 LIMIT 1;
 		RAISE EXCEPTION 'KPI "%" looks back at earlier periods, and % to % is not one period', d.kpi, to_char(from_day, 'YYYY-MM-DD'), to_char(to_day, 'YYYY-MM-DD')

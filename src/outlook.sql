@@ -30,8 +30,7 @@ DECLARE
 	newest_end date;
 	is_listed boolean := members IS NOT NULL;
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension),
-			@extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	IF @extschema@.kpi_target_rule(kpi) <> 'add' OR (SELECT d.unit FROM @extschema@.kpi_definition d WHERE d.kpi = kpi_outlook.kpi) <> 'money' THEN
 		RAISE EXCEPTION 'there is no outlook for KPI "%"', kpi
@@ -70,7 +69,7 @@ BEGIN
 				WHEN e.expected >= t.warn_at THEN 'near' ELSE 'missed' END,
 		   o.is_complete,
 		   CASE WHEN o.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(o.reason, o.measures, o.missing, grain, dimension, newest, o.is_complete, (SELECT @extschema@.kpi_states_of_measures(false)), as_of, lang) END
+				THEN @extschema@.kpi_reason(o.reason, o.measures, o.missing, grain, dimension, newest, o.is_complete, CASE o.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(false)) END, as_of, lang) END
 	  FROM o
 	  CROSS JOIN LATERAL (SELECT o.won + o.weighted AS expected) e
 	  LEFT JOIN @extschema@.kpi_target_values(ARRAY[kpi], dimension, members, ARRAY[newest], ARRAY[newest_end]) t ON t.member = o.member

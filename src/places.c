@@ -118,6 +118,12 @@ salkpi_fact_at(const Request *request, PlaceKind kind, int member, int base)
 	return base < periods_of(request, kind) ? *place(request, kind, member, base) : NULL;
 }
 
+static bool
+is_complete(const Request *request, const FactRow *row)
+{
+	return DatumGetBool(row->values[request->evaluation.columns.is_complete - 1]);
+}
+
 /* A row that nobody asked for, such as that of a month that begins no quarter, has no place. */
 static void
 put_fact(Request *request, FactRow *row)
@@ -180,16 +186,51 @@ merge_members(Request *request, PlaceKind kind)
 	}
 }
 
-/* The rows stay in memory of SPI. */
+/* Puts up to so many rows in their places; they stay in memory of SPI. */
+static void
+place_rows(Request *request, Portal facts, long count)
+{
+	SPI_cursor_fetch(facts, true, count);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		put_fact(request, salkpi_fact_open(request->evaluation.tupdesc, SPI_tuptable->vals[i]));
+}
+
+static bool
+has_gaps(const Request *request, PlaceKind kind)
+{
+	for (int member = 0; member < request->members.count; member++)
+		for (int base = 0; base < periods_of(request, kind); base++)
+			if (*place(request, kind, member, base) == NULL)
+				return true;
+	return false;
+}
+
+/*
+ * Facts of the blank member are there to fill gaps, and where no period is
+ * unfinished none are cut: then what is left of the cursor need not be read.
+ */
+static bool
+has_enough(const Request *request)
+{
+	if (has_gaps(request, PLACE_WHOLE) || has_gaps(request, PLACE_MONTH))
+		return false;
+	return request->members.count == 0 || request->starts.count == 0 ||
+		is_complete(request, *place(request, PLACE_WHOLE, 0, 0));
+}
+
 void
 salkpi_place_facts(Request *request, Portal facts)
 {
+	long		own = (long) request->members.count *
+		(request->starts.count + request->month_starts.count);
+
 	for (PlaceKind kind = 0; kind < PLACE_KINDS; kind++)
 		request->places[kind] = palloc0(sizeof(FactRow *) * request->nplaces *
 										periods_of(request, kind));
-	SPI_cursor_fetch(facts, true, FETCH_ALL);
-	for (uint64 i = 0; i < SPI_processed; i++)
-		put_fact(request, salkpi_fact_open(request->evaluation.tupdesc, SPI_tuptable->vals[i]));
+	if (own > 0)
+		place_rows(request, facts, own);
+	if (!has_enough(request))
+		place_rows(request, facts, FETCH_ALL);
 	for (PlaceKind kind = 0; kind < PLACE_KINDS; kind++)
 	{
 		fill_gaps(request, kind);
@@ -199,12 +240,6 @@ salkpi_place_facts(Request *request, Portal facts)
 }
 
 /* ---------- what a formula reads ---------- */
-
-static bool
-is_complete(const Request *request, const FactRow *row)
-{
-	return DatumGetBool(row->values[request->evaluation.columns.is_complete - 1]);
-}
 
 /* The rows from a base on; those of a period that is not whole compare with cut ones. */
 void

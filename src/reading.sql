@@ -5,7 +5,9 @@
  * fetches the facts that their formulas reach, fills in members that nothing
  * happened to, and evaluates.  The readers find the period, ask it once, and
  * arrange what it gives.  They write nothing, so that they work on a standby,
- * and run as their caller, so that row-level security of kpi_fact holds.
+ * and run as their caller, so that row-level security of kpi_fact holds.  They
+ * are PL/pgSQL for the plans that it keeps: SQL functions that are not inlined
+ * are planned in every transaction.
  *
  * A period is addressed by its base, the number of periods before the newest
  * one asked for.  An unfinished period is compared with earlier ones cut to
@@ -112,6 +114,9 @@ DECLARE
 	n integer := (SELECT cardinality(d.parts) FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_require_member.dimension);
 	wrong record;
 BEGIN
+	IF n IS NULL THEN
+		PERFORM @extschema@.kpi_require_dimension(dimension);	-- which raises
+	END IF;
 	SELECT u.member INTO wrong FROM unnest(members) u(member)
 	 WHERE u.member IS NULL OR (n = 0) <> (u.member = '') OR n > 1 AND cardinality(@extschema@.kpi_member_parts(u.member, n)) <> n LIMIT 1;
 	IF FOUND THEN
@@ -124,14 +129,17 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_require_member(text, text[]) IS
-'raises for what cannot be a member of the dimension: a name for the total, none for another, the wrong number of parts';
+'raises for an unknown dimension, and for what cannot be a member of it: a name for the total, none for another, the wrong number of parts';
 
 CREATE FUNCTION @extschema@.kpi_require_kpi(kpi text) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF NOT EXISTS (SELECT FROM @extschema@.kpi_definition d WHERE d.kpi = kpi_require_kpi.kpi) THEN
+	/* kpi_definition has what these three have. */
+	IF NOT (EXISTS (SELECT FROM @extschema@.kpi_definition_shipped d WHERE d.kpi = kpi_require_kpi.kpi)
+			OR EXISTS (SELECT FROM @extschema@.kpi_measure m WHERE m.measure = kpi_require_kpi.kpi)
+			OR EXISTS (SELECT FROM @extschema@.kpi_definition_own d WHERE d.kpi = kpi_require_kpi.kpi)) THEN
 		RAISE EXCEPTION 'unknown KPI "%"', kpi
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'SELECT kpi, label_en FROM kpi_definition lists them; kpi_define() makes others.';
@@ -153,6 +161,18 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_member_parts(text, integer) IS
 'the parts of a member of a dimension of n parts: the inverse of kpi_member. With one part (or none) nothing is split';
 
+CREATE FUNCTION @extschema@.kpi_names_query(source text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN format('SELECT DISTINCT ON (s.id) s.id, s.name FROM (%s) s WHERE s.id = ANY ($1) AND s.name <> '''' ORDER BY s.id, s.valid_from DESC NULLS LAST, s.name',
+				  @extschema@.kpi_source_select(source));
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_names_query(text) IS
+'the text of the query of kpi_names, for kpi_source_rows; its parameter: ids';
+
 CREATE FUNCTION @extschema@.kpi_names(source text, ids text[])
 	RETURNS TABLE (id text, name text)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
@@ -160,11 +180,10 @@ CREATE FUNCTION @extschema@.kpi_names(source text, ids text[])
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF @extschema@.kpi_may_read(source) THEN
-		RETURN QUERY EXECUTE format(
-			'SELECT DISTINCT ON (s.id) s.id, s.name FROM (%s) s WHERE s.id = ANY ($1) AND s.name <> '''' ORDER BY s.id, s.valid_from DESC NULLS LAST, s.name',
-			@extschema@.kpi_source_select(source)) USING ids;
-	END IF;
+	RETURN QUERY
+	SELECT s.id, s.name
+	  FROM @extschema@.kpi_source_rows(source, @extschema@.kpi_readable_relation(source), @extschema@.kpi_setting('time_zone'),
+									   '@extschema@.kpi_names_query'::regproc, ROW(ids)) AS s(id text, name text);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_names(text, text[]) IS
@@ -189,12 +208,16 @@ BEGIN
 		RETURN QUERY SELECT u.m, CASE WHEN n = 1 THEN CASE u.m WHEN '(none)' THEN none ELSE u.m END
 									  ELSE array_to_string(array_replace(@extschema@.kpi_member_parts(u.m, n), '(none)', none), ' / ') END
 					   FROM unnest(members) u(m);
+	ELSIF n = 1 THEN
+		RETURN QUERY
+		SELECT u.m, coalesce(x.name, CASE u.m WHEN '(none)' THEN none ELSE u.m END)
+		  FROM unnest(members) u(m) LEFT JOIN @extschema@.kpi_names(d.parts[1], members) x ON x.id = u.m;
 	ELSE
 		RETURN QUERY
 		WITH part AS MATERIALIZED (
 			SELECT u.m, p.i, p.base, p.part
 			  FROM unnest(members) u(m)
-			  CROSS JOIN LATERAL unnest(d.parts, CASE n WHEN 1 THEN ARRAY[u.m] ELSE @extschema@.kpi_member_parts(u.m, n) END) WITH ORDINALITY p(base, part, i)
+			  CROSS JOIN LATERAL unnest(d.parts, @extschema@.kpi_member_parts(u.m, n)) WITH ORDINALITY p(base, part, i)
 		), named AS (
 			SELECT s.base, x.id, x.name
 			  FROM (SELECT p.base, array_agg(DISTINCT p.part) AS ids FROM part p WHERE p.base IN ('rep', 'account') GROUP BY p.base OFFSET 0) s
@@ -301,6 +324,11 @@ AS $$
 DECLARE
 	blank text := @extschema@.kpi_blank_member(dimension);
 BEGIN
+	IF as_of IS NULL THEN
+		RETURN EXISTS (SELECT FROM @extschema@.kpi_fact f
+						WHERE f.superseded_at IS NULL AND f.dimension = kpi_is_running.dimension AND f.grain = kpi_is_running.grain
+						  AND f.period = kpi_is_running.period AND f.member = blank AND NOT f.is_complete);
+	END IF;
 	RETURN coalesce((SELECT NOT f.is_complete FROM @extschema@.kpi_fact_version(dimension, blank, grain, period, as_of) f), false);
 END;
 $$;
@@ -328,36 +356,40 @@ CREATE TYPE @extschema@.kpi_resolved AS (
 COMMENT ON TYPE @extschema@.kpi_resolved IS
 'a KPI ready to evaluate: formulas over measures (n_formula counts the rows; counts_state: it is the mean of a distribution, whose denominator counts them), how far back they reach in periods and how many months they need, the measures and targets they use';
 
-CREATE FUNCTION @extschema@.kpi_resolve(kpis text[], periods_per_year integer, lang text) RETURNS SETOF @extschema@.kpi_resolved
+CREATE FUNCTION @extschema@.kpi_resolve(kpis text[], periods_per_year integer, lang text) RETURNS @extschema@.kpi_resolved[]
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
-	ROWS 10
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+	names text[];
+	numbers integer[];
+	formulas text[];
+	counting text[];
+	units text[];
+	directions text[];
+	labels text[];
+	are_measures boolean;
+	book_kpis text[] := '{}';
+	book_formulas text[] := '{}';
 BEGIN
-	RETURN QUERY
-	WITH wanted AS MATERIALIZED (
-		SELECT row_number() OVER (ORDER BY u.ordinal) AS ordinal, d.*
-		  FROM unnest(kpis) WITH ORDINALITY u(kpi, ordinal)
-		  JOIN @extschema@.kpi_definition d ON d.kpi = u.kpi
-		 WHERE d.kpi = ANY (kpis)	-- for the indexes
-	), book AS (	-- of plain measures nothing is to be expanded
-		SELECT coalesce(array_agg(d.kpi), '{}') AS kpis, coalesce(array_agg(d.formula), '{}') AS formulas
-		  FROM @extschema@.kpi_definition d WHERE d.layer <> 2 AND EXISTS (SELECT FROM wanted w WHERE w.layer <> 2)
-	), resolved AS (
-		SELECT r.*
-		  FROM (SELECT array_agg(w.formula ORDER BY w.ordinal) AS formulas, array_agg(w.n ORDER BY w.ordinal) AS n FROM wanted w) w
-		  CROSS JOIN book b
-		  CROSS JOIN LATERAL @extschema@.kpi_formula_resolve(w.formulas, w.n, periods_per_year, b.kpis, b.formulas) r
-	)
-	SELECT w.ordinal, w.kpi, w.number, r.formula, r.n_formula, r.counts_state, r.reach, r.months,
-		   w.unit, w.better, CASE lang WHEN 'de' THEN w.label_de ELSE w.label_en END, r.measures, r.has_state, r.targets
-	  FROM wanted w JOIN resolved r ON r.ordinal = w.ordinal
-	 ORDER BY w.ordinal;
+	SELECT array_agg(d.kpi), array_agg(d.number), array_agg(d.formula), array_agg(d.n), array_agg(d.unit), array_agg(d.better),
+		   array_agg(CASE lang WHEN 'de' THEN d.label_de ELSE d.label_en END), bool_and(d.layer = 2)
+	  INTO names, numbers, formulas, counting, units, directions, labels, are_measures
+	  FROM (SELECT d.* FROM unnest(kpis) WITH ORDINALITY u(kpi, ordinal)
+			  JOIN @extschema@.kpi_definition d ON d.kpi = u.kpi
+			 WHERE d.kpi = ANY (kpis)	-- for the indexes
+			 ORDER BY u.ordinal) d;
+	IF NOT are_measures THEN	-- of measures nothing is to be expanded
+		SELECT array_agg(d.kpi), array_agg(d.formula) INTO book_kpis, book_formulas FROM @extschema@.kpi_definition d WHERE d.layer <> 2;
+	END IF;
+	RETURN (SELECT array_agg(ROW(r.ordinal, names[r.ordinal], numbers[r.ordinal], r.formula, r.n_formula, r.counts_state, r.reach, r.months,
+								 units[r.ordinal], directions[r.ordinal], labels[r.ordinal], r.measures, r.has_state, r.targets)::@extschema@.kpi_resolved ORDER BY r.ordinal)
+			  FROM @extschema@.kpi_formula_resolve(formulas, counting, periods_per_year, book_kpis, book_formulas) r);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_resolve(text[], integer, text) IS
-'KPIs with their formulas expanded and what those use, in the order given; unknown ones are left out';
+'KPIs with their formulas expanded and what those use, in the order given; unknown ones are left out (NULL: all are)';
 
 /*
  * Where the account alone says which member a row belongs to, an account has
@@ -506,7 +538,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_states_of_measures(boolean) IS
-'what kpi_reason must know about measures, for all of them; a query asks for it once';
+'what kpi_reason must know about measures, for all of them, where one is not available; a query asks for it once';
 
 CREATE FUNCTION @extschema@.kpi_reason(reason text, measures text[], missing text[], grain text, dimension text, period date,
 									   is_complete boolean, states @extschema@.kpi_measure_states, as_of timestamptz, lang text) RETURNS text
@@ -566,7 +598,7 @@ AS 'MODULE_PATHNAME', 'salkpi_kpi_evaluate_all'
 LANGUAGE C STABLE PARALLEL RESTRICTED
 ROWS 50;
 COMMENT ON FUNCTION @extschema@.kpi_evaluate_all(@extschema@.kpi_resolved[], refcursor, text[], text, text, date[], date[], integer, integer[], integer[], integer[], text[], text[], text[], date[], numeric[], numeric[], text[], numeric[]) IS
-'the work of kpi_computed, see there: facts is an open cursor on those of the members and of the blank one, in any order, starts and month_starts the first days of the periods and months that formulas reach, the newest first; additive: the measures that add up over members, which are then merged (NULL: they are not); the target of target_kpis[i] for target_members[i] in the period that begins on target_periods[i]. days: begun so far; part and whole: the fraction as it is';
+'the work of kpi_computed, see there: facts is an open cursor on those of the members and of the blank one, in any order (those of the members first: the rest is read where they have gaps), starts and month_starts the first days of the periods and months that formulas reach, the newest first; additive: the measures that add up over members, which are then merged (NULL: they are not); the target of target_kpis[i] for target_members[i] in the period that begins on target_periods[i]. days: begun so far; part and whole: the fraction as it is';
 
 CREATE FUNCTION @extschema@.kpi_computed(kpis text[], grain text, dimension text, members text[], newest date,
 										 bases integer[], cut_bases integer[], shown_bases integer[], is_merged boolean,
@@ -586,27 +618,38 @@ DECLARE
 	periods_per_year integer := @extschema@.kpi_periods_per_year(grain);
 	blank_member text := @extschema@.kpi_blank_member(dimension);
 	newest_end date := @extschema@.kpi_period_end(grain, newest);
-	is_running boolean := @extschema@.kpi_is_running(grain, dimension, newest, as_of);
-	definitions @extschema@.kpi_resolved[];
+	is_running boolean;	-- where it makes a difference
+	definitions @extschema@.kpi_resolved[] := @extschema@.kpi_resolve(kpis, periods_per_year, lang);
 	depth integer;	-- how far formulas reach
 	months integer;
+	read_targets boolean;	-- do formulas?
+	read_settings boolean;
 	farthest integer;	-- base
 	starts date[];	-- of periods, the newest first
 	month_starts date[] := '{}';
 	newest_month date;
 	grains text[] := ARRAY[grain];
 	facts refcursor;
-	shown date[];
 	ends date[];	-- of all periods
-	targets record;
+	shown date[];
+	shown_ends date[];
+	needed date[];	-- of formulas that read targets
+	needed_ends date[];
 	target_names text[];
+	target_kpis text[];
+	target_members text[];
+	target_periods date[];
+	target_values numeric[];
+	target_warn_at numeric[];
 	rule_kpis text[];
 	rules text[];
 	by_working_days boolean;
-	settings record;
+	setting_names text[];
+	setting_values numeric[];
 	additive text[];	-- NULL: nothing is merged
 BEGIN
-	SELECT array_agg(d), max(d.reach), max(d.months) INTO definitions, depth, months FROM @extschema@.kpi_resolve(kpis, periods_per_year, lang) d;
+	SELECT max(d.reach), max(d.months), bool_or(d.targets <> '{}'), bool_or(d.formula LIKE '%setting(%' OR d.n_formula LIKE '%setting(%')
+	  INTO depth, months, read_targets, read_settings FROM unnest(definitions) d;
 	/* From the newest month on, which may be the running one, to those that the oldest period needs. */
 	farthest := (SELECT max(b) FROM unnest(bases || cut_bases) b);
 	starts := @extschema@.kpi_starts(grain, newest, farthest + depth);
@@ -620,47 +663,68 @@ BEGIN
 			grains := grains || 'month'::text;
 		END IF;
 	END IF;
-	IF is_running AND (depth > 0 OR cut_bases <> '{}') THEN
-		grains := grains || (grain || '_cut');
+	IF depth > 0 OR cut_bases <> '{}' THEN
+		is_running := @extschema@.kpi_is_running(grain, dimension, newest, as_of);
+		IF is_running THEN
+			grains := grains || (grain || '_cut');
+		END IF;
 	END IF;
-	OPEN facts FOR
-	SELECT f.* FROM unnest(CASE WHEN blank_member = ANY (members) THEN members ELSE members || blank_member END) m(member) CROSS JOIN unnest(grains) g(grain) CROSS JOIN unnest(starts || month_starts) p(period)
-	 CROSS JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, g.grain, p.period, as_of) f;
+	IF as_of IS NULL THEN	-- those of the blank member last, since they may not be needed
+		OPEN facts FOR
+		SELECT f.* FROM @extschema@.kpi_fact f
+		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_computed.dimension AND f.grain = ANY (grains)
+		   AND f.period = ANY (starts || month_starts) AND f.member = ANY (members)
+		UNION ALL
+		SELECT f.* FROM @extschema@.kpi_fact f
+		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_computed.dimension AND f.grain = ANY (grains)
+		   AND f.period = ANY (starts || month_starts) AND f.member = blank_member AND NOT blank_member = ANY (members);
+	ELSE
+		OPEN facts FOR
+		SELECT f.* FROM unnest(CASE WHEN blank_member = ANY (members) THEN members ELSE members || blank_member END) m(member)
+		 CROSS JOIN unnest(grains) g(grain) CROSS JOIN unnest(starts || month_starts) p(period)
+		 CROSS JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, g.grain, p.period, as_of) f;
+	END IF;
 	IF is_merged THEN
 		additive := @extschema@.kpi_additive_measures(dimension, ARRAY(
 				SELECT DISTINCT n.name FROM unnest(definitions) d, unnest(ARRAY[d.formula, d.n_formula]) f(formula), @extschema@.kpi_formula_names(f.formula) n));
 	END IF;
-	target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) d, unnest(d.targets) t);
 	ends := newest_end || starts;
-	shown := ARRAY(SELECT starts[b + 1] FROM unnest(shown_bases) b WHERE b < cardinality(starts));
-	WITH wanted AS (
-		SELECT true AS is_shown, t.* FROM @extschema@.kpi_target_values(kpis, dimension, members, shown,
-				ARRAY(SELECT ends[b + 1] FROM unnest(shown_bases) b WHERE b < cardinality(starts))) t
-		 WHERE shown <> '{}'
-		UNION ALL
-		SELECT false, t.* FROM @extschema@.kpi_target_values(target_names, dimension, members,
-				ARRAY(SELECT starts[b + 1] FROM unnest(bases || cut_bases) b WHERE b < cardinality(starts) GROUP BY b ORDER BY b),
-				ARRAY(SELECT ends[b + 1] FROM unnest(bases || cut_bases) b WHERE b < cardinality(starts) GROUP BY b ORDER BY b)) t
-		 WHERE target_names <> '{}'
-	), target AS (
-		SELECT t.kpi, t.member, t.period, t.value, t.warn_at FROM wanted t WHERE NOT is_merged
-		UNION ALL
-		SELECT t.kpi, '', t.period, sum(t.value), CASE count(t.warn_at) WHEN count(*) THEN sum(t.warn_at) END
-		  FROM wanted t
-		 WHERE is_merged AND (cardinality(members) = 1 OR t.kpi IN (SELECT k FROM (SELECT DISTINCT w.kpi FROM wanted w OFFSET 0) w(k) WHERE @extschema@.kpi_target_rule(k) = 'add'))
-		 GROUP BY t.is_shown, t.kpi, t.period
-		HAVING count(t.value) = cardinality(members)
-	)
-	SELECT array_agg(t.kpi) AS kpis, array_agg(t.member) AS members, array_agg(t.period) AS periods,
-		   array_agg(t.value) AS amounts, array_agg(t.warn_at) AS warn_at
-	  INTO targets FROM target t;
-	IF is_running AND targets.kpis IS NOT NULL THEN
+	SELECT coalesce(array_agg(starts[b + 1]), '{}'), array_agg(ends[b + 1]) INTO shown, shown_ends FROM unnest(shown_bases) b WHERE b < cardinality(starts);
+	IF read_targets THEN
+		target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) d, unnest(d.targets) t);
+		SELECT array_agg(starts[b + 1]), array_agg(ends[b + 1]) INTO needed, needed_ends
+		  FROM (SELECT DISTINCT b FROM unnest(bases || cut_bases) b WHERE b < cardinality(starts) ORDER BY b) b;
+	END IF;
+	IF NOT is_merged THEN
+		SELECT array_agg(t.kpi), array_agg(t.member), array_agg(t.period), array_agg(t.value), array_agg(t.warn_at)
+		  INTO target_kpis, target_members, target_periods, target_values, target_warn_at
+		  FROM (SELECT * FROM @extschema@.kpi_target_values(kpis, dimension, members, shown, shown_ends)
+				UNION ALL
+				SELECT * FROM @extschema@.kpi_target_values(target_names, dimension, members, needed, needed_ends)) t;
+	ELSE
+		WITH wanted AS (
+			SELECT true AS is_shown, t.* FROM @extschema@.kpi_target_values(kpis, dimension, members, shown, shown_ends) t
+			UNION ALL
+			SELECT false, t.* FROM @extschema@.kpi_target_values(target_names, dimension, members, needed, needed_ends) t
+		), target AS (
+			SELECT t.kpi, t.period, sum(t.value) AS value, CASE count(t.warn_at) WHEN count(*) THEN sum(t.warn_at) END AS warn_at
+			  FROM wanted t
+			 WHERE cardinality(members) = 1 OR t.kpi IN (SELECT k FROM (SELECT DISTINCT w.kpi FROM wanted w OFFSET 0) w(k) WHERE @extschema@.kpi_target_rule(k) = 'add')
+			 GROUP BY t.is_shown, t.kpi, t.period
+			HAVING count(t.value) = cardinality(members)
+		)
+		SELECT array_agg(t.kpi), array_agg(''::text), array_agg(t.period), array_agg(t.value), array_agg(t.warn_at)
+		  INTO target_kpis, target_members, target_periods, target_values, target_warn_at FROM target t;
+	END IF;
+	IF target_kpis IS NOT NULL AND coalesce(is_running, @extschema@.kpi_is_running(grain, dimension, newest, as_of)) THEN
 		SELECT array_agg(t.kpi), array_agg(@extschema@.kpi_target_rule(t.kpi)) INTO rule_kpis, rules
-		  FROM (SELECT DISTINCT t.kpi FROM unnest(targets.kpis) t(kpi)) t;
+		  FROM (SELECT DISTINCT t.kpi FROM unnest(target_kpis) t(kpi)) t;
 		by_working_days := @extschema@.kpi_setting('target_days') = 'working';
 	END IF;
-	SELECT array_agg(d.setting) AS names, array_agg(coalesce(v.value, d.value)::numeric) AS amounts INTO settings
-	  FROM @extschema@.kpi_setting_default d LEFT JOIN @extschema@.kpi_setting_value v ON v.setting = d.setting WHERE d.is_number;
+	IF read_settings THEN
+		SELECT array_agg(d.setting), array_agg(@extschema@.kpi_setting(d.setting)::numeric) INTO setting_names, setting_values
+		  FROM @extschema@.kpi_setting_default d WHERE d.is_number;
+	END IF;
 
 	RETURN QUERY
 	SELECT c.ordinal, c.kpi, c.number, c.label, c.unit, c.better, c.formula, c.measures,
@@ -672,7 +736,7 @@ BEGIN
 														 c.period + c.days, by_working_days)) END
 	  FROM @extschema@.kpi_evaluate_all(definitions, facts, members, blank_member, grain, starts, month_starts, periods_per_year,
 				bases, cut_bases, shown_bases, additive,
-				targets.kpis, targets.members, targets.periods, targets.amounts, targets.warn_at, settings.names, settings.amounts) c;
+				target_kpis, target_members, target_periods, target_values, target_warn_at, setting_names, setting_values) c;
 	CLOSE facts;
 END;
 $$;
@@ -689,8 +753,7 @@ AS $$
 DECLARE
 	newest date;
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension),
-			@extschema@.kpi_require_member(dimension, ARRAY[member]);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_member(dimension, ARRAY[member]);
 	newest := @extschema@.kpi_find_period(grain, dimension, period, as_of);
 	IF newest IS NOT NULL THEN
 		RETURN (SELECT c.value FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, ARRAY[member], newest, '{0}', '{}', '{}', false, as_of, 'en') c);
@@ -733,7 +796,6 @@ DECLARE
 	bases integer[] := '{0,1,2,3,4,5,6,7,8,9,10,11}';
 	cut_bases integer[] := '{}';
 BEGIN
-	PERFORM @extschema@.kpi_require_dimension(dimension);
 	members := ARRAY(SELECT DISTINCT unnest(coalesce(members, ARRAY[member])));
 	PERFORM @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
@@ -768,7 +830,7 @@ BEGIN
 		   a.previous, @extschema@.kpi_change(c.unit, c.value, a.previous), a.year_ago, a.trend, c.is_complete,
 		   c.numerator, c.denominator, c.n,
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(cardinality(members) <> 1)), as_of, lang) END,
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, CASE c.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(cardinality(members) <> 1)) END, as_of, lang) END,
 		   c.pace
 	  FROM c JOIN arranged a ON a.kpi = c.kpi
 	 WHERE c.base = 0
@@ -813,8 +875,7 @@ DECLARE
 	newest date;
 	bases integer[];
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension),
-			@extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	SELECT r.oldest, r.newest INTO oldest, newest FROM @extschema@.kpi_find_range(grain, dimension, from_day, to_day, as_of) r;
 	bases := @extschema@.kpi_bases(grain, oldest, newest);
@@ -827,7 +888,7 @@ BEGIN
 	RETURN QUERY
 	SELECT c.period::timestamp AT TIME ZONE zone, c.member, l.label, c.value, c.target, c.is_complete, c.numerator, c.denominator, c.n,
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(false)), as_of, lang) END,
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, CASE c.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(false)) END, as_of, lang) END,
 		   c.attainment, c.status, c.pace
 	  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest, bases, '{}', bases, false, as_of, lang) c
 	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = c.member
@@ -857,8 +918,7 @@ DECLARE
 	all_members text;
 	all_labels text;
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension),
-			@extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	not_additive := @extschema@.kpi_reason_text('not additive', lang);
 	IF members IS NULL THEN
@@ -880,7 +940,7 @@ BEGIN
 		   s.reason IS DISTINCT FROM not_additive, s.reason, s.attainment, s.status, s.pace
 	  FROM (SELECT c.period::timestamp AT TIME ZONE zone AS "time", c.value, c.target, c.is_complete, c.numerator, c.denominator, c.n,
 				   c.attainment, c.status, c.pace, CASE WHEN c.reason IS NOT NULL
-						THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(is_merged)), as_of, lang) END AS reason
+						THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, CASE c.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(is_merged)) END, as_of, lang) END AS reason
 			  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest, bases, '{}', bases, is_merged, as_of, lang) c
 			 WHERE c.is_complete IS NOT NULL) s
 	 ORDER BY s."time";
@@ -917,7 +977,7 @@ BEGIN
 	members := @extschema@.kpi_range_members(grain, dimension, newest, newest, as_of);
 
 	/* A share makes sense where the members add up to the total. */
-	SELECT * INTO d FROM @extschema@.kpi_resolve(ARRAY[kpi], @extschema@.kpi_periods_per_year(grain), lang);
+	d := (@extschema@.kpi_resolve(ARRAY[kpi], @extschema@.kpi_periods_per_year(grain), lang))[1];
 	IF d.unit IN ('money', 'count') AND @extschema@.kpi_sum_of(d.formula) <@ @extschema@.kpi_additive_measures(dimension, d.measures) THEN
 		total := (SELECT c.value FROM @extschema@.kpi_computed(ARRAY[kpi], grain, 'total', '{""}', newest, '{0}', '{}', '{}', false, as_of, lang) c);
 	END IF;
@@ -932,7 +992,7 @@ BEGIN
 		   c.member, l.label, c.value, @extschema@.kpi_quotient(100 * c.value, total), c.target, c.attainment, c.status,
 		   @extschema@.kpi_change(c.unit, c.value, c.previous),
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(false)), as_of, lang) END,
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, CASE c.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(false)) END, as_of, lang) END,
 		   c.pace
 	  FROM (SELECT c.*, max(c.value) FILTER (WHERE c.base = 1) OVER (PARTITION BY c.member) AS previous
 			  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest,
@@ -960,7 +1020,7 @@ DECLARE
 	newest date;
 BEGIN
 	PERFORM @extschema@.kpi_require_kpi(k) FROM unnest(kpis) k;
-	PERFORM @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension), @extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	newest := @extschema@.kpi_find_period(grain, dimension, period, as_of);
 	IF newest IS NULL THEN
@@ -972,7 +1032,7 @@ BEGIN
 	RETURN QUERY
 	SELECT c.member, l.label, c.kpi, c.label, c.value, c.unit, c.target, c.attainment, c.status, c.is_complete,
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(false)), as_of, lang) END
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, CASE c.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(false)) END, as_of, lang) END
 	  FROM @extschema@.kpi_computed(kpis, grain, dimension, members, newest, '{0}', '{}', '{0}', false, as_of, lang) c
 	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = c.member
 	 ORDER BY l.label COLLATE "C", c.member COLLATE "C", c.ordinal;

@@ -42,7 +42,7 @@ BEGIN
 	END IF;
 	members := CASE WHEN members IS NULL THEN @extschema@.kpi_ever_members(grain, dimension, oldest, newest)
 					ELSE ARRAY(SELECT DISTINCT unnest(members)) END;
-	SELECT * INTO d FROM @extschema@.kpi_resolve(ARRAY[kpi], @extschema@.kpi_periods_per_year(grain), lang);
+	d := (@extschema@.kpi_resolve(ARRAY[kpi], @extschema@.kpi_periods_per_year(grain), lang))[1];
 	starts := @extschema@.kpi_starts(grain, newest, cardinality(all_bases) - 1 + d.reach);
 
 	RETURN QUERY
@@ -113,7 +113,7 @@ BEGIN
 	SELECT p.period::timestamp AT TIME ZONE zone, c.member, l.label, c.value,
 		   (SELECT max(r.as_of) FROM @extschema@.kpi_run r WHERE r.outcome = 'done' AND NOT r.is_pruned AND r.as_of <= p.ends_at), c.is_complete,
 		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, (SELECT @extschema@.kpi_states_of_measures(false)), p.ends_at, lang) END
+				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, CASE c.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(false)) END, p.ends_at, lang) END
 	  FROM p
 	  CROSS JOIN LATERAL @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, p.period, '{0}', '{}', '{}', false, p.ends_at, lang) c
 	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = c.member

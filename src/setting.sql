@@ -41,21 +41,9 @@ COMMENT ON TABLE @extschema@.kpi_setting_value IS
 'settings changed by kpi_set; the rest have the value of kpi_setting_default';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_setting_value', '');
 
-/*
- * PL/pgSQL, here and wherever readers look something up, for the plans that it
- * keeps: SQL functions that are not inlined are planned in every transaction.
- */
 CREATE FUNCTION @extschema@.kpi_setting(name text) RETURNS text
-	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RETURN (SELECT coalesce(v.value, d.value)
-			  FROM @extschema@.kpi_setting_default d
-			  LEFT JOIN @extschema@.kpi_setting_value v ON v.setting = d.setting
-			 WHERE d.setting = name);
-END;
-$$;
+	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'salkpi_kpi_setting';
 COMMENT ON FUNCTION @extschema@.kpi_setting(text) IS
 'value of a setting; NULL for an unknown one and for one that is not set';
 

@@ -60,6 +60,28 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_relation(text) IS
 'the relation bound to a source; NULL when none is bound or it no longer exists';
 
+CREATE FUNCTION @extschema@.kpi_readable_relation(source text) RETURNS regclass
+	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT c.oid
+			  FROM @extschema@.kpi_source s
+			  JOIN pg_namespace n ON n.nspname = s.relation_schema
+			  JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = s.relation_name
+			 WHERE s.source = kpi_readable_relation.source AND has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'));
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_readable_relation(text) IS
+'the relation bound to a source, if the caller may read it; else NULL';
+
+CREATE FUNCTION @extschema@.kpi_source_rows(source text, relation regclass, time_zone text, maker regproc, parameters record) RETURNS SETOF record
+	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED ROWS 10
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'salkpi_source_rows';
+COMMENT ON FUNCTION @extschema@.kpi_source_rows(text, regclass, text, regproc, record) IS
+'runs a query over a bound source whose plan the session keeps: maker is the function that gives its text for the name of the source; relation is what the source is bound to (kpi_readable_relation), time_zone the setting, parameters its $1, $2 ... It runs with the rights of the caller. The text is made anew when relation or time zone are others, or anything that the plan depends on has changed. NULL argument: no rows; an error for a maker that does not turn a text into a text, or may not be called';
+
 CREATE FUNCTION @extschema@.kpi_type_suits(type regtype, kind text) RETURNS boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC

@@ -119,8 +119,7 @@ CREATE FUNCTION @extschema@.kpi_may_read(source text) RETURNS boolean
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN coalesce((SELECT has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(c.relnamespace, 'USAGE')
-					   FROM pg_class c WHERE c.oid = @extschema@.kpi_source_relation(source)), false);
+	RETURN @extschema@.kpi_readable_relation(source) IS NOT NULL;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_may_read(text) IS
@@ -223,32 +222,53 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_target_rule(text) IS
 'what targets of a KPI mean for shorter and longer periods: add (flows of money and counts: they can be summed and spread), hold (ratios, stocks: unchanged in each period) or exact (distinct counts and movements of MRR: only in their own period)';
 
+/*
+ * Whose targets they are comes first, since days may have to be converted, for
+ * each row: OFFSET 0 keeps that order.  Members may be many: IN hashes them.
+ */
+CREATE FUNCTION @extschema@.kpi_source_targets_query(source text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	zone text := @extschema@.kpi_setting('time_zone');
+	days text[] := ARRAY(SELECT format(CASE c.names WHEN c.column_name THEN '(s.%I AT TIME ZONE %L)::date' ELSE 's.%I' END, c.column_name || CASE c.names WHEN c.column_name THEN '' ELSE '_day' END, zone)
+						   FROM @extschema@.kpi_source_columns(source) c WHERE c.column_name IN ('from_day', 'to_day') ORDER BY c.column_name);
+BEGIN
+	RETURN format($query$
+		SELECT NULL::bigint, s.kpi, $2, coalesce(s.member, ''), %2$s, %3$s, s.value, s.currency,
+			   CASE WHEN NOT @extschema@.kpi_is_infinite(s.warn_at) THEN s.warn_at END, NULL::numeric
+		  FROM (SELECT * FROM (%1$s) s
+				 WHERE s.kpi = ANY ($1) AND coalesce(nullif(s.dimension, ''), 'total') = $2 AND ($3 IS NULL OR coalesce(s.member, '') IN (SELECT unnest($3)))
+				OFFSET 0) s
+		 WHERE %2$s < $5 AND %3$s > $4 AND %3$s > %2$s AND NOT @extschema@.kpi_is_infinite(s.value)
+		$query$, @extschema@.kpi_source_select(source), days[1], days[2]);
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_source_targets_query(text) IS
+'the text of the query that reads the bound source "target", for kpi_source_rows; parameters as the arguments of kpi_source_targets';
+
 /* The targets of a bound source, as rows of kpi_target.  One that cannot be used is left out. */
 CREATE FUNCTION @extschema@.kpi_source_targets(kpis text[], dimension text, members text[], from_day date, to_day date)
 	RETURNS SETOF @extschema@.kpi_target
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	ROWS 10
 	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-	zone text := @extschema@.kpi_setting('time_zone');
+	relation regclass := @extschema@.kpi_readable_relation('target');
 	currency text := @extschema@.kpi_setting('currency');
-	days text[] := ARRAY(SELECT format(CASE c.names WHEN c.column_name THEN '(s.%I AT TIME ZONE %L)::date' ELSE 's.%I' END, c.column_name || CASE c.names WHEN c.column_name THEN '' ELSE '_day' END, zone)
-						   FROM @extschema@.kpi_source_columns('target') c WHERE c.column_name IN ('from_day', 'to_day') ORDER BY c.column_name);
 	t @extschema@.kpi_target;
 BEGIN
-	IF NOT @extschema@.kpi_may_read('target') THEN
+	IF relation IS NULL THEN
 		RETURN;
 	END IF;
-	/* What this asks of every row is cheap; it is planned each time. */
-	FOR t IN EXECUTE format($query$
-		SELECT NULL::bigint, s.kpi, $2, coalesce(s.member, ''), %2$s, %3$s, s.value, s.currency,
-			   CASE WHEN NOT @extschema@.kpi_is_infinite(s.warn_at) THEN s.warn_at END, NULL::numeric
-		  FROM (%1$s) s
-		 WHERE s.kpi = ANY ($1) AND coalesce(nullif(s.dimension, ''), 'total') = $2 AND (coalesce(s.member, '') = ANY ($3) OR $3 IS NULL)
-		   AND %2$s < $5 AND %3$s > $4 AND %3$s > %2$s AND NOT @extschema@.kpi_is_infinite(s.value)
-		$query$, @extschema@.kpi_source_select('target'), days[1], days[2])
-		USING kpis, dimension, members, from_day, to_day
+	FOR t IN
+		SELECT s.*
+		  FROM @extschema@.kpi_source_rows('target', relation, @extschema@.kpi_setting('time_zone'),
+										   '@extschema@.kpi_source_targets_query'::regproc, ROW(kpis, dimension, members, from_day, to_day))
+			AS s(target bigint, kpi text, dimension text, member text, from_day date, to_day date, value numeric, currency text, warn_at numeric, rate numeric)
 	LOOP
 		IF t.currency <> currency THEN
 			t.rate := @extschema@.kpi_rate_at(t.currency, @extschema@.kpi_midnight(t.from_day));
@@ -361,23 +381,26 @@ CREATE FUNCTION @extschema@.kpi_target_values(kpis text[], dimension text, membe
 AS $$
 #variable_conflict use_column
 DECLARE
-	first_day date := (SELECT min(d) FROM unnest(periods) d);
-	end_day date := (SELECT max(d) FROM unnest(period_ends) d);
+	first_day date;
+	end_day date;
 	targets @extschema@.kpi_target[];
 	source_targets @extschema@.kpi_target[];
+	found bigint;
 	by_working_days boolean;
 BEGIN
+	IF (kpis <> '{}' AND members <> '{}' AND periods <> '{}') IS NOT TRUE THEN
+		RETURN;
+	END IF;
+	SELECT min(p.first_day), max(p.end_day) INTO first_day, end_day FROM unnest(periods, period_ends) p(first_day, end_day);
 	targets := ARRAY(SELECT ROW(t.target, t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value * coalesce(t.rate, 1), t.currency,
 								t.warn_at * coalesce(t.rate, 1), t.rate)::@extschema@.kpi_target
 					   FROM @extschema@.kpi_target t
 					  WHERE t.kpi = ANY (kpis) AND t.dimension = kpi_target_values.dimension AND t.member = ANY (members)
 						AND t.from_day < end_day AND t.to_day > first_day);
-	IF EXISTS (SELECT FROM @extschema@.kpi_source s WHERE s.source = 'target') THEN
-		source_targets := ARRAY(SELECT ROW(t.target, t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value * coalesce(t.rate, 1), t.currency,
-										   t.warn_at * coalesce(t.rate, 1), t.rate)::@extschema@.kpi_target
-								  FROM @extschema@.kpi_source_targets(kpis, dimension, members, first_day, end_day) t);
-	END IF;
-	IF cardinality(targets) = 0 AND coalesce(cardinality(source_targets), 0) = 0 THEN
+	source_targets := ARRAY(SELECT ROW(t.target, t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value * coalesce(t.rate, 1), t.currency,
+									   t.warn_at * coalesce(t.rate, 1), t.rate)::@extschema@.kpi_target
+							  FROM @extschema@.kpi_source_targets(kpis, dimension, members, first_day, end_day) t);
+	IF targets = '{}' AND source_targets = '{}' THEN
 		RETURN;
 	END IF;
 
@@ -385,6 +408,10 @@ BEGIN
 	SELECT m.kpi, m.member, m.period, m.value, m.warn_at, m.how,
 		   CASE WHEN m.value IS NOT NULL THEN ARRAY[ROW(m.targets_of_line[1], m.value)::@extschema@.kpi_target_piece] END
 	  FROM @extschema@.kpi_matched_targets(targets, source_targets, periods, period_ends) m WHERE m.is_final;
+	GET DIAGNOSTICS found = ROW_COUNT;
+	IF found = cardinality(kpis) * cardinality(members) * cardinality(periods) THEN
+		RETURN;	-- there can be no others
+	END IF;
 	by_working_days := @extschema@.kpi_setting('target_days') = 'working';
 	RETURN QUERY
 	WITH open AS MATERIALIZED (

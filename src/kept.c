@@ -1,0 +1,189 @@
+/*
+ * kept.c
+ *	  Queries over bound sources whose plans the session keeps; kpi_source_rows.
+ *
+ * A panel asks bound relations for little, the name of a rep or the targets of
+ * a year, and to find out how these are read and to plan it took more time than
+ * reading them.  So the plan is kept, together with what the text of the query
+ * was made from: it is used again only as long as the source is bound to the
+ * same relation, the time zone is the same, and nothing that the plan depends
+ * on, such as the columns of that relation, has changed since, of which
+ * PostgreSQL tells.  Otherwise the text is made anew.
+ *
+ * A query runs with the rights of the caller, and of row-level security too
+ * PostgreSQL sees to it that a plan is of the role that runs it.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "executor/tstoreReceiver.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+
+#include "batch.h"
+#include "execute.h"
+#include "salkpi.h"
+
+typedef struct KeptQuery
+{
+	char	   *source;
+	Oid			maker;			/* the function that makes the text */
+	Oid			relation;		/* to which the source was bound then */
+	char	   *time_zone;		/* the setting, as it was then */
+	SPIPlanPtr	plan;			/* NULL: none yet */
+	int			uses;			/* executions under way: a bound view may read KPIs itself */
+} KeptQuery;
+
+/* Those of this session: a few for each source, as there are few makers. */
+static List *kept_queries = NIL;
+
+/* Anybody can name a function here, so that it must be one that takes and gives a text, and may be called. */
+static void
+check_maker(Oid maker)
+{
+	Oid		   *arguments;
+	int			narguments;
+
+	if (!SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(maker)) ||
+		get_func_signature(maker, &arguments, &narguments) != TEXTOID ||
+		narguments != 1 || arguments[0] != TEXTOID || get_func_retset(maker))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+				 errmsg("function %s does not make a query of the name of a source",
+						format_procedure(maker))));
+	salkpi_batch_may_execute(maker);
+}
+
+/* The entry of a source and maker, which may be a new one without a plan. */
+static KeptQuery *
+find_query(const char *source, Oid maker)
+{
+	MemoryContext old;
+	KeptQuery  *query;
+	ListCell   *lc;
+
+	foreach(lc, kept_queries)
+	{
+		query = lfirst(lc);
+		if (query->maker == maker && strcmp(query->source, source) == 0)
+			return query;
+	}
+	old = MemoryContextSwitchTo(CacheMemoryContext);
+	query = palloc0(sizeof(KeptQuery));
+	query->source = pstrdup(source);
+	query->maker = maker;
+	kept_queries = lappend(kept_queries, query);
+	MemoryContextSwitchTo(old);
+	return query;
+}
+
+static bool
+have_types(SPIPlanPtr plan, const Parameters *parameters)
+{
+	if (SPI_getargcount(plan) != parameters->count)
+		return false;
+	for (int i = 0; i < parameters->count; i++)
+	{
+		if (SPI_getargtypeid(plan, i) != parameters->types[i])
+			return false;
+	}
+	return true;
+}
+
+/* Is the plan still that of what the maker would say? */
+static bool
+is_current(const KeptQuery *query, Oid relation, const char *time_zone,
+		   const Parameters *parameters)
+{
+	return query->plan != NULL && query->relation == relation &&
+		strcmp(query->time_zone, time_zone) == 0 &&
+		SPI_plan_is_valid(query->plan) && have_types(query->plan, parameters);
+}
+
+/*
+ * The former plan is given up once there is the new one, so that an error
+ * leaves an entry that is whole.  One that is being executed is left to itself.
+ */
+static void
+make_plan(KeptQuery *query, Datum source, Oid relation, const char *time_zone,
+		  const Parameters *parameters)
+{
+	char	   *query_text = TextDatumGetCString(OidFunctionCall1(query->maker, source));
+	SPIPlanPtr	former = query->plan;
+	SPIPlanPtr	plan = SPI_prepare_cursor(query_text, parameters->count, parameters->types,
+										  CURSOR_OPT_GENERIC_PLAN | CURSOR_OPT_PARALLEL_OK);
+
+	if (plan == NULL)
+		elog(ERROR, "could not prepare a query: %s", SPI_result_code_string(SPI_result));
+	time_zone = MemoryContextStrdup(CacheMemoryContext, time_zone);
+	SPI_keepplan(plan);
+	if (former != NULL)
+		pfree(query->time_zone);
+	if (former != NULL && query->uses == 0)
+		SPI_freeplan(former);
+	query->plan = plan;
+	query->relation = relation;
+	query->time_zone = (char *) time_zone;
+}
+
+static void
+run_plan(SPIPlanPtr plan, const Parameters *parameters, ReturnSetInfo *result)
+{
+	ParamListInfo params = makeParamList(parameters->count);
+	DestReceiver *receiver = CreateDestReceiver(DestTuplestore);
+	SPIExecuteOptions options = {.params = params,.read_only = true,.dest = receiver};
+
+	for (int i = 0; i < parameters->count; i++)
+		params->params[i] = (ParamExternData) {
+			parameters->values[i], parameters->nulls[i], PARAM_FLAG_CONST, parameters->types[i]
+		};
+	SetTuplestoreDestReceiverParams(receiver, result->setResult, CurrentMemoryContext, false,
+									result->setDesc, "columns of the query do not match those of its result");
+	if (SPI_execute_plan_extended(plan, &options) != SPI_OK_SELECT)
+		elog(ERROR, "a query over a bound source must be a SELECT");
+	receiver->rDestroy(receiver);
+}
+
+static void
+run_query(KeptQuery *query, const Parameters *parameters, ReturnSetInfo *result)
+{
+	query->uses++;
+	PG_TRY();
+	{
+		run_plan(query->plan, parameters, result);
+	}
+	PG_FINALLY();
+	{
+		query->uses--;
+	}
+	PG_END_TRY();
+}
+
+/* kpi_source_rows(source, relation, time_zone, maker, parameters) */
+PG_FUNCTION_INFO_V1(salkpi_source_rows);
+Datum
+salkpi_source_rows(PG_FUNCTION_ARGS)
+{
+	Oid			relation = PG_GETARG_OID(1);
+	char	   *time_zone = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	KeptQuery  *query;
+	Parameters	parameters;
+
+	check_maker(PG_GETARG_OID(3));
+	query = find_query(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(3));
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	salkpi_parameters_read(&parameters, PG_GETARG_DATUM(4));
+	SPI_connect();
+	AcceptInvalidationMessages();
+	if (!is_current(query, relation, time_zone, &parameters))
+		make_plan(query, PG_GETARG_DATUM(0), relation, time_zone, &parameters);
+	run_query(query, &parameters, (ReturnSetInfo *) fcinfo->resultinfo);
+	SPI_finish();
+	return (Datum) 0;
+}

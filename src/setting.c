@@ -1,0 +1,87 @@
+/*
+ * setting.c
+ *	  The value of a setting; kpi_setting.
+ *
+ * What reads facts asks for a dozen settings, most of them on the way to
+ * something else, and a look at an index takes a third of what a query does.
+ * The caller needs the same rights as for one.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "catalog/pg_collation.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "salkpi.h"
+
+/* Both tables begin with these columns. */
+#define SETTING_NAME	1
+#define SETTING_VALUE	2
+
+static Relation
+open_readable(const char *name, Oid schema)
+{
+	Oid			relation = get_relname_relid(name, schema);
+	AclResult	rights = pg_class_aclcheck(relation, GetUserId(), ACL_SELECT);
+
+	if (rights != ACLCHECK_OK)
+		aclcheck_error(rights, OBJECT_TABLE, name);
+	return table_open(relation, AccessShareLock);
+}
+
+/*
+ * Sets *value to what a table has for a setting, palloc'd; it is left alone
+ * where that is NULL.  False if there is no such row.
+ */
+static bool
+find_value(const char *table, Oid schema, text *name, text **value)
+{
+	Relation	relation = open_readable(table, schema);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		is_found;
+
+	ScanKeyInit(&key, SETTING_NAME, BTEqualStrategyNumber, F_TEXTEQ, PointerGetDatum(name));
+	key.sk_collation = DEFAULT_COLLATION_OID;
+	list_free(RelationGetIndexList(relation));	/* finds the primary key */
+	scan = systable_beginscan(relation, relation->rd_pkindex, true, GetActiveSnapshot(), 1, &key);
+	tuple = systable_getnext(scan);
+	is_found = HeapTupleIsValid(tuple);
+	if (is_found)
+	{
+		bool		isnull;
+		Datum		datum = heap_getattr(tuple, SETTING_VALUE, RelationGetDescr(relation), &isnull);
+
+		if (!isnull)
+			*value = DatumGetTextPCopy(datum);
+	}
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return is_found;
+}
+
+/* kpi_setting(name) */
+PG_FUNCTION_INFO_V1(salkpi_kpi_setting);
+Datum
+salkpi_kpi_setting(PG_FUNCTION_ARGS)
+{
+	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	text	   *name = PG_GETARG_TEXT_PP(0);
+	text	   *value = NULL;
+
+	if (find_value("kpi_setting_default", schema, name, &value))
+		(void) find_value("kpi_setting_value", schema, name, &value);
+	if (value == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(value);
+}
