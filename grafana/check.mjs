@@ -160,12 +160,12 @@ const frameFaults = ({ targets, sqls, results }) => results.map((r, i) => {
 const timed = new Map();
 const noteTimes = ({ targets, sqls, results }) => results.forEach((r, i) => timed.has(sqls[i]) || timed.set(sqls[i], { what: targets[i].what, sql: sqls[i], ms: r.ms }));
 
-/* What takes long is run again, warm and thrice: on a busy machine it may still.  No test: a note, which ./dev test shows. */
+/* What takes long is run again, warm: on a busy machine it may still.  No test, but a note, which ./dev test shows. */
 const reportTimes = (most) => {
 	const slow = [...timed.values()].filter(({ ms }) => ms > most);
-	run(slow.flatMap(({ sql }) => [sql, sql, sql])).forEach((again, i) => { slow[Math.floor(i / 3)].ms = Math.min(slow[Math.floor(i / 3)].ms, again.ms); });
+	run(slow.map(({ sql }) => sql)).forEach((again, i) => { slow[i].ms = Math.min(slow[i].ms, again.ms); });
 	const still = slow.filter(({ ms }) => ms > most).sort((a, b) => b.ms - a.ms);
-	note(`measured: ${still.length} of ${timed.size} queries take more than ${most} ms${still.length === 0 ? '' : ': '}${still.slice(0, 12).map(({ what, ms }) => `${what} ${Math.round(ms)} ms`).join(', ')}`);
+	note(`measured: ${still.length} of ${timed.size} queries take more than ${most} ms${still.length === 0 ? '' : ', the slowest: '}${still.slice(0, 6).map(({ what, ms }) => `${what} ${Math.round(ms)} ms`).join(', ')}`);
 };
 
 const emptyPanels = ({ panels, targets, results }) => panels.filter((panel) =>

@@ -219,11 +219,13 @@ DECLARE
 	p @extschema@.kpi_part;
 	pieces text := @extschema@.kpi_drill_pieces(source, part, columns, members);
 	ledger record := @extschema@.kpi_ledger_rows(source, part, columns, members, ARRAY[dimension], @extschema@.kpi_spoilt(source, part, columns), pieces IS NOT NULL);
+	of_member text;
 	looked_at text;
 BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_drill_ledger_query.source AND k.part = kpi_drill_ledger_query.part;
+	of_member := @extschema@.kpi_drill_member(dimension, members, CASE WHEN pieces IS NULL THEN p.starts ELSE 'piece_from' END);
 	looked_at := @extschema@.kpi_drill_ledger_rows(movement, p, ledger.arguments, columns, pieces);
-	named := CASE WHEN position('(SELECT $' IN looked_at) = 0 THEN looked_at END;
+	named := CASE WHEN of_member IS NOT NULL AND position('(SELECT $' IN looked_at) = 0 THEN looked_at END;	-- for rates alone it does not pay to read them twice
 	query := format($q$
 SELECT c.period, g.customer AS key, g.since AS at, c.%1$s::numeric AS amount,
 	   (SELECT jsonb_agg(DISTINCT x.source_row) FROM unnest(g.source_rows, g.row_starts, g.row_ends) x(source_row, starts, ends)
@@ -234,8 +236,7 @@ SELECT c.period, g.customer AS key, g.since AS at, c.%1$s::numeric AS amount,
 		 GROUP BY 1) g, @extschema@.kpi_movements(g.ledger, $17, $18) c
  WHERE c.members = $22 AND c.%1$s <> 0$q$,
 		movement, ledger.arguments[1], p.starts, ledger.shape, array_to_string(ledger.arguments, ', '), ledger.condition,
-		concat_ws(' AND ', 'counts', @extschema@.kpi_drill_member(dimension, members, CASE WHEN pieces IS NULL THEN p.starts ELSE 'piece_from' END),
-				  format('(%s >= ($3)[1]) IS NOT FALSE', ledger.arguments[3])),
+		concat_ws(' AND ', 'counts', of_member, format('(%s >= ($3)[1]) IS NOT FALSE', ledger.arguments[3])),
 		ledger.arguments[3], looked_at);
 END;
 $$;
@@ -377,7 +378,8 @@ BEGIN
 						 @extschema@.kpi_drill_member(dimension, members, at), rate || ' IS NOT NULL');
 	dated := concat_ws(' AND ', t.dated, CASE WHEN pieces IS NULL THEN NULL WHEN p.kind = 'spread' THEN 'piece_from < piece_to'
 		ELSE format('(piece_from < %1$s) IS NOT FALSE AND (piece_to >= %1$s) IS NOT FALSE', t.boundary) END);
-	rows := @extschema@.kpi_rows_select(source, p.reads, columns, true, CASE p.kind WHEN 'stock' THEN t.boundary END);
+	rows := @extschema@.kpi_rows_select(source, p.reads, columns, true, CASE p.kind WHEN 'stock' THEN t.boundary END,
+		CASE WHEN m.own_slot <> 'to_date' THEN format('tstzmultirange(tstzrange(%1$s[1], %1$s[cardinality(%1$s)]))', t.bounds) END);
 	named := CASE WHEN p.reads = 'source' AND m.slot NOT LIKE 'first%' THEN @extschema@.kpi_drill_naming(rows, t.dated, @extschema@.kpi_fill_in(p.condition, source, 'NULL::timestamptz', columns)) END;
 
 	query := format('SELECT %s AS period, %s AS key, (%s)::timestamptz AS at, %s::numeric AS amount, %s AS entity, source_row FROM (%s) s%s WHERE %s AND %s AND %s',
@@ -532,15 +534,27 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_drill_written(@extschema@.kpi_drill_step[], text, text[]) IS 'steps of a drill with their queries';
 
 CREATE FUNCTION @extschema@.kpi_drill_grid(from_days date[], to_days date[], as_of timestamptz) RETURNS @extschema@.kpi_grid
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT ROW(as_of, b.starts || least(b.ends_at, as_of), from_days || least(b.end_day, b.today + CASE WHEN @extschema@.kpi_midnight(b.today) < as_of THEN 1 ELSE 0 END),
-			   b.starts || least(b.ends_at, as_of), b.starts || b.ends_at, from_days || b.end_day, NULL, NULL, NULL, NULL, b.numbers, ARRAY(SELECT n + 1 FROM unnest(b.numbers) n ORDER BY n),
-			   NULL, NULL, NULL, NULL)::@extschema@.kpi_grid
-	  FROM (SELECT ARRAY(SELECT @extschema@.kpi_midnight(d.day) FROM unnest(from_days) d(day) ORDER BY d.day) AS starts, to_days[cardinality(to_days)] AS end_day,
-				   @extschema@.kpi_midnight(to_days[cardinality(to_days)]) AS ends_at, @extschema@.kpi_day(as_of) AS today,
-				   ARRAY(SELECT n FROM generate_series(1, cardinality(from_days)) n ORDER BY n) AS numbers) b;
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	g @extschema@.kpi_grid;
+	starts timestamptz[] := ARRAY(SELECT @extschema@.kpi_midnight(d.day) FROM unnest(from_days) WITH ORDINALITY d(day, n) ORDER BY d.n);
+	end_day date := to_days[cardinality(to_days)];
+	ends_at timestamptz := @extschema@.kpi_midnight(end_day);
+	today date := @extschema@.kpi_day(as_of);
+BEGIN
+	g.as_of := as_of;
+	g.bounds := starts || least(ends_at, as_of);
+	g.days := from_days || least(end_day, today + CASE WHEN @extschema@.kpi_midnight(today) < as_of THEN 1 ELSE 0 END);
+	g.instants := g.bounds;
+	g.plan_bounds := starts || ends_at;
+	g.plan_days := from_days || end_day;
+	g.opening := ARRAY(SELECT n FROM generate_series(1, cardinality(from_days)) n ORDER BY n);
+	g.closing := ARRAY(SELECT n + 1 FROM unnest(g.opening) n ORDER BY n);
+	RETURN g;
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_drill_grid(date[], date[], timestamptz) IS
 'the boundaries of periods that follow each other, the last of which may still be running at the instant taken as now';
 
