@@ -32,7 +32,7 @@ CREATE TYPE @extschema@.kpi_dictionaries AS (
 COMMENT ON TYPE @extschema@.kpi_dictionaries IS
 'the dictionaries that queries over the sources look things up in; NULL: not needed, or its source not bound';
 
-/* Others are made with the help of $5, $10 and the like. */
+/* The query that makes the cohorts looks things up, too. */
 CREATE FUNCTION @extschema@.kpi_looked_up(query text, columns text[]) RETURNS integer[]
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp

@@ -19,6 +19,9 @@
  * The cube of a part that is also measured since ever has one atom more, the
  * first, for what lies before all periods.
  * A dictionary stands in the query as (SELECT $n), which is evaluated once.
+ *
+ * What a drill asks again and again for SQL text is in PL/pgSQL, which plans
+ * once a session; an SQL function that is not inlined is planned in each query.
  */
 CREATE TYPE @extschema@.kpi_bad_rows AS (reason text, bad_rows bigint, keys text[]);
 COMMENT ON TYPE @extschema@.kpi_bad_rows IS 'bad rows of one source for one reason: how many and the smallest of their keys';
