@@ -156,10 +156,17 @@ const frameFaults = ({ targets, sqls, results }) => results.map((r, i) => {
 	return fault && `${targets[i].what}: ${fault}`;
 });
 
-const noteSlow = ({ targets, sqls, results }) => results.forEach((r, i) => {
-	if (r.ms > 50) r.ms = Math.min(...run(Array(5).fill(sqls[i])).map((again) => again.ms)); /* warm, and undisturbed */
-	if (r.ms > 50) note(`more than 50 ms: ${targets[i].what}: ${Math.round(r.ms)} ms`);
-});
+/* How long each query took that is run with nothing chosen; of a drill, into every KPI. */
+const timed = new Map();
+const noteTimes = ({ targets, sqls, results }) => results.forEach((r, i) => timed.has(sqls[i]) || timed.set(sqls[i], { what: targets[i].what, sql: sqls[i], ms: r.ms }));
+
+/* What takes long is run again, twice, for a new session is slow at first: on a busy machine it may still be.  No test, but a note, which ./dev test shows. */
+const reportTimes = (most) => {
+	const slow = [...timed.values()].filter(({ ms }) => ms > most);
+	run([...slow, ...slow].map(({ sql }) => sql)).forEach((again, i) => { slow[i % slow.length].ms = Math.min(slow[i % slow.length].ms, again.ms); });
+	const still = slow.filter(({ ms }) => ms > most).sort((a, b) => b.ms - a.ms);
+	note(`measured: ${still.length} of ${timed.size} queries take more than ${most} ms${still.length === 0 ? '' : ', the slowest: '}${still.slice(0, 6).map(({ what, ms }) => `${what} ${Math.round(ms)} ms`).join(', ')}`);
+};
 
 const emptyPanels = ({ panels, targets, results }) => panels.filter((panel) =>
 	!panel.fieldConfig.defaults.noValue.includes(' ') && results.every((r, i) => targets[i].panel !== panel || isEmpty(r))).map((panel) => panel.title);
@@ -198,6 +205,14 @@ const runEach = (lists) => {
 	return lists.map((list) => results.splice(0, list.length));
 };
 
+/* A dashboard of one KPI, with each that there is. */
+const checkEveryKpi = (name, targets, valuesOf, range) => {
+	const drills = Object.keys(known).map((kpi) => ({ targets: targets.map((t) => ({ ...t, what: `${t.what} ${kpi}` })), sqls: targets.map((t) => expand(t.rawSql, valuesOf({}, kpi), range)) }));
+	runEach(drills.map(({ sqls }) => sqls)).forEach((results, i) => { drills[i].results = results; });
+	ok(drills.flatMap(frameFaults), `${name}: each of ${drills.length} KPIs gives frames`);
+	drills.forEach(noteTimes);
+};
+
 const check = (lang, dashboard) => {
 	const name = `${lang}/${dashboard.uid}`;
 	const range = rangeOf(dashboard.time);
@@ -212,9 +227,12 @@ const check = (lang, dashboard) => {
 	ok(run(options.map((v) => v.query)).flatMap((r, i) => (r.rows === null ? errorOf(options[i].query) : r.rows.length === 0 || r.types.some(([, type]) => type !== 'text') ? `${options[i].name}: ${r.types}` : [])),
 		`${name}: ${options.length} variables have values`);
 
-	const kpis = variables.some((v) => v.name === 'kpi') ? ['revenue', 'win_rate'] : [undefined];
+	const valuesOf = (chosen, kpi) => ({ grain: 'month', currency: 'EUR', kpi, ...Object.fromEntries(filters.map((f) => [f, chosen[f] ?? null])) });
+	const isOfKpi = variables.some((v) => v.name === 'kpi');
+	if (isOfKpi) checkEveryKpi(name, targets.filter((t) => t.rawSql.includes('$kpi')), valuesOf, range);
+	const kpis = isOfKpi ? ['revenue', 'win_rate'] : [undefined];
 	const scenarios = scenariosOf(filters, lang).flatMap(([scenario, chosen]) => (scenario === 'all' ? kpis : kpis.slice(0, 1)).map((kpi) => {
-		const values = { grain: 'month', currency: 'EUR', kpi, ...Object.fromEntries(filters.map((f) => [f, chosen[f] ?? null])) };
+		const values = valuesOf(chosen, kpi);
 		return {
 			what: [`${name}, ${scenario}`, kpi].filter((part) => part !== undefined).join(', '), scenario, lang, panels, targets, sqls: targets.map((t) => expand(t.rawSql, values, range)),
 			scope: scopeOf(chosen), chosen, grain: values.grain, range, points: scenario === 'all' ? 24 : 3,
@@ -227,7 +245,7 @@ const check = (lang, dashboard) => {
 		ok(frameFaults(shown), `${shown.what}: ${targets.length} queries give frames`);
 		if (shown.results.some((r) => r.rows === null)) return;
 		if (shown.scenario === 'all') {
-			noteSlow(shown);
+			noteTimes(shown);
 			ok(emptyPanels(shown), `${shown.what}: no panel is empty`);
 			ok([...dashboard.links.filter((l) => !l.includeVars || !l.keepTime).map((l) => `"${l.title}" loses variables or the time range`),
 				...panels.flatMap((panel) => linkFaults(dashboard, panel, shown.results.filter((_, j) => targets[j].panel === panel)))], `${shown.what}: links lead to dashboards and variables that there are`);
@@ -245,5 +263,6 @@ for (const lang of ['en', 'de']) {
 	ok(run(rules.map((rule) => rule.data[0].model.rawSql)).flatMap((r, i) => (r.rows === null ? errorOf(rules[i].data[0].model.rawSql) : r.rows.length === 1 ? frameFault(r, 'time_series') ?? [] : `${rules[i].uid}: ${r.rows.length} rows`)),
 		`${lang}: ${rules.length} alerts are time series`);
 }
+reportTimes(50);
 console.log(`1..${n}`);
 process.exit(failed === 0 ? 0 : 1);

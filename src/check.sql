@@ -92,7 +92,7 @@ BEGIN
 				  HINT = 'Reasons are ' || (SELECT string_agg(format('"%s"', f.reason), ', ' ORDER BY f.reason COLLATE "C") FROM @extschema@.kpi_faults(source, columns) f) || '.';
 	END IF;
 	pieces := @extschema@.kpi_pieces_expression(source, columns, NULL);
-	SELECT format('SELECT f.reason, k.key, source_row FROM (%2$s) s%3$s CROSS JOIN LATERAL (VALUES %4$s) f(reason, is_bad) CROSS JOIN LATERAL (SELECT %1$s) k(key)'
+	SELECT format('SELECT f.reason, k.key, to_jsonb(source_row) FROM (%2$s) s%3$s CROSS JOIN LATERAL (VALUES %4$s) f(reason, is_bad) CROSS JOIN LATERAL (SELECT %1$s) k(key)'
 				  ' WHERE f.is_bad%5$s ORDER BY f.reason COLLATE "C", k.key COLLATE "C"',
 				  @extschema@.kpi_source_key(source, columns), @extschema@.kpi_rows_select(source, 'source', columns, true), ' CROSS JOIN ' || pieces || ' p',
 				  string_agg(format('(%L, %s)', f.reason, f.condition), ', '), CASE WHEN pieces IS NOT NULL THEN ' AND is_first' ELSE '' END) INTO query
@@ -107,7 +107,7 @@ BEGIN
 			UNION ALL SELECT 0, NULL, NULL, now()) k ORDER BY k.run DESC LIMIT 1;
 	g := @extschema@.kpi_grid(ARRAY(SELECT p FROM @extschema@.kpi_snapshot_days(taken.from_day, taken.to_day, taken.as_of) x,
 												 @extschema@.kpi_periods(x.first_day, x.last_day, taken.as_of) p), taken.as_of);
-	d := @extschema@.kpi_make_dictionaries(query, columns, taken.as_of);
+	d := @extschema@.kpi_make_dictionaries(@extschema@.kpi_looked_up(query, columns), columns, taken.as_of);
 	RETURN QUERY EXECUTE query
 		USING g.bounds, g.days, g.instants, taken.as_of, d.rates, d.accounts, d.reps, d.stages, d.leads, d.deals, d.deal_states, d.won_leads,
 			  g.plan_bounds, g.plan_days, d.run_rates;

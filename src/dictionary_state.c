@@ -196,7 +196,18 @@ intern_key(DictionaryState *state, const text *t, uint32 hash)
 	return key;
 }
 
-/* A version of a key whose hash is given; attributes are nattributes pointers, NULL for NULL. */
+static bool
+is_same_version(const DictionaryState *state, const Version *a, const Version *b)
+{
+	return a->from == b->from && a->to == b->to &&
+		memcmp(a->attributes, b->attributes, state->nattributes * sizeof(uint32)) == 0;
+}
+
+/*
+ * A version of a key whose hash is given; attributes are nattributes pointers,
+ * NULL for NULL.  Said again it is not added again: a set of keys takes what
+ * its keys take, however many rows name them.
+ */
 static void
 add_version(DictionaryState *state, const text *key_text, uint32 hash,
 			TimestampTz from, TimestampTz to, text **attributes)
@@ -218,6 +229,8 @@ add_version(DictionaryState *state, const text *key_text, uint32 hash,
 			version->attributes[i] = state->kinds[i] == ATTRIBUTE_TEXT ?
 				intern_text(state, attributes[i]) :
 				append_text(state->context, &state->texts, attributes[i]);
+	if (key->versions != 0 && is_same_version(state, version, get_version(state, key->versions - 1)))
+		return;
 	version->next = key->versions;
 	key->versions = ++state->nversions;
 	key->nversions++;

@@ -1,280 +1,10 @@
 /*
  * Drilling down: the rows of the sources behind a number.
  *
- * A query for each measure of the KPI's formula, made of the same catalog and
- * the same pieces of SQL text as those of the snapshot: what a row's part,
- * member, rate and amount are is said once.  Its parameters are those of
- * kpi_source_query, with the boundaries of periods that follow each other ($3:
- * the start of each and the end of the last), and $22, the parts of the member.
- *
- * The snapshot reads a source as a whole; a drill puts plain conditions on the
- * column that a row is dated by, so that an index on it is of use, and makes
- * its dictionaries of what the rows of the periods name.
+ * A formula reads measures in periods, and so a drill takes steps: a query for
+ * each measure, its place in the formula, and the periods that follow each
+ * other (see drill_query.sql).
  */
-CREATE TYPE @extschema@.kpi_dictionaries AS (
-	rates		@extschema@.kpi_dictionary,
-	accounts	@extschema@.kpi_dictionary,
-	reps		@extschema@.kpi_dictionary,
-	stages		@extschema@.kpi_dictionary,
-	leads		@extschema@.kpi_dictionary,
-	deals		@extschema@.kpi_dictionary,
-	deal_states @extschema@.kpi_dictionary,
-	won_leads	@extschema@.kpi_dictionary,
-	run_rates	@extschema@.kpi_dictionary,
-	cohorts		@extschema@.kpi_dictionary,
-	activities	@extschema@.kpi_dictionary
-);
-COMMENT ON TYPE @extschema@.kpi_dictionaries IS
-'the dictionaries that queries over the sources look things up in; NULL: not needed, or its source not bound';
-
-CREATE FUNCTION @extschema@.kpi_looked_up(query text, columns text[]) RETURNS TABLE (parameter integer, source text)
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT DISTINCT m.n[1]::integer, v.source
-	  FROM (SELECT concat(query, CASE WHEN position('(SELECT $16)' IN query) > 0 THEN @extschema@.kpi_cohorts_query(columns) END) AS text) q
-	 CROSS JOIN LATERAL regexp_matches(q.text, '\(SELECT \$(\d+)\)', 'g') m(n)
-	  LEFT JOIN (VALUES ('exchange_rate', '{5,15}'::integer[]), ('account', '{6}'), ('rep', '{7}'), ('stage', '{8}'), ('lead', '{9}'),
-						('opportunity', '{10,11,12,19}')) v(source, parameters) ON m.n[1]::integer = ANY (v.parameters);
-END;
-COMMENT ON FUNCTION @extschema@.kpi_looked_up(text, text[]) IS
-'the parameters by which a query over the sources looks things up, and the sources of these dictionaries (NULL where it is not a single one); columns: the usable ones as source.column';
-
-CREATE TYPE @extschema@.kpi_named AS (accounts text[], reps text[], leads text[], opportunities text[]);
-COMMENT ON TYPE @extschema@.kpi_named IS
-'ids that rows name; what opportunities of theirs lead to is not among them. NULL: any';
-
-/*
- * Where not all rows of a source are needed, these are asked for by values that
- * the planner sees: it then knows how many there are.
- */
-CREATE FUNCTION @extschema@.kpi_make_dictionaries(query text, columns text[], as_of timestamptz, named @extschema@.kpi_named DEFAULT NULL) RETURNS @extschema@.kpi_dictionaries
-	LANGUAGE plpgsql STABLE
-	SET search_path = pg_catalog, pg_temp
-	SET datestyle = 'ISO, YMD'
-AS $$
-DECLARE
-	needed integer[] := ARRAY(SELECT l.parameter FROM @extschema@.kpi_looked_up(query, columns) l);
-	are_named boolean := named.accounts IS NOT NULL;
-	reached record;
-	made @extschema@.kpi_dictionaries;
-	maker record;
-	first_dictionary @extschema@.kpi_dictionary;
-	second_dictionary @extschema@.kpi_dictionary;
-	third_dictionary @extschema@.kpi_dictionary;
-BEGIN
-	IF are_named AND needed && '{10,11}' AND @extschema@.kpi_source_relation('opportunity') IS NOT NULL THEN
-		EXECUTE format('SELECT array_agg(DISTINCT s.account_id) AS accounts, array_agg(DISTINCT s.rep_id) AS reps FROM (%s WHERE %s) s',
-					   @extschema@.kpi_source_select('opportunity'), @extschema@.kpi_has_id('opportunity', 'id', '$1'))
-		   INTO reached USING named.opportunities;
-		named.accounts := named.accounts || reached.accounts;
-		named.reps := named.reps || reached.reps;
-	END IF;
-	FOR maker IN SELECT l.source, @extschema@.kpi_dictionary_expressions(l.source, columns) AS expressions,
-						CASE l.source WHEN 'account' THEN @extschema@.kpi_has_id('account', 'id', '$1') WHEN 'rep' THEN @extschema@.kpi_has_id('rep', 'id', '$2')
-							WHEN 'opportunity' THEN concat_ws(' OR ', @extschema@.kpi_has_id('opportunity', 'id', '$3'), @extschema@.kpi_has_id('opportunity', 'lead_id', '$4'),
-								CASE WHEN needed && '{16,19}' THEN @extschema@.kpi_has_id('opportunity', 'account_id', '$1') END)	-- they tell whose other rows are
-							END AS those
-				   FROM (SELECT DISTINCT k.source FROM @extschema@.kpi_looked_up(query, columns) k) l
-				  WHERE l.source <> 'lead' AND @extschema@.kpi_source_relation(l.source) IS NOT NULL LOOP
-		EXECUTE format('SELECT %s, %s, %s FROM (%s%s) s', maker.expressions[1], coalesce(maker.expressions[2], 'NULL'), coalesce(maker.expressions[3], 'NULL'),
-					   @extschema@.kpi_source_select(maker.source), CASE WHEN are_named THEN ' WHERE ' || maker.those END)
-		   INTO first_dictionary, second_dictionary, third_dictionary USING named.accounts, named.reps, named.opportunities, named.leads;
-		CASE maker.source
-			WHEN 'exchange_rate' THEN made.rates := first_dictionary;
-			WHEN 'account' THEN made.accounts := first_dictionary;
-			WHEN 'rep' THEN made.reps := first_dictionary;
-			WHEN 'stage' THEN made.stages := first_dictionary;
-			WHEN 'opportunity' THEN
-				made.deals := first_dictionary;
-				made.deal_states := second_dictionary;
-				made.won_leads := third_dictionary;
-		END CASE;
-	END LOOP;
-	IF 9 = ANY (needed) AND 'lead.created_at' = ANY (columns) THEN
-		EXECUTE @extschema@.kpi_leads_query(CASE WHEN are_named THEN @extschema@.kpi_has_id('lead', 'id', '$1') END) INTO made.leads USING named.leads;
-	END IF;
-	IF 15 = ANY (needed) THEN
-		EXECUTE @extschema@.kpi_run_rates_query(columns, CASE WHEN are_named THEN '$2' END) INTO made.run_rates USING made.rates, named.accounts;
-	END IF;
-	IF 16 = ANY (needed) THEN
-		EXECUTE @extschema@.kpi_cohorts_query(columns, CASE WHEN are_named THEN '$16' END) INTO made.cohorts
-		  USING NULL::timestamptz[], NULL::date[], NULL::timestamptz[], as_of, made.rates, made.accounts, made.reps, made.stages, made.leads,
-				made.deals, made.deal_states, made.won_leads, NULL::timestamptz[], NULL::date[], made.run_rates, named.accounts;
-	END IF;
-	IF 19 = ANY (needed) THEN
-		EXECUTE @extschema@.kpi_activities_query(columns, CASE WHEN are_named THEN '$3' END) INTO made.activities USING made.deals, as_of, named.accounts;
-	END IF;
-	RETURN made;
-END;
-$$;
-COMMENT ON FUNCTION @extschema@.kpi_make_dictionaries(text, text[], timestamptz, @extschema@.kpi_named) IS
-'the dictionaries that a query refers to by their parameters, read from the sources; columns: the usable ones as source.column; as_of: the instant taken as now; named: what is looked up in them (NULL: whatever there is)';
-
-/*
- * What is netted for each customer has one row for each.  A customer moves
- * where an interval starts or ends: so these are looked for first, and rows
- * before the periods, which tell the new from the returning, are read of those
- * who have one.
- */
-CREATE FUNCTION @extschema@.kpi_drill_ledger_query(movement text, source text, part text, dimension text, columns text[], members jsonb, of_member text,
-												   OUT query text, OUT named text)
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	p @extschema@.kpi_part;
-	pieces text := @extschema@.kpi_pieces_expression(source, columns, ARRAY[part]);
-	ledger record := @extschema@.kpi_ledger_rows(source, part, columns, members, ARRAY[dimension], @extschema@.kpi_spoilt(source, part, columns), pieces IS NOT NULL);
-	is_movement boolean := movement NOT IN ('opening', 'closing', 'retained', 'customers_opening', 'customers_closing', 'customers_kept');
-	of_part text;	-- SQL text of its rows, as an entry of a FROM clause
-	looked_at text; -- and which of them are looked at
-BEGIN
-	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_drill_ledger_query.source AND k.part = kpi_drill_ledger_query.part;
-	of_part := format('(%s) s%s', @extschema@.kpi_rows_select(source, p.reads, columns, true), ', ' || pieces || ' p');
-	looked_at := format('%s WHERE %s < ($3)[cardinality($3)]', of_part, p.starts) || CASE WHEN is_movement THEN format($q$
-		   AND %1$s IN (SELECT %1$s FROM %2$s
-						 WHERE %3$s >= ($3)[1] AND %3$s < ($3)[cardinality($3)] OR %4$s >= ($3)[1] AND %4$s < ($3)[cardinality($3)])$q$,
-		ledger.arguments[1], of_part, ledger.arguments[2], ledger.arguments[3]) ELSE '' END;
-	named := CASE WHEN position('(SELECT $' IN looked_at) = 0 THEN looked_at END;
-	query := format($q$
-SELECT c.period, g.customer AS key, g.since AS at, c.%1$s::numeric AS amount,
-	   (SELECT jsonb_agg(DISTINCT x.source_row) FROM unnest(g.source_rows, g.row_starts, g.row_ends) x(source_row, starts, ends)
-		 WHERE x.starts < ($3)[c.period + 1] AND (x.ends >= ($3)[c.period]) IS NOT FALSE) AS source_row
-  FROM (SELECT %2$s AS customer, min(%3$s) AS since, @extschema@.kpi_ledger($3, %4$L, %5$s) FILTER (WHERE %6$s) AS ledger,
-			   array_agg(source_row) FILTER (WHERE %7$s) AS source_rows, array_agg(%3$s) FILTER (WHERE %7$s) AS row_starts, array_agg(%8$s) FILTER (WHERE %7$s) AS row_ends
-		  FROM %9$s
-		 GROUP BY 1) g, @extschema@.kpi_movements(g.ledger, $17, $18) c
- WHERE c.members = $22 AND c.%1$s <> 0
- ORDER BY c.period DESC, g.since, g.customer COLLATE "C"$q$,
-		movement, ledger.arguments[1], p.starts, ledger.shape, array_to_string(ledger.arguments, ', '), ledger.condition,
-		concat_ws(' AND ', ledger.condition, of_member, format('(%s >= ($3)[1]) IS NOT FALSE', ledger.arguments[3])), ledger.arguments[3], looked_at);
-END;
-$$;
-COMMENT ON FUNCTION @extschema@.kpi_drill_ledger_query(text, text, text, text, text[], jsonb, text) IS
-'SQL text of the query for the customers behind a column of kpi_movements: number of the period, key, since when, amount and their rows that reach into the period; named: as of kpi_drill_query. of_member: condition that a row is of the member. Of the rows up to the end of the periods it reads those of customers with one that starts or ends in them; all for what is there at a boundary';
-
-/*
- * The column that rows are dated by is compared as it is: a date by the day.
- *
- * Which rows name what is looked up has to be told without looking anything
- * up: a condition that does so is asked with nothing known, and is then no
- * reason to leave a row out unless it is false even so.
- */
-CREATE FUNCTION @extschema@.kpi_drill_query(measure text, source text, part text, dimension text, columns text[], members jsonb,
-											OUT query text, OUT named text)
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	p @extschema@.kpi_part;
-	own record;
-	slot record;
-	boundary text;
-	pieces text := @extschema@.kpi_pieces_expression(source, columns, ARRAY[part]);
-	by_day integer := @extschema@.kpi_part_by_day(source, part, columns)::integer;
-	currency text := @extschema@.kpi_part_currency(source, part, columns);
-	rate text;
-	/* SQL texts over the columns of the source: */
-	starts text;	-- what a row is dated by
-	ends text;
-	at text;		-- when its members and its rate are looked up
-	moment text;	-- what is compared with the boundaries
-	bounds text;	-- and these
-	period text := '1';		-- the number of the period that it lies in
-	belongs text;	-- is it of the part and the member?
-	dated text;		-- and of the periods?
-	in_piece text;	-- and this piece of it?
-	expression text; -- the measure's
-	entity text;	-- what is counted once
-	of_source text; -- all rows
-	of_part text;	-- those that belong
-BEGIN
-	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_drill_query.source AND k.part = kpi_drill_query.part;
-	SELECT * INTO own FROM @extschema@.kpi_slots(source, part) s WHERE s.measure = kpi_drill_query.measure;
-	slot := own;
-	IF own.slot IN ('to_date', 'opening') THEN	-- another measure of the part at another time
-		SELECT * INTO slot FROM @extschema@.kpi_slots(source, part) s WHERE s.measure = own.expression;
-	END IF;
-	boundary := CASE own.slot WHEN 'opening' THEN '($3)[1]' ELSE '($3)[2]' END;
-	starts := @extschema@.kpi_fill_in(p.starts, source, 'NULL::timestamptz', columns);
-	ends := @extschema@.kpi_fill_in(p.ends, source, 'NULL::timestamptz', columns);
-	at := CASE WHEN pieces IS NOT NULL AND p.kind IN ('stock', 'ledger') THEN 'piece_from'
-			   ELSE @extschema@.kpi_part_instant(source, part, columns) END;
-	SELECT string_agg(format('coalesce(nullif(%s, ''''), ''(none)'') = ($22)[%s]', replace(members ->> b.base, '{at}', at), b.n), ' AND ' ORDER BY b.n)
-	  INTO belongs
-	  FROM @extschema@.kpi_dimension d, unnest(d.parts) WITH ORDINALITY b(base, n)
-	 WHERE d.dimension = kpi_drill_query.dimension;
-	IF slot.slot = 'ledger' THEN
-		SELECT l.query, l.named INTO query, named
-		  FROM @extschema@.kpi_drill_ledger_query(slot.expression, source, part, dimension, columns, members, belongs) l;
-		RETURN;
-	END IF;
-
-	belongs := concat_ws(' AND ', @extschema@.kpi_part_condition(source, part, columns, CASE p.reads WHEN 'source' THEN @extschema@.kpi_spoilt(source, part, columns) END), belongs);
-	expression := '(' || @extschema@.kpi_fill_in(slot.expression, source, at, columns) || ')';
-	moment := CASE WHEN p.kind = 'spread' THEN 'piece_from' WHEN by_day = 1 THEN p.starts || '_day' ELSE starts END;
-	bounds := format('($%s)', CASE p.kind WHEN 'plan' THEN 13 ELSE 1 END + by_day);
-	IF p.kind <> 'stock' AND own.slot <> 'to_date' THEN
-		period := format('width_bucket(%s, %s)', moment, bounds);
-	END IF;
-	CASE p.kind
-		WHEN 'stock' THEN
-			dated := CASE WHEN p.starts = 'NULL' THEN '($3)[2] >= $4'	-- the present alone is known
-						  ELSE format('(%1$s < %3$s OR %1$s IS NULL) AND (%2$s >= %3$s OR %2$s IS NULL)', starts, ends, boundary) END;
-			IF pieces IS NOT NULL THEN
-				in_piece := format('(piece_from < %1$s) IS NOT FALSE AND (piece_to >= %1$s) IS NOT FALSE', boundary);
-			END IF;
-			IF currency IS NOT NULL THEN
-				rate := format('CASE WHEN %1$s IS NULL OR %1$s = %2$L THEN 1 ELSE @extschema@.kpi_rate((SELECT $5), %1$s, %3$s) END',
-							   currency, @extschema@.kpi_setting('currency'), boundary);
-				belongs := format('%s AND %s IS NOT NULL', belongs, rate);
-			END IF;
-		WHEN 'spread' THEN
-			dated := format('(%1$s < ($13)[cardinality($13)] OR %1$s IS NULL)', starts);
-			in_piece := 'piece_from < piece_to';
-		ELSE
-			dated := format(CASE own.slot WHEN 'to_date' THEN '%1$s < %2$s[2]' ELSE '%1$s >= %2$s[1] AND %1$s < %2$s[cardinality(%2$s)]' END, moment, bounds);
-	END CASE;
-
-	entity := CASE slot.slot WHEN 'distinct' THEN expression WHEN 'first' THEN expression
-				WHEN 'first_flagged' THEN (SELECT @extschema@.kpi_fill_in(f.expression, source, at, columns)
-											 FROM @extschema@.kpi_slots(source, part) f WHERE f.slot = 'first' AND f.n = slot.n) END;
-	of_source := format('(%s) s', @extschema@.kpi_rows_select(source, p.reads, columns, true, CASE p.kind WHEN 'stock' THEN boundary END));
-	of_part := format('%s WHERE %s', concat_ws(', ', of_source, pieces || ' p'), belongs);
-	IF p.reads = 'source' AND slot.slot NOT LIKE 'first%' THEN
-		SELECT of_source || ' WHERE ' || string_agg(format(CASE WHEN position('(SELECT $' IN c.condition) > 0 THEN '(%s) IS NOT FALSE' ELSE '(%s)' END, c.condition), ' AND ')
-		  INTO named
-		  FROM unnest(ARRAY[dated, @extschema@.kpi_fill_in(p.condition, source, 'NULL::timestamptz', columns)]) c(condition);
-	END IF;
-	query := CASE WHEN slot.slot LIKE 'first%' THEN
-		format($q$
-WITH newcomers AS MATERIALIZED (	-- a dictionary, for of their number the planner knows nothing
-	SELECT @extschema@.kpi_dictionary(n.entity, NULL, NULL, n.period::text, NULL) AS known
-	  FROM (SELECT %1$s AS entity, width_bucket(min(%2$s), %3$s) AS period
-			  FROM %4$s
-			 GROUP BY 1 HAVING min(%2$s) >= %3$s[1] AND min(%2$s) < %3$s[cardinality(%3$s)]%5$s) n
-)$q$,
-			   entity, moment, bounds, of_part, CASE slot.slot WHEN 'first_flagged' THEN format(' AND bool_or(%s)', expression) END) ELSE '' END || format($q$
-SELECT r.period, r.key, r.at, r.amount, r.source_row
-  FROM (SELECT %1$s q.period, q.key, q.at, q.amount, q.source_row
-		  FROM (SELECT %2$s AS period, %3$s AS key, (%4$s)::timestamptz AS at, %5$s::numeric AS amount, %6$s AS entity, source_row
-				  FROM %7$s AND %8$s AND %9$s) q%10$s) r
- ORDER BY r.period DESC, r.at, r.key COLLATE "C"$q$,
-		CASE WHEN entity IS NOT NULL THEN 'DISTINCT ON (q.period, q.entity)' END,
-		period,
-		@extschema@.kpi_source_key(source, columns),
-		starts,
-		CASE slot.slot WHEN 'sum' THEN concat_ws(' * ', expression, rate)
-					   WHEN 'duration' THEN format('@extschema@.kpi_quotient(%s, 86400000000)', expression) ELSE '1' END,
-		coalesce(entity, 'NULL'),
-		of_part, concat_ws(' AND ', dated, in_piece),
-		CASE slot.slot WHEN 'count' THEN expression ELSE coalesce(entity, expression) || ' IS NOT NULL' END,
-		CASE WHEN slot.slot LIKE 'first%' THEN E'\n\t\t WHERE @extschema@.kpi_lookup((SELECT known FROM newcomers), q.entity, 1, NULL::timestamptz) = q.period::text' ELSE '' END
-			|| CASE WHEN entity IS NOT NULL THEN E'\n\t\t ORDER BY q.period, q.entity, q.at, q.key COLLATE "C"' ELSE '' END);
-END;
-$$;
-COMMENT ON FUNCTION @extschema@.kpi_drill_query(text, text, text, text, text[], jsonb) IS
-'SQL text of the query for the rows of periods and a member behind a measure: number of the period, key, at, amount, source_row; members: as of kpi_member_expressions. Only to see what was first in a period, and for a ledger, it reads rows before it. named: SQL text, from FROM on, of the rows that name all that it looks up, perhaps of others too (NULL: any row may). There may be several periods, each beginning where the one before ends, but for stocks and what is measured since ever';
 
 CREATE FUNCTION @extschema@.kpi_last_taken(period date, period_end date) RETURNS timestamptz
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -345,7 +75,7 @@ BEGIN
 		ELSE
 			source := 'target';
 			key := concat_ws(' ', kpi, nullif(dimension, 'total'), nullif(member, ''), to_char((piece.target).from_day, 'YYYY-MM-DD'));
-			EXECUTE format('SELECT s.source_row FROM (%s) s WHERE s.kpi = $1 AND coalesce(nullif(s.dimension, ''''), ''total'') = $2 AND coalesce(s.member, '''') = $3'
+			EXECUTE format('SELECT to_jsonb(s.source_row) FROM (%s) s WHERE s.kpi = $1 AND coalesce(nullif(s.dimension, ''''), ''total'') = $2 AND coalesce(s.member, '''') = $3'
 						   ' AND @extschema@.kpi_day(s.from_day) = $4 AND @extschema@.kpi_day(s.to_day) = $5 LIMIT 1', @extschema@.kpi_source_select('target', true))
 			   INTO source_row USING kpi, dimension, member, (piece.target).from_day, (piece.target).to_day;
 		END IF;
@@ -356,9 +86,9 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_drill_targets(text, text, text, date, date) IS
 'the rows that a target of the days from period to before period_end is made of, of kpi_target or of the bound source "target"; amount: what each adds to it';
 
-CREATE TYPE @extschema@.kpi_drill_step AS (part text, measure text, source text, source_part text, from_days date[], to_days date[], query text, named text);
+CREATE TYPE @extschema@.kpi_drill_step AS (part text, measure text, source text, source_part text, members jsonb, from_days date[], to_days date[], query text, named text);
 COMMENT ON TYPE @extschema@.kpi_drill_step IS
-'what a drill reads at once: for a measure at its place in a formula (part) the periods that follow each other, ascending, and the query, once it is written (as of kpi_drill_query)';
+'what a drill reads at once: for a measure at its place in a formula (part) the periods that follow each other, ascending, and the query, once it is written (as of kpi_drill_query; members: its argument)';
 
 CREATE FUNCTION @extschema@.kpi_drill_steps(formula text, grain text, newest date, dimension text, columns text[], as_of timestamptz) RETURNS SETOF @extschema@.kpi_drill_step
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -375,7 +105,7 @@ BEGIN ATOMIC
 		  FROM @extschema@.kpi_source s, @extschema@.kpi_dimension d
 		 WHERE s.source IN (SELECT u.source FROM used u) AND d.dimension = kpi_drill_steps.dimension
 	), period AS (
-		SELECT f.part, f.name, f.used_as, f.from_day, f.to_day, u.source, u.part AS source_part, NOT u.can_join OR (lag(f.to_day) OVER w = f.from_day) IS NOT TRUE AS is_apart
+		SELECT f.part, f.name, f.used_as, f.from_day, f.to_day, u.source, u.part AS source_part, s.members, NOT u.can_join OR (lag(f.to_day) OVER w = f.from_day) IS NOT TRUE AS is_apart
 		  FROM @extschema@.kpi_formula_periods(formula, grain, newest, as_of) f
 		  JOIN used u ON u.measure = f.name
 		  JOIN of_source s USING (source)
@@ -385,68 +115,97 @@ BEGIN ATOMIC
 	), run AS (
 		SELECT p.*, count(*) FILTER (WHERE p.is_apart) OVER (PARTITION BY p.part, p.name, p.used_as, p.source ORDER BY p.from_day, p.to_day) AS n FROM period p
 	)
-	SELECT r.part, r.name, r.source, r.source_part, array_agg(r.from_day ORDER BY r.from_day), array_agg(r.to_day ORDER BY r.from_day), NULL::text, NULL::text
+	SELECT r.part, r.name, r.source, r.source_part, r.members, array_agg(r.from_day ORDER BY r.from_day), array_agg(r.to_day ORDER BY r.from_day), NULL::text, NULL::text
 	  FROM run r
-	 GROUP BY r.part, r.name, r.used_as, r.source, r.source_part, r.n
+	 GROUP BY r.part, r.name, r.used_as, r.source, r.source_part, r.members, r.n
 	 ORDER BY array_position('{numerator,both,denominator}', r.part), r.name, max(r.from_day) DESC, max(r.to_day) DESC;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_drill_steps(text, text, date, text, text[], timestamptz) IS
 'what is to be read for the rows behind an expanded formula, in order, without the queries';
 
 CREATE FUNCTION @extschema@.kpi_drill_written(steps @extschema@.kpi_drill_step[], dimension text, columns text[]) RETURNS @extschema@.kpi_drill_step[]
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	WITH asked AS MATERIALIZED (
-		SELECT m.measure, m.source, q.query, q.named
-		  FROM (SELECT DISTINCT s.measure, s.source, s.source_part FROM unnest(steps) s) m
-		  JOIN @extschema@.kpi_dimension d ON d.dimension = kpi_drill_written.dimension
-		 CROSS JOIN LATERAL @extschema@.kpi_drill_query(m.measure, m.source, m.source_part, d.dimension, columns, @extschema@.kpi_member_expressions(m.source, columns, d.parts)) q
-	)
-	SELECT array_agg(ROW(s.part, s.measure, s.source, s.source_part, s.from_days, s.to_days, a.query, a.named)::@extschema@.kpi_drill_step ORDER BY s.n)
-	  FROM unnest(steps) WITH ORDINALITY s(part, measure, source, source_part, from_days, to_days, query, named, n)
-	  JOIN asked a USING (measure, source);
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (
+		WITH asked AS MATERIALIZED (
+			SELECT m.measure, m.source, q.query, q.named
+			  FROM (SELECT DISTINCT s.measure, s.source, s.source_part, s.members FROM unnest(steps) s) m
+			 CROSS JOIN LATERAL @extschema@.kpi_drill_query(m.measure, m.source, m.source_part, dimension, columns, m.members) q
+		)
+		SELECT array_agg(ROW(s.part, s.measure, s.source, s.source_part, s.members, s.from_days, s.to_days, a.query, a.named)::@extschema@.kpi_drill_step ORDER BY s.n)
+		  FROM unnest(steps) WITH ORDINALITY s(part, measure, source, source_part, members, from_days, to_days, query, named, n)
+		  JOIN asked a USING (measure, source));
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_drill_written(@extschema@.kpi_drill_step[], text, text[]) IS 'steps of a drill with their queries';
 
 CREATE FUNCTION @extschema@.kpi_drill_grid(from_days date[], to_days date[], as_of timestamptz) RETURNS @extschema@.kpi_grid
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT ROW(as_of, b.starts || least(b.ends_at, as_of), from_days || least(b.end_day, b.today + CASE WHEN @extschema@.kpi_midnight(b.today) < as_of THEN 1 ELSE 0 END),
-			   b.starts || least(b.ends_at, as_of), b.starts || b.ends_at, from_days || b.end_day, NULL, NULL, NULL, NULL, b.numbers, ARRAY(SELECT n + 1 FROM unnest(b.numbers) n ORDER BY n),
-			   NULL, NULL, NULL, NULL)::@extschema@.kpi_grid
-	  FROM (SELECT ARRAY(SELECT @extschema@.kpi_midnight(d.day) FROM unnest(from_days) d(day) ORDER BY d.day) AS starts, to_days[cardinality(to_days)] AS end_day,
-				   @extschema@.kpi_midnight(to_days[cardinality(to_days)]) AS ends_at, @extschema@.kpi_day(as_of) AS today,
-				   ARRAY(SELECT n FROM generate_series(1, cardinality(from_days)) n ORDER BY n) AS numbers) b;
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	g @extschema@.kpi_grid;
+	starts timestamptz[] := ARRAY(SELECT @extschema@.kpi_midnight(d.day) FROM unnest(from_days) WITH ORDINALITY d(day, n) ORDER BY d.n);
+	end_day date := to_days[cardinality(to_days)];
+	ends_at timestamptz := @extschema@.kpi_midnight(end_day);
+	today date := @extschema@.kpi_day(as_of);
+BEGIN
+	g.as_of := as_of;
+	g.bounds := starts || least(ends_at, as_of);
+	g.days := from_days || least(end_day, today + CASE WHEN @extschema@.kpi_midnight(today) < as_of THEN 1 ELSE 0 END);
+	g.instants := g.bounds;
+	g.plan_bounds := starts || ends_at;
+	g.plan_days := from_days || end_day;
+	g.opening := ARRAY(SELECT n FROM generate_series(1, cardinality(from_days)) n ORDER BY n);
+	g.closing := ARRAY(SELECT n + 1 FROM unnest(g.opening) n ORDER BY n);
+	RETURN g;
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_drill_grid(date[], date[], timestamptz) IS
 'the boundaries of periods that follow each other, the last of which may still be running at the instant taken as now';
 
-/* Very many are better read with the rest than looked up one by one. */
-CREATE FUNCTION @extschema@.kpi_drill_named(steps @extschema@.kpi_drill_step[], as_of timestamptz) RETURNS @extschema@.kpi_named
+CREATE FUNCTION @extschema@.kpi_drill_names(source text, named text, g @extschema@.kpi_grid, parameters integer[], most integer) RETURNS @extschema@.kpi_named
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	most_rows constant integer := 100000;
-	all_named @extschema@.kpi_named := ROW('{}', '{}', '{}', '{}');
-	step record;
-	g @extschema@.kpi_grid;
+	names text := (SELECT string_agg(format('array_agg(DISTINCT %s)', coalesce(c.column_name, 'NULL::text')), ', ' ORDER BY k.n)
+					 FROM (VALUES (1, 'account', '{6,15,16,19}'::integer[]), (2, 'rep', '{7}'), (3, 'lead', '{9,12}'), (4, 'opportunity', '{10,11,12,19}')) k(n, called, looked_up)
+					 LEFT JOIN @extschema@.kpi_source_column c ON k.looked_up && kpi_drill_names.parameters AND c.source = kpi_drill_names.source
+															   AND c.column_name = CASE c.source WHEN k.called THEN 'id' ELSE k.called || '_id' END);
 	ids record;
 BEGIN
-	FOR step IN SELECT DISTINCT s.source, s.named, s.from_days, s.to_days FROM unnest(steps) s WHERE s.query ~ '\(SELECT \$(6|7|9|1[012569])\)' LOOP
+	SELECT * INTO ids
+	  FROM @extschema@.kpi_execute(@extschema@.kpi_generic(format('SELECT %s, count(*) FROM (SELECT * FROM %s LIMIT %s) i', names, named, most + 1)),
+				ROW(g.bounds, g.days, g.instants, g.as_of, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, g.plan_bounds, g.plan_days,
+					NULL, NULL, g.opening, g.closing, NULL, NULL, NULL, NULL)::@extschema@.kpi_parameters) AS x(accounts text[], reps text[], leads text[], opportunities text[], n bigint);
+	RETURN CASE WHEN ids.n <= most THEN ROW(coalesce(ids.accounts, '{}'), ids.reps, ids.leads, ids.opportunities)::@extschema@.kpi_named END;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_drill_names(text, text, @extschema@.kpi_grid, integer[], integer) IS
+'of rows of a source (named: as of kpi_drill_query) the ids by which something is looked up in these parameters; NULL where there are more rows than the most';
+
+/* Very many are better read with the rest than looked up one by one. */
+CREATE FUNCTION @extschema@.kpi_drill_named(steps @extschema@.kpi_drill_step[], columns text[], as_of timestamptz) RETURNS @extschema@.kpi_named
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	most constant integer := 100000;
+	all_named @extschema@.kpi_named := ROW('{}', '{}', '{}', '{}');
+	ids @extschema@.kpi_named;
+	step record;
+BEGIN
+	FOR step IN SELECT s.source, s.named, s.from_days, s.to_days, @extschema@.kpi_looked_up(string_agg(s.query, E'\n'), columns) AS parameters
+				  FROM unnest(steps) s GROUP BY s.source, s.named, s.from_days, s.to_days LOOP
+		CONTINUE WHEN NOT step.parameters && '{6,7,9,10,11,12,15,16,19}';
 		IF step.named IS NULL THEN
 			RETURN NULL;
 		END IF;
-		g := @extschema@.kpi_drill_grid(step.from_days, step.to_days, as_of);
-		SELECT * INTO ids FROM @extschema@.kpi_execute(format(
-			'SELECT array_agg(DISTINCT i.account), array_agg(DISTINCT i.rep), array_agg(DISTINCT i.lead), array_agg(DISTINCT i.opportunity), count(*) FROM (SELECT %s FROM %s LIMIT %s) i',
-			(SELECT string_agg(format('%s AS %I', coalesce(c.column_name, 'NULL::text'), k.named), ', ')
-			   FROM unnest('{account,rep,lead,opportunity}'::text[]) k(named)
-			   LEFT JOIN @extschema@.kpi_source_column c ON c.source = step.source AND c.column_name = CASE step.source WHEN k.named THEN 'id' ELSE k.named || '_id' END),
-			@extschema@.kpi_generic(step.named), most_rows + 1),
-			ROW(g.bounds, g.days, g.instants, as_of, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, g.plan_bounds, g.plan_days,
-				NULL, NULL, g.opening, g.closing, NULL, NULL, NULL, NULL)::@extschema@.kpi_parameters) AS x(accounts text[], reps text[], leads text[], opportunities text[], n bigint);
-		IF ids.n > most_rows THEN
+		ids := @extschema@.kpi_drill_names(step.source, step.named, @extschema@.kpi_drill_grid(step.from_days, step.to_days, as_of), step.parameters, most);
+		IF ids.accounts IS NULL THEN
 			RETURN NULL;
 		END IF;
 		all_named := ROW(all_named.accounts || ids.accounts, all_named.reps || ids.reps, all_named.leads || ids.leads, all_named.opportunities || ids.opportunities);
@@ -454,9 +213,46 @@ BEGIN
 	RETURN all_named;
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_drill_named(@extschema@.kpi_drill_step[], timestamptz) IS
-'what the rows of the periods name of accounts, reps, leads and opportunities; NULL where these rows cannot be told from others, or are very many';
+COMMENT ON FUNCTION @extschema@.kpi_drill_named(@extschema@.kpi_drill_step[], text[], timestamptz) IS
+'what the rows of the periods name of the accounts, reps, leads and opportunities that are looked up; NULL where these rows cannot be told from others, or are very many';
 
+/* As dear as it is, the planner leaves it until it is known which rows are wanted. */
+CREATE FUNCTION @extschema@.kpi_row_json(source_row anyelement) RETURNS jsonb
+	LANGUAGE internal STABLE STRICT PARALLEL SAFE
+	COST 100
+	AS 'to_jsonb';
+COMMENT ON FUNCTION @extschema@.kpi_row_json(anyelement) IS 'to_jsonb, which the planner takes for cheap, at its cost for a whole row';
+
+CREATE FUNCTION @extschema@.kpi_drill_sorted(query text, most bigint) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format('SELECT r.period, r.key, r.at, r.amount, @extschema@.kpi_row_json(r.source_row) AS source_row FROM (%s) r ORDER BY r.period DESC, r.at%s, r.key COLLATE "C"%s',
+				  query, CASE WHEN most IS NOT NULL THEN ' DESC NULLS LAST' ELSE '' END, ' LIMIT ' || most);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_drill_sorted(text, bigint) IS
+'a query as of kpi_drill_query whose rows are sorted, of each period the oldest first; most: the newest first, and no more rows than that (NULL: all)';
+
+CREATE FUNCTION @extschema@.kpi_drill_task(kpi text, period date, dimension text, grain text, OUT formula text, OUT newest date, OUT as_of timestamptz,
+										   OUT columns text[], OUT steps @extschema@.kpi_drill_step[])
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	formula := @extschema@.kpi_expanded(kpi);
+	newest := coalesce(@extschema@.kpi_find_period(grain, dimension, period, NULL), @extschema@.kpi_period_start(grain, coalesce(period, @extschema@.kpi_today())));
+	as_of := @extschema@.kpi_last_taken(newest, @extschema@.kpi_period_end(grain, newest));
+	columns := ARRAY(SELECT u.source || '.' || u.column_name || e.suffix
+					   FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix));
+	steps := ARRAY(SELECT s FROM @extschema@.kpi_drill_steps(formula, grain, newest, dimension, columns, as_of) s);
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_drill_task(text, date, text, text) IS
+'what a drill into a KPI has to do: its expanded formula, the period it is of, the instant taken as now, the usable columns (as source.column), and the steps';
+
+/*
+ * With a limit the rows of the first measure are often enough: the others are
+ * only turned to, and then together, when they are not.
+ */
 CREATE FUNCTION @extschema@.kpi_drill(kpi text, period date DEFAULT NULL, dimension text DEFAULT 'total', member text DEFAULT '', grain text DEFAULT 'month',
 									  most integer DEFAULT NULL)
 	RETURNS TABLE (part text, measure text, from_day date, to_day date, source text, key text, at timestamptz, amount numeric, source_row jsonb)
@@ -469,17 +265,15 @@ CREATE FUNCTION @extschema@.kpi_drill(kpi text, period date DEFAULT NULL, dimens
 AS $$
 #variable_conflict use_column
 DECLARE
-	formula text;
-	newest date;
-	as_of timestamptz;
+	task record;
 	parts text[];
-	columns text[];
 	steps @extschema@.kpi_drill_step[];
 	taken @extschema@.kpi_drill_step[];
 	step @extschema@.kpi_drill_step;
-	queries text;
+	parameters integer[];
 	looked_up @extschema@.kpi_dictionaries;
 	g @extschema@.kpi_grid;
+	left_over bigint := most;
 	n bigint;
 BEGIN
 	PERFORM @extschema@.kpi_require_kpi(kpi);
@@ -491,43 +285,38 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
-	formula := @extschema@.kpi_expanded(kpi);
-	newest := coalesce(@extschema@.kpi_find_period(grain, dimension, period, NULL),
-					   @extschema@.kpi_period_start(grain, coalesce(period, @extschema@.kpi_today())));
-	as_of := @extschema@.kpi_last_taken(newest, @extschema@.kpi_period_end(grain, newest));
 	parts := @extschema@.kpi_member_parts(member, (SELECT cardinality(d.parts) FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_drill.dimension));
-	columns := ARRAY(SELECT u.source || '.' || u.column_name || e.suffix
-					   FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix));
-
-	steps := ARRAY(SELECT s FROM @extschema@.kpi_drill_steps(formula, grain, newest, dimension, columns, as_of) s);
+	task := @extschema@.kpi_drill_task(kpi, period, dimension, grain);
+	steps := task.steps;
 	PERFORM @extschema@.kpi_bound_sources(ARRAY(SELECT s.source FROM unnest(steps) s));
-	WHILE steps <> '{}' AND (most > 0) IS NOT FALSE LOOP	-- all at once, unless it may end early
-		taken := @extschema@.kpi_drill_written(steps[:CASE WHEN most IS NULL THEN cardinality(steps) ELSE 1 END], dimension, columns);
+	WHILE steps <> '{}' AND (left_over > 0) IS NOT FALSE LOOP
+		taken := @extschema@.kpi_drill_written(steps[:CASE WHEN most IS NOT NULL AND taken IS NULL THEN 1 ELSE cardinality(steps) END], dimension, task.columns);
 		steps := steps[cardinality(taken) + 1:];
-		queries := (SELECT string_agg(s.query, E'\n') FROM unnest(taken) s);
-		PERFORM @extschema@.kpi_bound_sources(ARRAY(SELECT l.source FROM @extschema@.kpi_looked_up(queries, columns) l));
-		looked_up := @extschema@.kpi_make_dictionaries(queries, columns, as_of, @extschema@.kpi_drill_named(taken, as_of));
+		parameters := @extschema@.kpi_looked_up((SELECT string_agg(s.query, E'\n') FROM unnest(taken) s), task.columns);
+		PERFORM @extschema@.kpi_bound_sources(@extschema@.kpi_looked_up_sources(parameters));
+		looked_up := @extschema@.kpi_make_dictionaries(parameters, task.columns, task.as_of, @extschema@.kpi_drill_named(taken, task.columns, task.as_of));
 		FOREACH step IN ARRAY taken LOOP
-			g := @extschema@.kpi_drill_grid(step.from_days, step.to_days, as_of);
+			g := @extschema@.kpi_drill_grid(step.from_days, step.to_days, task.as_of);
 			RETURN QUERY
 				SELECT step.part, step.measure, step.from_days[x.n], step.to_days[x.n], step.source, x.key, x.at, trim_scale(x.amount), x.source_row
-				  FROM @extschema@.kpi_execute(@extschema@.kpi_generic(coalesce('SELECT * FROM (' || step.query || ') r ORDER BY r.period DESC, r.at DESC NULLS LAST, r.key COLLATE "C" LIMIT ' || most, step.query)),
-							ROW(g.bounds, g.days, g.instants, as_of,
+				  FROM @extschema@.kpi_execute(@extschema@.kpi_generic(@extschema@.kpi_drill_sorted(step.query, left_over)),
+							ROW(g.bounds, g.days, g.instants, g.as_of,
 							looked_up.rates, looked_up.accounts, looked_up.reps, looked_up.stages, looked_up.leads, looked_up.deals, looked_up.deal_states,
 							looked_up.won_leads, g.plan_bounds, g.plan_days, looked_up.run_rates, looked_up.cohorts, g.opening, g.closing,
 							looked_up.activities, NULL, NULL, parts)::@extschema@.kpi_parameters)
 						AS x(n integer, key text, at timestamptz, amount numeric, source_row jsonb);
 			GET DIAGNOSTICS n = ROW_COUNT;
-			most := most - n;
+			left_over := left_over - n;
+			EXIT WHEN left_over = 0;
 		END LOOP;
 	END LOOP;
 
 	RETURN QUERY	-- a formula knows the targets of its own period
 		SELECT f.part, format('target(%s)', f.name), f.from_day, f.to_day, t.source, t.key, t.at, trim_scale(t.amount), t.source_row
-		  FROM @extschema@.kpi_formula_periods(formula, grain, newest, as_of) f
+		  FROM @extschema@.kpi_formula_periods(task.formula, grain, task.newest, task.as_of) f
 		 CROSS JOIN LATERAL @extschema@.kpi_drill_targets(f.name, dimension, member, f.from_day, f.to_day) t
-		 WHERE f.used_as = 'target' AND f.from_day = newest
-		 ORDER BY array_position('{numerator,both,denominator}', f.part), f.name, t.at, t.key COLLATE "C" LIMIT most;
+		 WHERE f.used_as = 'target' AND f.from_day = task.newest
+		 ORDER BY array_position('{numerator,both,denominator}', f.part), f.name, t.at, t.key COLLATE "C" LIMIT left_over;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_drill(text, date, text, text, text, integer) IS

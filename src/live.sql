@@ -53,7 +53,7 @@ BEGIN
 	  FROM @extschema@.kpi_readings(sources, wanted_parts) r
 	 CROSS JOIN LATERAL @extschema@.kpi_source_query(r.source, columns, r.parts, ARRAY[kpi_facts_now.dimension], reads => r.reads, with_faults => false) q
 	 WHERE r.parts <> '{}';
-	sources := @extschema@.kpi_bound_sources(sources || ARRAY(SELECT l.source FROM @extschema@.kpi_looked_up(queries, columns) l));
+	sources := @extschema@.kpi_bound_sources(sources || @extschema@.kpi_looked_up_sources(@extschema@.kpi_looked_up(queries, columns)));
 
 	RETURN QUERY EXECUTE @extschema@.kpi_facts_query(CASE WHEN 'opportunity.open' = ANY (wanted_parts) THEN @extschema@.kpi_kept_panels(columns) END)
 		|| format(E'\nSELECT p.grain, p.period, p.period_end, $9[1], m.member, ($3).as_of, NULL::timestamptz, $4, p.is_complete, p.days, n.%s\n'

@@ -19,6 +19,9 @@
  * The cube of a part that is also measured since ever has one atom more, the
  * first, for what lies before all periods.
  * A dictionary stands in the query as (SELECT $n), which is evaluated once.
+ *
+ * What a drill asks again and again for SQL text is in PL/pgSQL, which plans
+ * once a session; an SQL function that is not inlined is planned in each query.
  */
 CREATE TYPE @extschema@.kpi_bad_rows AS (reason text, bad_rows bigint, keys text[]);
 COMMENT ON TYPE @extschema@.kpi_bad_rows IS 'bad rows of one source for one reason: how many and the smallest of their keys';
@@ -109,12 +112,12 @@ BEGIN
 	END IF;
 	RETURN (
 		SELECT format('SELECT %s%s%s FROM %s r', string_agg(c.expression, ', ' ORDER BY c.place, c.column_name),
-					  CASE WHEN with_row THEN ', to_jsonb(r) AS source_row' ELSE '' END, CASE WHEN key IS NULL THEN '' ELSE format(', r.%I AS raw_key', key) END, relation)
+					  CASE WHEN with_row THEN ', r AS source_row' ELSE '' END, CASE WHEN key IS NULL THEN '' ELSE format(', r.%I AS raw_key', key) END, relation)
 		  FROM @extschema@.kpi_source_columns(kpi_source_select.source) c);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_select(text, boolean, text) IS
-'the text of a query that reads a bound source with every column of its contract: ids and texts as text that is compared bytewise (a blank id or currency as NULL), instants as timestamptz (a date as its local midnight, and as it is under name_day), numbers as numeric, missing columns as NULL. with_row: also the whole row, as jsonb, under source_row; key: also this column as it is, under raw_key';
+'the text of a query that reads a bound source with every column of its contract: ids and texts as text that is compared bytewise (a blank id or currency as NULL), instants as timestamptz (a date as its local midnight, and as it is under name_day), numbers as numeric, missing columns as NULL. with_row: also the whole row under source_row; key: also this column as it is, under raw_key';
 
 /*
  * Ids are texts here, whatever they are there.  Compared as they are there, an
@@ -136,15 +139,20 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_uuids(text[]) IS 'ids that are UUIDs as such; NULL for others. Empty for NULL';
 
 CREATE FUNCTION @extschema@.kpi_has_id(source text, column_name text, ids text) RETURNS text
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT format(CASE u.type WHEN 'bigint' THEN 'r.%I = ANY (@extschema@.kpi_integers(%s, 9223372036854775807))'
-							  WHEN 'integer' THEN 'r.%I = ANY (@extschema@.kpi_integers(%s, 2147483647)::integer[])'
-							  WHEN 'smallint' THEN 'r.%I = ANY (@extschema@.kpi_integers(%s, 32767)::smallint[])'
-							  WHEN 'uuid' THEN 'r.%I = ANY (@extschema@.kpi_uuids(%s))' ELSE 'r.%I::text = ANY (%s)' END, u.column_name, ids)
-	  FROM @extschema@.kpi_usable_columns() u
-	 WHERE u.source = kpi_has_id.source AND u.column_name = kpi_has_id.column_name;
+	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN (
+		SELECT format(CASE u.type WHEN 'bigint' THEN 'r.%I = ANY (@extschema@.kpi_integers(%s, 9223372036854775807))'
+								  WHEN 'integer' THEN 'r.%I = ANY (@extschema@.kpi_integers(%s, 2147483647)::integer[])'
+								  WHEN 'smallint' THEN 'r.%I = ANY (@extschema@.kpi_integers(%s, 32767)::smallint[])'
+								  WHEN 'uuid' THEN 'r.%I = ANY (@extschema@.kpi_uuids(%s))' ELSE 'r.%I::text = ANY (%s)' END, u.column_name, ids)
+		  FROM @extschema@.kpi_usable_columns() u
+		 WHERE u.source = kpi_has_id.source AND u.column_name = kpi_has_id.column_name);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_has_id(text, text, text) IS
 'SQL text of the condition that an id of the bound relation r is one of several (ids: SQL text of a text[]), to follow the text of kpi_source_select; NULL when there is no such column, and for NULL';
 
@@ -251,13 +259,18 @@ COMMENT ON FUNCTION @extschema@.kpi_member_expression(text, text, text, text[]) 
 'SQL text for the member of a base dimension that a row of the source belongs to at an instant; NULL when the bound columns cannot tell';
 
 CREATE FUNCTION @extschema@.kpi_member_expressions(source text, columns text[], wanted text[] DEFAULT NULL) RETURNS jsonb
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT coalesce(jsonb_object_agg(b.base, b.expression) FILTER (WHERE b.expression IS NOT NULL), '{}')
-	  FROM (SELECT p.base, @extschema@.kpi_member_expression(kpi_member_expressions.source, p.base, '{at}', columns) AS expression
-			  FROM (SELECT unnest(wanted) AS base
-					UNION SELECT b.base FROM (SELECT unnest(d.parts) FROM @extschema@.kpi_dimension d UNION VALUES ('account'), ('preceding_activity')) b(base) WHERE wanted IS NULL) p OFFSET 0) b;	-- each is written once
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN (
+		SELECT coalesce(jsonb_object_agg(b.base, b.expression) FILTER (WHERE b.expression IS NOT NULL), '{}')
+		  FROM (SELECT p.base, @extschema@.kpi_member_expression(kpi_member_expressions.source, p.base, '{at}', columns) AS expression
+				  FROM (SELECT unnest(wanted) AS base
+						UNION SELECT b.base FROM (SELECT unnest(d.parts) FROM @extschema@.kpi_dimension d UNION VALUES ('account'), ('preceding_activity')) b(base) WHERE wanted IS NULL) p OFFSET 0) b);	-- each is written once
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_member_expressions(text, text[], text[]) IS
 'for each base dimension that the bound columns allow (of those wanted; NULL: all, and the account), the SQL text of a row''s member; {at} in it stands for the instant';
 
@@ -501,12 +514,17 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_empty_ledger(timestamptz[], text) IS 'the ledger of no rows; arguments as of kpi_ledger';
 
 CREATE FUNCTION @extschema@.kpi_spoilt(source text, part text, columns text[]) RETURNS text
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT string_agg('(' || @extschema@.kpi_fill_in(f.condition, f.source, 'NULL::timestamptz', columns) || ')', ' OR ' ORDER BY f.reason)
-	  FROM @extschema@.kpi_fault f
-	 WHERE f.source = kpi_spoilt.source AND kpi_spoilt.part = ANY (f.spoils);
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN (
+		SELECT string_agg('(' || @extschema@.kpi_fill_in(f.condition, f.source, 'NULL::timestamptz', columns) || ')', ' OR ' ORDER BY f.reason)
+		  FROM @extschema@.kpi_fault f
+		 WHERE f.source = kpi_spoilt.source AND kpi_spoilt.part = ANY (f.spoils));
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_spoilt(text, text, text[]) IS
 'SQL text of the condition under which a row of the source is left out of the part; NULL when there is none';
 
@@ -572,29 +590,34 @@ COMMENT ON FUNCTION @extschema@.kpi_day_pieces(date, date, date[]) IS
  * are worked out before it.
  */
 CREATE FUNCTION @extschema@.kpi_pieces_expression(source text, columns text[], wanted_parts text[]) RETURNS text
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT format($q$LATERAL (
-	SELECT i.* FROM (SELECT (%s)::timestamptz AS starts, (%s)::timestamptz AS ends, %s AS changes OFFSET 0) w, LATERAL (
-		SELECT w.starts, w.ends, true WHERE w.changes IS NULL
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN (
+		SELECT format($q$LATERAL (
+		SELECT i.* FROM (SELECT (%s)::timestamptz AS starts, (%s)::timestamptz AS ends, %s AS changes OFFSET 0) w, LATERAL (
+			SELECT w.starts, w.ends, true WHERE w.changes IS NULL
+			UNION ALL
+			SELECT * FROM @extschema@.kpi_pieces(w.starts, w.ends, w.changes) WHERE w.changes IS NOT NULL) i(piece_from, piece_to, is_first))$q$,
+					  @extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns),
+					  @extschema@.kpi_fill_in(p.ends, p.source, 'NULL::timestamptz', columns),
+					  string_agg(format('@extschema@.kpi_changes((SELECT $%s), %s)', h.parameter, h.key), ' || ' ORDER BY h.parameter))
+		  FROM @extschema@.kpi_part p,
+			   LATERAL (SELECT v.parameter, @extschema@.kpi_member_expression(p.source, v.holder, 'NULL::timestamptz', columns) AS key
+						  FROM (VALUES ('account', 6), ('rep', 7)) v(holder, parameter)
+						 WHERE v.holder || '.valid_from' = ANY (columns)) h
+		 WHERE p.source = kpi_pieces_expression.source AND p.part = ANY (@extschema@.kpi_parts_to_read(source, wanted_parts))
+		   AND (p.kind = 'stock' OR p.source = 'subscription' AND p.part = 'recurring') AND p.starts <> 'NULL' AND h.key IS NOT NULL
+		 GROUP BY p.source, p.part, p.starts, p.ends
 		UNION ALL
-		SELECT * FROM @extschema@.kpi_pieces(w.starts, w.ends, w.changes) WHERE w.changes IS NOT NULL) i(piece_from, piece_to, is_first))$q$,
-				  @extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns),
-				  @extschema@.kpi_fill_in(p.ends, p.source, 'NULL::timestamptz', columns),
-				  string_agg(format('@extschema@.kpi_changes((SELECT $%s), %s)', h.parameter, h.key), ' || ' ORDER BY h.parameter))
-	  FROM @extschema@.kpi_part p,
-		   LATERAL (SELECT v.parameter, @extschema@.kpi_member_expression(p.source, v.holder, 'NULL::timestamptz', columns) AS key
-					  FROM (VALUES ('account', 6), ('rep', 7)) v(holder, parameter)
-					 WHERE v.holder || '.valid_from' = ANY (columns)) h
-	 WHERE p.source = kpi_pieces_expression.source AND p.part = ANY (@extschema@.kpi_parts_to_read(source, wanted_parts))
-	   AND (p.kind = 'stock' OR p.source = 'subscription' AND p.part = 'recurring') AND p.starts <> 'NULL' AND h.key IS NOT NULL
-	 GROUP BY p.source, p.part, p.starts, p.ends
-	UNION ALL
-	SELECT format('@extschema@.kpi_day_pieces((%s AT TIME ZONE %L)::date, (%s AT TIME ZONE %2$L)::date, $2)',
-				  p.starts, @extschema@.kpi_setting('time_zone'), p.ends)
-	  FROM @extschema@.kpi_part p
-	 WHERE p.source = kpi_pieces_expression.source AND p.kind = 'spread';
+		SELECT format('@extschema@.kpi_day_pieces((%s AT TIME ZONE %L)::date, (%s AT TIME ZONE %2$L)::date, $2)',
+					  p.starts, @extschema@.kpi_setting('time_zone'), p.ends)
+		  FROM @extschema@.kpi_part p
+		 WHERE p.source = kpi_pieces_expression.source AND p.kind = 'spread');
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_pieces_expression(text, text[], text[]) IS
 'SQL text of the pieces in which the rows of a stock, of subscriptions or of a spread are read, as an entry of a FROM clause; NULL when a source has none of them, or no spread and neither reps nor accounts with a history';
 
@@ -620,14 +643,19 @@ COMMENT ON FUNCTION @extschema@.kpi_part_bases(text, jsonb, text[]) IS
 'the base dimensions of a part, in the order of the keys of its cube or ledger';
 
 CREATE FUNCTION @extschema@.kpi_shape(part text, members jsonb, wanted text[], further_key text) RETURNS text
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT string_agg(concat_ws('=', d.dimension, nullif(concat_ws(',', (
-				SELECT string_agg(array_position(b.bases, p.base)::text, ',' ORDER BY p.n) FROM unnest(d.parts) WITH ORDINALITY p(base, n)),
-				further_key), '')), ';' ORDER BY d.dimension COLLATE "C")
-	  FROM @extschema@.kpi_part_dimensions(part, members, wanted) d,
-		   (SELECT @extschema@.kpi_part_bases(part, members, wanted) AS bases) b;
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN (
+		SELECT string_agg(concat_ws('=', d.dimension, nullif(concat_ws(',', (
+					SELECT string_agg(array_position(b.bases, p.base)::text, ',' ORDER BY p.n) FROM unnest(d.parts) WITH ORDINALITY p(base, n)),
+					further_key), '')), ';' ORDER BY d.dimension COLLATE "C")
+		  FROM @extschema@.kpi_part_dimensions(part, members, wanted) d,
+			   (SELECT @extschema@.kpi_part_bases(part, members, wanted) AS bases) b);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_shape(text, jsonb, text[], text) IS
 'the dimensions of a part as in the shape of a cube or ledger; further_key: one that every dimension has besides';
 
@@ -735,76 +763,101 @@ COMMENT ON FUNCTION @extschema@.kpi_cube_expression(text, text, text[], jsonb, t
 'SQL text of the aggregate that fills the cube of a part; members: as of kpi_member_expressions; spoilt: condition under which a row is left out; in_pieces: rows are joined with kpi_pieces; only_some: rows may be left out that count in no period within $20';
 
 CREATE FUNCTION @extschema@.kpi_part_instant(source text, part text, columns text[]) RETURNS text
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT CASE WHEN p.kind = 'plan' OR p.starts = 'NULL' THEN '$4'
-				ELSE @extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns) END
-	  FROM @extschema@.kpi_part p
-	 WHERE p.source = kpi_part_instant.source AND p.part = kpi_part_instant.part;
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN (
+		SELECT CASE WHEN p.kind = 'plan' OR p.starts = 'NULL' THEN '$4'
+					ELSE @extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns) END
+		  FROM @extschema@.kpi_part p
+		 WHERE p.source = kpi_part_instant.source AND p.part = kpi_part_instant.part);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_part_instant(text, text, text[]) IS
 'SQL text of the instant at which a row''s members and exchange rate are looked up: for what is open, and when that should close, now';
 
 CREATE FUNCTION @extschema@.kpi_part_by_day(source text, part text, columns text[]) RETURNS boolean
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT p.kind = 'spread' OR p.kind IN ('flow', 'plan') AND p.source || '.' || p.starts || ':date' = ANY (columns)
-	  FROM @extschema@.kpi_part p
-	 WHERE p.source = kpi_part_by_day.source AND p.part = kpi_part_by_day.part;
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN (
+		SELECT p.kind = 'spread' OR p.kind IN ('flow', 'plan') AND p.source || '.' || p.starts || ':date' = ANY (columns)
+		  FROM @extschema@.kpi_part p
+		 WHERE p.source = kpi_part_by_day.source AND p.part = kpi_part_by_day.part);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_part_by_day(text, text, text[]) IS
 'whether rows of the part count by calendar days, since they are spread over days or what they happened at is a date; else by instants';
 
 CREATE FUNCTION @extschema@.kpi_part_currency(source text, part text, columns text[]) RETURNS text
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT CASE WHEN NOT EXISTS (SELECT FROM @extschema@.kpi_measure m
-								   JOIN @extschema@.kpi_part p USING (source, part)
-								   JOIN @extschema@.kpi_part own USING (source, reads)
-								  WHERE own.source = kpi_part_currency.source AND own.part = kpi_part_currency.part AND m.unit = 'money') THEN NULL
-				WHEN source || '.currency' = ANY (columns) THEN 'currency'
-				WHEN source = 'opportunity_history' AND 'opportunity.currency' = ANY (columns)
-				THEN '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 4, NULL::timestamptz)' END;
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN (
+		SELECT CASE WHEN NOT EXISTS (SELECT FROM @extschema@.kpi_measure m
+									   JOIN @extschema@.kpi_part p USING (source, part)
+									   JOIN @extschema@.kpi_part own USING (source, reads)
+									  WHERE own.source = kpi_part_currency.source AND own.part = kpi_part_currency.part AND m.unit = 'money') THEN NULL
+					WHEN source || '.currency' = ANY (columns) THEN 'currency'
+					WHEN source = 'opportunity_history' AND 'opportunity.currency' = ANY (columns)
+					THEN '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 4, NULL::timestamptz)' END);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_part_currency(text, text, text[]) IS
 'SQL text of the currency of a part''s amounts; NULL when they are all in the reporting currency';
 
 /* Of a stock the first boundary counts at which the row does: rates begin once and do not end. */
 CREATE FUNCTION @extschema@.kpi_unknown_rate(source text, part text, columns text[]) RETURNS text
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT format(CASE p.source WHEN 'subscription'
-					THEN '%1$s <> %2$L AND (%4$s) AND (%6$s) IS NOT TRUE AND amount > 0 AND (valid_to <= valid_from) IS NOT TRUE'
-						' AND @extschema@.kpi_lookup_number((SELECT $15), account_id || '' '' || currency, 1, valid_from) IS NULL'
-					ELSE '%1$s <> %2$L AND (%4$s) AND %5$s IS NOT NULL AND @extschema@.kpi_rate((SELECT $5), %1$s, %3$s) IS NULL' END,
-				  c.currency, @extschema@.kpi_setting('currency'), i.instant,
-				  @extschema@.kpi_fill_in(p.condition, p.source, i.instant, columns),
-				  CASE p.kind WHEN 'plan' THEN p.starts ELSE i.instant END,
-				  @extschema@.kpi_spoilt(p.source, p.part, columns))
-	  FROM @extschema@.kpi_part p, LATERAL (SELECT @extschema@.kpi_part_currency(p.source, p.part, columns) AS currency OFFSET 0) c, LATERAL (
-			SELECT CASE WHEN p.kind = 'stock' AND p.starts <> 'NULL'
-				THEN format('(SELECT min(t) FROM unnest($3) t WHERE t > (%s) AND (t <= (%s)) IS NOT FALSE)',
-							@extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns),
-							@extschema@.kpi_fill_in(p.ends, p.source, 'NULL::timestamptz', columns))
-				ELSE @extschema@.kpi_part_instant(p.source, p.part, columns) END AS instant OFFSET 0) i
-	 WHERE p.source = kpi_unknown_rate.source AND p.part = kpi_unknown_rate.part
-	   AND c.currency IS NOT NULL;
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN (
+		SELECT format(CASE p.source WHEN 'subscription'
+						THEN '%1$s <> %2$L AND (%4$s) AND (%6$s) IS NOT TRUE AND amount > 0 AND (valid_to <= valid_from) IS NOT TRUE'
+							' AND @extschema@.kpi_lookup_number((SELECT $15), account_id || '' '' || currency, 1, valid_from) IS NULL'
+						ELSE '%1$s <> %2$L AND (%4$s) AND %5$s IS NOT NULL AND @extschema@.kpi_rate((SELECT $5), %1$s, %3$s) IS NULL' END,
+					  c.currency, @extschema@.kpi_setting('currency'), i.instant,
+					  @extschema@.kpi_fill_in(p.condition, p.source, i.instant, columns),
+					  CASE p.kind WHEN 'plan' THEN p.starts ELSE i.instant END,
+					  @extschema@.kpi_spoilt(p.source, p.part, columns))
+		  FROM @extschema@.kpi_part p, LATERAL (SELECT @extschema@.kpi_part_currency(p.source, p.part, columns) AS currency OFFSET 0) c, LATERAL (
+				SELECT CASE WHEN p.kind = 'stock' AND p.starts <> 'NULL'
+					THEN format('(SELECT min(t) FROM unnest($3) t WHERE t > (%s) AND (t <= (%s)) IS NOT FALSE)',
+								@extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns),
+								@extschema@.kpi_fill_in(p.ends, p.source, 'NULL::timestamptz', columns))
+					ELSE @extschema@.kpi_part_instant(p.source, p.part, columns) END AS instant OFFSET 0) i
+		 WHERE p.source = kpi_unknown_rate.source AND p.part = kpi_unknown_rate.part
+		   AND c.currency IS NOT NULL);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_unknown_rate(text, text, text[]) IS
 'SQL text of the condition that a row''s amount is in a currency without a rate at its instant; NULL when there is only one currency';
 
 CREATE FUNCTION @extschema@.kpi_part_condition(source text, part text, columns text[], spoilt text) RETURNS text
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	/* A stock lacks a rate at some boundaries and not at others: kpi_panel sees to that. */
-	SELECT format('(%s)%s%s',
-				  @extschema@.kpi_fill_in(p.condition, p.source, @extschema@.kpi_part_instant(p.source, p.part, columns), columns),
-				  coalesce(' AND (' || spoilt || ') IS NOT TRUE', ''),
-				  CASE WHEN p.kind = 'stock' THEN ''
-					   ELSE coalesce(' AND (' || @extschema@.kpi_unknown_rate(p.source, p.part, columns) || ') IS NOT TRUE', '') END)
-	  FROM @extschema@.kpi_part p
-	 WHERE p.source = kpi_part_condition.source AND p.part = kpi_part_condition.part;
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN (
+		/* A stock lacks a rate at some boundaries and not at others: kpi_panel sees to that. */
+		SELECT format('(%s)%s%s',
+					  @extschema@.kpi_fill_in(p.condition, p.source, @extschema@.kpi_part_instant(p.source, p.part, columns), columns),
+					  coalesce(' AND (' || spoilt || ') IS NOT TRUE', ''),
+					  CASE WHEN p.kind = 'stock' THEN ''
+						   ELSE coalesce(' AND (' || @extschema@.kpi_unknown_rate(p.source, p.part, columns) || ') IS NOT TRUE', '') END)
+		  FROM @extschema@.kpi_part p
+		 WHERE p.source = kpi_part_condition.source AND p.part = kpi_part_condition.part);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_part_condition(text, text, text[], text) IS
 'SQL text of the condition under which a row of the source belongs to the part; spoilt: as of kpi_spoilt';
 
@@ -1178,31 +1231,40 @@ COMMENT ON FUNCTION @extschema@.kpi_readings(text[], text[]) IS
 
 /* A row that names no customer itself may do so by its opportunity. */
 CREATE FUNCTION @extschema@.kpi_of_customers(source text, customers text) RETURNS text
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT coalesce(' WHERE (' || @extschema@.kpi_has_id(source, 'account_id', '(' || customers || ' || ''''::text)') || ' OR r.account_id IS NULL)', '');
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN (SELECT coalesce(' WHERE (' || @extschema@.kpi_has_id(source, 'account_id', '(' || customers || ' || ''''::text)') || ' OR r.account_id IS NULL)', ''));
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_of_customers(text, text) IS
 'SQL text that, behind that of kpi_source_select, leaves out rows that name other customers than these (SQL text of a text[]; NULL: none is left out)';
 
 CREATE FUNCTION @extschema@.kpi_run_rates_query(columns text[], customers text DEFAULT NULL) RETURNS text
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT format($q$
-SELECT @extschema@.kpi_dictionary(account_id || ' ' || currency, run_from, NULL, @extschema@.kpi_rate($1, currency, run_from), NULL, NULL, NULL, NULL)
-  FROM (SELECT account_id, currency, min(valid_from) AS run_from
-		  FROM (SELECT *, count(*) FILTER (WHERE is_gap) OVER (PARTITION BY account_id, currency ORDER BY valid_from, valid_to) AS run
-				  FROM (SELECT *, (valid_from <= max(coalesce(valid_to, 'infinity')) OVER (
-									PARTITION BY account_id, currency ORDER BY valid_from, valid_to ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-								  ) IS NOT TRUE AS is_gap
-						  FROM (%s) s
-						 WHERE currency <> %L AND %s AND (%s) IS NOT TRUE AND amount > 0 AND (valid_to <= valid_from) IS NOT TRUE) i) r
-		 GROUP BY account_id, currency, run) f$q$,
-				  @extschema@.kpi_source_select('subscription') || @extschema@.kpi_of_customers('subscription', customers), @extschema@.kpi_setting('currency'), p.condition,
-				  @extschema@.kpi_spoilt(p.source, p.part, columns))
-	  FROM @extschema@.kpi_part p
-	 WHERE p.source = 'subscription' AND p.part = 'recurring';
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN (
+		SELECT format($q$
+	SELECT @extschema@.kpi_dictionary(account_id || ' ' || currency, run_from, NULL, @extschema@.kpi_rate($1, currency, run_from), NULL, NULL, NULL, NULL)
+	  FROM (SELECT account_id, currency, min(valid_from) AS run_from
+			  FROM (SELECT *, count(*) FILTER (WHERE is_gap) OVER (PARTITION BY account_id, currency ORDER BY valid_from, valid_to) AS run
+					  FROM (SELECT *, (valid_from <= max(coalesce(valid_to, 'infinity')) OVER (
+										PARTITION BY account_id, currency ORDER BY valid_from, valid_to ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+									  ) IS NOT TRUE AS is_gap
+							  FROM (%s) s
+							 WHERE currency <> %L AND %s AND (%s) IS NOT TRUE AND amount > 0 AND (valid_to <= valid_from) IS NOT TRUE) i) r
+			 GROUP BY account_id, currency, run) f$q$,
+					  @extschema@.kpi_source_select('subscription') || @extschema@.kpi_of_customers('subscription', customers), @extschema@.kpi_setting('currency'), p.condition,
+					  @extschema@.kpi_spoilt(p.source, p.part, columns))
+		  FROM @extschema@.kpi_part p
+		 WHERE p.source = 'subscription' AND p.part = 'recurring');
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_run_rates_query(text[], text) IS
 'SQL text that makes, for each uninterrupted run of a customer''s subscriptions in a foreign currency, the rate of its first day; customers: as of kpi_of_customers';
 

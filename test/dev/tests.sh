@@ -164,7 +164,7 @@ script_report() {
 	if [ "$bad" != 0 ]; then
 		sed '/^ok/d' "$log" | tail -n 150 | indented
 	else
-		grep -iE '^skipped:|^(ok|1\.\.0).*# *skip' "$log" | indented || true
+		grep -iE '^skipped:|^# measured:|^(ok|1\.\.0).*# *skip' "$log" | indented || true
 	fi
 }
 
