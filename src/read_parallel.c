@@ -81,12 +81,11 @@ typedef struct SharedStep
 								 * dictionaries */
 } SharedStep;
 
-/* What is being laid out, in memory that grows. */
+/* Where things are laid out, one behind the other. */
 typedef struct Layout
 {
-	char	   *bytes;
+	char	   *bytes;			/* NULL: they are only measured */
 	Size		used;
-	Size		size;
 } Layout;
 
 /* ---------- What can be read by workers ---------- */
@@ -172,15 +171,8 @@ put_bytes(Layout *l, const void *bytes, Size size)
 {
 	Size		offset = MAXALIGN(l->used);
 
-	if (offset + size > l->size)
-	{
-		l->size = Max(2 * l->size, offset + size);
-		l->bytes = repalloc_huge(l->bytes, l->size);
-	}
-	if (bytes != NULL)
+	if (l->bytes != NULL)
 		memcpy(l->bytes + offset, bytes, size);
-	else
-		memset(l->bytes + offset, 0, size);
 	l->used = offset + size;
 	return offset;
 }
@@ -215,19 +207,19 @@ put_parameters(Layout *l, const Parameters *parameters, Oid dictionary, bool are
 	return put_bytes(l, datums, parameters->count * sizeof(SharedDatum));
 }
 
-static void
-lay_out(Layout *l, Reading *r, const Step *steps, char *const *queries, int nsteps)
+/* Lay out what workers share; returns its size. */
+static Size
+lay_out(char *bytes, Reading *r, const Step *steps, char *const *queries, int nsteps)
 {
+	Layout		layout = {.bytes = bytes};
+	Layout	   *l = &layout;
 	Oid			dictionary = salkpi_dictionary_type(r);
 	SharedStep *shared_steps = palloc(nsteps * sizeof(SharedStep));
 	Shared		shared = {
 		.reading = r->columns->tdtypeid,.nsteps = nsteps,.nparameters = r->parameters.count
 	};
 
-	l->used = 0;
-	l->size = BLCKSZ;
-	l->bytes = palloc(l->size);
-	(void) put_bytes(l, NULL, sizeof(Shared));
+	(void) put_bytes(l, &shared, sizeof(Shared));
 	shared.types = put_bytes(l, r->parameters.types, r->parameters.count * sizeof(Oid));
 	shared.dictionaries = put_parameters(l, &r->parameters, dictionary, true);
 	for (int i = 0; i < nsteps; i++)
@@ -241,7 +233,9 @@ lay_out(Layout *l, Reading *r, const Step *steps, char *const *queries, int nste
 	}
 	shared.steps = put_bytes(l, shared_steps, nsteps * sizeof(SharedStep));
 	pg_atomic_init_u32(&shared.next, 0);
-	memcpy(l->bytes, &shared, sizeof(Shared));
+	if (bytes != NULL)
+		memcpy(bytes, &shared, sizeof(Shared));
+	return l->used;
 }
 
 /* ---------- A worker ---------- */
@@ -406,8 +400,9 @@ library_of(Oid function)
 
 /* Start the workers, and take what they send; false when there are not two. */
 static bool
-run_workers(const Layout *layout, int nworkers, const char *library, List **readings, MemoryContext context)
+run_workers(Reading *r, const Step *steps, char *const *queries, int nsteps, int nworkers, const char *library, List **readings)
 {
+	Size		size = lay_out(NULL, r, steps, queries, nsteps);
 	ParallelContext *parallel;
 	char	   *shared;
 	char	   *queues;
@@ -415,12 +410,12 @@ run_workers(const Layout *layout, int nworkers, const char *library, List **read
 
 	EnterParallelMode();
 	parallel = CreateParallelContext(library, "salkpi_read_worker", nworkers);
-	shm_toc_estimate_chunk(&parallel->estimator, layout->used);
+	shm_toc_estimate_chunk(&parallel->estimator, size);
 	shm_toc_estimate_chunk(&parallel->estimator, nworkers * QUEUE_SIZE);
 	shm_toc_estimate_keys(&parallel->estimator, 2);
 	InitializeParallelDSM(parallel);
-	shared = shm_toc_allocate(parallel->toc, layout->used);
-	memcpy(shared, layout->bytes, layout->used);
+	shared = shm_toc_allocate(parallel->toc, size);
+	(void) lay_out(shared, r, steps, queries, nsteps);
 	shm_toc_insert(parallel->toc, KEY_SHARED, shared);
 	queues = shm_toc_allocate(parallel->toc, nworkers * QUEUE_SIZE);
 	for (int w = 0; w < nworkers; w++)
@@ -429,7 +424,7 @@ run_workers(const Layout *layout, int nworkers, const char *library, List **read
 	LaunchParallelWorkers(parallel);
 	are_enough = parallel->nworkers_launched >= 2;
 	if (are_enough)
-		take_messages(parallel, readings, context);
+		take_messages(parallel, readings, r->context);
 	else
 		pg_atomic_write_u32(&((Shared *) shared)->next, PG_INT32_MAX);	/* one has nothing to do */
 	WaitForParallelWorkersToFinish(parallel);
@@ -443,7 +438,7 @@ run_workers(const Layout *layout, int nworkers, const char *library, List **read
  * ledger is too large for its memory.
  */
 static bool
-try_workers(Reading *r, const Layout *layout, int nworkers, const char *library, List **readings)
+try_workers(Reading *r, const Step *steps, char *const *queries, int nsteps, int nworkers, const char *library, List **readings)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -454,7 +449,7 @@ try_workers(Reading *r, const Layout *layout, int nworkers, const char *library,
 	MemoryContextSwitchTo(caller);
 	PG_TRY();
 	{
-		is_done = run_workers(layout, nworkers, library, readings, r->context);
+		is_done = run_workers(r, steps, queries, nsteps, nworkers, library, readings);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -481,7 +476,6 @@ salkpi_read_in_parallel(Reading *r, const Step *steps, int nsteps, Oid function)
 {
 	char	  **queries = palloc(nsteps * sizeof(char *));
 	List	  **readings = palloc0(nsteps * sizeof(List *));
-	Layout		layout;
 	int			nworkers;
 
 	if (nsteps < 2 || max_parallel_workers_per_gather < 2 || IsInParallelMode() || !IsUnderPostmaster)
@@ -495,8 +489,7 @@ salkpi_read_in_parallel(Reading *r, const Step *steps, int nsteps, Oid function)
 	if (nworkers < 2)
 		return false;
 	salkpi_set_progress(psprintf("%d sources side by side", nsteps));
-	lay_out(&layout, r, steps, queries, nsteps);
-	if (!try_workers(r, &layout, nworkers, library_of(function), readings))
+	if (!try_workers(r, steps, queries, nsteps, nworkers, library_of(function), readings))
 		return false;
 	for (int i = 0; i < nsteps; i++)
 		r->readings = list_concat(r->readings, readings[i]);
