@@ -77,7 +77,7 @@ typedef struct Comparison
 	Parameters *periods;		/* each a kpi_period; count 0: not compared */
 	int32	   *counts;			/* of each period: facts, changed or not */
 	StringInfoData key;			/* of a period */
-	TextTable	period_keys;	/* of those compared, see period_key() */
+	TextTable	period_keys;	/* of those compared, see put_period_key() */
 	uint32	   *period_numbers; /* of each such key the period, from 0 */
 	const Datum *kept;			/* by period and measure: is it kept? */
 	int			nkept;			/* periods in it; in the others none is */
@@ -105,9 +105,9 @@ is_kept(const Comparison *c, uint32 period, int measure)
 		DatumGetBool(c->kept[(Size) period * c->facts.nmeasures + measure]);
 }
 
-/* What tells a period from others, as bytes. */
-static const char *
-period_key(StringInfo key, Datum grain, Datum period)
+/* Write what tells a period from others, as bytes. */
+static void
+put_period_key(StringInfo key, Datum grain, Datum period)
 {
 	text	   *name = DatumGetTextPP(grain);
 	DateADT		day = DatumGetDateADT(period);
@@ -115,7 +115,6 @@ period_key(StringInfo key, Datum grain, Datum period)
 	resetStringInfo(key);
 	appendBinaryStringInfo(key, (char *) &day, sizeof(day));
 	appendBinaryStringInfo(key, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
-	return key->data;
 }
 
 static void
@@ -149,10 +148,10 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	uint32		row;
 
 	slot_getsomeattrs(slot, CURRENT_MEMBER + 1);
-	(void) period_key(&c->key, slot->tts_values[CURRENT_GRAIN], slot->tts_values[CURRENT_PERIOD]);
+	put_period_key(&c->key, slot->tts_values[CURRENT_GRAIN], slot->tts_values[CURRENT_PERIOD]);
 	period = salkpi_text_find(&c->period_keys, c->key.data, c->key.len);
 	if (period == SALKPI_NOT_FOUND)
-		return true;			/* of the same day, or of the same grain */
+		return true;			/* of the grain of one, and the day of another */
 	caller = MemoryContextSwitchTo(f->context);
 	member = DatumGetTextPP(slot->tts_values[CURRENT_MEMBER]);
 	row = salkpi_facts_put(f, salkpi_text_put(&f->members, VARDATA_ANY(member), VARSIZE_ANY_EXHDR(member)),
@@ -427,7 +426,7 @@ open_periods(Comparison *c, FunctionCallInfo fcinfo, int arg)
 		salkpi_parameters_read(&c->periods[p], composites[p]);
 		columns[0][count] = c->periods[p].values[PERIOD_GRAIN];
 		columns[1][count++] = c->periods[p].values[PERIOD_START];
-		(void) period_key(&c->key, c->periods[p].values[PERIOD_GRAIN], c->periods[p].values[PERIOD_START]);
+		put_period_key(&c->key, c->periods[p].values[PERIOD_GRAIN], c->periods[p].values[PERIOD_START]);
 		c->period_numbers[salkpi_text_put(&c->period_keys, c->key.data, c->key.len)] = p;
 	}
 	c->plan_values[1] = make_array(columns[0], count, TEXTOID);

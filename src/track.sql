@@ -651,6 +651,13 @@ COMMENT ON FUNCTION @extschema@.kpi_noted_changes(text, text[]) IS
  * Everything that changed since the last default snapshot, as days in whose
  * periods measures of a source may be others now.
  */
+CREATE FUNCTION @extschema@.kpi_covers(spans datemultirange, periods daterange[]) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT bool_and(spans && p) FROM unnest(periods) p;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_covers(datemultirange, daterange[]) IS 'whether each of some periods has days in spans; NULL when there are none';
+
 CREATE FUNCTION @extschema@.kpi_changes(as_of timestamptz) RETURNS TABLE (source text, spans datemultirange, basis text)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	ROWS 10
@@ -665,6 +672,8 @@ DECLARE
 	untracked text[] := ARRAY(SELECT DISTINCT k.source FROM @extschema@.kpi_tracking() k WHERE NOT k.tracked AND k.source <> 'target');	-- of which no fact is made
 	lookback text := @extschema@.kpi_setting('lookback_days');
 	found datemultirange[];	-- of each bound source
+	reported CONSTANT daterange[] := ARRAY(SELECT DISTINCT daterange(f.period, f.period_end) FROM @extschema@.kpi_fact f
+											WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.member = '');	-- the others are taken anyway
 	columns text[];
 	last_run @extschema@.kpi_run;
 	accounts text[] := '{}';
@@ -734,6 +743,7 @@ BEGIN
 		END IF;
 	END IF;
 	FOR n, source IN SELECT b.n, b.source FROM unnest(bound) WITH ORDINALITY b(source, n) WHERE b.source <> 'opportunity' LOOP
+		CONTINUE WHEN @extschema@.kpi_covers(found[n], reported) AND source <> 'opportunity_history';	-- whose opportunities count below
 		query := @extschema@.kpi_concerned_query(source, columns, accounts <> '{}', deals <> '{}', leads <> '{}');
 		IF query IS NOT NULL AND @extschema@.kpi_spans_expression(source, columns) IS NOT NULL THEN
 			EXECUTE @extschema@.kpi_influence_query(source, columns, query) INTO c USING accounts, deals, leads, last_run.as_of, as_of;
@@ -754,6 +764,7 @@ BEGIN
 
 	/* Whether a stage was passed, and when it was left, says the whole history of an opportunity. */
 	FOR n, source IN SELECT b.n, b.source FROM unnest(bound) WITH ORDINALITY b(source, n) WHERE b.source IN ('opportunity', 'opportunity_history') AND movers <> '{}' LOOP
+		CONTINUE WHEN @extschema@.kpi_covers(found[n], reported);
 		EXECUTE @extschema@.kpi_influence_query(source, columns, @extschema@.kpi_named_query(source, CASE source WHEN 'opportunity' THEN 'id' ELSE 'opportunity_id' END))
 		   INTO c USING movers;
 		found[n] := found[n] + c.spans;
@@ -761,7 +772,7 @@ BEGIN
 
 	/* A customer's cohort is that of the first subscription, also for earlier purchases; it stays where an earlier one did not change. */
 	n := array_position(bound, 'sale');
-	IF 'subscription' = ANY (bound) AND n IS NOT NULL AND EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE 'cohort' = ANY (d.parts)) THEN
+	IF 'subscription' = ANY (bound) AND n IS NOT NULL AND @extschema@.kpi_covers(found[n], reported) IS NOT TRUE AND EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE 'cohort' = ANY (d.parts)) THEN
 		EXECUTE @extschema@.kpi_influence_query('subscription', columns, @extschema@.kpi_current_query('subscription',
 					'valid_from >= $1 AND valid_from < $2 OR currency IS NOT NULL AND valid_from >= $3'))
 		   INTO c USING last_run.as_of, as_of, rates_from;

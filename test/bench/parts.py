@@ -22,7 +22,8 @@ def query_items(directory):
 
 
 def snapshot_item(crm, which, processes):
-    return Item(f"snapshot, {which}, {processes}", snapshot(crm), settings(which) + parallel(processes))
+    """On two cores its session waits for two workers."""
+    return Item(f"snapshot, {which}, {processes}", snapshot(crm), settings(which) + parallel(processes + 1 if processes > 1 else 1))
 
 
 def best_forms(results):

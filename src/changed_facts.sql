@@ -1,0 +1,203 @@
+/*
+ * From what was read to facts: what is new, what has changed, and the statement
+ * that writes it.
+ */
+CREATE FUNCTION @extschema@.kpi_facts(readings @extschema@.kpi_reading[], others @extschema@.kpi_measured[]) RETURNS SETOF record
+	LANGUAGE c IMMUTABLE PARALLEL SAFE
+	ROWS 1000000	-- so that whatever they are joined with is hashed, not they
+	AS 'MODULE_PATHNAME', 'salkpi_facts';
+COMMENT ON FUNCTION @extschema@.kpi_facts(@extschema@.kpi_reading[], @extschema@.kpi_measured[]) IS
+'the facts that the panels of readings, and others, make together, as of kpi_facts(kpi_measured[])';
+
+CREATE FUNCTION @extschema@.kpi_changed_facts(readings @extschema@.kpi_reading[], others @extschema@.kpi_measured[], dimensions text[], blank_members text[],
+											  periods @extschema@.kpi_period[], kept boolean[]) RETURNS SETOF record
+	LANGUAGE c STABLE PARALLEL SAFE
+	ROWS 10000
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'salkpi_changed_facts';
+COMMENT ON FUNCTION @extschema@.kpi_changed_facts(@extschema@.kpi_reading[], @extschema@.kpi_measured[], text[], text[], @extschema@.kpi_period[], boolean[]) IS
+'the facts that panels make, as of kpi_facts, as far as they are not the current ones of kpi_fact: a table with columns named by the caller, reading kpi_reading, grain text, period date, period_end date, dimension text, member text, is_complete boolean, days integer, replaces tid (the version that is no longer right; NULL: there is none), is_gone boolean (there is no such fact any more), and measures called as in kpi_fact; then for each period a row without dimension, of which days says how many facts there are; and before all that a row for each reading, its panel left out, of which nothing else is known. dimensions, with the blank member of each: those that are compared; periods: those that the panels count, NULL for one that is not compared; kept: of each period, for each measure, whether it is not in the panels but stays what it is (NULL, or no more: none does). Runs with the rights of the caller on kpi_fact';
+
+/*
+ * A stock of which only the present can be read keeps what was recorded at the
+ * very end of a period.
+ */
+CREATE FUNCTION @extschema@.kpi_kept_panels(columns text[]) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format('(SELECT array_agg(u.kept) FROM (%s) u(kept))', string_agg(format($q$
+					SELECT ROW(@extschema@.kpi_panel(k.dimension, k.members, k.n, k.integers, k.numerics ORDER BY k.dimension COLLATE "C", k.members), %1$L::integer[])::@extschema@.kpi_measured
+					  FROM (SELECT f.dimension, @extschema@.kpi_member_parts(f.member, cardinality(d.parts)) AS members, p.n::integer,
+								   ARRAY[%2$s]::bigint[] AS integers, ARRAY[%3$s]::numeric[] AS numerics
+							  FROM @extschema@.kpi_fact f
+							  JOIN period p USING (grain, period, period_end)
+							  JOIN @extschema@.kpi_dimension d USING (dimension)
+							 WHERE f.superseded_at IS NULL AND f.is_complete AND num_nonnulls(%4$s) > 0) k
+					HAVING count(*) > 0$q$,
+				  s.integers || s.numerics, s.integer_columns, s.numeric_columns, s.columns), ' UNION ALL '))
+	  FROM @extschema@.kpi_part p,
+		   LATERAL (SELECT coalesce(array_agg(m.n ORDER BY m.n) FILTER (WHERE m.type = 'bigint'), '{}') AS integers,
+						   coalesce(array_agg(m.n ORDER BY m.n) FILTER (WHERE m.type = 'numeric'), '{}') AS numerics,
+						   string_agg(format('coalesce(f.%I, 0)', m.measure), ', ' ORDER BY m.n) FILTER (WHERE m.type = 'bigint') AS integer_columns,
+						   string_agg(format('coalesce(f.%I, 0)', m.measure), ', ' ORDER BY m.n) FILTER (WHERE m.type = 'numeric') AS numeric_columns,
+						   string_agg(format('f.%I', m.measure), ', ') AS columns
+					  FROM (SELECT f.*, row_number() OVER ()::integer AS n FROM @extschema@.kpi_fact_measures() f) m
+					  JOIN @extschema@.kpi_slots(p.source, p.part) k USING (measure)
+					 WHERE @extschema@.kpi_has_columns(p.source, k.needs, columns)) s
+	 WHERE p.starts = 'NULL' AND s.columns IS NOT NULL AND p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL))
+	   AND @extschema@.kpi_source_relation(p.source) IS NOT NULL
+	HAVING count(*) > 0;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_kept_panels(text[]) IS
+'SQL text of the panels, as kpi_measured[], of the stocks recorded at the end of periods, of the parts of which only the present can be read; NULL when none is';
+
+/*
+ * SQL text of the common table expressions that read the sources.  Whatever is
+ * computed from the sources, for a snapshot or at this moment, is computed of
+ * these.  Their parameters:
+ *	 $1 sources	  $2 periods   $3 their grid   $4 the run
+ *	 $5 the first day that has facts, or $6 not before there is data
+ *	 $7 only periods that kpi_changes finds, of each source
+ *	 $8, $9 parts and dimensions as of kpi_read_sources
+ */
+CREATE FUNCTION @extschema@.kpi_readings_query() RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN $q$
+WITH changes AS MATERIALIZED (	-- at the same moment as the sources
+	SELECT c.source, c.spans, c.basis FROM @extschema@.kpi_changes(($3).as_of) c WHERE $7
+	UNION ALL
+	SELECT s, '{(,)}', NULL FROM unnest($1) s WHERE NOT $7
+), unchanged AS MATERIALIZED (	-- until when nothing is that was not there before
+	SELECT g.grain, CASE WHEN NOT lower_inf(c.spans) THEN least(lower(c.spans), (
+				SELECT min(f.period) FROM @extschema@.kpi_fact f WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = g.grain)) END AS until
+	  FROM (SELECT DISTINCT k.grain FROM unnest($2::@extschema@.kpi_period[]) k) g, (SELECT range_agg(c.spans) AS spans FROM changes c) c
+), period AS MATERIALIZED (
+	SELECT k.*, d.sources, row_number() OVER (ORDER BY k.place) AS n
+	  FROM unnest($2::@extschema@.kpi_period[]) WITH ORDINALITY k(grain, period, period_end, is_complete, days, starts_at, ends_at, place)
+	  JOIN unchanged u USING (grain)
+	 CROSS JOIN LATERAL (SELECT array_agg(c.source) AS sources	-- of which it is taken
+						   FROM changes c,
+								(SELECT (k.period_end <= u.until) IS NOT TRUE
+										AND @extschema@.kpi_is_due(k.grain, k.period, k.period_end, k.is_complete, k.days) AS is_due OFFSET 0) w
+						  WHERE w.is_due OR c.spans && daterange(k.period, k.period_end)) d
+	 WHERE d.sources IS NOT NULL
+), t AS MATERIALIZED (	-- when all periods are taken of all sources there is one grid
+	SELECT s.source, s.n, CASE WHEN w.is_all THEN $3 ELSE (
+				SELECT @extschema@.kpi_grid(array_agg(CASE WHEN s.source = ANY (p.sources)
+													  THEN ROW(p.grain, p.period, p.period_end, p.is_complete, p.days, p.starts_at, p.ends_at)::@extschema@.kpi_period END ORDER BY p.n),
+											($3).as_of) FROM period p) END AS grid
+	  FROM unnest($1) WITH ORDINALITY s(source, n), (SELECT count(*) = cardinality($2) AND bool_and(p.sources @> $1) AS is_all FROM period p) w
+)$q$;
+COMMENT ON FUNCTION @extschema@.kpi_readings_query() IS
+'SQL text of the common table expressions that say how to read the sources, for kpi_reading_query';
+
+/* A common table expression would copy it, more than once. */
+CREATE FUNCTION @extschema@.kpi_reading_query() RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN '(SELECT @extschema@.kpi_read_sources($1, $8, $9, (SELECT array_agg(t.grid ORDER BY t.n) FROM t)) AS readings OFFSET 0)';
+COMMENT ON FUNCTION @extschema@.kpi_reading_query() IS
+'SQL text of a subquery that reads the sources: one row, with readings. To be used once';
+
+CREATE FUNCTION @extschema@.kpi_facts_query(kept text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT @extschema@.kpi_readings_query() || replace(replace(replace(replace($q$, new AS (
+	SELECT p.grain, p.period, p.period_end, f.dimension, f.member, p.is_complete, p.days, %f.all%
+	  FROM %reading% r
+	 CROSS JOIN LATERAL @extschema@.kpi_facts(r.readings, %kept%) f(n integer, dimension text, member text, %columns%)
+	  JOIN period p USING (n)
+)$q$,
+		'%reading%', @extschema@.kpi_reading_query()),
+		'%kept%', coalesce(kept, 'NULL')),
+		'%columns%', string_agg(format('%I %s', m.measure, m.type), ', ')),
+		'%f.all%', string_agg(format('f.%I', m.measure), ', '))
+	  FROM @extschema@.kpi_fact_measures() m;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_facts_query(text) IS
+'SQL text of the common table expressions that read the sources, and of one called new that makes facts of them; kept: as of kpi_kept_panels';
+
+/*
+ * SQL text that writes the facts: new versions of what changed, after closing
+ * the versions they replace (and those of members that no longer have any, and
+ * of grains no longer computed).
+ */
+CREATE FUNCTION @extschema@.kpi_write_query(kept text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT @extschema@.kpi_readings_query() || replace(replace(replace(replace($q$, outdated AS (	-- of grains no longer computed, of periods cut elsewhere
+	SELECT DISTINCT f.grain, f.period FROM @extschema@.kpi_fact f
+	 WHERE f.superseded_at IS NULL AND f.dimension = 'total'
+	   AND (f.grain IN (SELECT grain || '_cut' FROM period WHERE NOT is_complete)
+			OR split_part(f.grain, '_', 1) <> ALL (string_to_array(@extschema@.kpi_setting('grains'), ',')))
+	   AND (f.grain, f.period) NOT IN (SELECT k.grain, k.period FROM unnest($2::@extschema@.kpi_period[]) k)
+), compared AS (
+	SELECT array_agg(k.period ORDER BY k.n) AS periods
+	  FROM (SELECT ROW(p.grain, p.period, p.period_end, p.is_complete, p.days, NULL, NULL)::@extschema@.kpi_period AS period, p.n FROM period p
+			UNION ALL
+			SELECT ROW(o.grain, o.period, o.period, false, 0, NULL, NULL)::@extschema@.kpi_period, (SELECT count(*) FROM period) + row_number() OVER () FROM outdated o) k
+), measure AS MATERIALIZED (
+	SELECT m.n, m.sources FROM @extschema@.kpi_measure_sources() m
+), kept AS (	-- measures of sources that are not taken of a period
+	SELECT array_agg(CASE WHEN m.sources IS NULL THEN false ELSE NOT m.sources && p.sources END ORDER BY p.n, m.n) AS measures
+	  FROM period p, measure m
+	HAVING NOT bool_and(p.sources @> $1)
+), dimension AS (
+	SELECT array_agg(d.dimension) AS names, array_agg(@extschema@.kpi_blank_member(d.dimension)) AS blanks FROM @extschema@.kpi_dimension d
+), delta AS MATERIALIZED (
+	SELECT f.*
+	  FROM %reading% r,
+		   @extschema@.kpi_changed_facts(r.readings, %kept%, (SELECT names FROM dimension), (SELECT blanks FROM dimension), (SELECT periods FROM compared), (SELECT measures FROM kept))
+			AS f(reading @extschema@.kpi_reading, grain text, period date, period_end date, dimension text, member text, is_complete boolean, days integer, replaces tid, is_gone boolean, %columns%)
+), other AS MATERIALIZED (	-- without the values, which every scan copies
+	SELECT d.reading, d.grain, d.period, d.period_end, d.dimension, d.days, d.replaces FROM delta d
+), note AS MATERIALIZED (
+	SELECT (d.reading).source, (d.reading).part, (d.reading).first_atom, (d.reading).first_at, (d.reading).bad_rows FROM other d WHERE d.grain IS NULL
+), beginning AS MATERIALIZED (	-- with the first period that has data, or had when last computed
+	SELECT CASE WHEN NOT $6 THEN $5
+			ELSE least(greatest($5, least(min(((t.grid).days)[r.first_atom]), @extschema@.kpi_day(min(r.first_at)), @extschema@.kpi_day(($3).as_of))), (
+				SELECT max(greatest($5, o.oldest)) FILTER (WHERE o.oldest IS NOT NULL)
+				  FROM unnest(string_to_array(@extschema@.kpi_setting('grains'), ',')) k(grain),
+					   LATERAL (SELECT min(f.period) AS oldest FROM @extschema@.kpi_fact f
+								 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = k.grain) o)) END AS day
+	  FROM note r JOIN t USING (source) LEFT JOIN @extschema@.kpi_part p USING (source, part)
+	 WHERE r.part IS NULL OR p.kind = 'flow' OR p.source = 'cost'
+), change AS MATERIALIZED (
+	SELECT d.* FROM other d
+	 WHERE d.dimension IS NOT NULL AND (d.replaces IS NOT NULL OR d.period_end > (SELECT day FROM beginning) OR d.grain LIKE '%cut')
+), closed AS (
+	UPDATE @extschema@.kpi_fact f SET superseded_at = ($3).as_of
+	  FROM change d
+	 WHERE f.ctid = d.replaces
+	RETURNING 1
+), written AS (
+	INSERT INTO @extschema@.kpi_fact (grain, period, period_end, dimension, member, recorded_at, run, is_complete, days, %all%)
+	SELECT d.grain, d.period, d.period_end, d.dimension, d.member, ($3).as_of, $4, d.is_complete, d.days, %all%
+	  FROM delta d
+	 WHERE NOT d.is_gone AND (d.period_end > (SELECT day FROM beginning) OR d.grain LIKE '%cut')
+	   AND (SELECT count(*) FROM closed) >= 0	-- closes the old versions first
+	RETURNING 1
+), p AS (
+	SELECT p.grain, p.period FROM period p WHERE p.period_end > (SELECT day FROM beginning) OR p.grain LIKE '%cut'
+), problem AS (
+	INSERT INTO @extschema@.kpi_problem AS k (source, reason, bad_rows, keys, first_seen, run)
+	SELECT r.source, b.reason, b.bad_rows, b.keys, ($3).as_of, $4
+	  FROM note r, unnest(r.bad_rows) b
+	 WHERE b.bad_rows > 0
+	ON CONFLICT ON CONSTRAINT kpi_problem_pkey DO UPDATE
+	   SET bad_rows = excluded.bad_rows, keys = excluded.keys, run = excluded.run
+	RETURNING 1
+), taken AS (	-- of the log just what kpi_changes saw
+	DELETE FROM @extschema@.kpi_track_log WHERE $7
+)
+SELECT (SELECT count(*) FROM p),
+	   (SELECT coalesce(sum(d.days), 0) FROM other d JOIN p USING (grain, period) WHERE d.dimension IS NULL),
+	   (SELECT count(*) FROM written), (SELECT count(*) FROM change), (SELECT count(*) FROM problem),
+	   (SELECT min(basis) FROM changes)$q$,
+		'%reading%', @extschema@.kpi_reading_query()),
+		'%kept%', coalesce(kept, 'NULL')),
+		'%columns%', string_agg(format('%I %s', m.measure, m.type), ', ')),
+		'%all%', string_agg(quote_ident(m.measure), ', '))
+	  FROM @extschema@.kpi_fact_measures() m;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_write_query(text) IS
+'SQL text of the statement that reads the sources, compares new facts with the current ones and writes what changed; kept: as of kpi_kept_panels';
