@@ -1142,6 +1142,7 @@ ALTER TABLE crm.touchpoint ADD FOREIGN KEY (rep_no) REFERENCES crm.sales_rep, AD
 	ADD FOREIGN KEY (deal_no) REFERENCES crm.deal;
 ALTER TABLE crm.contract_price ADD FOREIGN KEY (customer_no) REFERENCES crm.customer, ADD FOREIGN KEY (rep_no) REFERENCES crm.sales_rep;
 ALTER TABLE crm.spending ADD FOREIGN KEY (campaign) REFERENCES crm.campaign;
+CREATE INDEX ON crm.touchpoint (happened_at);	-- as a CRM has that shows what is due
 
 COMMIT;
 
