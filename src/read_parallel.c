@@ -18,6 +18,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "access/htup_details.h"
 #include "access/parallel.h"
 #include "access/relation.h"
@@ -183,15 +185,29 @@ put_string(Layout *l, const char *string)
 	return put_bytes(l, string, strlen(string) + 1);
 }
 
-/* Parameters of the dictionaries' type, or the others. */
+/* Does one of some queries have a parameter, counted from 0? */
+static bool
+is_asked_for(int parameter, char *const *queries, int nqueries)
+{
+	char	   *name = psprintf("$%d", parameter + 1);
+
+	for (int i = 0; i < nqueries; i++)
+		for (const char *at = queries[i]; (at = strstr(at, name)) != NULL; at += strlen(name))
+			if (!isdigit((unsigned char) at[strlen(name)]))
+				return true;
+	return false;
+}
+
+/* Parameters of the dictionaries' type, or the others; as far as the queries have them. */
 static Size
-put_parameters(Layout *l, const Parameters *parameters, Oid dictionary, bool are_dictionaries)
+put_parameters(Layout *l, const Parameters *parameters, Oid dictionary, bool are_dictionaries, char *const *queries, int nqueries)
 {
 	SharedDatum *datums = palloc0(parameters->count * sizeof(SharedDatum));
 
 	for (int i = 0; i < parameters->count; i++)
 	{
-		datums[i].isnull = parameters->nulls[i] || (parameters->types[i] == dictionary) != are_dictionaries;
+		datums[i].isnull = parameters->nulls[i] || (parameters->types[i] == dictionary) != are_dictionaries ||
+			!is_asked_for(i, queries, nqueries);
 		if (datums[i].isnull)
 			continue;
 		if (get_typbyval(parameters->types[i]))
@@ -221,14 +237,14 @@ lay_out(char *bytes, Reading *r, const Step *steps, char *const *queries, int ns
 
 	(void) put_bytes(l, &shared, sizeof(Shared));
 	shared.types = put_bytes(l, r->parameters.types, r->parameters.count * sizeof(Oid));
-	shared.dictionaries = put_parameters(l, &r->parameters, dictionary, true);
+	shared.dictionaries = put_parameters(l, &r->parameters, dictionary, true, queries, nsteps);
 	for (int i = 0; i < nsteps; i++)
 	{
 		salkpi_set_parameters(r, steps[i].source);
 		shared_steps[i] = (SharedStep) {
 			put_string(l, steps[i].source), put_string(l, steps[i].reads),
 			put_string(l, steps[i].relation), put_string(l, queries[i]),
-			put_parameters(l, &r->parameters, dictionary, false)
+			put_parameters(l, &r->parameters, dictionary, false, &queries[i], 1)
 		};
 	}
 	shared.steps = put_bytes(l, shared_steps, nsteps * sizeof(SharedStep));
