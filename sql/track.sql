@@ -105,6 +105,13 @@ SELECT * FROM pg_temp.take();
 SELECT * FROM pg_temp.take();
 SELECT periods < 15 FROM kpi_run ORDER BY run DESC LIMIT 1;	-- the running ones, and those they are compared with
 
+-- Facts that were deleted are made again, all of them, though little has changed.
+SAVEPOINT s;
+DELETE FROM kpi_fact;
+UPDATE crm.line SET net = net * 2 WHERE order_no = 30;
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+ROLLBACK TO s;
+
 --
 -- What is noted.
 --

@@ -68,9 +68,9 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 	UNION ALL
 	SELECT s, '{(,)}', NULL FROM unnest($1) s WHERE NOT $7
 ), unchanged AS MATERIALIZED (	-- until when nothing is that was not there before
-	SELECT g.grain, CASE WHEN NOT lower_inf(c.spans) THEN least(lower(c.spans), (
-				SELECT min(f.period) FROM @extschema@.kpi_fact f WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = g.grain)) END AS until
-	  FROM (SELECT DISTINCT k.grain FROM unnest($2::@extschema@.kpi_period[]) k) g, (SELECT range_agg(c.spans) AS spans FROM changes c) c
+	SELECT g.grain, CASE WHEN NOT lower_inf(c.spans) AND o.oldest IS NOT NULL THEN least(lower(c.spans), o.oldest) END AS until
+	  FROM (SELECT DISTINCT k.grain FROM unnest($2::@extschema@.kpi_period[]) k) g, (SELECT range_agg(c.spans) AS spans FROM changes c) c,
+		   LATERAL (SELECT min(f.period) AS oldest FROM @extschema@.kpi_fact f WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = g.grain) o
 ), period AS MATERIALIZED (
 	SELECT k.*, d.sources, row_number() OVER (ORDER BY k.place) AS n
 	  FROM unnest($2::@extschema@.kpi_period[]) WITH ORDINALITY k(grain, period, period_end, is_complete, days, starts_at, ends_at, place)
