@@ -20,7 +20,7 @@ COMMENT ON TABLE @extschema@.kpi_alert IS
 'members whose status against a target changed with a snapshot (run): from and to met, near or missed, and the value and target after it';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_alert', '');
 
-CREATE FUNCTION @extschema@.kpi_raise_alerts(run bigint, as_of timestamptz) RETURNS bigint
+CREATE FUNCTION @extschema@.kpi_raise_alerts(run bigint, as_of timestamptz, grains text[], dimensions text[], periods date[]) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp
 	SET jit = off
@@ -42,10 +42,10 @@ BEGIN
 	END IF;
 	FOR changed IN
 		SELECT f.grain, f.dimension, array_agg(DISTINCT f.period) AS periods, min(f.period) AS oldest, x.newest
-		  FROM @extschema@.kpi_fact f
+		  FROM unnest(kpi_raise_alerts.grains, kpi_raise_alerts.dimensions, kpi_raise_alerts.periods) f(grain, dimension, period)
 		  CROSS JOIN LATERAL (SELECT max(m.period) AS newest FROM @extschema@.kpi_fact m
 							   WHERE m.superseded_at IS NULL AND m.dimension = f.dimension AND m.grain = f.grain AND m.member = @extschema@.kpi_blank_member(f.dimension)) x
-		 WHERE f.superseded_at IS NULL AND f.recorded_at = kpi_raise_alerts.as_of AND f.grain NOT LIKE '%\_cut'
+		 WHERE f.grain NOT LIKE '%\_cut'
 		   AND (f.dimension IN (SELECT t.dimension FROM @extschema@.kpi_target t) OR EXISTS (SELECT FROM @extschema@.kpi_source s WHERE s.source = 'target'))
 		 GROUP BY f.grain, f.dimension, x.newest
 	LOOP
@@ -77,8 +77,8 @@ BEGIN
 	RETURN raised;
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_raise_alerts(bigint, timestamptz) IS
-'called by a snapshot: records in kpi_alert the members whose status against a target differs from that before it, and returns how many. A period that had no value before, and a target written since, raise none';
+COMMENT ON FUNCTION @extschema@.kpi_raise_alerts(bigint, timestamptz, text[], text[], date[]) IS
+'called by a snapshot: records in kpi_alert the members whose status against a target differs from that before it, and returns how many. grains, dimensions, periods: of the facts that have new versions. A period that had no value before, and a target written since, raise none';
 
 CREATE FUNCTION @extschema@.kpi_announce(run bigint, outcome text, counts json) RETURNS void
 	LANGUAGE sql VOLATILE

@@ -12,7 +12,7 @@ COMMENT ON FUNCTION @extschema@.kpi_facts(@extschema@.kpi_reading[], @extschema@
 CREATE FUNCTION @extschema@.kpi_changed_facts(readings @extschema@.kpi_reading[], others @extschema@.kpi_measured[], dimensions text[], blank_members text[],
 											  periods @extschema@.kpi_period[], kept boolean[]) RETURNS SETOF record
 	LANGUAGE c STABLE PARALLEL SAFE
-	ROWS 10000
+	ROWS 1000
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'salkpi_changed_facts';
 COMMENT ON FUNCTION @extschema@.kpi_changed_facts(@extschema@.kpi_reading[], @extschema@.kpi_measured[], text[], text[], @extschema@.kpi_period[], boolean[]) IS
@@ -149,7 +149,7 @@ BEGIN ATOMIC
 		   @extschema@.kpi_changed_facts(r.readings, %kept%, (SELECT names FROM dimension), (SELECT blanks FROM dimension), (SELECT periods FROM compared), (SELECT measures FROM kept))
 			AS f(reading @extschema@.kpi_reading, grain text, period date, period_end date, dimension text, member text, is_complete boolean, days integer, replaces tid, is_gone boolean, %columns%)
 ), other AS MATERIALIZED (	-- without the values, which every scan copies
-	SELECT d.reading, d.grain, d.period, d.period_end, d.dimension, d.days, d.replaces FROM delta d
+	SELECT d.reading, d.grain, d.period, d.period_end, d.dimension, d.days, d.replaces, d.is_gone FROM delta d
 ), note AS MATERIALIZED (
 	SELECT (d.reading).source, (d.reading).part, (d.reading).first_atom, (d.reading).first_at, (d.reading).bad_rows FROM other d WHERE d.grain IS NULL
 ), beginning AS MATERIALIZED (	-- with the first period that has data, or had when last computed
@@ -164,6 +164,8 @@ BEGIN ATOMIC
 ), change AS MATERIALIZED (
 	SELECT d.* FROM other d
 	 WHERE d.dimension IS NOT NULL AND (d.replaces IS NOT NULL OR d.period_end > (SELECT day FROM beginning) OR d.grain LIKE '%cut')
+), altered AS (
+	SELECT DISTINCT d.grain, d.dimension, d.period FROM change d WHERE NOT d.is_gone
 ), closed AS (
 	UPDATE @extschema@.kpi_fact f SET superseded_at = ($3).as_of
 	  FROM change d
@@ -192,7 +194,9 @@ BEGIN ATOMIC
 SELECT (SELECT count(*) FROM p),
 	   (SELECT coalesce(sum(d.days), 0) FROM other d JOIN p USING (grain, period) WHERE d.dimension IS NULL),
 	   (SELECT count(*) FROM written), (SELECT count(*) FROM change), (SELECT count(*) FROM problem),
-	   (SELECT min(basis) FROM changes)$q$,
+	   (SELECT min(basis) FROM changes),
+	   ARRAY(SELECT a.grain FROM altered a ORDER BY a.grain, a.dimension, a.period), ARRAY(SELECT a.dimension FROM altered a ORDER BY a.grain, a.dimension, a.period),
+	   ARRAY(SELECT a.period FROM altered a ORDER BY a.grain, a.dimension, a.period)$q$,
 		'%reading%', @extschema@.kpi_reading_query()),
 		'%kept%', coalesce(kept, 'NULL')),
 		'%columns%', string_agg(format('%I %s', m.measure, m.type), ', ')),
@@ -200,4 +204,4 @@ SELECT (SELECT count(*) FROM p),
 	  FROM @extschema@.kpi_fact_measures() m;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_write_query(text) IS
-'SQL text of the statement that reads the sources, compares new facts with the current ones and writes what changed; kept: as of kpi_kept_panels';
+'SQL text of the statement that reads the sources, compares new facts with the current ones and writes what changed; kept: as of kpi_kept_panels. Its row: the numbers of periods, facts, facts written, facts changed and problems, the basis, and of the facts with new versions grains, dimensions and periods';

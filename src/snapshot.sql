@@ -30,6 +30,9 @@ DECLARE
 	taken @extschema@.kpi_period[];
 	columns text[];
 	made_from text;
+	altered_grains text[];	-- the facts with new versions
+	altered_dimensions text[];
+	altered_periods date[];
 BEGIN
 	SELECT d.first_day, d.last_day INTO first_day, last_day FROM @extschema@.kpi_snapshot_days(from_day, to_day, as_of) d;
 	IF first_day > last_day THEN
@@ -46,14 +49,14 @@ BEGIN
 				  HINT = 'Bind one that says what happened: kpi_bind(''sale'', ''my_table'').';
 	END IF;
 	PERFORM set_config('application_name', 'kpi_snapshot: writing facts', true);	-- once it has read
-	EXECUTE @extschema@.kpi_write_query(@extschema@.kpi_kept_panels(columns)) INTO periods, facts, changed, changed, problems, made_from
+	EXECUTE @extschema@.kpi_write_query(@extschema@.kpi_kept_panels(columns)) INTO periods, facts, changed, changed, problems, made_from, altered_grains, altered_dimensions, altered_periods
 	  USING sources, taken, @extschema@.kpi_grid(taken, as_of), run, first_day, from_day IS NULL, from_day IS NULL AND to_day IS NULL, NULL::text[], NULL::text[];
 	UPDATE @extschema@.kpi_run r SET basis = made_from WHERE r.run = kpi_take_snapshot.run;
 	DELETE FROM @extschema@.kpi_problem k WHERE k.run <> kpi_take_snapshot.run;
 	PERFORM @extschema@.kpi_keep_expected(run, as_of);
 	PERFORM @extschema@.kpi_keep_rep_roles(as_of);
 	PERFORM @extschema@.kpi_announce(run, 'done', json_build_object('periods', periods, 'facts', facts, 'changed', changed, 'problems', problems,
-																	'alerts', @extschema@.kpi_raise_alerts(run, as_of)));
+																	'alerts', @extschema@.kpi_raise_alerts(run, as_of, altered_grains, altered_dimensions, altered_periods)));
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_take_snapshot(bigint, date, date, timestamptz) IS
