@@ -520,7 +520,7 @@ COMMENT ON FUNCTION @extschema@.kpi_touched_query(text, regclass, text, text, re
 
 /* The same columns of rows that a source has now. */
 CREATE FUNCTION @extschema@.kpi_traced_query(source text, query text) RETURNS text
-	LANGUAGE sql STABLE PARALLEL SAFE
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT format('SELECT DISTINCT %s FROM (%s) r',
 				  string_agg(CASE WHEN u.kind = 'instant' THEN format('(%1$I AT TIME ZONE %2$L)::date AS %1$I', u.column_name, @extschema@.kpi_setting('time_zone'))
@@ -530,7 +530,7 @@ BEGIN ATOMIC
 	   AND (u.kind = 'instant' OR u.column_name = ANY (@extschema@.kpi_names_rows(u.source)));
 END;
 COMMENT ON FUNCTION @extschema@.kpi_traced_query(text, text) IS
-'SQL text that gives the traced columns of rows of a source, from SQL text that gives the columns of its contract: instants as days';
+'SQL text that gives the traced columns of rows of a source, from SQL text that gives the columns of its contract: instants as days. NULL for NULL';
 
 CREATE FUNCTION @extschema@.kpi_current_query(source text, condition text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
