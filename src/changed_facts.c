@@ -356,9 +356,9 @@ emit_counts(Comparison *c)
 {
 	for (int p = 0; p < c->nperiods; p++)
 		if (c->periods[p].count > 0)
-			emit_other(c, (int[]) {CHANGED_GRAIN, CHANGED_PERIOD, CHANGED_DAYS},
+			emit_other(c, (int[]) {CHANGED_GRAIN, CHANGED_PERIOD, CHANGED_PERIOD_END, CHANGED_DAYS},
 					   (Datum[]) {c->periods[p].values[PERIOD_GRAIN], c->periods[p].values[PERIOD_START],
-						   Int32GetDatum(c->counts[p])}, 3);
+						   c->periods[p].values[PERIOD_END], Int32GetDatum(c->counts[p])}, 4);
 }
 
 /* Compare the facts of the current dimension. */

@@ -192,7 +192,7 @@ BEGIN ATOMIC
 	DELETE FROM @extschema@.kpi_track_log WHERE $7
 )
 SELECT (SELECT count(*) FROM p),
-	   (SELECT coalesce(sum(d.days), 0) FROM other d JOIN p USING (grain, period) WHERE d.dimension IS NULL),
+	   (SELECT coalesce(sum(d.days), 0) FROM other d WHERE d.dimension IS NULL AND (d.period_end > (SELECT day FROM beginning) OR d.grain LIKE '%cut')),
 	   (SELECT count(*) FROM written), (SELECT count(*) FROM change), (SELECT count(*) FROM problem),
 	   (SELECT min(basis) FROM changes),
 	   ARRAY(SELECT a.grain FROM altered a ORDER BY a.grain, a.dimension, a.period), ARRAY(SELECT a.dimension FROM altered a ORDER BY a.grain, a.dimension, a.period),

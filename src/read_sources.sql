@@ -217,6 +217,7 @@ CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[]
 	SET datestyle = 'ISO, YMD'
 	SET extra_float_digits = 1
 	SET jit = off
+	SET enable_nestloop = on	-- whatever is best for what writes the facts
 	SET timezone = 'UTC'	-- so that what it sets of these ends with the function
 	SET application_name = 'kpi_snapshot'
 	AS 'MODULE_PATHNAME', 'salkpi_read_sources';

@@ -21,6 +21,7 @@ CREATE FUNCTION @extschema@.kpi_take_snapshot(run bigint, from_day date, to_day 
 	SET row_security = off
 	SET application_name = 'kpi_snapshot'
 	SET jit = off
+	SET enable_nestloop = on	-- so that what is set below ends with the function
 AS $$
 DECLARE
 	today date := @extschema@.kpi_day(as_of);
@@ -49,8 +50,11 @@ BEGIN
 				  HINT = 'Bind one that says what happened: kpi_bind(''sale'', ''my_table'').';
 	END IF;
 	PERFORM set_config('application_name', 'kpi_snapshot: writing facts', true);	-- once it has read
+	/* The planner may take kpi_fact for empty, and would look for each of its rows in all that changed. */
+	PERFORM set_config('enable_nestloop', 'off', true);
 	EXECUTE @extschema@.kpi_write_query(@extschema@.kpi_kept_panels(columns)) INTO periods, facts, changed, changed, problems, made_from, altered_grains, altered_dimensions, altered_periods
 	  USING sources, taken, @extschema@.kpi_grid(taken, as_of), run, first_day, from_day IS NULL, from_day IS NULL AND to_day IS NULL, NULL::text[], NULL::text[];
+	PERFORM set_config('enable_nestloop', 'on', true);
 	UPDATE @extschema@.kpi_run r SET basis = made_from WHERE r.run = kpi_take_snapshot.run;
 	DELETE FROM @extschema@.kpi_problem k WHERE k.run <> kpi_take_snapshot.run;
 	PERFORM @extschema@.kpi_keep_expected(run, as_of);

@@ -662,6 +662,7 @@ CREATE FUNCTION @extschema@.kpi_changes(as_of timestamptz) RETURNS TABLE (source
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	ROWS 10
 	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = on	-- whatever is best for what writes the facts
 	SET datestyle = 'ISO, YMD'
 	SET timezone = 'UTC'	-- so that what is set below ends with the function
 AS $$
