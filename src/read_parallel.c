@@ -396,7 +396,6 @@ take_messages(ParallelContext *parallel, List **readings, MemoryContext context)
 			ResetLatch(MyLatch);
 		}
 	}
-	WaitForParallelWorkersToFinish(parallel);
 }
 
 /* The library that a function of the extension is in. */

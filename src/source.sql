@@ -65,11 +65,9 @@ CREATE FUNCTION @extschema@.kpi_readable_relation(source text) RETURNS regclass
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN (SELECT c.oid
-			  FROM @extschema@.kpi_source s
-			  JOIN pg_namespace n ON n.nspname = s.relation_schema
-			  JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = s.relation_name
-			 WHERE s.source = kpi_readable_relation.source AND has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'));
+	RETURN (SELECT c.oid FROM pg_class c
+			 WHERE c.oid = @extschema@.kpi_source_relation(source)
+			   AND has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(c.relnamespace, 'USAGE'));
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_readable_relation(text) IS
