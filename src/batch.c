@@ -24,23 +24,6 @@
 #include "batch.h"
 #include "salkpi.h"
 
-/* A column that is looked at. */
-typedef struct BatchColumn
-{
-	BatchExpression *values;
-	int			attribute;		/* of the rows, from 0 */
-	int16		length;			/* of its type */
-	bool		is_by_value;	/* as well */
-} BatchColumn;
-
-/* A column by which rows are in partitions. */
-typedef struct BatchPartition
-{
-	BatchExpression *values;
-	FmgrInfo	equal;
-	Oid			collation;
-} BatchPartition;
-
 /* A column that is that of the row behind, within the partition. */
 typedef struct BatchLead
 {
@@ -53,12 +36,11 @@ typedef struct BatchState
 {
 	CustomScanState css;
 	BatchProgram program;
-	int			ncolumns;
-	BatchColumn *columns;
-	int			npartitions;
-	BatchPartition *partitions;
+	BatchReader reader;			/* of rows of the input */
+	BatchGroups partitions;
 	int			nleads;
 	BatchLead  *leads;
+	BatchStages *stages;		/* where rows come from, if not from the input */
 	TupleTableSlot *next;		/* the first row of the next batch, or NULL */
 	bool		is_at_end;		/* of the input? */
 	BatchAggregates aggregates;
@@ -83,29 +65,18 @@ static const CustomExecMethods exec_methods = {
 
 /* ---------- the plan ---------- */
 
-/* Lists in custom_private: columns, operators and collations of partitions. */
+/* Lists in custom_private, both NIL, or one of them. */
 enum
 {
-	WINDOW_COLUMNS,
-	WINDOW_OPERATORS,
-	WINDOW_COLLATIONS
+	PLAN_PARTITIONS,			/* of a window, see salkpi_batch_group_lists */
+	PLAN_STAGES					/* see batch_stages.c */
 };
 
 static List *
-window_of(const BatchInput *input)
+partitions_of(const WindowAgg *window)
 {
-	const WindowAgg *window = input->window;
-	List	   *columns = NIL;
-	List	   *operators = NIL;
-	List	   *collations = NIL;
-
-	for (int i = 0; i < window->partNumCols; i++)
-	{
-		columns = lappend_int(columns, window->partColIdx[i]);
-		operators = lappend_oid(operators, window->partOperators[i]);
-		collations = lappend_oid(collations, window->partCollations[i]);
-	}
-	return list_make3(columns, operators, collations);
+	return salkpi_batch_group_lists(window->partNumCols, window->partColIdx,
+									window->partOperators, window->partCollations);
 }
 
 /*
@@ -137,8 +108,8 @@ salkpi_batch_node(Agg *agg, List *aggregates, List *targetlist, BatchInput *inpu
 	scan->scan.plan.targetlist = targetlist;
 	scan->scan.plan.lefttree = input->plan;
 	scan->scan.plan.initPlan = list_concat(scan->scan.plan.initPlan, input->init_plans);
-	if (input->window != NULL)
-		scan->custom_private = window_of(input);
+	scan->custom_private = list_make2(input->window == NULL ? NIL : partitions_of(input->window),
+									  input->stages);
 	scan->custom_exprs = aggregates;
 	foreach(cell, aggregates)
 		scan->custom_scan_tlist = lappend(scan->custom_scan_tlist, shown(lfirst(cell)));
@@ -183,51 +154,29 @@ replace_leads(Node *node, void *context)
 	return (Node *) var;
 }
 
-/* A row of the input with the leads behind, for what only the executor knows. */
-static TupleTableSlot *
-row_slot(TupleDesc input, List *leads)
+/* A row of the input with the leads behind. */
+static TupleDesc
+row_with_leads(TupleDesc input, List *leads)
 {
-	TupleDesc	tupdesc = CreateTemplateTupleDesc(input->natts + list_length(leads));
+	TupleDesc	tupdesc = salkpi_batch_longer_row(input, list_length(leads));
 	ListCell   *cell;
 
-	for (int i = 1; i <= input->natts; i++)
-		TupleDescCopyEntry(tupdesc, i, input, i);
 	foreach(cell, leads)
 		TupleDescCopyEntry(tupdesc, input->natts + foreach_current_index(cell) + 1, input, lfirst_int(cell));
-	return MakeSingleTupleTableSlot(tupdesc, &TTSOpsVirtual);
+	return tupdesc;
 }
 
-static BatchExpression *
-input_column(BatchProgram *program, int attribute)
-{
-	Form_pg_attribute form = TupleDescAttr(program->row->tts_tupleDescriptor, attribute - 1);
-
-	return salkpi_batch_compile(program, (Expr *) makeVar(OUTER_VAR, attribute, form->atttypid, form->atttypmod,
-														  form->attcollation, 0));
-}
-
-/* The partitions of a window and its leads, where any is looked at. */
+/* The leads, where any is looked at. */
 static void
-prepare_window(BatchState *node, const Leads *leads, List *window)
+prepare_leads(BatchState *node, const Leads *leads)
 {
-	List	   *columns = list_nth(window, WINDOW_COLUMNS);
 	ListCell   *cell;
 
-	node->partitions = palloc((list_length(columns) + 1) * sizeof(BatchPartition));
-	foreach(cell, columns)
-	{
-		int			i = foreach_current_index(cell);
-		BatchPartition *partition = &node->partitions[node->npartitions++];
-
-		partition->values = input_column(&node->program, lfirst_int(cell));
-		fmgr_info(get_opcode(list_nth_oid(list_nth(window, WINDOW_OPERATORS), i)), &partition->equal);
-		partition->collation = list_nth_oid(list_nth(window, WINDOW_COLLATIONS), i);
-	}
 	node->leads = palloc((list_length(leads->columns) + 1) * sizeof(BatchLead));
 	foreach(cell, leads->columns)
 		node->leads[node->nleads++] = (BatchLead) {
-			input_column(&node->program, leads->natts + foreach_current_index(cell) + 1),
-			input_column(&node->program, lfirst_int(cell))
+			salkpi_batch_column(&node->program, leads->natts + foreach_current_index(cell) + 1),
+			salkpi_batch_column(&node->program, lfirst_int(cell))
 		};
 }
 
@@ -237,6 +186,8 @@ begin(CustomScanState *css, EState *estate, int eflags)
 	BatchState *node = (BatchState *) css;
 	CustomScan *scan = (CustomScan *) css->ss.ps.plan;
 	BatchProgram *program = &node->program;
+	List	   *partitions = list_nth(scan->custom_private, PLAN_PARTITIONS);
+	List	   *stages = list_nth(scan->custom_private, PLAN_STAGES);
 	Leads		leads = {0};
 	List	   *aggregates;
 	TupleDesc	input;
@@ -246,40 +197,17 @@ begin(CustomScanState *css, EState *estate, int eflags)
 	input = ExecGetResultType(outerPlanState(css));
 	leads.natts = input->natts;
 	aggregates = (List *) replace_leads((Node *) scan->custom_exprs, &leads);
-	program->parent = &css->ss.ps;
-	program->row = row_slot(input, leads.columns);
-	program->ncolumns = input->natts + list_length(leads.columns);
-	program->columns = palloc0((program->ncolumns + 1) * sizeof(BatchExpression *));
-	program->batch_context = AllocSetContextCreate(CurrentMemoryContext, "salkpi batch",
-												   ALLOCSET_DEFAULT_SIZES);
+	salkpi_batch_program_init(program, &css->ss.ps,
+							  stages != NIL ? salkpi_batch_stages_row(input, stages) : row_with_leads(input, leads.columns));
 	salkpi_batch_prepare(&node->aggregates, program, aggregates);
-	if (scan->custom_private != NIL)
-		prepare_window(node, &leads, scan->custom_private);
-	node->columns = palloc((input->natts + 1) * sizeof(BatchColumn));
-	for (int i = 0; i < input->natts; i++)
-		if (program->columns[i] != NULL)
-			node->columns[node->ncolumns++] = (BatchColumn) {
-				program->columns[i], i, TupleDescAttr(input, i)->attlen, TupleDescAttr(input, i)->attbyval
-			};
+	salkpi_batch_groups_init(&node->partitions, program, partitions);
+	prepare_leads(node, &leads);
+	salkpi_batch_reader_init(&node->reader, program, input);
+	if (stages != NIL)
+		node->stages = salkpi_batch_stages_begin(outerPlanState(css), program, stages);
 }
 
 /* ---------- rows ---------- */
-
-/* Keep a value by reference until the next batch. */
-static inline Datum
-keep_value(BatchProgram *program, Datum datum, int length)
-{
-	Pointer		value = DatumGetPointer(datum);
-	Size		size;
-	void	   *copy;
-
-	if (length == -1 && (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value)))
-		return PointerGetDatum(PG_DETOAST_DATUM_COPY(datum));
-	size = length == -1 ? VARSIZE_ANY(value) : datumGetSize(datum, false, length);
-	copy = salkpi_batch_room(program, size);
-	memcpy(copy, value, size);
-	return PointerGetDatum(copy);
-}
 
 /* The next row of the input, or NULL; it must not be asked again after its end. */
 static TupleTableSlot *
@@ -296,47 +224,13 @@ next_row(BatchState *node)
 	return node->is_at_end ? NULL : slot;
 }
 
-static void
-read_row(BatchState *node, TupleTableSlot *slot, int row)
-{
-	if (node->ncolumns > 0)
-		slot_getsomeattrs(slot, node->columns[node->ncolumns - 1].attribute + 1);
-	for (int i = 0; i < node->ncolumns; i++)
-	{
-		const BatchColumn *column = &node->columns[i];
-		Datum		value = slot->tts_values[column->attribute];
-		bool		is_null = slot->tts_isnull[column->attribute];
-
-		column->values->nulls[row] = is_null;
-		column->values->values[row] = is_null || column->is_by_value ? value :
-			keep_value(&node->program, value, column->length);
-	}
-}
-
-static bool
-is_same_partition(BatchState *node, int row, int other)
-{
-	for (int i = 0; i < node->npartitions; i++)
-	{
-		BatchPartition *partition = &node->partitions[i];
-		const BatchExpression *e = partition->values;
-
-		if (e->nulls[row] != e->nulls[other] ||
-			(!e->nulls[row] &&
-			 !DatumGetBool(FunctionCall2Coll(&partition->equal, partition->collation,
-											 e->values[row], e->values[other]))))
-			return false;
-	}
-	return true;
-}
-
 /* What the rows behind have, of which there is one more than rows. */
 static void
 fill_leads(BatchState *node, int count, bool is_more)
 {
 	for (int row = 0; row < count; row++)
 	{
-		bool		has_next = (row + 1 < count || is_more) && is_same_partition(node, row, row + 1);
+		bool		has_next = (row + 1 < count || is_more) && salkpi_batch_same_group(&node->partitions, row, row + 1);
 
 		for (int i = 0; i < node->nleads; i++)
 		{
@@ -355,13 +249,15 @@ read_rows(BatchState *node)
 	TupleTableSlot *slot;
 	int			count = 0;
 
+	if (node->stages != NULL)
+		return salkpi_batch_stages_read(node->stages);
 	while (count < BATCH_ROWS && (slot = next_row(node)) != NULL)
-		read_row(node, slot, count++);
+		salkpi_batch_read_row(&node->reader, slot, count++);
 	if (node->nleads == 0)
 		return count;
 	node->next = next_row(node);
 	if (node->next != NULL)
-		read_row(node, node->next, count);
+		salkpi_batch_read_row(&node->reader, node->next, count);
 	fill_leads(node, count, node->next != NULL);
 	return count;
 }
@@ -369,23 +265,20 @@ read_rows(BatchState *node)
 static void
 aggregate_rows(BatchState *node)
 {
-	BatchProgram *program = &node->program;
 	BatchRows	all;
 
 	salkpi_batch_start(&node->aggregates);
 	while ((all.count = read_rows(node)) > 0)
 	{
-		MemoryContext caller = MemoryContextSwitchTo(program->batch_context);
+		MemoryContext caller = MemoryContextSwitchTo(node->program.batch_context);
 
 		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < all.count; i++)
 			all.row[i] = i;
-		program->nrows = all.count;
-		salkpi_batch_begin(program);
+		salkpi_batch_begin(&node->program, all.count);
 		salkpi_batch_advance(&node->aggregates, &all);
 		MemoryContextSwitchTo(caller);
-		MemoryContextReset(program->batch_context);
-		program->room_size = 0;
+		salkpi_batch_end(&node->program);
 	}
 }
 
@@ -419,6 +312,8 @@ end(CustomScanState *css)
 	BatchState *node = (BatchState *) css;
 
 	ExecDropSingleTupleTableSlot(node->program.row);
+	if (node->stages != NULL)
+		salkpi_batch_stages_end(node->stages);
 	ExecEndNode(outerPlanState(css));
 }
 
@@ -432,6 +327,8 @@ rescan(CustomScanState *css)
 	node->is_done = false;
 	node->is_at_end = false;
 	node->next = NULL;
+	if (node->stages != NULL)
+		salkpi_batch_stages_rescan(node->stages);
 	if (outerPlanState(css)->chgParam == NULL)
 		ExecReScan(outerPlanState(css));
 }

@@ -52,10 +52,53 @@ typedef struct BatchInput
 	List	   *init_plans;		/* of nodes that are left out */
 	WindowAgg  *window;			/* NULL, or left out too: its functions stand in
 								 * expressions */
+	List	   *stages;			/* NIL, or what else makes rows of those of the
+								 * plan, see batch_stages.c */
 } BatchInput;
 
 /* batch_plan.c */
 extern void salkpi_batch_plan(PlannedStmt *statement);
+extern Node *salkpi_batch_by_targetlist(Node *node, const Plan *plan);
+extern Node *salkpi_batch_by_subplan(Node *node, const SubqueryScan *scan);
+extern Plan *salkpi_batch_rearranged(Plan *plan);
+
+/* batch_read.c */
+
+/* Reads rows of a node into the columns of a program. */
+typedef struct BatchReader
+{
+	BatchProgram *program;
+	int			ncolumns;
+	struct BatchColumn *columns;	/* those that are looked at, in order */
+} BatchReader;
+
+/* Rows that follow each other and have the same in some columns are a group. */
+typedef struct BatchGroups
+{
+	int			count;
+	struct BatchGroupColumn *columns;
+} BatchGroups;
+
+extern void salkpi_batch_program_init(BatchProgram *program, PlanState *parent, TupleDesc row);
+extern BatchExpression *salkpi_batch_column(BatchProgram *program, int attribute);
+extern TupleDesc salkpi_batch_longer_row(TupleDesc row, int nmore);
+extern void salkpi_batch_reader_init(BatchReader *reader, BatchProgram *program, TupleDesc input);
+extern void salkpi_batch_read_row(const BatchReader *reader, TupleTableSlot *slot, int row);
+extern Datum salkpi_batch_keep(BatchProgram *program, Datum datum, int16 length);
+extern List *salkpi_batch_group_lists(int count, const AttrNumber *columns, const Oid *operators,
+									  const Oid *collations);
+extern void salkpi_batch_groups_init(BatchGroups *groups, BatchProgram *program, List *lists);
+extern bool salkpi_batch_same_group(const BatchGroups *groups, int row, int other);
+
+/* batch_stages.c */
+typedef struct BatchStages BatchStages;
+
+extern bool salkpi_batch_stages_find(BatchInput *input, List **aggregates);
+extern TupleDesc salkpi_batch_stages_row(TupleDesc input, List *plan);
+extern BatchStages *salkpi_batch_stages_begin(PlanState *input, BatchProgram *target, List *plan);
+extern int	salkpi_batch_stages_read(BatchStages *stages);
+extern void salkpi_batch_stages_rescan(BatchStages *stages);
+extern void salkpi_batch_stages_end(BatchStages *stages);
 
 /* batch.c */
 extern Plan *salkpi_batch_node(Agg *agg, List *aggregates, List *targetlist,
@@ -82,7 +125,8 @@ extern void salkpi_batch_results(BatchAggregates *all, Datum *values, bool *null
 extern BatchExpression *salkpi_batch_compile(BatchProgram *program, Expr *expr);
 extern BatchExpression *salkpi_batch_expression(BatchProgram *program, Expr *expr,
 												BatchEvaluate evaluate);
-extern void salkpi_batch_begin(BatchProgram *program);
+extern void salkpi_batch_begin(BatchProgram *program, int nrows);
+extern void salkpi_batch_end(BatchProgram *program);
 extern void salkpi_batch_forget(BatchProgram *program);
 extern void *salkpi_batch_room(BatchProgram *program, Size size);
 extern void salkpi_batch_may_execute(Oid function);

@@ -65,12 +65,13 @@ salkpi_batch_room(BatchProgram *program, Size size)
 	return result;
 }
 
-/* Forget the values of the batch before; program->nrows is that of the new one. */
+/* A batch of so many rows: forget what was worked out for the one before. */
 void
-salkpi_batch_begin(BatchProgram *program)
+salkpi_batch_begin(BatchProgram *program, int nrows)
 {
 	ListCell   *cell;
 
+	program->nrows = nrows;
 	foreach(cell, program->expressions)
 	{
 		BatchExpression *e = lfirst(cell);
@@ -78,6 +79,14 @@ salkpi_batch_begin(BatchProgram *program)
 		if (!e->is_constant)
 			e->ndone = 0;
 	}
+}
+
+/* A batch is done: free its values. */
+void
+salkpi_batch_end(BatchProgram *program)
+{
+	MemoryContextReset(program->batch_context);
+	program->room_size = 0;
 }
 
 /* Forget what was constant: parameters may have changed. */

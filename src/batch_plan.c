@@ -107,6 +107,24 @@ replace_columns(Node *node, void *context)
 	return expression_tree_mutator(node, replace_columns, context);
 }
 
+/* An expression over the output of a node, by what the node makes that of. */
+Node *
+salkpi_batch_by_targetlist(Node *node, const Plan *plan)
+{
+	Replacing	replacing = {.varno = OUTER_VAR,.targetlist = plan->targetlist};
+
+	return replace_columns(node, &replacing);
+}
+
+/* An expression over the columns of a subquery, by those of its plan. */
+Node *
+salkpi_batch_by_subplan(Node *node, const SubqueryScan *scan)
+{
+	Replacing	replacing = {.varno = scan->scan.scanrelid};
+
+	return replace_columns(node, &replacing);
+}
+
 /* Does a limit keep all rows, as OFFSET 0 does? */
 static bool
 keeps_all(const Limit *limit)
@@ -138,8 +156,8 @@ is_projecting(const Plan *plan)
 }
 
 /* The node whose output a node only rearranges, or NULL. */
-static Plan *
-rearranged(Plan *plan)
+Plan *
+salkpi_batch_rearranged(Plan *plan)
 {
 	if (plan->qual != NIL)
 		return NULL;
@@ -211,38 +229,31 @@ find_input(BatchInput *input, List *rtable, List **aggregates)
 {
 	Plan	   *below;
 
-	while ((below = rearranged(input->plan)) != NULL)
+	while ((below = salkpi_batch_rearranged(input->plan)) != NULL)
 	{
-		Replacing	through = {.varno = OUTER_VAR,.targetlist = input->plan->targetlist};
-		Replacing	of_subquery = {0};
-
-		*aggregates = (List *) replace_columns((Node *) *aggregates, &through);
+		*aggregates = (List *) salkpi_batch_by_targetlist((Node *) *aggregates, input->plan);
 		if (IsA(input->plan, SubqueryScan))
-		{
-			of_subquery.varno = ((SubqueryScan *) input->plan)->scan.scanrelid;
-			*aggregates = (List *) replace_columns((Node *) *aggregates, &of_subquery);
-		}
+			*aggregates = (List *) salkpi_batch_by_subplan((Node *) *aggregates, (SubqueryScan *) input->plan);
 		input->init_plans = list_concat(input->init_plans, input->plan->initPlan);
 		input->plan = below;
 	}
+	if (salkpi_batch_stages_find(input, aggregates))
+		return;
 	if (IsA(input->plan, WindowAgg) && only_leads((WindowAgg *) input->plan))
 	{
-		Replacing	through = {.varno = OUTER_VAR,.targetlist = input->plan->targetlist};
-
-		*aggregates = (List *) replace_columns((Node *) *aggregates, &through);
+		*aggregates = (List *) salkpi_batch_by_targetlist((Node *) *aggregates, input->plan);
 		input->init_plans = list_concat(input->init_plans, input->plan->initPlan);
 		input->window = (WindowAgg *) input->plan;
 		input->plan = input->plan->lefttree;
 	}
 	else if (is_projecting(input->plan) && input->plan->targetlist != NIL)
 	{
-		Replacing	through = {.varno = OUTER_VAR,.targetlist = input->plan->targetlist};
 		Replacing	columns = {.is_new = true};
 
 		if (IsA(input->plan, SeqScan))
 			columns.columns = all_columns((SeqScan *) input->plan, rtable);
 
-		*aggregates = (List *) replace_columns((Node *) *aggregates, &through);
+		*aggregates = (List *) salkpi_batch_by_targetlist((Node *) *aggregates, input->plan);
 		*aggregates = (List *) replace_columns((Node *) *aggregates, &columns);
 		input->plan->targetlist = columns.columns;
 	}
@@ -252,7 +263,7 @@ find_input(BatchInput *input, List *rtable, List **aggregates)
 static bool
 is_volatile(Plan *plan)
 {
-	for (; plan != NULL; plan = rearranged(plan))
+	for (; plan != NULL; plan = salkpi_batch_rearranged(plan))
 		if (contain_volatile_functions((Node *) plan->targetlist))
 			return true;
 	return false;

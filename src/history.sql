@@ -30,9 +30,11 @@ COMMENT ON FUNCTION @extschema@.kpi_of_deals(text[], text) IS
  * passes none.  Rows of one stage that follow each other are one stay; a row
  * without end ends with the next, the last one when the opportunity is closed.
  * kpi_stage_events works that out for one opportunity; its rows are put together
- * by grouping, which spills, by the id as the relation has it: that may already
- * have them in this order.  Where only some of the time is of interest, so are
- * opportunities of which a row begins or ends then, or which are closed then.
+ * by grouping, which spills, by the id as the relation has it where equal ids
+ * have one text: that may already have them in this order.  (batch_stages.c does
+ * the same without making the arrays.)  Where only some of the time is of
+ * interest, so are opportunities of which a row begins or ends then, or which
+ * are closed then.
  */
 CREATE FUNCTION @extschema@.kpi_stages_select(columns text[], within text DEFAULT NULL) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -44,24 +46,31 @@ DECLARE
 						  WHERE c.source = 'opportunity_history' AND c.kind IN ('id', 'text') AND c.column_name NOT IN ('opportunity_id', 'stage', 'status')
 						 UNION SELECT quote_ident(u.column_name) FROM @extschema@.kpi_usable_columns() u
 						  WHERE u.source = 'opportunity_history' AND u.kind = 'text' AND u.column_name NOT IN ('stage', 'status') ORDER BY 1);
+	id record;	-- by what rows are grouped, and the text of that
 	closed text := @extschema@.kpi_elapsed('(e).since', 'opportunity_history.valid_from', '(e).at', 'opportunity.closed_at', columns);
 	ended text := @extschema@.kpi_elapsed('(e).since', 'opportunity_history.valid_from', '(e).at', 'opportunity_history.valid_to', columns);
 BEGIN
+	SELECT CASE WHEN k.is_raw THEN 'raw_key' ELSE 'opportunity_id' END AS key, CASE WHEN k.is_raw THEN c.expression ELSE 'r.opportunity_id' END AS expression INTO id
+	  FROM @extschema@.kpi_source_columns('opportunity_history') c,
+		   LATERAL (SELECT bool_or(u.type IN ('bigint', 'integer', 'smallint', 'text', 'character varying', 'uuid')) AS is_raw FROM @extschema@.kpi_usable_columns() u
+					 WHERE u.source = 'opportunity_history' AND u.column_name = 'opportunity_id') k
+	 WHERE c.column_name = 'opportunity_id';
 	RETURN format($q$
 WITH stage AS MATERIALIZED (
 	SELECT coalesce(array_agg(name), '{}') AS names, coalesce(array_agg("position"), '{}') AS positions, coalesce(array_agg(outcome), '{}') AS outcomes
 	  FROM (SELECT DISTINCT ON (name) name, "position", CASE WHEN is_won THEN 'won' WHEN is_lost THEN 'lost' ELSE 'open' END AS outcome
 			  FROM (%1$s) x WHERE name <> '' ORDER BY name, "position") s
 )
-SELECT opportunity_id, %2$s(e).stage, CASE WHEN (e).entered THEN (e).at END AS entered_at,
-	   CASE WHEN (e).entered THEN (e).advanced END AS advanced, CASE WHEN NOT (e).entered THEN (e).at END AS left_at, CASE WHEN NOT (e).entered THEN %3$s END AS stayed
+SELECT opportunity_id, %2$s(e).stage, CASE WHEN (e).entered THEN (e).at END AS entered_at, CASE WHEN (e).entered THEN (e).advanced END AS advanced,
+	   CASE WHEN NOT (e).entered AND %3$s >= 0 THEN (e).at END AS left_at, CASE WHEN NOT (e).entered AND %3$s >= 0 THEN %3$s END AS stayed
   FROM (SELECT opportunity_id, unnest(@extschema@.kpi_stage_events(steps, (SELECT names FROM stage), (SELECT positions FROM stage), (SELECT outcomes FROM stage), %4$s, %5$s)) AS e
-		  FROM (SELECT min(opportunity_id) AS opportunity_id, array_agg(ROW(valid_from, valid_to, stage, status, %6$s)::@extschema@.kpi_step) AS steps
-				  FROM (%7$s) x
-				 WHERE valid_from < $4 AND (%8$s) IS NOT TRUE%10$s
-				 GROUP BY raw_key) h
+		  FROM (SELECT %11$s, steps
+				  FROM (SELECT %12$s AS opportunity_id, array_agg(ROW(valid_from, valid_to, stage, status, %6$s)::@extschema@.kpi_step) AS steps
+						  FROM (%7$s) x
+						 WHERE valid_from < $4 AND (%8$s) IS NOT TRUE%10$s
+						 GROUP BY %12$s
+						OFFSET 0) r) h	-- whether the opportunity is known is asked once of each
 		 WHERE %9$s) w
- WHERE (e).entered OR %3$s >= 0
 OFFSET 0$q$,	-- so that what a row is made of is worked out once
 		CASE WHEN @extschema@.kpi_source_relation('stage') IS NULL
 			THEN 'SELECT NULL::text AS name, NULL::bigint AS "position", NULL::boolean AS is_won, NULL::boolean AS is_lost WHERE false'
@@ -73,17 +82,17 @@ OFFSET 0$q$,	-- so that what a row is made of is worked out once
 		@extschema@.kpi_fill_in('{deal_won}', 'opportunity_history', 'NULL::timestamptz', columns),
 		format('ARRAY[%s]', array_to_string(keys, ', ')),
 		@extschema@.kpi_source_select('opportunity_history', key => 'opportunity_id'),
-		/* Whether the opportunity is known is asked once of each. */
 		@extschema@.kpi_spoilt('opportunity_history', 'entered', array_remove(columns, 'opportunity.id')),
 		@extschema@.kpi_fill_in('{known_deal}', 'opportunity_history', 'NULL::timestamptz', columns),
 		CASE WHEN within IS NOT NULL
 			 THEN format(' AND (raw_key IN (SELECT k.raw_key FROM (%s) k WHERE k.valid_from <@ %s OR k.valid_to <@ %2$s)%s)',
 						 @extschema@.kpi_source_select('opportunity_history', key => 'opportunity_id'), within,
-						 ' OR ' || @extschema@.kpi_of_deals(columns, 'o.closed_at <@ ' || within)) END);
+						 ' OR ' || @extschema@.kpi_of_deals(columns, 'o.closed_at <@ ' || within)) END,
+		id.expression, id.key);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_stages_select(text[], text) IS
-'SQL text of the stages that opportunities entered (entered_at; advanced: whether a later one or the deal followed before now) and of their stays in stages (left_at; stayed: microseconds, whole days where an end is a date), from the bound history; parameters as in kpi_source_query. within: SQL text of a tstzmultirange, to leave out what happened outside of it (some of it may come)';
+'SQL text of the stages that opportunities entered (entered_at; advanced: whether a later one or the deal followed before now) and of their stays in stages (left_at; stayed: microseconds, whole days where an end is a date), from the bound history, and rows that say neither; parameters as in kpi_source_query. within: SQL text of a tstzmultirange, to leave out what happened outside of it (some of it may come)';
 
 /*
  * An opportunity is in one stage at a time: a row of its history ends with the

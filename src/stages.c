@@ -2,35 +2,26 @@
  * stages.c
  *	  The way of one opportunity through the stages, from its history.
  *
- * A history is put together by array_agg, in any order, and is walked here:
+ * A history is put together somewhere else, in any order, and is walked here:
  * all that is asked of it (what came before, what follows, how far it went)
  * takes the rows of one opportunity only, of which there are few.  So a
- * grouping, which spills, is the only thing that sees all of them.
+ * sort or a grouping, which spill, are the only things that see all of them.
  *
  * The walk is made twice, since two orders matter.  Stays follow each other by
  * when the rows begin and end.  Stages are entered in the order in which rows
  * begin, of those that begin together the lowest first, so that it passes
  * fewest.  Where that leaves rows equal, their texts decide, so that the result
  * never depends on the order of the rows.
- *
- * The stages are the same for all opportunities of a query: they are prepared
- * once, and again only when other ones are given.
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
-#include "utils/typcache.h"
 
-#include "salkpi.h"
-#include "segment.h"
+#include "stages.h"
 
 /* How many steps a loop takes between two looks at interrupts; 2^n - 1. */
 #define INTERRUPT_MASK	0xFFF
@@ -40,48 +31,18 @@
 #define WON_LEVEL		(PG_INT32_MAX - 1)	/* after all stages */
 #define NOWHERE			(-1)			/* before all stages */
 
-typedef enum Outcome
-{
-	OPEN,
-	WON,
-	LOST
-} Outcome;
-
-/* The columns of kpi_step. */
-enum
-{
-	STEP_FROM,
-	STEP_TO,
-	STEP_STAGE,
-	STEP_STATUS,
-	STEP_KEYS,
-	STEP_COLUMNS
-};
-
-/* The columns of kpi_stage_event, none of them NULL: that is read faster. */
-enum
-{
-	EVENT_AT,
-	EVENT_SINCE,
-	EVENT_ENTERED,
-	EVENT_ADVANCED,
-	EVENT_CLOSING,
-	EVENT_STAGE,
-	EVENT_KEYS,
-	EVENT_COLUMNS
-};
-
 /* A stage that comes in an order, or does not. */
 typedef struct Stage
 {
+	text	   *name;
 	int32		level;			/* equal for equal positions; or NO_LEVEL */
 	Outcome		outcome;		/* what it means to be there */
 	int64		position;		/* as given */
 	bool		has_position;	/* is there one? */
 } Stage;
 
-/* The stages, and the arguments that they were made of. */
-typedef struct Stages
+/* The stages, and what they were made of. */
+struct Stages
 {
 	ArrayType  *names;
 	ArrayType  *positions;
@@ -90,48 +51,7 @@ typedef struct Stages
 	Stage	   *stages;			/* by number */
 	uint32	   *passed;			/* numbers of those that can be passed, in order */
 	uint32		npassed;		/* how many */
-} Stages;
-
-/* What is kept from call to call. */
-typedef struct Cache
-{
-	MemoryContext context;		/* of the stages */
-	Stages	   *stages;
-	TupleDesc	step;			/* of kpi_step */
-	TupleDesc	event;			/* of kpi_stage_event */
-	ArrayType  *no_keys;		/* an empty array */
-} Cache;
-
-/* A row of the history. */
-typedef struct Step
-{
-	TimestampTz from;
-	TimestampTz to;				/* if it says so, or with the next */
-	bool		has_end;		/* is "to" known? */
-	Outcome		outcome;		/* the row's, else its stage's */
-	int32		level;			/* of the stage, or WON_LEVEL */
-	uint32		stage;			/* number of the stage that it is in */
-	Datum		name;			/* of that stage, if there is one */
-	Datum		keys;
-	bool		has_keys;		/* are they not NULL? */
-} Step;
-
-/* A deal, and what became of it. */
-typedef struct Walk
-{
-	const Cache *cache;
-	Step	   *steps;			/* in the order of stays */
-	uint32		nsteps;
-	bool		is_closed;		/* is closed_at known? */
-	TimestampTz closed_at;
-	bool		is_won;			/* has it been won by now? */
-	TextTable	strangers;		/* names of stages that are not in the list */
-	bool	   *entered;		/* by number of the stage */
-	int32		highest;		/* level reached at any time */
-	Datum	   *events;
-	uint32		nevents;
-	Size		capacity;		/* of events */
-} Walk;
+};
 
 /* ---------- The stages ---------- */
 
@@ -184,8 +104,8 @@ number_levels(Stages *stages)
 			order[stages->npassed++] = order[i];
 }
 
-static Stages *
-create_stages(ArrayType *names, ArrayType *positions, ArrayType *outcomes)
+const Stages *
+salkpi_stages_create(ArrayType *names, ArrayType *positions, ArrayType *outcomes)
 {
 	Stages	   *stages = palloc0(sizeof(Stages));
 	Datum	   *name;
@@ -224,6 +144,7 @@ create_stages(ArrayType *names, ArrayType *positions, ArrayType *outcomes)
 		if (t == NULL || salkpi_text_put(&stages->table, VARDATA_ANY(t),
 										 VARSIZE_ANY_EXHDR(t)) < known)
 			continue;			/* the first of a name counts */
+		stage->name = t;
 		stage->has_position = !no_position[i];
 		stage->position = no_position[i] ? 0 : DatumGetInt64(position[i]);
 		stage->level = NO_LEVEL;
@@ -240,110 +161,71 @@ is_same_array(const ArrayType *a, const ArrayType *b)
 	return VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
 }
 
-static const Cache *
-get_cache(FunctionCallInfo fcinfo, ArrayType *names, ArrayType *positions,
-		  ArrayType *outcomes, Oid step_type)
+/* Were the stages made of these? */
+bool
+salkpi_stages_are_of(const Stages *stages, const ArrayType *names,
+					 const ArrayType *positions, const ArrayType *outcomes)
 {
-	FmgrInfo   *flinfo = fcinfo->flinfo;
-	Cache	   *cache = flinfo->fn_extra;
-	MemoryContext old = MemoryContextSwitchTo(flinfo->fn_mcxt);
-
-	if (cache == NULL)
-	{
-		cache = palloc0(sizeof(Cache));
-		cache->context = AllocSetContextCreate(flinfo->fn_mcxt, "stages",
-											   ALLOCSET_SMALL_SIZES);
-		cache->step = lookup_rowtype_tupdesc_copy(step_type, -1);
-		cache->event = lookup_rowtype_tupdesc_copy(
-			get_element_type(get_func_rettype(flinfo->fn_oid)), -1);
-		cache->no_keys = construct_empty_array(TEXTOID);
-		if (cache->step->natts != STEP_COLUMNS ||
-			cache->event->natts != EVENT_COLUMNS)
-			elog(ERROR, "kpi_step or kpi_stage_event has an unknown form");
-		flinfo->fn_extra = cache;
-	}
-	if (cache->stages == NULL ||
-		!is_same_array(cache->stages->names, names) ||
-		!is_same_array(cache->stages->positions, positions) ||
-		!is_same_array(cache->stages->outcomes, outcomes))
-	{
-		cache->stages = NULL;
-		MemoryContextReset(cache->context);
-		MemoryContextSwitchTo(cache->context);
-		cache->stages = create_stages(names, positions, outcomes);
-	}
-	MemoryContextSwitchTo(old);
-	return cache;
+	return is_same_array(stages->names, names) &&
+		is_same_array(stages->positions, positions) &&
+		is_same_array(stages->outcomes, outcomes);
 }
 
 /* ---------- The steps ---------- */
 
-/* Where a row puts its opportunity: in a stage, if it has a name and is open. */
-static void
-set_stage(Walk *walk, Step *step, const text *name, const text *status)
+/* Forget the deal before. */
+void
+salkpi_walk_begin(Walk *walk)
 {
-	const Stages *stages = walk->cache->stages;
-	const char *bytes = name == NULL ? NULL : VARDATA_ANY(name);
-	uint32		length = name == NULL ? 0 : VARSIZE_ANY_EXHDR(name);
-	uint32		number = length == 0 ? NO_STAGE :
-		salkpi_text_find(&stages->table, bytes, length);
-	const Stage *stage = number == NO_STAGE ? NULL : &stages->stages[number];
-
-	step->outcome = status != NULL ? get_outcome(status) :
-		stage != NULL ? stage->outcome : OPEN;
-	step->level = step->outcome == WON ? WON_LEVEL :
-		stage != NULL ? stage->level : NO_LEVEL;
-	step->stage = NO_STAGE;
-	if (step->outcome != OPEN || length == 0)
+	walk->nsteps = 0;
+	walk->nevents = 0;
+	if (walk->strangers.index.slots == NULL)
 		return;
-	if (stage == NULL)
-	{
-		if (walk->strangers.index.slots == NULL)
-			salkpi_texts_init(&walk->strangers, CurrentMemoryContext);
-		number = stages->table.index.count +
-			salkpi_text_put(&walk->strangers, bytes, length);
-	}
-	step->stage = number;
-	step->name = PointerGetDatum(name);
+	MemoryContextReset(walk->strangers_context);
+	memset(&walk->strangers, 0, sizeof(walk->strangers));
 }
 
-static void
-read_steps(Walk *walk, ArrayType *array)
+/* The number of a stage that is not in the list. */
+static uint32
+number_stranger(Walk *walk, const char *name, uint32 length)
 {
-	Datum	   *rows;
-	bool	   *no_row;
-	int			nrows;
+	if (walk->strangers_context == NULL)
+		walk->strangers_context = AllocSetContextCreate(walk->context, "strange stages",
+														ALLOCSET_SMALL_SIZES);
+	if (walk->strangers.index.slots == NULL)
+		salkpi_texts_init(&walk->strangers, walk->strangers_context);
+	return walk->stages->table.index.count +
+		salkpi_text_put(&walk->strangers, name, length);
+}
 
-	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_DOUBLE,
-					  &rows, &no_row, &nrows);
-	walk->steps = palloc_extended(Max(nrows, 1) * sizeof(Step),
-								  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (int i = 0; i < nrows; i++)
-	{
-		Step	   *step = &walk->steps[walk->nsteps];
-		HeapTupleData tuple;
-		Datum		values[STEP_COLUMNS];
-		bool		nulls[STEP_COLUMNS];
+/*
+ * Add a row, without end and keys; it stays where it is until the next is added.
+ * It puts its opportunity in a stage, if that has a name and the row is open.
+ */
+Step *
+salkpi_walk_add(Walk *walk, TimestampTz from, const text *name, const text *status)
+{
+	const Stages *stages = walk->stages;
+	uint32		length = name == NULL ? 0 : VARSIZE_ANY_EXHDR(name);
+	uint32		number = length == 0 ? NO_STAGE :
+		salkpi_text_find(&stages->table, VARDATA_ANY(name), length);
+	const Stage *stage = number == NO_STAGE ? NULL : &stages->stages[number];
+	Step	   *step;
 
-		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
-			CHECK_FOR_INTERRUPTS();
-		if (no_row[i])
-			continue;
-		tuple.t_data = DatumGetHeapTupleHeader(rows[i]);
-		tuple.t_len = HeapTupleHeaderGetDatumLength(tuple.t_data);
-		heap_deform_tuple(&tuple, walk->cache->step, values, nulls);
-		if (nulls[STEP_FROM])
-			continue;
-		step->from = DatumGetTimestampTz(values[STEP_FROM]);
-		step->has_end = !nulls[STEP_TO];
-		step->to = step->has_end ? DatumGetTimestampTz(values[STEP_TO]) : 0;
-		step->has_keys = !nulls[STEP_KEYS];
-		step->keys = values[STEP_KEYS];
-		set_stage(walk, step,
-				  nulls[STEP_STAGE] ? NULL : DatumGetTextPP(values[STEP_STAGE]),
-				  nulls[STEP_STATUS] ? NULL : DatumGetTextPP(values[STEP_STATUS]));
-		walk->nsteps++;
-	}
+	walk->steps = salkpi_reserve(walk->context, walk->steps, &walk->steps_size,
+								 walk->nsteps + (Size) 1, sizeof(Step));
+	step = &walk->steps[walk->nsteps++];
+	*step = (Step) {
+		.from = from,.stage = NO_STAGE,
+		.outcome = status != NULL ? get_outcome(status) : stage != NULL ? stage->outcome : OPEN
+	};
+	step->level = step->outcome == WON ? WON_LEVEL :
+		stage != NULL ? stage->level : NO_LEVEL;
+	if (step->outcome != OPEN || length == 0)
+		return step;
+	step->stage = stage != NULL ? number : number_stranger(walk, VARDATA_ANY(name), length);
+	step->name = PointerGetDatum(name);
+	return step;
 }
 
 /* Texts by their bytes, NULL after all others. */
@@ -450,22 +332,12 @@ static void
 add_event(Walk *walk, bool entered, Datum stage, TimestampTz since,
 		  TimestampTz at, bool advanced, bool by_closing, const Step *step)
 {
-	Datum		values[EVENT_COLUMNS];
-	bool		nulls[EVENT_COLUMNS] = {false};
-
-	values[EVENT_AT] = TimestampTzGetDatum(at);
-	values[EVENT_SINCE] = TimestampTzGetDatum(since);
-	values[EVENT_ENTERED] = BoolGetDatum(entered);
-	values[EVENT_ADVANCED] = BoolGetDatum(advanced);
-	values[EVENT_CLOSING] = BoolGetDatum(by_closing);
-	values[EVENT_STAGE] = stage;
-	values[EVENT_KEYS] = step != NULL && step->has_keys ? step->keys :
-		PointerGetDatum(walk->cache->no_keys);
-	walk->events = salkpi_grow(CurrentMemoryContext, walk->events,
-							   &walk->capacity, walk->nevents + (Size) 1,
-							   sizeof(Datum));
-	walk->events[walk->nevents++] =
-		HeapTupleGetDatum(heap_form_tuple(walk->cache->event, values, nulls));
+	walk->events = salkpi_reserve(walk->context, walk->events, &walk->events_size,
+								  walk->nevents + (Size) 1, sizeof(StageEvent));
+	walk->events[walk->nevents++] = (StageEvent) {
+		.at = at,.since = since,.stage = stage,.step = step,
+		.entered = entered,.advanced = advanced,.by_closing = by_closing
+	};
 }
 
 /* It comes to a stage, with a row or (NULL) with the closing of the deal. */
@@ -488,34 +360,31 @@ enter(Walk *walk, uint32 number, int32 level, Datum name, TimestampTz at,
 static void
 pass(Walk *walk, int32 level, uint32 *next, TimestampTz at, const Step *step)
 {
-	const Stages *stages = walk->cache->stages;
+	const Stages *stages = walk->stages;
 
 	for (; *next < stages->npassed; ++*next)
 	{
 		uint32		number = stages->passed[*next];
-		uint32		length;
-		const char *name;
+		const Stage *stage = &stages->stages[number];
 
 		if ((*next & INTERRUPT_MASK) == INTERRUPT_MASK)
 			CHECK_FOR_INTERRUPTS();
-		if (stages->stages[number].level >= level)
+		if (stage->level >= level)
 			break;
-		name = salkpi_text_at(&stages->table, number, &length);
-		enter(walk, number, stages->stages[number].level,
-			  PointerGetDatum(cstring_to_text_with_len(name, length)), at, step);
+		enter(walk, number, stage->level, PointerGetDatum(stage->name), at, step);
 	}
 }
 
 static void
 walk_entries(Walk *walk)
 {
-	const Step **steps = palloc_extended(Max(walk->nsteps, 1) * sizeof(Step *),
-										 MCXT_ALLOC_HUGE);
 	bool		comes_closing = walk->is_won && walk->is_closed;
 	int32		before = NOWHERE;
 	uint32		next = 0;
 	uint32		n = 0;
 
+	walk->order = salkpi_reserve(walk->context, walk->order, &walk->order_size,
+								 walk->nsteps, sizeof(Step *));
 	walk->highest = comes_closing ? WON_LEVEL : NOWHERE;
 	for (uint32 i = 0; i < walk->nsteps; i++)
 	{
@@ -523,15 +392,15 @@ walk_entries(Walk *walk)
 
 		if (step->outcome == LOST)
 			continue;
-		steps[n++] = step;
+		walk->order[n++] = step;
 		if (step->level != NO_LEVEL)
 			walk->highest = Max(walk->highest, step->level);
 	}
 	if (n > 1)
-		sort_entries(steps, n);
+		sort_entries(walk->order, n);
 	for (uint32 i = 0; i < n; i++)
 	{
-		const Step *step = steps[i];
+		const Step *step = walk->order[i];
 
 		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
 			CHECK_FOR_INTERRUPTS();
@@ -595,36 +464,18 @@ walk_stays(Walk *walk)
 	}
 }
 
-/*
- * (steps; names, positions, outcomes of the stages; closed_at, is_won).  Of a
- * deal that has been won one does not always know when.
- */
-PG_FUNCTION_INFO_V1(salkpi_kpi_stage_events);
-Datum
-salkpi_kpi_stage_events(PG_FUNCTION_ARGS)
+/* Work out what became of a deal, from its steps. */
+void
+salkpi_walk(Walk *walk)
 {
-	Walk		walk = {0};
-	ArrayType  *steps;
+	Size		nstages = walk->stages->table.index.count + (Size) walk->strangers.index.count;
 
-	for (int i = 0; i < 4; i++)
-		if (PG_ARGISNULL(i))
-			PG_RETURN_NULL();
-	steps = PG_GETARG_ARRAYTYPE_P(0);
-	walk.cache = get_cache(fcinfo, PG_GETARG_ARRAYTYPE_P(1),
-						   PG_GETARG_ARRAYTYPE_P(2), PG_GETARG_ARRAYTYPE_P(3),
-						   ARR_ELEMTYPE(steps));
-	walk.is_closed = !PG_ARGISNULL(4);
-	walk.closed_at = walk.is_closed ? PG_GETARG_TIMESTAMPTZ(4) : 0;
-	walk.is_won = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
-	read_steps(&walk, steps);
-	if (walk.nsteps > 1)
-		sort_stays(walk.steps, walk.nsteps);
-	walk.entered = palloc_extended(walk.cache->stages->table.index.count +
-								   walk.strangers.index.count + 1,
-								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	walk_entries(&walk);
-	walk_stays(&walk);
-	PG_RETURN_ARRAYTYPE_P(construct_array(walk.events, walk.nevents,
-										  walk.cache->event->tdtypeid, -1,
-										  false, TYPALIGN_DOUBLE));
+	walk->nevents = 0;
+	if (walk->nsteps > 1)
+		sort_stays(walk->steps, walk->nsteps);
+	walk->entered = salkpi_reserve(walk->context, walk->entered, &walk->entered_size,
+								   nstages, sizeof(bool));
+	memset(walk->entered, 0, nstages);
+	walk_entries(walk);
+	walk_stays(walk);
 }
