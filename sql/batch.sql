@@ -136,12 +136,67 @@ SELECT n, shop.by_batches(query) = shop.by_executor(query) AS same, (shop.by_bat
 	'SELECT ARRAY[count(s.k)::text] FROM (SELECT k, lead(n) OVER (ORDER BY k) AS x FROM shop.data OFFSET 0) s',
 	'SELECT ARRAY[sum(s.x)::text] FROM (SELECT i4 AS x FROM shop.data UNION ALL SELECT i2 FROM shop.whole) s',
 	'SELECT array_agg(s.x::text ORDER BY g) FROM generate_series(-3, 3) g, LATERAL (SELECT count(*) FILTER (WHERE i4 < g) AS x, max(CASE WHEN i2 = g THEN t END) AS y FROM shop.data OFFSET 0) s',
+	'SELECT array_agg(s.x ORDER BY g) FROM generate_series(-3, 3) g, LATERAL (SELECT string_agg(w.x::text, '','') AS x FROM (SELECT lead(k) OVER (ORDER BY i4 < g, k) AS x FROM shop.data WHERE k <= 300 + g OFFSET 0) w OFFSET 0) s',
 	'SELECT array_agg((SELECT sum(d.i4)::text FROM shop.data d WHERE d.i2 = g) ORDER BY g) FROM generate_series(-3, 3) g',
 	'WITH c AS MATERIALIZED (SELECT * FROM shop.data WHERE b) SELECT ARRAY[count(*)::text, (SELECT count(*) FROM c WHERE i4 > 0)::text] FROM c'
   ]) WITH ORDINALITY q(query, n) ORDER BY n;
 
+-- Rows are sorted by keys of all types, in memory and when there is little of it.
+CREATE TABLE shop.sort_key (n integer GENERATED ALWAYS AS IDENTITY, value text);
+INSERT INTO shop.sort_key (value) VALUES
+	('i2'), ('i2 DESC'), ('i4 NULLS FIRST'), ('i4 DESC NULLS LAST'), ('i8'), ('i8 DESC'), ('n'), ('n DESC NULLS LAST'), ('t COLLATE "C"'), ('t COLLATE "C" DESC'), ('t'), ('left(t, 2) COLLATE "C", i4'), ('d'), ('d DESC'), ('ts'), ('ts NULLS FIRST'), ('b'), ('b DESC, i2 DESC'),
+	('u'), ('u DESC'), ('md5((k % 30)::text)::uuid NULLS FIRST'), ('t::varchar'), ('CASE k % 5 WHEN 0 THEN -9223372036854775808 WHEN 1 THEN 9223372036854775807 WHEN 2 THEN NULL ELSE i8 END'),
+	('CASE k % 5 WHEN 0 THEN -9223372036854775808 WHEN 1 THEN 9223372036854775807 WHEN 2 THEN NULL ELSE i8 END DESC'), ('CASE k % 3 WHEN 0 THEN timestamp ''-infinity'' WHEN 1 THEN ''infinity'' END'), ('kpi_id_text(i8), i4'), ('k * 7 % 1499');
+CREATE FUNCTION shop.sorted(value text, rows integer) RETURNS text
+LANGUAGE sql AS $$
+	SELECT format('SELECT ARRAY[string_agg(concat_ws(''/'', s.k, s.x, s.y, left(s.t, 5), s.b), '',''), count(s.z)::text] FROM (SELECT k, t, b, lead(k) OVER w AS x, lead(n) OVER w AS y, lead(u) OVER w AS z'
+				  ' FROM shop.data WHERE k <= %s WINDOW w AS (%s ORDER BY %s, k) OFFSET 0) s', rows, CASE WHEN rows % 2 = 0 THEN 'PARTITION BY i2 % 2, b' ELSE '' END, value)
+$$;
+TRUNCATE shop.outcome;
+INSERT INTO shop.outcome SELECT n, value, rows, shop.by_batches(query), shop.by_executor(query) FROM shop.sort_key, unnest('{0,1,256,257,1500,1499}'::integer[]) rows, LATERAL shop.sorted(value, rows) query;
+SET LOCAL work_mem = '64kB';
+INSERT INTO shop.outcome SELECT n, value, rows, shop.by_batches(query), shop.by_executor(query) FROM shop.sort_key, unnest('{300,1500,1499}'::integer[]) rows, LATERAL shop.sorted(value, rows) query;
+RESET work_mem;
+SELECT n, value, rows, left(batches::text, 100) AS batches, left(executor::text, 100) AS executor
+  FROM shop.outcome WHERE batches IS DISTINCT FROM executor ORDER BY n, rows;
+SELECT count(*) AS sorts, count(*) FILTER (WHERE length(batches[1]) > 1000) > 100 AS say_something FROM shop.outcome;
+
+-- The ways of opportunities through stages: some have more rows than a batch, or are not known, or never were in a stage.
+CREATE TABLE shop.history AS
+SELECT n, CASE WHEN n <= 700 THEN 1 WHEN n % 50 = 0 THEN NULL ELSE 2 + (n * 7919) % 400 END AS deal,
+	   CASE WHEN random() < 0.95 THEN timestamptz '2024-01-01' + floor(random() * 300) * interval '1 day' END AS valid_from,
+	   CASE WHEN random() < 0.3 THEN timestamptz '2024-01-01' + floor(random() * 400) * interval '1 day' END AS valid_to,
+	   (ARRAY['new', 'talks', 'offer', 'won', 'lost', 'strange', '', NULL])[1 + floor(random() * 8)] AS stage,
+	   (ARRAY['open', 'won', 'lost'])[1 + floor(random() * 9)] AS status, (ARRAY['a', 'b'])[1 + floor(random() * 3)] AS rep
+  FROM generate_series(1, 4000) n;
+CREATE FUNCTION shop.ways(key text, names text, closed_at text, rest text, rows integer) RETURNS text
+LANGUAGE sql AS $$
+	SELECT format($q$
+SELECT ARRAY[sum(hashtextextended(concat_ws('/', s.deal, s.stage, s.rep, s.entered, s.advanced, s.since, s.at, s.by_closing), 0)::numeric)::text, count(*)::text, count(*) FILTER (WHERE entered)::text, count(*) FILTER (WHERE by_closing)::text, max(s.at)::text]
+  FROM (SELECT deal, (e).stage, (e).keys[1] AS rep, (e).entered, (e).advanced, (e).since, (e).at, (e).by_closing
+		  FROM (SELECT deal, unnest(kpi.kpi_stage_events(steps, %2$s, '{1,2,3,NULL}', '{open,open,open,won}', %3$s, deal ~ '3')) AS e
+				  FROM (SELECT %1$s AS deal, array_agg(ROW(valid_from, valid_to, stage, status, ARRAY[rep])::kpi.kpi_step) AS steps FROM shop.history WHERE n <= %5$s GROUP BY 1 OFFSET 0) h %4$s) w OFFSET 0) s$q$,
+		key, names, closed_at, rest, rows)
+$$;
+TRUNCATE shop.outcome;
+SET LOCAL enable_hashagg = off;
+INSERT INTO shop.outcome
+SELECT row_number() OVER (), concat_ws(' ', key, names, closed_at, rest, memory), rows, shop.by_batches(query), shop.by_executor(query)
+  FROM unnest(ARRAY['deal::text', '(deal % 60)::text COLLATE "C"', '''all''::text']) key, unnest(ARRAY['''{new,talks,offer,won}''', 'NULL::text[]']) names,
+	   unnest(ARRAY['NULL', 'CASE WHEN deal ~ ''[1-4]$'' THEN timestamptz ''2024-09-01'' END', '$4']) closed_at, unnest(ARRAY['', 'WHERE deal !~ ''7''', 'WHERE length(deal) = 2 AND deal <> ''16''']) rest,
+	   unnest('{0,1,256,1200,4000}'::integer[]) rows, unnest('{4MB,64kB}'::text[]) memory,
+	   LATERAL (SELECT set_config('work_mem', memory, true)) c, LATERAL shop.ways(key, names, closed_at, rest, rows) query;
+RESET work_mem;
+RESET enable_hashagg;
+SELECT value, rows, batches, executor FROM shop.outcome WHERE batches IS DISTINCT FROM executor ORDER BY n;
+SELECT count(*) AS queries, count(*) FILTER (WHERE batches[3]::integer > 100) > 50 AS enter, count(*) FILTER (WHERE batches[4]::integer > 10) > 20 AS close, count(DISTINCT batches) > 30 AS vary FROM shop.outcome;
+
 -- Batches are what it is: but not where a function is volatile.
 SET LOCAL client_min_messages = debug1;
+SET LOCAL enable_hashagg = off;
+SELECT x.n IS NOT NULL AS is_there FROM kpi_execute(shop.ways('deal::text', 'ARRAY[''new'', ''talks'', ''offer'', ''won'']', 'NULL', '', 4000), shop.parameters()) AS x(n text[]);
+SELECT x.n IS NOT NULL AS is_there FROM kpi_execute(shop.sorted('i4', 4000), shop.parameters()) AS x(n text[]);
+SELECT x.n IS NOT NULL AS is_there FROM kpi_execute(shop.sorted('i4, random()', 4000), shop.parameters()) AS x(n text[]);
 SELECT x.n > 0 AS is_there FROM kpi_execute('SELECT count(*) FILTER (WHERE i4 > 0) FROM shop.data', shop.parameters()) AS x(n bigint);
 SELECT x.n > 0 AS is_there FROM kpi_execute('SELECT count(*) FILTER (WHERE i4 > 0 AND random() < 2) FROM shop.data', shop.parameters()) AS x(n bigint);
 SET LOCAL client_min_messages = warning;

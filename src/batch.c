@@ -36,13 +36,11 @@ typedef struct BatchState
 {
 	CustomScanState css;
 	BatchProgram program;
-	BatchReader reader;			/* of rows of the input */
 	BatchGroups partitions;
 	int			nleads;
 	BatchLead  *leads;
-	BatchStages *stages;		/* where rows come from, if not from the input */
-	TupleTableSlot *next;		/* the first row of the next batch, or NULL */
-	bool		is_at_end;		/* of the input? */
+	BatchSource source;			/* where rows come from */
+	BatchStages *stages;		/* or this, if it is not NULL */
 	BatchAggregates aggregates;
 	bool		is_done;		/* was the row returned? */
 } BatchState;
@@ -65,11 +63,12 @@ static const CustomExecMethods exec_methods = {
 
 /* ---------- the plan ---------- */
 
-/* Lists in custom_private, both NIL, or one of them. */
+/* Lists in custom_private, each of which may be NIL. */
 enum
 {
 	PLAN_PARTITIONS,			/* of a window, see salkpi_batch_group_lists */
-	PLAN_STAGES					/* see batch_stages.c */
+	PLAN_STAGES,				/* see batch_stages.c */
+	PLAN_SORT					/* see batch_sort.c */
 };
 
 static List *
@@ -108,8 +107,8 @@ salkpi_batch_node(Agg *agg, List *aggregates, List *targetlist, BatchInput *inpu
 	scan->scan.plan.targetlist = targetlist;
 	scan->scan.plan.lefttree = input->plan;
 	scan->scan.plan.initPlan = list_concat(scan->scan.plan.initPlan, input->init_plans);
-	scan->custom_private = list_make2(input->window == NULL ? NIL : partitions_of(input->window),
-									  input->stages);
+	scan->custom_private = list_make3(input->window == NULL ? NIL : partitions_of(input->window),
+									  input->stages, input->sort);
 	scan->custom_exprs = aggregates;
 	foreach(cell, aggregates)
 		scan->custom_scan_tlist = lappend(scan->custom_scan_tlist, shown(lfirst(cell)));
@@ -188,41 +187,30 @@ begin(CustomScanState *css, EState *estate, int eflags)
 	BatchProgram *program = &node->program;
 	List	   *partitions = list_nth(scan->custom_private, PLAN_PARTITIONS);
 	List	   *stages = list_nth(scan->custom_private, PLAN_STAGES);
+	List	   *sort = list_nth(scan->custom_private, PLAN_SORT);
 	Leads		leads = {0};
 	List	   *aggregates;
 	TupleDesc	input;
 
-	ereport(DEBUG1, (errmsg_internal("aggregates are worked out in batches")));
+	ereport(DEBUG1,
+			(errmsg_internal("aggregates are worked out in batches%s%s", sort != NIL ? ", which are sorted" : "",
+							 stages != NIL ? ", of ways through stages" : "")));
 	outerPlanState(css) = ExecInitNode(outerPlan(scan), estate, eflags & ~(EXEC_FLAG_REWIND | EXEC_FLAG_MARK));
-	input = ExecGetResultType(outerPlanState(css));
+	input = salkpi_batch_source_form(outerPlanState(css), sort);
 	leads.natts = input->natts;
 	aggregates = (List *) replace_leads((Node *) scan->custom_exprs, &leads);
 	salkpi_batch_program_init(program, &css->ss.ps,
-							  stages != NIL ? salkpi_batch_stages_row(input, stages) : row_with_leads(input, leads.columns));
+							  stages != NIL ? salkpi_batch_stages_form(input, stages) : row_with_leads(input, leads.columns));
 	salkpi_batch_prepare(&node->aggregates, program, aggregates);
 	salkpi_batch_groups_init(&node->partitions, program, partitions);
 	prepare_leads(node, &leads);
-	salkpi_batch_reader_init(&node->reader, program, input);
 	if (stages != NIL)
-		node->stages = salkpi_batch_stages_begin(outerPlanState(css), program, stages);
+		node->stages = salkpi_batch_stages_begin(outerPlanState(css), sort, program, stages);
+	else
+		salkpi_batch_source_init(&node->source, outerPlanState(css), sort, program);
 }
 
 /* ---------- rows ---------- */
-
-/* The next row of the input, or NULL; it must not be asked again after its end. */
-static TupleTableSlot *
-next_row(BatchState *node)
-{
-	TupleTableSlot *slot = node->next;
-
-	node->next = NULL;
-	if (slot == NULL && !node->is_at_end)
-	{
-		slot = ExecProcNode(outerPlanState(node));
-		node->is_at_end = TupIsNull(slot);
-	}
-	return node->is_at_end ? NULL : slot;
-}
 
 /* What the rows behind have, of which there is one more than rows. */
 static void
@@ -246,19 +234,16 @@ fill_leads(BatchState *node, int count, bool is_more)
 static int
 read_rows(BatchState *node)
 {
-	TupleTableSlot *slot;
-	int			count = 0;
+	int			count;
+	bool		is_more;
 
 	if (node->stages != NULL)
 		return salkpi_batch_stages_read(node->stages);
-	while (count < BATCH_ROWS && (slot = next_row(node)) != NULL)
-		salkpi_batch_read_row(&node->reader, slot, count++);
+	count = salkpi_batch_source_read_rows(&node->source);
 	if (node->nleads == 0)
 		return count;
-	node->next = next_row(node);
-	if (node->next != NULL)
-		salkpi_batch_read_row(&node->reader, node->next, count);
-	fill_leads(node, count, node->next != NULL);
+	is_more = count == BATCH_ROWS && salkpi_batch_source_read(&node->source, count);
+	fill_leads(node, count, is_more);
 	return count;
 }
 
@@ -314,6 +299,8 @@ end(CustomScanState *css)
 	ExecDropSingleTupleTableSlot(node->program.row);
 	if (node->stages != NULL)
 		salkpi_batch_stages_end(node->stages);
+	else
+		salkpi_batch_source_end(&node->source);
 	ExecEndNode(outerPlanState(css));
 }
 
@@ -325,10 +312,10 @@ rescan(CustomScanState *css)
 	ReScanExprContext(node->aggregates.context->curaggcontext);
 	salkpi_batch_forget(&node->program);
 	node->is_done = false;
-	node->is_at_end = false;
-	node->next = NULL;
 	if (node->stages != NULL)
 		salkpi_batch_stages_rescan(node->stages);
+	else
+		salkpi_batch_source_rescan(&node->source);
 	if (outerPlanState(css)->chgParam == NULL)
 		ExecReScan(outerPlanState(css));
 }

@@ -54,6 +54,8 @@ typedef struct BatchInput
 								 * expressions */
 	List	   *stages;			/* NIL, or what else makes rows of those of the
 								 * plan, see batch_stages.c */
+	List	   *sort;			/* NIL, or how they are sorted first, see
+								 * batch_sort.c */
 } BatchInput;
 
 /* batch_plan.c */
@@ -90,12 +92,49 @@ extern List *salkpi_batch_group_lists(int count, const AttrNumber *columns, cons
 extern void salkpi_batch_groups_init(BatchGroups *groups, BatchProgram *program, List *lists);
 extern bool salkpi_batch_same_group(const BatchGroups *groups, int row, int other);
 
+/* batch_sort.c */
+typedef struct BatchSort BatchSort;
+
+extern List *salkpi_batch_sort_plan(const Sort *sort, List *targetlist);
+extern TupleDesc salkpi_batch_sort_form(List *plan);
+extern BatchSort *salkpi_batch_sort_begin(PlanState *input, BatchProgram *target, List *plan);
+extern bool salkpi_batch_sort_read(BatchSort *sort, int row);
+extern void salkpi_batch_sort_advance(BatchSort *sort);
+extern void salkpi_batch_sort_rescan(BatchSort *sort);
+extern void salkpi_batch_sort_end(BatchSort *sort);
+
+/* Rows of a node, one after the other, sorted or as they come. */
+typedef struct BatchSource
+{
+	PlanState  *input;
+	BatchSort  *sort;			/* NULL: as they come */
+	BatchReader reader;			/* if so */
+	TupleTableSlot *slot;		/* if so: the row at hand; NULL: it has to be fetched */
+	bool		is_at_end;		/* if so: is there none left? */
+} BatchSource;
+
+extern TupleDesc salkpi_batch_source_form(PlanState *input, List *sort);
+extern void salkpi_batch_source_init(BatchSource *source, PlanState *input, List *sort, BatchProgram *program);
+extern bool salkpi_batch_source_read(BatchSource *source, int row);
+extern int	salkpi_batch_source_read_rows(BatchSource *source);
+extern void salkpi_batch_source_rescan(BatchSource *source);
+extern void salkpi_batch_source_end(BatchSource *source);
+
+/* Go on to the next row. */
+static inline void
+salkpi_batch_source_advance(BatchSource *source)
+{
+	source->slot = NULL;
+	if (source->sort != NULL)
+		salkpi_batch_sort_advance(source->sort);
+}
+
 /* batch_stages.c */
 typedef struct BatchStages BatchStages;
 
 extern bool salkpi_batch_stages_find(BatchInput *input, List **aggregates);
-extern TupleDesc salkpi_batch_stages_row(TupleDesc input, List *plan);
-extern BatchStages *salkpi_batch_stages_begin(PlanState *input, BatchProgram *target, List *plan);
+extern TupleDesc salkpi_batch_stages_form(TupleDesc input, List *plan);
+extern BatchStages *salkpi_batch_stages_begin(PlanState *input, List *sort, BatchProgram *target, List *plan);
 extern int	salkpi_batch_stages_read(BatchStages *stages);
 extern void salkpi_batch_stages_rescan(BatchStages *stages);
 extern void salkpi_batch_stages_end(BatchStages *stages);

@@ -220,6 +220,39 @@ only_leads(const WindowAgg *window)
 	return true;
 }
 
+/* Let a node give columns only, of which expressions (over its output) are then made. */
+static List *
+by_columns(Plan *plan, List *rtable, List *exprs)
+{
+	Replacing	columns = {.is_new = true};
+
+	if (IsA(plan, SeqScan))
+		columns.columns = all_columns((SeqScan *) plan, rtable);
+	exprs = (List *) replace_columns((Node *) exprs, &columns);
+	plan->targetlist = columns.columns;
+	return exprs;
+}
+
+/* Rows that are sorted for what is not left to the executor are sorted here, if they can be. */
+static void
+take_sort(BatchInput *input, List *rtable)
+{
+	Sort	   *sort = (Sort *) input->plan;
+	Plan	   *below = input->plan->lefttree;
+	List	   *plan;
+
+	if (!IsA(sort, Sort) || !is_projecting(below) || below->targetlist == NIL ||
+		contain_volatile_functions((Node *) below->targetlist))
+		return;
+	plan = salkpi_batch_sort_plan(sort, below->targetlist);
+	if (plan == NIL)
+		return;
+	linitial(plan) = by_columns(below, rtable, linitial(plan));
+	input->init_plans = list_concat(input->init_plans, sort->plan.initPlan);
+	input->sort = plan;
+	input->plan = below;
+}
+
 /*
  * Express the arguments of aggregates by the columns of the node that the rows
  * come from.
@@ -237,25 +270,20 @@ find_input(BatchInput *input, List *rtable, List **aggregates)
 		input->init_plans = list_concat(input->init_plans, input->plan->initPlan);
 		input->plan = below;
 	}
-	if (salkpi_batch_stages_find(input, aggregates))
-		return;
 	if (IsA(input->plan, WindowAgg) && only_leads((WindowAgg *) input->plan))
 	{
 		*aggregates = (List *) salkpi_batch_by_targetlist((Node *) *aggregates, input->plan);
 		input->init_plans = list_concat(input->init_plans, input->plan->initPlan);
 		input->window = (WindowAgg *) input->plan;
 		input->plan = input->plan->lefttree;
+		take_sort(input, rtable);
 	}
+	else if (salkpi_batch_stages_find(input, aggregates))
+		take_sort(input, rtable);
 	else if (is_projecting(input->plan) && input->plan->targetlist != NIL)
 	{
-		Replacing	columns = {.is_new = true};
-
-		if (IsA(input->plan, SeqScan))
-			columns.columns = all_columns((SeqScan *) input->plan, rtable);
-
 		*aggregates = (List *) salkpi_batch_by_targetlist((Node *) *aggregates, input->plan);
-		*aggregates = (List *) replace_columns((Node *) *aggregates, &columns);
-		input->plan->targetlist = columns.columns;
+		*aggregates = by_columns(input->plan, rtable, *aggregates);
 	}
 }
 

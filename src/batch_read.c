@@ -119,6 +119,73 @@ salkpi_batch_read_row(const BatchReader *reader, TupleTableSlot *slot, int row)
 	}
 }
 
+/* ---------- where rows come from ---------- */
+
+/* The form of the rows of a node, or of a sort of its rows (NIL: it is not sorted). */
+TupleDesc
+salkpi_batch_source_form(PlanState *input, List *sort)
+{
+	return sort != NIL ? salkpi_batch_sort_form(sort) : ExecGetResultType(input);
+}
+
+/* For the columns of a program that are looked at, all of which are known by now. */
+void
+salkpi_batch_source_init(BatchSource *source, PlanState *input, List *sort, BatchProgram *program)
+{
+	*source = (BatchSource) {.input = input};
+	if (sort != NIL)
+		source->sort = salkpi_batch_sort_begin(input, program, sort);
+	else
+		salkpi_batch_reader_init(&source->reader, program, ExecGetResultType(input));
+}
+
+/* Read the row at hand into the columns; false when there is none left. */
+bool
+salkpi_batch_source_read(BatchSource *source, int row)
+{
+	if (source->sort != NULL)
+		return salkpi_batch_sort_read(source->sort, row);
+	if (source->slot == NULL && !source->is_at_end)
+	{
+		source->slot = ExecProcNode(source->input);
+		source->is_at_end = TupIsNull(source->slot);	/* and must not be asked again */
+	}
+	if (source->is_at_end)
+		return false;
+	salkpi_batch_read_row(&source->reader, source->slot, row);
+	return true;
+}
+
+/* Read the next rows; returns how many, fewer than a batch at the end. */
+int
+salkpi_batch_source_read_rows(BatchSource *source)
+{
+	int			count = 0;
+
+	while (count < BATCH_ROWS && salkpi_batch_source_read(source, count))
+	{
+		salkpi_batch_source_advance(source);
+		count++;
+	}
+	return count;
+}
+
+void
+salkpi_batch_source_rescan(BatchSource *source)
+{
+	source->slot = NULL;
+	source->is_at_end = false;
+	if (source->sort != NULL)
+		salkpi_batch_sort_rescan(source->sort);
+}
+
+void
+salkpi_batch_source_end(BatchSource *source)
+{
+	if (source->sort != NULL)
+		salkpi_batch_sort_end(source->sort);
+}
+
 /* ---------- groups ---------- */
 
 /* What a plan says of groups, as lists that can be copied. */

@@ -64,9 +64,8 @@ typedef struct KeptColumn
 
 struct BatchStages
 {
-	PlanState  *input;
-	BatchProgram program;		/* over the rows of the history */
-	BatchReader reader;			/* of them */
+	BatchSource source;			/* of the rows of the history */
+	BatchProgram program;		/* over them */
 	BatchGroups groups;			/* those of an opportunity each */
 	BatchExpression *step[STEP_COLUMNS];
 	BatchExpression *arguments[ARGUMENTS];
@@ -76,7 +75,7 @@ struct BatchStages
 	/* The batch at hand. */
 	int			count;			/* of rows */
 	int			row;			/* the next to be taken */
-	bool		is_at_end;		/* of the input? */
+	bool		is_at_end;		/* are there no others? */
 	bool		begins[BATCH_ROWS]; /* is it the first of its opportunity? */
 	bool		meets[BATCH_ROWS];	/* if so: does that meet the conditions? */
 
@@ -275,7 +274,7 @@ salkpi_batch_stages_find(BatchInput *input, List **aggregates)
 
 /* The form of the rows that are made. */
 TupleDesc
-salkpi_batch_stages_row(TupleDesc input, List *plan)
+salkpi_batch_stages_form(TupleDesc input, List *plan)
 {
 	TupleDesc	row = salkpi_batch_longer_row(input, EVENT_COLUMNS);
 	TupleDesc	event = lookup_rowtype_tupdesc(lsecond_oid(list_nth(plan, PLAN_OIDS)), -1);
@@ -318,14 +317,13 @@ prepare_kept(BatchStages *s, TupleDesc input, List *groups)
 
 /* Rows are made for the columns of "target" that are looked at. */
 BatchStages *
-salkpi_batch_stages_begin(PlanState *input, BatchProgram *target, List *plan)
+salkpi_batch_stages_begin(PlanState *input, List *sort, BatchProgram *target, List *plan)
 {
 	BatchStages *s = palloc0(sizeof(BatchStages));
-	TupleDesc	row = ExecGetResultType(input);
+	TupleDesc	row = salkpi_batch_source_form(input, sort);
 	List	   *conditions = list_nth(plan, PLAN_CONDITIONS);
 
 	salkpi_batch_may_execute(linitial_oid(list_nth(plan, PLAN_OIDS)));
-	s->input = input;
 	s->target = target;
 	s->deal_context = AllocSetContextCreate(CurrentMemoryContext, "salkpi deal", ALLOCSET_SMALL_SIZES);
 	s->walk.context = CurrentMemoryContext;
@@ -337,7 +335,7 @@ salkpi_batch_stages_begin(PlanState *input, BatchProgram *target, List *plan)
 	s->conditions = compile_list(&s->program, conditions);
 	salkpi_batch_groups_init(&s->groups, &s->program, list_nth(plan, PLAN_GROUPS));
 	prepare_kept(s, row, list_nth(plan, PLAN_GROUPS));
-	salkpi_batch_reader_init(&s->reader, &s->program, row);
+	salkpi_batch_source_init(&s->source, input, sort, &s->program);
 	memcpy(s->columns, &target->columns[row->natts], sizeof(s->columns));
 	return s;
 }
@@ -345,12 +343,14 @@ salkpi_batch_stages_begin(PlanState *input, BatchProgram *target, List *plan)
 void
 salkpi_batch_stages_end(BatchStages *s)
 {
+	salkpi_batch_source_end(&s->source);
 	ExecDropSingleTupleTableSlot(s->program.row);
 }
 
 void
 salkpi_batch_stages_rescan(BatchStages *s)
 {
+	salkpi_batch_source_rescan(&s->source);
 	salkpi_batch_forget(&s->program);
 	s->count = 0;
 	s->row = 0;
@@ -454,7 +454,6 @@ static void
 read_batch(BatchStages *s)
 {
 	MemoryContext caller;
-	TupleTableSlot *slot = NULL;
 
 	CHECK_FOR_INTERRUPTS();
 	if (s->is_open)
@@ -465,14 +464,8 @@ read_batch(BatchStages *s)
 		s->kept[i].rows->values[BATCH_ROWS] = s->kept[i].value;
 		s->kept[i].rows->nulls[BATCH_ROWS] = s->kept[i].is_null;
 	}
-	for (s->count = 0; s->count < BATCH_ROWS; s->count++)
-	{
-		slot = ExecProcNode(s->input);
-		if (TupIsNull(slot))
-			break;
-		salkpi_batch_read_row(&s->reader, slot, s->count);
-	}
-	s->is_at_end = TupIsNull(slot);
+	s->count = salkpi_batch_source_read_rows(&s->source);
+	s->is_at_end = s->count < BATCH_ROWS;
 	s->row = 0;
 	if (s->count == 0)
 		return;

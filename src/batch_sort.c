@@ -1,0 +1,549 @@
+/*
+ * batch_sort.c
+ *	  Rows of a batch in an order.
+ *
+ * The executor's sort makes a tuple of each row, which the node above takes
+ * apart again, and whatever rows are made of is worked out for it row by row.
+ * Here rows are worked out in batches and kept as they are, and what is sorted
+ * is the beginning of their first key with a pointer.  When they need more than
+ * work_mem they go to a sort as the executor has it, which spills.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "port/pg_bswap.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+#include "utils/pg_locale.h"
+#include "utils/sortsupport.h"
+#include "utils/tuplesort.h"
+#include "utils/uuid.h"
+
+#include "batch.h"
+#include "salkpi.h"
+#include "segment.h"
+
+/* What a plan has to say. */
+enum
+{
+	PLAN_COLUMNS,				/* what rows are made of, by the columns of the input */
+	PLAN_KEYS,					/* numbers of those that are sorted by, from 1 */
+	PLAN_OPERATORS,				/* of these */
+	PLAN_COLLATIONS,			/* as well */
+	PLAN_NULLS_FIRST			/* as well */
+};
+
+/* Memory is taken in pieces: small ones first. */
+#define SMALLEST_PIECE	((Size) 64 * 1024)
+#define LARGEST_PIECE	((Size) 8 * 1024 * 1024)
+
+/* How many rows ahead their memory is asked for. */
+#define ROWS_AHEAD		8
+
+/* A column of the rows that somebody looks at. */
+typedef struct SortColumn
+{
+	BatchExpression *values;	/* before the sort */
+	BatchExpression *target;	/* behind it, NULL: only a key */
+	int			attribute;		/* of the rows, from 0 */
+	int16		length;			/* of its type */
+	bool		is_by_value;	/* as well */
+} SortColumn;
+
+/* A key, and the column that it is. */
+typedef struct SortKey
+{
+	SortSupportData support;
+	int			column;
+} SortKey;
+
+/* A row, with its values by reference behind it. */
+typedef struct SortedRow
+{
+	uint64		nulls;			/* a bit for each column */
+	Datum		values[FLEXIBLE_ARRAY_MEMBER];
+} SortedRow;
+
+/* No more columns than "nulls" has bits: of others the executor sorts. */
+#define MOST_COLUMNS	64
+
+typedef struct SortItem
+{
+	uint64		first;			/* in the order of the first key, as far as it goes */
+	const SortedRow *row;
+} SortItem;
+
+struct BatchSort
+{
+	PlanState  *input;
+	BatchProgram program;		/* over its rows */
+	BatchReader reader;			/* of them */
+	TupleDesc	form;			/* of the rows made */
+	int			ncolumns;
+	SortColumn *columns;
+	int			nkeys;
+	SortKey    *keys;
+	List	   *plan;
+	bool		is_sorted;
+	bool		is_first_exact; /* do rows with the same "first" have the same first key? */
+
+	/* In memory. */
+	MemoryContext context;
+	char	   *room;			/* free space */
+	Size		room_size;		/* bytes */
+	Size		piece;			/* bytes of the next piece of memory */
+	Size		used;			/* bytes of all */
+	SortItem   *items;
+	Size		items_size;		/* room for how many */
+	Size		nitems;
+	Size		next;			/* the row at hand */
+
+	/* By the executor's sort. */
+	Tuplesortstate *tuples;		/* NULL: in memory */
+	TupleTableSlot *input_slot;
+	TupleTableSlot *slot;		/* the row at hand; empty: the next has to be fetched */
+	BatchReader target;			/* of those rows */
+};
+
+/* ---------- the plan ---------- */
+
+/*
+ * What a plan has to say of a sort of rows that are made (targetlist) of the
+ * input's; NIL when there are too many columns.
+ */
+List *
+salkpi_batch_sort_plan(const Sort *sort, List *targetlist)
+{
+	List	   *lists[5] = {targetlist};
+
+	if (list_length(targetlist) > MOST_COLUMNS)
+		return NIL;
+	for (int i = 0; i < sort->numCols; i++)
+	{
+		lists[PLAN_KEYS] = lappend_int(lists[PLAN_KEYS], sort->sortColIdx[i]);
+		lists[PLAN_OPERATORS] = lappend_oid(lists[PLAN_OPERATORS], sort->sortOperators[i]);
+		lists[PLAN_COLLATIONS] = lappend_oid(lists[PLAN_COLLATIONS], sort->collations[i]);
+		lists[PLAN_NULLS_FIRST] = lappend_int(lists[PLAN_NULLS_FIRST], sort->nullsFirst[i]);
+	}
+	return list_make5(lists[0], lists[1], lists[2], lists[3], lists[4]);
+}
+
+/* The form of the sorted rows. */
+TupleDesc
+salkpi_batch_sort_form(List *plan)
+{
+	return ExecTypeFromTL(list_nth(plan, PLAN_COLUMNS));
+}
+
+/* Columns that the target looks at, or that are keys. */
+static void
+prepare_columns(BatchSort *s, BatchProgram *target)
+{
+	ListCell   *cell;
+
+	s->columns = palloc(s->form->natts * sizeof(SortColumn));
+	foreach(cell, (List *) list_nth(s->plan, PLAN_COLUMNS))
+	{
+		int			i = foreach_current_index(cell);
+		Form_pg_attribute form = TupleDescAttr(s->form, i);
+
+		if (target->columns[i] != NULL || list_member_int(list_nth(s->plan, PLAN_KEYS), i + 1))
+			s->columns[s->ncolumns++] = (SortColumn) {
+				salkpi_batch_compile(&s->program, lfirst_node(TargetEntry, cell)->expr),
+				target->columns[i], i, form->attlen, form->attbyval
+			};
+	}
+}
+
+static void
+prepare_keys(BatchSort *s)
+{
+	s->nkeys = list_length(list_nth(s->plan, PLAN_KEYS));
+	s->keys = palloc0(s->nkeys * sizeof(SortKey));
+	for (int i = 0; i < s->nkeys; i++)
+	{
+		SortSupport support = &s->keys[i].support;
+
+		while (s->columns[s->keys[i].column].attribute != list_nth_int(list_nth(s->plan, PLAN_KEYS), i) - 1)
+			s->keys[i].column++;
+		support->ssup_cxt = CurrentMemoryContext;
+		support->ssup_collation = list_nth_oid(list_nth(s->plan, PLAN_COLLATIONS), i);
+		support->ssup_nulls_first = list_nth_int(list_nth(s->plan, PLAN_NULLS_FIRST), i);
+		PrepareSortSupportFromOrderingOp(list_nth_oid(list_nth(s->plan, PLAN_OPERATORS), i), support);
+	}
+}
+
+/* Rows are read from the input, and sorted for the columns of "target" that are looked at. */
+BatchSort *
+salkpi_batch_sort_begin(PlanState *input, BatchProgram *target, List *plan)
+{
+	BatchSort  *s = palloc0(sizeof(BatchSort));
+
+	s->input = input;
+	s->plan = plan;
+	s->form = salkpi_batch_sort_form(plan);
+	s->context = AllocSetContextCreate(CurrentMemoryContext, "salkpi sort", ALLOCSET_DEFAULT_SIZES);
+	salkpi_batch_program_init(&s->program, target->parent, ExecGetResultType(input));
+	prepare_columns(s, target);
+	prepare_keys(s);
+	salkpi_batch_reader_init(&s->reader, &s->program, ExecGetResultType(input));
+	salkpi_batch_reader_init(&s->target, target, s->form);
+	s->input_slot = MakeSingleTupleTableSlot(s->form, &TTSOpsVirtual);
+	s->slot = MakeSingleTupleTableSlot(s->form, &TTSOpsMinimalTuple);
+	return s;
+}
+
+void
+salkpi_batch_sort_rescan(BatchSort *s)
+{
+	ExecClearTuple(s->slot);
+	if (s->tuples != NULL)
+		tuplesort_end(s->tuples);
+	s->tuples = NULL;
+	s->is_sorted = false;
+	MemoryContextReset(s->context);
+	s->room_size = 0;
+	s->used = 0;
+	s->items = NULL;
+	s->items_size = 0;
+	s->nitems = 0;
+	s->next = 0;
+	salkpi_batch_forget(&s->program);
+}
+
+void
+salkpi_batch_sort_end(BatchSort *s)
+{
+	salkpi_batch_sort_rescan(s);
+	ExecDropSingleTupleTableSlot(s->slot);
+	ExecDropSingleTupleTableSlot(s->input_slot);
+	ExecDropSingleTupleTableSlot(s->program.row);
+}
+
+/* ---------- keeping rows ---------- */
+
+static void *
+take_room(BatchSort *s, Size size)
+{
+	char	   *result;
+
+	size = MAXALIGN(size);
+	if (size > s->room_size)
+	{
+		s->piece = s->used == 0 ? SMALLEST_PIECE : Min(s->piece * 2, LARGEST_PIECE);
+		s->room_size = Max(s->piece, size);
+		s->room = MemoryContextAllocHuge(s->context, s->room_size);
+		salkpi_prefer_huge_pages(s->room, s->room_size);
+		s->used += s->room_size;
+	}
+	result = s->room;
+	s->room += size;
+	s->room_size -= size;
+	return result;
+}
+
+/* A copy of a value by reference. */
+static Datum
+copy_value(BatchSort *s, Datum datum, int16 length)
+{
+	Size		size;
+	void	   *copy;
+
+	if (length == -1 && (VARATT_IS_EXTERNAL(DatumGetPointer(datum)) || VARATT_IS_COMPRESSED(DatumGetPointer(datum))))
+		datum = PointerGetDatum(PG_DETOAST_DATUM(datum));
+	size = datumGetSize(datum, false, length);
+	copy = take_room(s, size);
+	memcpy(copy, DatumGetPointer(datum), size);
+	return PointerGetDatum(copy);
+}
+
+/* The first eight bytes of a text or uuid, as a number in the same order. */
+static uint64
+first_bytes(const char *bytes, Size length)
+{
+	uint64		first = 0;
+
+	memcpy(&first, bytes, Min(length, sizeof(first)));
+	return pg_ntoh64(first);
+}
+
+/*
+ * A number that is in the order of the first key, whatever direction that has,
+ * and the same for all rows of which this cannot tell it.
+ */
+static uint64
+first_of(BatchSort *s, const SortedRow *row)
+{
+	const SortKey *key = &s->keys[0];
+	const SortColumn *column = &s->columns[key->column];
+	Datum		value = row->values[key->column];
+	uint64		first;
+
+	if (row->nulls & (UINT64CONST(1) << key->column))
+		return key->support.ssup_nulls_first ? 0 : PG_UINT64_MAX;
+	switch (TupleDescAttr(s->form, column->attribute)->atttypid)
+	{
+		case INT2OID:
+			first = (uint64) DatumGetInt16(value) ^ (UINT64CONST(1) << 63);
+			break;
+		case INT4OID:
+		case DATEOID:
+			first = (uint64) DatumGetInt32(value) ^ (UINT64CONST(1) << 63);
+			break;
+		case INT8OID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			first = (uint64) DatumGetInt64(value) ^ (UINT64CONST(1) << 63);
+			break;
+		case UUIDOID:
+			first = first_bytes((const char *) DatumGetUUIDP(value)->data, UUID_LEN);
+			break;
+		case TEXTOID:
+			if (!salkpi_is_by_bytes(key->support.ssup_collation))
+				return 1;
+			first = first_bytes(VARDATA_ANY(DatumGetPointer(value)), VARSIZE_ANY_EXHDR(DatumGetPointer(value)));
+			break;
+		default:
+			return 1;
+	}
+	return key->support.ssup_reverse ? ~first : first;
+}
+
+/* Can rows with the same "first" differ in the first key? */
+static bool
+is_exact(const BatchSort *s)
+{
+	switch (TupleDescAttr(s->form, s->columns[s->keys[0].column].attribute)->atttypid)
+	{
+		case INT2OID:
+		case INT4OID:
+		case DATEOID:
+			return true;		/* no value has the "first" of NULL */
+		default:
+			return false;
+	}
+}
+
+static void
+keep_row(BatchSort *s, int row)
+{
+	SortedRow  *kept = take_room(s, offsetof(SortedRow, values) + s->ncolumns * sizeof(Datum));
+
+	kept->nulls = 0;
+	for (int i = 0; i < s->ncolumns; i++)
+	{
+		const SortColumn *column = &s->columns[i];
+		Datum		value = column->values->values[row];
+
+		if (column->values->nulls[row])
+		{
+			kept->nulls |= UINT64CONST(1) << i;
+			value = (Datum) 0;
+		}
+		else if (!column->is_by_value)
+			value = copy_value(s, value, column->length);
+		kept->values[i] = value;
+	}
+	s->items = salkpi_reserve(s->context, s->items, &s->items_size, s->nitems + 1, sizeof(SortItem));
+	s->items[s->nitems++] = (SortItem) {first_of(s, kept), kept};
+}
+
+/* ---------- the executor's sort ---------- */
+
+static void
+begin_tuples(BatchSort *s)
+{
+	AttrNumber	columns[MOST_COLUMNS];
+	Oid			operators[MOST_COLUMNS];
+	Oid			collations[MOST_COLUMNS];
+	bool		nulls_first[MOST_COLUMNS];
+
+	for (int i = 0; i < s->nkeys; i++)
+	{
+		columns[i] = list_nth_int(list_nth(s->plan, PLAN_KEYS), i);
+		operators[i] = list_nth_oid(list_nth(s->plan, PLAN_OPERATORS), i);
+		collations[i] = list_nth_oid(list_nth(s->plan, PLAN_COLLATIONS), i);
+		nulls_first[i] = list_nth_int(list_nth(s->plan, PLAN_NULLS_FIRST), i);
+	}
+	s->tuples = tuplesort_begin_heap(s->form, s->nkeys, columns, operators, collations, nulls_first,
+									 work_mem, NULL, TUPLESORT_NONE);
+}
+
+static void
+put_tuple(BatchSort *s, const Datum *values, const bool *nulls)
+{
+	TupleTableSlot *slot = s->input_slot;
+
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true, s->form->natts * sizeof(bool));
+	for (int i = 0; i < s->ncolumns; i++)
+	{
+		slot->tts_values[s->columns[i].attribute] = values[i];
+		slot->tts_isnull[s->columns[i].attribute] = nulls[i];
+	}
+	ExecStoreVirtualTuple(slot);
+	tuplesort_puttupleslot(s->tuples, slot);
+}
+
+static void
+put_row(BatchSort *s, int row)
+{
+	Datum		values[MOST_COLUMNS];
+	bool		nulls[MOST_COLUMNS];
+
+	for (int i = 0; i < s->ncolumns; i++)
+	{
+		values[i] = s->columns[i].values->values[row];
+		nulls[i] = s->columns[i].values->nulls[row];
+	}
+	put_tuple(s, values, nulls);
+}
+
+/* All rows so far go to the executor's sort, as all behind them will. */
+static void
+leave_memory(BatchSort *s)
+{
+	bool		nulls[MOST_COLUMNS];
+
+	begin_tuples(s);
+	for (Size n = 0; n < s->nitems; n++)
+	{
+		const SortedRow *row = s->items[n].row;
+
+		for (int i = 0; i < s->ncolumns; i++)
+			nulls[i] = (row->nulls >> i) & 1;
+		put_tuple(s, row->values, nulls);
+	}
+	MemoryContextReset(s->context);
+	s->items = NULL;
+	s->nitems = 0;
+}
+
+/* ---------- sorting ---------- */
+
+static int
+compare_rows(const SortItem *a, const SortItem *b, const BatchSort *s)
+{
+	int			order = 0;
+
+	if (a->first != b->first)
+		return a->first < b->first ? -1 : 1;
+	for (int i = s->is_first_exact ? 1 : 0; i < s->nkeys && order == 0; i++)
+	{
+		SortKey    *key = &s->keys[i];
+		uint64		bit = UINT64CONST(1) << key->column;
+
+		order = ApplySortComparator(a->row->values[key->column], (a->row->nulls & bit) != 0,
+									b->row->values[key->column], (b->row->nulls & bit) != 0, &key->support);
+	}
+	return order;
+}
+
+#define ST_SORT sort_rows
+#define ST_ELEMENT_TYPE SortItem
+#define ST_COMPARE(a, b, sort) compare_rows(a, b, sort)
+#define ST_COMPARE_ARG_TYPE const BatchSort
+#define ST_SCOPE static
+#define ST_CHECK_FOR_INTERRUPTS
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/* Read a batch of the input; returns how many rows it has. */
+static int
+read_batch(BatchSort *s)
+{
+	BatchRows	all = {0};
+	MemoryContext caller;
+
+	CHECK_FOR_INTERRUPTS();
+	salkpi_batch_end(&s->program);
+	while (all.count < BATCH_ROWS)
+	{
+		TupleTableSlot *slot = ExecProcNode(s->input);
+
+		if (TupIsNull(slot))
+			break;
+		salkpi_batch_read_row(&s->reader, slot, all.count);
+		all.row[all.count] = all.count;
+		all.count++;
+	}
+	salkpi_batch_begin(&s->program, all.count);
+	caller = MemoryContextSwitchTo(s->program.batch_context);
+	for (int i = 0; i < s->ncolumns && all.count > 0; i++)
+		salkpi_batch_evaluate(s->columns[i].values, &all);
+	MemoryContextSwitchTo(caller);
+	return all.count;
+}
+
+static void
+sort_input(BatchSort *s)
+{
+	int			count;
+
+	do
+	{
+		count = read_batch(s);
+		if (s->tuples == NULL && s->used + s->items_size * sizeof(SortItem) > work_mem * (Size) 1024)
+			leave_memory(s);
+		for (int row = 0; row < count; row++)
+			if (s->tuples != NULL)
+				put_row(s, row);
+			else
+				keep_row(s, row);
+	} while (count == BATCH_ROWS);
+	salkpi_batch_end(&s->program);
+	s->is_first_exact = is_exact(s);
+	if (s->tuples != NULL)
+		tuplesort_performsort(s->tuples);
+	else if (s->nitems > 1)
+		sort_rows(s->items, s->nitems, s);
+	s->is_sorted = true;
+}
+
+/* ---------- sorted rows ---------- */
+
+static void
+read_kept(const BatchSort *s, const SortedRow *kept, int row)
+{
+	for (int i = 0; i < s->ncolumns; i++)
+	{
+		BatchExpression *target = s->columns[i].target;
+
+		if (target == NULL)
+			continue;
+		target->values[row] = kept->values[i];
+		target->nulls[row] = (kept->nulls >> i) & 1;
+	}
+}
+
+/* Read the row at hand into the target's columns; false when there is none left. */
+bool
+salkpi_batch_sort_read(BatchSort *s, int row)
+{
+	if (!s->is_sorted)
+		sort_input(s);
+	if (s->tuples == NULL)
+	{
+		if (s->next >= s->nitems)
+			return false;
+		if (s->next + ROWS_AHEAD < s->nitems)
+			__builtin_prefetch(s->items[s->next + ROWS_AHEAD].row);
+		read_kept(s, s->items[s->next].row, row);
+		return true;
+	}
+	if (TupIsNull(s->slot) && !tuplesort_gettupleslot(s->tuples, true, false, s->slot, NULL))
+		return false;
+	salkpi_batch_read_row(&s->target, s->slot, row);
+	return true;
+}
+
+/* Go on to the next row. */
+void
+salkpi_batch_sort_advance(BatchSort *s)
+{
+	s->next++;
+	ExecClearTuple(s->slot);
+}
