@@ -89,25 +89,24 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 	  FROM unnest($1) WITH ORDINALITY s(source, n), (SELECT count(*) = cardinality($2) AND bool_and(p.sources @> $1) AS is_all FROM period p) w
 )$q$;
 COMMENT ON FUNCTION @extschema@.kpi_readings_query() IS
-'SQL text of the common table expressions that say how to read the sources, for kpi_reading_query';
+'SQL text of the common table expressions that say how to read the sources, for kpi_reading_call';
 
-/* A common table expression would copy it, more than once. */
-CREATE FUNCTION @extschema@.kpi_reading_query() RETURNS text
+/* The argument of a function goes to it as it is; a subquery, or a common table expression, would copy it. */
+CREATE FUNCTION @extschema@.kpi_reading_call() RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN '(SELECT @extschema@.kpi_read_sources($1, $8, $9, (SELECT array_agg(t.grid ORDER BY t.n) FROM t)) AS readings OFFSET 0)';
-COMMENT ON FUNCTION @extschema@.kpi_reading_query() IS
-'SQL text of a subquery that reads the sources: one row, with readings. To be used once';
+	RETURN '@extschema@.kpi_read_sources($1, $8, $9, (SELECT array_agg(t.grid ORDER BY t.n) FROM t))';
+COMMENT ON FUNCTION @extschema@.kpi_reading_call() IS
+'SQL text of an expression that reads the sources. To be used once, as the argument of a function';
 
 CREATE FUNCTION @extschema@.kpi_facts_query(kept text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT @extschema@.kpi_readings_query() || replace(replace(replace(replace($q$, new AS (
 	SELECT p.grain, p.period, p.period_end, f.dimension, f.member, p.is_complete, p.days, %f.all%
-	  FROM %reading% r
-	 CROSS JOIN LATERAL @extschema@.kpi_facts(r.readings, %kept%) f(n integer, dimension text, member text, %columns%)
+	  FROM @extschema@.kpi_facts(%reading%, %kept%) f(n integer, dimension text, member text, %columns%)
 	  JOIN period p USING (n)
 )$q$,
-		'%reading%', @extschema@.kpi_reading_query()),
+		'%reading%', @extschema@.kpi_reading_call()),
 		'%kept%', coalesce(kept, 'NULL')),
 		'%columns%', string_agg(format('%I %s', m.measure, m.type), ', ')),
 		'%f.all%', string_agg(format('f.%I', m.measure), ', '))
@@ -145,8 +144,7 @@ BEGIN ATOMIC
 	SELECT array_agg(d.dimension) AS names, array_agg(@extschema@.kpi_blank_member(d.dimension)) AS blanks FROM @extschema@.kpi_dimension d
 ), delta AS MATERIALIZED (
 	SELECT f.*
-	  FROM %reading% r,
-		   @extschema@.kpi_changed_facts(r.readings, %kept%, (SELECT names FROM dimension), (SELECT blanks FROM dimension), (SELECT periods FROM compared), (SELECT measures FROM kept))
+	  FROM @extschema@.kpi_changed_facts(%reading%, %kept%, (SELECT names FROM dimension), (SELECT blanks FROM dimension), (SELECT periods FROM compared), (SELECT measures FROM kept))
 			AS f(reading @extschema@.kpi_reading, grain text, period date, period_end date, dimension text, member text, is_complete boolean, days integer, replaces tid, is_gone boolean, %columns%)
 ), other AS MATERIALIZED (	-- without the values, which every scan copies
 	SELECT d.reading, d.grain, d.period, d.period_end, d.dimension, d.days, d.replaces, d.is_gone FROM delta d
@@ -197,7 +195,7 @@ SELECT (SELECT count(*) FROM p),
 	   (SELECT min(basis) FROM changes),
 	   ARRAY(SELECT a.grain FROM altered a ORDER BY a.grain, a.dimension, a.period), ARRAY(SELECT a.dimension FROM altered a ORDER BY a.grain, a.dimension, a.period),
 	   ARRAY(SELECT a.period FROM altered a ORDER BY a.grain, a.dimension, a.period)$q$,
-		'%reading%', @extschema@.kpi_reading_query()),
+		'%reading%', @extschema@.kpi_reading_call()),
 		'%kept%', coalesce(kept, 'NULL')),
 		'%columns%', string_agg(format('%I %s', m.measure, m.type), ', ')),
 		'%all%', string_agg(quote_ident(m.measure), ', '))

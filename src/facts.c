@@ -86,6 +86,16 @@ add_value(Facts *f, NullableDatum *to, int m, Oid type, Datum value)
 	to->isnull = false;
 }
 
+/* Room for the values of more rows. */
+static void
+add_block(Facts *f)
+{
+	f->values = salkpi_reserve(f->values_context, f->values, &f->blocks_size,
+							   f->nblocks + 1, sizeof(NullableDatum *));
+	f->values[f->nblocks++] = MemoryContextAllocHuge(f->values_context, (Size) FACTS_BLOCK * (f->nmeasures + 1) *
+													 sizeof(NullableDatum));
+}
+
 /* The fact of a member in a period, with all measures NULL if it is new. */
 uint32
 salkpi_facts_put(Facts *f, uint32 member, uint32 period)
@@ -96,8 +106,8 @@ salkpi_facts_put(Facts *f, uint32 member, uint32 period)
 
 	if (row == before)
 	{
-		f->values = salkpi_reserve(f->context, f->values, &f->nvalues,
-								   ((Size) row + 1) * f->nmeasures, sizeof(NullableDatum));
+		if (row / FACTS_BLOCK == f->nblocks)
+			add_block(f);
 		for (int m = 0; m < f->nmeasures; m++)
 			salkpi_fact_values(f, row)[m].isnull = true;
 	}
@@ -175,8 +185,6 @@ start_dimension(Facts *f, const char *dimension, uint32 length)
 	salkpi_texts_init(&f->members, f->context);
 	salkpi_tuples_init(&f->rows, f->context, 2);
 	f->blank = SALKPI_NOT_FOUND;
-	f->values = NULL;
-	f->nvalues = 0;
 	f->nperiods = 0;
 	f->known = NULL;
 	f->nknown = 0;
@@ -378,12 +386,12 @@ salkpi_facts_open(Facts *f, FunctionCallInfo fcinfo, int nargs,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("function %s cannot return these columns", get_func_name(fcinfo->flinfo->fn_oid)),
 				 errdetail("After those that are always the same come measures, each of them bigint, numeric or kpi_durations.")));
-	f->npanels = 0;
 	for (int i = 0; i < nargs; i++)
 		if (!PG_ARGISNULL(i))
 			open_panels(f, PG_GETARG_ARRAYTYPE_P(i));
 	f->context = AllocSetContextCreate(CurrentMemoryContext, "kpi_facts",
 									   ALLOCSET_DEFAULT_SIZES);
+	f->values_context = CurrentMemoryContext;
 }
 
 /* Return the facts of the current dimension. */
@@ -427,7 +435,7 @@ Datum
 salkpi_facts(PG_FUNCTION_ARGS)
 {
 	static const Oid keys[FACT_KEYS] = {INT4OID, TEXTOID, TEXTOID};
-	Facts		f;
+	Facts		f = {0};
 	Datum	   *values;
 	bool	   *nulls;
 

@@ -20,8 +20,13 @@ typedef struct FactPanel
 													 * none */
 } FactPanel;
 
+/* Rows in a block of values; a power of two. */
+#define FACTS_BLOCK		256
+
 typedef struct Facts
 {
+	MemoryContext values_context;	/* of values, which serve one dimension after
+									 * the other */
 	int			nmeasures;		/* measures of a fact */
 	Oid		   *types;			/* of each measure */
 	NullableDatum *zeros;		/* of each measure: 0, by its type */
@@ -34,8 +39,10 @@ typedef struct Facts
 	TextTable	members;		/* names of members */
 	uint32		blank;			/* the blank one of them */
 	TupleTable	rows;			/* (member, period from 0) */
-	NullableDatum *values;		/* of each row, for each measure */
-	Size		nvalues;		/* allocated */
+	NullableDatum **values;		/* of each row, for each measure, so many rows
+								 * in a block; of all dimensions */
+	Size		nblocks;		/* blocks allocated */
+	Size		blocks_size;	/* room for so many */
 	uint32		nperiods;		/* periods in known */
 	bool	   *known;			/* by period and measure: do members that have
 								 * no value have 0? */
@@ -46,7 +53,7 @@ typedef struct Facts
 static inline NullableDatum *
 salkpi_fact_values(const Facts *f, uint32 row)
 {
-	return f->values + (Size) row * f->nmeasures;
+	return f->values[row / FACTS_BLOCK] + (Size) (row % FACTS_BLOCK) * f->nmeasures;
 }
 
 /* What a fact has of a measure of which no panel has a value for it. */

@@ -122,16 +122,41 @@ keep_reading(Reading *r, TupleTableSlot *slot)
 	MemoryContextSwitchTo(caller);
 }
 
+/* The readings as an array, as construct_array makes it, without touching its memory twice. */
 static ArrayType *
 make_array(const Reading *r)
 {
-	Datum	   *values = palloc((list_length(r->readings) + 1) * sizeof(Datum));
+	Size		size = ARR_OVERHEAD_NONULLS(1);
+	ArrayType  *array;
+	char	   *at;
 	ListCell   *cell;
 
+	if (r->readings == NIL)
+		return construct_empty_array(r->columns->tdtypeid);
 	foreach(cell, r->readings)
-		values[foreach_current_index(cell)] = PointerGetDatum(lfirst(cell));
-	return construct_array(values, list_length(r->readings), r->columns->tdtypeid,
-						   -1, false, TYPALIGN_DOUBLE);
+		size += MAXALIGN(VARSIZE(lfirst(cell)));
+	if (!AllocSizeIsValid(size))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("array size exceeds the maximum allowed (%d)", (int) MaxAllocSize)));
+	array = palloc(size);
+	salkpi_prefer_huge_pages(array, size);
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->dataoffset = 0;
+	array->elemtype = r->columns->tdtypeid;
+	ARR_DIMS(array)[0] = list_length(r->readings);
+	ARR_LBOUND(array)[0] = 1;
+	at = ARR_DATA_PTR(array);
+	foreach(cell, r->readings)
+	{
+		Size		length = VARSIZE(lfirst(cell));
+
+		memcpy(at, lfirst(cell), length);
+		memset(at + length, 0, MAXALIGN(length) - length);
+		at += MAXALIGN(length);
+	}
+	return array;
 }
 
 static bool
