@@ -34,7 +34,7 @@ LANGUAGE sql AS $$
 	SELECT ROW(NULL, NULL, NULL, timestamptz '2024-12-01', NULL,
 			   (SELECT kpi_dictionary(x, f, NULL, y, z) FROM (VALUES ('call', NULL, 'c', 'C'), ('email', NULL, 'e', NULL), ('email', timestamptz '2024-08-01', 'e2', 'E2')) v(x, f, y, z)),
 			   NULL, (SELECT kpi_dictionary(i8::text, NULL, NULL, n, NULL::numeric, ts, t, NULL) FROM shop.data WHERE k <= 300),
-			   (SELECT kpi_dictionary(NULL, NULL, NULL, NULL, NULL)), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::kpi_parameters
+			   (SELECT kpi_dictionary(NULL, NULL, NULL, NULL, NULL)), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::kpi_parameters
 $$;
 
 -- A query as kpi_execute works it out, and as the executor does.
@@ -221,9 +221,9 @@ CREATE ROLE salkpi_batch_reader;
 GRANT USAGE ON SCHEMA kpi, shop TO salkpi_batch_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA shop TO salkpi_batch_reader;
 SET LOCAL ROLE salkpi_batch_reader;
-SELECT x.n IS NOT NULL AS is_there FROM kpi_execute('SELECT sum(i4) FROM shop.data', ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::kpi_parameters) AS x(n bigint);
+SELECT x.n IS NOT NULL AS is_there FROM kpi_execute('SELECT sum(i4) FROM shop.data', ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::kpi_parameters) AS x(n bigint);
 SAVEPOINT before;
-SELECT * FROM kpi_execute('SELECT sum(shop.secret(i4)) FROM shop.data', ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::kpi_parameters) AS x(n bigint);
+SELECT * FROM kpi_execute('SELECT sum(shop.secret(i4)) FROM shop.data', ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::kpi_parameters) AS x(n bigint);
 ROLLBACK TO before;
 RESET ROLE;
 

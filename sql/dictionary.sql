@@ -138,6 +138,22 @@ SELECT 'twice', x.* FROM (SELECT kpi_dictionary(id, valid_from, valid_to, a, b, 
 SELECT count(*) AS compared, count(*) FILTER (WHERE first IS DISTINCT FROM kpi_lookup_first(d, id) OR NOT kpi_knows(d, id)) AS different
 FROM (SELECT kpi_dictionary(id, valid_from, valid_to, a, b) AS d FROM version) dictionary, (SELECT id, min(valid_from) AS first FROM version GROUP BY id) f;
 
+-- Attributes that come late, or never, in one process or several; each row is a version of its key.
+CREATE TABLE late AS
+SELECT n, (n % 900)::text AS id, timestamptz '2024-01-01' + n * interval '1 hour' AS valid_from,
+	ARRAY(SELECT CASE WHEN n >= a * a * 20 AND (n * a) % 7 > 0 AND a <> 6 THEN 'a' || a || '/' || n % (a + 3) END FROM generate_series(1, 10) a) AS texts,
+	CASE WHEN n > 1500 AND n % 3 > 0 THEN n::numeric / 8 END AS number, CASE WHEN n > 2500 THEN timestamptz '2000-01-01' + n * interval '1 day' END AS instant, CASE n WHEN 2999 THEN 'last' END AS last
+FROM generate_series(1, 3000) n;
+CREATE FUNCTION late_differences(d kpi_dictionary) RETURNS bigint LANGUAGE sql STABLE
+RETURN (SELECT count(*) FROM kpi.late l
+		WHERE ARRAY(SELECT kpi.kpi_lookup(d, id, a, valid_from) FROM generate_series(1, 10) a) IS DISTINCT FROM texts OR kpi.kpi_lookup_number(d, id, 11, valid_from) IS DISTINCT FROM number
+			OR kpi.kpi_lookup_number(d, id, 12, valid_from) IS NOT NULL OR kpi.kpi_lookup_instant(d, id, 13, valid_from) IS DISTINCT FROM instant
+			OR kpi.kpi_lookup(d, id, 14, valid_from) IS NOT NULL OR kpi.kpi_lookup(d, id, 15, valid_from) IS DISTINCT FROM last);
+SELECT late_differences(d) AS different FROM (
+	SELECT kpi_dictionary(id, valid_from, NULL, texts[1], texts[2], texts[3], texts[4], texts[5], texts[6], texts[7], texts[8], texts[9], texts[10], number, NULL, instant, NULL, last) AS d FROM (SELECT * FROM late ORDER BY n) l) x;
+SELECT late_differences(d) AS different FROM (
+	SELECT kpi_dictionary(id, valid_from, NULL, texts[1], texts[2], texts[3], texts[4], texts[5], texts[6], texts[7], texts[8], texts[9], texts[10], number, NULL, instant, NULL, last) AS d FROM (SELECT * FROM late ORDER BY -n) l) x;
+
 -- In parallel: made by several processes, and looked up in by several.
 CREATE TABLE sale AS
 SELECT n, (n % 40000)::text AS account_id FROM generate_series(1, 60000) n;
@@ -157,6 +173,11 @@ SELECT is_partial('SELECT kpi.kpi_dictionary(id, NULL, NULL, id::numeric / 7, NU
 SELECT count(*) AS compared, count(*) FILTER (WHERE (id::numeric / 7, timestamptz 'epoch' + id::integer * interval '1 second', name) IS DISTINCT FROM
 	(kpi_lookup_number(d, id, 1, NULL), kpi_lookup_instant(d, id, 3, NULL), kpi_lookup(d, id, 4, NULL))) AS different
 FROM large_account, (SELECT kpi_dictionary(id, NULL, NULL, id::numeric / 7, NULL, timestamptz 'epoch' + id::integer * interval '1 second', name, NULL) AS d FROM large_account) dictionary;
+ANALYZE late;
+SELECT is_partial('SELECT kpi.kpi_dictionary(id, valid_from, NULL, texts[1], texts[2], texts[3], texts[4], texts[5], texts[6], texts[7], texts[8], texts[9], texts[10], number, NULL, instant, NULL, last) FROM kpi.late') AS late_is_partial;
+CREATE TABLE late_differs AS
+SELECT late_differences((SELECT kpi_dictionary(id, valid_from, NULL, texts[1], texts[2], texts[3], texts[4], texts[5], texts[6], texts[7], texts[8], texts[9], texts[10], number, NULL, instant, NULL, last) FROM late)) AS n;
+TABLE late_differs;
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
@@ -178,6 +199,6 @@ CREATE TABLE copied AS
 SELECT id, kpi_lookup((SELECT kpi_dictionary(id, NULL, NULL, region, name) FROM large_account), id, 2, NULL) AS name FROM large_account;
 SELECT count(*) AS compared, count(*) FILTER (WHERE c.name IS DISTINCT FROM a.name) AS different FROM large_account a LEFT JOIN copied c USING (id);
 
-DROP FUNCTION differences(kpi_dictionary);
-DROP TABLE account, history, tie, version, question, best, sale, large_account, by_lookup, by_join, stored, copied;
+DROP FUNCTION differences(kpi_dictionary), late_differences(kpi_dictionary);
+DROP TABLE late, late_differs, account, history, tie, version, question, best, sale, large_account, by_lookup, by_join, stored, copied;
 DROP FUNCTION outcome(text), is_partial(text);

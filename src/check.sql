@@ -109,7 +109,7 @@ BEGIN
 												 @extschema@.kpi_periods(x.first_day, x.last_day, taken.as_of) p), taken.as_of);
 	d := @extschema@.kpi_make_dictionaries(@extschema@.kpi_looked_up(query, columns), columns, taken.as_of);
 	RETURN QUERY EXECUTE query
-		USING g.bounds, g.days, g.instants, taken.as_of, d.rates, d.accounts, d.reps, d.stages, d.leads, d.deals, d.deal_states, d.won_leads,
+		USING g.bounds, g.days, g.instants, taken.as_of, d.rates, d.accounts, d.reps, d.stages, d.leads, d.deals, NULL::text[], d.won_leads,
 			  g.plan_bounds, g.plan_days, d.run_rates;
 END;
 $$;

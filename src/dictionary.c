@@ -30,7 +30,7 @@ static inline const Step *
 get_step(const Dictionary *d, const KeyBlock *block, uint32 n)
 {
 	return (const Step *) ((const char *) block + key_size(block->length) +
-						   n * step_size(d->nattributes));
+						   n * step_size(d->nplaces));
 }
 
 /*
@@ -172,7 +172,8 @@ const char *
 salkpi_dictionary_attribute(const Dictionary *d, const KeyBlock *block,
 							int attribute, TimestampTz at)
 {
-	uint32		offset = find_step(d, block, at)->attributes[attribute - 1];
+	int			place = d->places[attribute - 1];
+	uint32		offset = place == 0 ? 0 : find_step(d, block, at)->attributes[place - 1];
 
 	return offset == 0 ? NULL : (const char *) d + offset;
 }

@@ -7,6 +7,9 @@
  * once.  Offsets are from the start of the value, 0 meaning NULL.  Every
  * attribute is a varlena with a four-byte header: a text, a numeric, or the
  * eight bytes of an instant, so that a lookup hands out what it finds.
+ *
+ * An attribute of which nothing is said of any key takes no room: those that
+ * are there have a place each, from 1, in the order in which they came.
  */
 #ifndef SALKPI_DICTIONARY_H
 #define SALKPI_DICTIONARY_H
@@ -19,7 +22,7 @@
 #include "segment.h"
 
 #define DICTIONARY_VERSION		1
-#define DICTIONARY_ATTRIBUTES	10	/* the most a dictionary can have */
+#define DICTIONARY_ATTRIBUTES	15	/* the most a dictionary can have */
 
 /* How many steps a loop takes between two looks at interrupts; 2^n - 1. */
 #define INTERRUPT_MASK			0xFFF
@@ -59,10 +62,13 @@ typedef struct Dictionary
 {
 	int32		vl_len_;		/* varlena header (do not touch directly!) */
 	uint16		version;		/* DICTIONARY_VERSION */
-	uint16		nattributes;	/* attributes of a step */
+	uint16		nattributes;	/* that there may be */
 	uint32		nkeys;			/* different keys */
 	uint32		mask;			/* number of slots - 1; a power of two - 1 */
-	uint8		kinds[16];		/* of the attributes; keeps what follows aligned */
+	uint8		kinds[DICTIONARY_ATTRIBUTES];	/* of the attributes */
+	uint8		nplaces;		/* attributes of a step */
+	uint8		places[16];		/* of the attributes, 0 = none; keeps what
+								 * follows aligned */
 	Slot		slots[FLEXIBLE_ARRAY_MEMBER];	/* id: offset of a KeyBlock */
 } Dictionary;
 
@@ -77,13 +83,13 @@ typedef struct KeyBlock
 typedef struct Step
 {
 	TimestampTz from;			/* answers from then on */
-	uint32		attributes[FLEXIBLE_ARRAY_MEMBER];	/* offsets of texts */
+	uint32		attributes[FLEXIBLE_ARRAY_MEMBER];	/* by place: offsets of texts */
 } Step;
 
 static inline Size
-step_size(int nattributes)
+step_size(int nplaces)
 {
-	return MAXALIGN(offsetof(Step, attributes) + nattributes * sizeof(uint32));
+	return MAXALIGN(offsetof(Step, attributes) + nplaces * sizeof(uint32));
 }
 
 static inline Size
@@ -118,8 +124,8 @@ typedef struct Version
 	TimestampTz to;				/* NOEND = until ever */
 	uint32		key;			/* offset in the pool of keys */
 	uint32		next;			/* the key's next version + 1; 0 = none */
-	uint32		attributes[FLEXIBLE_ARRAY_MEMBER];	/* offsets in the pool of
-													 * texts; 0 = NULL */
+	uint32		attributes[FLEXIBLE_ARRAY_MEMBER];	/* by place: offsets in the
+													 * pool of texts; 0 = NULL */
 } Version;
 
 typedef struct Key
@@ -133,8 +139,10 @@ typedef struct Key
 typedef struct DictionaryState
 {
 	MemoryContext context;		/* where all arrays live */
-	int			nattributes;	/* of each version */
+	int			nattributes;	/* that there may be */
 	uint8		kinds[DICTIONARY_ATTRIBUTES];	/* of the attributes */
+	uint8		places[DICTIONARY_ATTRIBUTES];	/* of them, from 1; 0 = none yet */
+	int			nplaces;		/* attributes of each version */
 	Pool		key_texts;		/* each key once */
 	Pool		texts;			/* attributes, each text once */
 	Table		key_table;		/* id: position in keys + 1 */
@@ -147,16 +155,15 @@ typedef struct DictionaryState
 } DictionaryState;
 
 static inline Size
-version_size(const DictionaryState *state)
+version_size(int nplaces)
 {
-	return MAXALIGN(offsetof(Version, attributes) +
-					state->nattributes * sizeof(uint32));
+	return MAXALIGN(offsetof(Version, attributes) + nplaces * sizeof(uint32));
 }
 
 static inline Version *
 get_version(const DictionaryState *state, uint32 n)
 {
-	return (Version *) (state->versions + n * version_size(state));
+	return (Version *) (state->versions + n * version_size(state->nplaces));
 }
 
 static inline text *

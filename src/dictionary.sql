@@ -42,6 +42,10 @@ CREATE FUNCTION @extschema@.kpi_dictionary_add(internal, key text, valid_from ti
 AS 'MODULE_PATHNAME', 'salkpi_dictionary_add'
 LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
 
+CREATE FUNCTION @extschema@.kpi_dictionary_add(internal, key text, valid_from timestamptz, valid_to timestamptz, a1 text, a2 text, a3 text, a4 text, a5 text, a6 text, a7 text, a8 text, a9 text, a10 text, a11 numeric, a12 numeric, a13 timestamptz, a14 text, a15 text) RETURNS internal
+AS 'MODULE_PATHNAME', 'salkpi_dictionary_add'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+
 CREATE FUNCTION @extschema@.kpi_dictionary_combine(internal, internal) RETURNS internal
 AS 'MODULE_PATHNAME', 'salkpi_dictionary_combine'
 LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
@@ -102,10 +106,22 @@ CREATE AGGREGATE @extschema@.kpi_dictionary(key text, valid_from timestamptz, va
 	PARALLEL = SAFE
 );
 
+CREATE AGGREGATE @extschema@.kpi_dictionary(key text, valid_from timestamptz, valid_to timestamptz, a1 text, a2 text, a3 text, a4 text, a5 text, a6 text, a7 text, a8 text, a9 text, a10 text, a11 numeric, a12 numeric, a13 timestamptz, a14 text, a15 text) (
+	SFUNC = @extschema@.kpi_dictionary_add,
+	STYPE = internal,
+	SSPACE = 65536,
+	FINALFUNC = @extschema@.kpi_dictionary_final,
+	COMBINEFUNC = @extschema@.kpi_dictionary_combine,
+	SERIALFUNC = @extschema@.kpi_dictionary_serialize,
+	DESERIALFUNC = @extschema@.kpi_dictionary_deserialize,
+	PARALLEL = SAFE
+);
+
 COMMENT ON FUNCTION @extschema@.kpi_dictionary_add(internal, text, timestamptz, timestamptz, text, text) IS 'transition function of kpi_dictionary with two attributes';
 COMMENT ON FUNCTION @extschema@.kpi_dictionary_add(internal, text, timestamptz, timestamptz, text, text, text, text) IS 'transition function of kpi_dictionary with four attributes';
 COMMENT ON FUNCTION @extschema@.kpi_dictionary_add(internal, text, timestamptz, timestamptz, text, text, text, text, text, text, text, text, text, text) IS 'transition function of kpi_dictionary with ten attributes';
 COMMENT ON FUNCTION @extschema@.kpi_dictionary_add(internal, text, timestamptz, timestamptz, numeric, numeric, timestamptz, text, text) IS 'transition function of kpi_dictionary with two numbers, an instant and two texts';
+COMMENT ON FUNCTION @extschema@.kpi_dictionary_add(internal, text, timestamptz, timestamptz, text, text, text, text, text, text, text, text, text, text, numeric, numeric, timestamptz, text, text) IS 'transition function of kpi_dictionary with ten texts, two numbers, an instant and two texts';
 COMMENT ON FUNCTION @extschema@.kpi_dictionary_combine(internal, internal) IS 'combine function of kpi_dictionary';
 COMMENT ON FUNCTION @extschema@.kpi_dictionary_serialize(internal) IS 'serialization function of kpi_dictionary';
 COMMENT ON FUNCTION @extschema@.kpi_dictionary_deserialize(bytea, internal) IS 'deserialization function of kpi_dictionary';
@@ -118,6 +134,8 @@ COMMENT ON AGGREGATE @extschema@.kpi_dictionary(text, timestamptz, timestamptz, 
 'dictionary of keys with up to ten attributes. Each row is a version of its key, valid from valid_from (NULL: since ever) to before valid_to (NULL: until ever). Of versions with the same valid_from the one valid longer wins, then the one with the greater attributes, compared in turn by bytes, NULL being the smallest. A NULL key is left out; without rows the dictionary is empty. An error beyond 1 GB';
 COMMENT ON AGGREGATE @extschema@.kpi_dictionary(text, timestamptz, timestamptz, numeric, numeric, timestamptz, text, text) IS
 'dictionary of keys with up to two numbers (attributes 1 and 2), an instant (3) and two texts (4 and 5), which nothing has to be read from. Each row is a version of its key, valid from valid_from (NULL: since ever) to before valid_to (NULL: until ever). Of versions with the same valid_from the one valid longer wins, then the one with the greater attributes, compared in turn (texts by bytes), NULL being the smallest. A NULL key is left out; without rows the dictionary is empty. An error beyond 1 GB';
+COMMENT ON AGGREGATE @extschema@.kpi_dictionary(text, timestamptz, timestamptz, text, text, text, text, text, text, text, text, text, text, numeric, numeric, timestamptz, text, text) IS
+'dictionary of keys with up to ten texts (attributes 1 to 10), two numbers (11 and 12), an instant (13) and two texts (14 and 15), which nothing has to be read from. Each row is a version of its key, valid from valid_from (NULL: since ever) to before valid_to (NULL: until ever). Of versions with the same valid_from the one valid longer wins, then the one with the greater attributes, compared in turn (texts by bytes), NULL being the smallest. A NULL key is left out; without rows the dictionary is empty. An error beyond 1 GB';
 
 CREATE FUNCTION @extschema@.kpi_lookup(dictionary @extschema@.kpi_dictionary, key text, attribute integer, at timestamptz) RETURNS text
 AS 'MODULE_PATHNAME', 'salkpi_kpi_lookup'

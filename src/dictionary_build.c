@@ -87,8 +87,10 @@ compare_versions(const Version *a, const Version *b,
 	if (a->to != b->to)
 		return a->to < b->to ? -1 : 1;
 	for (int i = 0; i < state->nattributes && order == 0; i++)
-		order = compare_attributes(&state->texts, state->kinds[i],
-								   a->attributes[i], b->attributes[i]);
+		if (state->places[i] != 0)
+			order = compare_attributes(&state->texts, state->kinds[i],
+									   a->attributes[state->places[i] - 1],
+									   b->attributes[state->places[i] - 1]);
 	return order;
 }
 
@@ -108,7 +110,7 @@ have_same_attributes(const DictionaryState *state, const Version *a,
 					 const Version *b)
 {
 	return memcmp(a->attributes, b->attributes,
-				  state->nattributes * sizeof(uint32)) == 0;
+				  state->nplaces * sizeof(uint32)) == 0;
 }
 
 /* From an instant on a version answers; a turn that changes nothing is none. */
@@ -221,7 +223,7 @@ measure_blocks(Workspace *work)
 			CHECK_FOR_INTERRUPTS();
 		prepare_key(work, key);
 		size += key_size(VARSIZE(get_text(&state->key_texts, key->text)) - VARHDRSZ) +
-			work->nturns * step_size(state->nattributes);
+			work->nturns * step_size(state->nplaces);
 	}
 	return size;
 }
@@ -247,13 +249,13 @@ write_block(Dictionary *d, Size at, Size texts, const Workspace *work,
 		Step	   *step = (Step *) ((char *) d + at);
 
 		step->from = work->turns[i].from;
-		for (int a = 0; a < state->nattributes; a++)
+		for (int a = 0; a < state->nplaces; a++)
 		{
 			uint32		offset = work->turns[i].version->attributes[a];
 
 			step->attributes[a] = offset == 0 ? 0 : texts + offset;
 		}
-		at += step_size(state->nattributes);
+		at += step_size(state->nplaces);
 	}
 	return at;
 }
@@ -293,6 +295,8 @@ salkpi_dictionary_build(const DictionaryState *state)
 	d->nkeys = state->key_table.used;
 	d->mask = state->key_table.mask;
 	memcpy(d->kinds, state->kinds, sizeof(state->kinds));
+	d->nplaces = state->nplaces;
+	memcpy(d->places, state->places, sizeof(state->places));
 	for (uint32 i = 0; i < state->key_table.used; i++)
 	{
 		const Key  *key = &state->keys[i];

@@ -32,7 +32,10 @@ salkpi_dictionary_too_large(void)
 			 errhint("Aggregate fewer keys or attributes.")));
 }
 
-/* An array with room for "needed" bytes: itself, or grown by doubling. */
+/*
+ * An array with room for "needed" bytes: itself, or grown fourfold: what is not
+ * used of it is not touched, but what there is may be copied.
+ */
 static void *
 with_room(MemoryContext context, void *array, Size needed, Size *size)
 {
@@ -43,7 +46,7 @@ with_room(MemoryContext context, void *array, Size needed, Size *size)
 	if (needed > MaxAllocSize)
 		salkpi_dictionary_too_large();
 	while (wanted < needed)
-		wanted *= 2;
+		wanted *= 4;
 	wanted = Min(wanted, MaxAllocSize);
 	*size = wanted;
 	array = array == NULL ? MemoryContextAlloc(context, wanted) :
@@ -200,7 +203,28 @@ static bool
 is_same_version(const DictionaryState *state, const Version *a, const Version *b)
 {
 	return a->from == b->from && a->to == b->to &&
-		memcmp(a->attributes, b->attributes, state->nattributes * sizeof(uint32)) == 0;
+		memcmp(a->attributes, b->attributes, state->nplaces * sizeof(uint32)) == 0;
+}
+
+/* An attribute comes for the first time: all versions get a place for it. */
+static void
+add_place(DictionaryState *state, int attribute)
+{
+	Size		size = version_size(state->nplaces);
+	Size		longer = version_size(state->nplaces + 1);
+
+	state->places[attribute] = ++state->nplaces;
+	if (longer == size)
+		return;
+	state->versions = with_room(state->context, state->versions, state->nversions * longer,
+								&state->versions_size);
+	for (uint32 n = state->nversions; n > 0; n--)
+	{
+		char	   *version = (char *) get_version(state, n - 1);
+
+		memmove(version, state->versions + (n - 1) * size, size);
+		memset(version + size, 0, longer - size);
+	}
 }
 
 /*
@@ -215,18 +239,21 @@ add_version(DictionaryState *state, const text *key_text, uint32 hash,
 	Version    *version;
 	Key		   *key;
 
+	for (int i = 0; i < state->nattributes; i++)
+		if (attributes[i] != NULL && state->places[i] == 0)
+			add_place(state, i);
 	state->versions = with_room(state->context, state->versions,
-								(state->nversions + (Size) 1) * version_size(state),
+								(state->nversions + (Size) 1) * version_size(state->nplaces),
 								&state->versions_size);
 	key = intern_key(state, key_text, hash);
 	version = get_version(state, state->nversions);
-	memset(version, 0, version_size(state));
+	memset(version, 0, version_size(state->nplaces));
 	version->from = from;
 	version->to = to;
 	version->key = key->text;
 	for (int i = 0; i < state->nattributes; i++)
 		if (attributes[i] != NULL)
-			version->attributes[i] = state->kinds[i] == ATTRIBUTE_TEXT ?
+			version->attributes[state->places[i] - 1] = state->kinds[i] == ATTRIBUTE_TEXT ?
 				intern_text(state, attributes[i]) :
 				append_text(state->context, &state->texts, attributes[i]);
 	if (key->versions != 0 && is_same_version(state, version, get_version(state, key->versions - 1)))
@@ -246,19 +273,21 @@ typedef struct Parcel
 {
 	int32		vl_len_;		/* varlena header (do not touch directly!) */
 	uint16		version;		/* DICTIONARY_VERSION */
-	uint16		nattributes;	/* of each version */
+	uint16		nattributes;	/* that there may be */
 	uint32		nversions;		/* how many, in the first section */
 	uint32		keys_size;		/* bytes of the pool of keys, the second */
 	uint32		texts_size;		/* bytes of the pool of texts, the third */
-	uint32		unused;			/* keeps the sections aligned */
-	uint8		kinds[16];		/* of the attributes */
+	uint32		nplaces;		/* attributes of each version */
+	uint8		kinds[DICTIONARY_ATTRIBUTES];	/* of the attributes */
+	uint8		places[DICTIONARY_ATTRIBUTES];	/* of them, as in the state */
+	uint8		unused[2];		/* keeps the sections aligned */
 	char		sections[FLEXIBLE_ARRAY_MEMBER];	/* each MAXALIGNed */
 } Parcel;
 
 static bytea *
 pack_state(const DictionaryState *state)
 {
-	Size		versions = state->nversions * version_size(state);
+	Size		versions = state->nversions * version_size(state->nplaces);
 	Size		keys = MAXALIGN(state->key_texts.used);
 	Size		size = offsetof(Parcel, sections) + versions + keys +
 		state->texts.used;
@@ -271,6 +300,8 @@ pack_state(const DictionaryState *state)
 	parcel->version = DICTIONARY_VERSION;
 	parcel->nattributes = state->nattributes;
 	memcpy(parcel->kinds, state->kinds, sizeof(state->kinds));
+	memcpy(parcel->places, state->places, sizeof(state->places));
+	parcel->nplaces = state->nplaces;
 	parcel->nversions = state->nversions;
 	parcel->keys_size = state->key_texts.used;
 	parcel->texts_size = state->texts.used;
@@ -300,13 +331,15 @@ unpack_state(bytea *packed)
 	Size		size = offsetof(Parcel, sections);
 
 	if (VARSIZE(packed) < size || parcel->version != DICTIONARY_VERSION ||
-		parcel->nattributes > DICTIONARY_ATTRIBUTES)
+		parcel->nattributes > DICTIONARY_ATTRIBUTES || parcel->nplaces > parcel->nattributes)
 		elog(ERROR, "serialized kpi_dictionary has an unknown format");
 	state->nattributes = parcel->nattributes;
 	memcpy(state->kinds, parcel->kinds, sizeof(state->kinds));
+	memcpy(state->places, parcel->places, sizeof(state->places));
+	state->nplaces = parcel->nplaces;
 	state->nversions = parcel->nversions;
 	state->versions = (char *) parcel + size;
-	size += state->nversions * version_size(state);
+	size += state->nversions * version_size(state->nplaces);
 	state->key_texts.data = (char *) parcel + size;
 	size += MAXALIGN(parcel->keys_size);
 	state->texts.data = (char *) parcel + size;
@@ -332,8 +365,12 @@ add_state(DictionaryState *state, const DictionaryState *other)
 		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
 			CHECK_FOR_INTERRUPTS();
 		for (int a = 0; a < other->nattributes; a++)
-			attributes[a] = version->attributes[a] == 0 ? NULL :
-				get_text(&other->texts, version->attributes[a]);
+		{
+			int			place = other->places[a];
+
+			attributes[a] = place == 0 || version->attributes[place - 1] == 0 ? NULL :
+				get_text(&other->texts, version->attributes[place - 1]);
+		}
 		add_version(state, get_text(&other->key_texts, version->key),
 					hash_text(get_text(&other->key_texts, version->key)),
 					version->from, version->to, attributes);

@@ -180,7 +180,7 @@ BEGIN
 	SELECT * INTO ids
 	  FROM @extschema@.kpi_execute(@extschema@.kpi_generic(format('SELECT %s, count(*) FROM (SELECT * FROM %s LIMIT %s) i', names, named, most + 1)),
 				ROW(g.bounds, g.days, g.instants, g.as_of, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, g.plan_bounds, g.plan_days,
-					NULL, NULL, g.opening, g.closing, NULL, NULL, NULL, NULL)::@extschema@.kpi_parameters) AS x(accounts text[], reps text[], leads text[], opportunities text[], n bigint);
+					NULL, NULL, g.opening, g.closing, NULL, NULL, NULL)::@extschema@.kpi_parameters) AS x(accounts text[], reps text[], leads text[], opportunities text[], n bigint);
 	RETURN CASE WHEN ids.n <= most THEN ROW(coalesce(ids.accounts, '{}'), ids.reps, ids.leads, ids.opportunities)::@extschema@.kpi_named END;
 END;
 $$;
@@ -301,9 +301,9 @@ BEGIN
 				SELECT step.part, step.measure, step.from_days[x.n], step.to_days[x.n], step.source, x.key, x.at, trim_scale(x.amount), x.source_row
 				  FROM @extschema@.kpi_execute(@extschema@.kpi_generic(@extschema@.kpi_drill_sorted(step.query, left_over)),
 							ROW(g.bounds, g.days, g.instants, g.as_of,
-							looked_up.rates, looked_up.accounts, looked_up.reps, looked_up.stages, looked_up.leads, looked_up.deals, looked_up.deal_states,
+							looked_up.rates, looked_up.accounts, looked_up.reps, looked_up.stages, looked_up.leads, looked_up.deals, parts,
 							looked_up.won_leads, g.plan_bounds, g.plan_days, looked_up.run_rates, looked_up.cohorts, g.opening, g.closing,
-							looked_up.activities, NULL, NULL, parts)::@extschema@.kpi_parameters)
+							looked_up.activities, NULL, NULL)::@extschema@.kpi_parameters)
 						AS x(n integer, key text, at timestamptz, amount numeric, source_row jsonb);
 			GET DIAGNOSTICS n = ROW_COUNT;
 			left_over := left_over - n;

@@ -6,7 +6,7 @@
  * the snapshot: what a row's part, member, rate and amount are is said once.
  * Their parameters are those of kpi_source_query, with the boundaries of
  * periods that follow each other ($3: the start of each and the end of the
- * last), and $22, the parts of the member.
+ * last), and $11, the parts of the member.
  *
  * The snapshot reads a source as a whole; a drill puts plain conditions on the
  * column that a row is dated by, so that an index on it is of use, and makes
@@ -23,7 +23,6 @@ CREATE TYPE @extschema@.kpi_dictionaries AS (
 	stages		@extschema@.kpi_dictionary,
 	leads		@extschema@.kpi_dictionary,
 	deals		@extschema@.kpi_dictionary,
-	deal_states @extschema@.kpi_dictionary,
 	won_leads	@extschema@.kpi_dictionary,
 	run_rates	@extschema@.kpi_dictionary,
 	cohorts		@extschema@.kpi_dictionary,
@@ -50,7 +49,7 @@ CREATE FUNCTION @extschema@.kpi_looked_up_sources(parameters integer[]) RETURNS 
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT coalesce(array_agg(v.source ORDER BY v.parameters), '{}')
-	  FROM (VALUES ('exchange_rate', '{5,15}'::integer[]), ('account', '{6}'), ('rep', '{7}'), ('stage', '{8}'), ('lead', '{9}'), ('opportunity', '{10,11,12,19}')) v(source, parameters)
+	  FROM (VALUES ('exchange_rate', '{5,15}'::integer[]), ('account', '{6}'), ('rep', '{7}'), ('stage', '{8}'), ('lead', '{9}'), ('opportunity', '{10,12,19}')) v(source, parameters)
 	 WHERE v.parameters && kpi_looked_up_sources.parameters;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_looked_up_sources(integer[]) IS
@@ -78,16 +77,15 @@ BEGIN
 				CASE WHEN 12 = ANY (parameters) THEN @extschema@.kpi_has_id('opportunity', 'lead_id', '$4') END,
 				CASE WHEN parameters && '{16,19}' THEN @extschema@.kpi_has_id('opportunity', 'account_id', '$1') END) END;	-- they tell whose other rows are
 	END IF;
-	IF source = 'opportunity' THEN	-- each of the three by itself
-		expressions := ARRAY[CASE WHEN parameters && '{10,19}' THEN expressions[1] END, CASE WHEN 11 = ANY (parameters) THEN expressions[2] END,
-							 CASE WHEN 12 = ANY (parameters) THEN expressions[3] END];
+	IF source = 'opportunity' THEN	-- each of the two by itself
+		expressions := ARRAY[CASE WHEN parameters && '{10,19}' THEN expressions[1] END, CASE WHEN 12 = ANY (parameters) THEN expressions[2] END];
 	END IF;
-	RETURN format('SELECT %s, %s, %s FROM (%s%s) s', coalesce(expressions[1], 'NULL'), coalesce(expressions[2], 'NULL'), coalesce(expressions[3], 'NULL'),
+	RETURN format('SELECT %s, %s FROM (%s%s) s', coalesce(expressions[1], 'NULL'), coalesce(expressions[2], 'NULL'),
 				  @extschema@.kpi_source_select(source), ' WHERE ' || those);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_dictionaries_query(text, integer[], text[], boolean) IS
-'SQL text that makes the dictionaries of a source which are parameters of a query, three at most. of_named: only of what is named, by parameters $1 accounts, $2 reps, $3 opportunities, $4 leads';
+'SQL text that makes the dictionaries of a source which are parameters of a query, two at most. of_named: only of what is named, by parameters $1 accounts, $2 reps, $3 opportunities, $4 leads';
 
 /* Of opportunities by whose account or rep something is looked up in turn. */
 CREATE FUNCTION @extschema@.kpi_with_reached(named @extschema@.kpi_named, parameters integer[]) RETURNS @extschema@.kpi_named
@@ -97,7 +95,7 @@ AS $$
 DECLARE
 	reached record;
 BEGIN
-	IF named.accounts IS NOT NULL AND parameters && '{10,11}' AND parameters && '{6,7,15,16,19}' AND @extschema@.kpi_source_relation('opportunity') IS NOT NULL THEN
+	IF named.accounts IS NOT NULL AND 10 = ANY (parameters) AND parameters && '{6,7,15,16,19}' AND @extschema@.kpi_source_relation('opportunity') IS NOT NULL THEN
 		EXECUTE format('SELECT array_agg(DISTINCT s.account_id) AS accounts, array_agg(DISTINCT s.rep_id) AS reps FROM (%s WHERE %s) s',
 					   @extschema@.kpi_source_select('opportunity'), @extschema@.kpi_has_id('opportunity', 'id', '$1'))
 		   INTO reached USING named.opportunities;
@@ -121,13 +119,12 @@ DECLARE
 	made @extschema@.kpi_dictionaries;
 	first_dictionary @extschema@.kpi_dictionary;
 	second_dictionary @extschema@.kpi_dictionary;
-	third_dictionary @extschema@.kpi_dictionary;
 BEGIN
 	named := @extschema@.kpi_with_reached(named, parameters);
 	FOREACH source IN ARRAY array_remove(@extschema@.kpi_looked_up_sources(parameters), 'lead') LOOP
 		CONTINUE WHEN @extschema@.kpi_source_relation(source) IS NULL;
 		EXECUTE @extschema@.kpi_dictionaries_query(source, parameters, columns, are_named)
-		   INTO first_dictionary, second_dictionary, third_dictionary USING named.accounts, named.reps, named.opportunities, named.leads;
+		   INTO first_dictionary, second_dictionary USING named.accounts, named.reps, named.opportunities, named.leads;
 		CASE source
 			WHEN 'exchange_rate' THEN made.rates := first_dictionary;
 			WHEN 'account' THEN made.accounts := first_dictionary;
@@ -135,8 +132,7 @@ BEGIN
 			WHEN 'stage' THEN made.stages := first_dictionary;
 			WHEN 'opportunity' THEN
 				made.deals := first_dictionary;
-				made.deal_states := second_dictionary;
-				made.won_leads := third_dictionary;
+				made.won_leads := second_dictionary;
 		END CASE;
 	END LOOP;
 	IF 9 = ANY (parameters) AND 'lead.created_at' = ANY (columns) THEN
@@ -148,7 +144,7 @@ BEGIN
 	IF 16 = ANY (parameters) THEN
 		EXECUTE @extschema@.kpi_cohorts_query(columns, CASE WHEN are_named THEN '$16' END) INTO made.cohorts
 		  USING NULL::timestamptz[], NULL::date[], NULL::timestamptz[], as_of, made.rates, made.accounts, made.reps, made.stages, made.leads,
-				made.deals, made.deal_states, made.won_leads, NULL::timestamptz[], NULL::date[], made.run_rates, named.accounts;
+				made.deals, NULL::text[], made.won_leads, NULL::timestamptz[], NULL::date[], made.run_rates, named.accounts;
 	END IF;
 	IF 19 = ANY (parameters) THEN
 		EXECUTE @extschema@.kpi_activities_query(columns, CASE WHEN are_named THEN '$3' END) INTO made.activities USING made.deals, as_of, named.accounts;
@@ -184,7 +180,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	RETURN (
-		SELECT string_agg(format('coalesce(nullif(%s, ''''), ''(none)'') = ($22)[%s]', replace(members ->> b.base, '{at}', at), b.n), ' AND ' ORDER BY b.n)
+		SELECT string_agg(format('coalesce(nullif(%s, ''''), ''(none)'') = ($11)[%s]', replace(members ->> b.base, '{at}', at), b.n), ' AND ' ORDER BY b.n)
 		  FROM @extschema@.kpi_dimension d, unnest(d.parts) WITH ORDINALITY b(base, n)
 		 WHERE d.dimension = kpi_drill_member.dimension);
 END;
@@ -239,7 +235,7 @@ SELECT c.period, g.customer AS key, g.since AS at, c.%1$s::numeric AS amount,
 			   array_agg(to_jsonb(source_row)) FILTER (WHERE %7$s) AS source_rows, array_agg(%3$s) FILTER (WHERE %7$s) AS row_starts, array_agg(%8$s) FILTER (WHERE %7$s) AS row_ends
 		  FROM (SELECT *, %6$s AS is_of_part FROM %9$s OFFSET 0) s
 		 GROUP BY 1) g, @extschema@.kpi_movements(g.ledger, $17, $18) c
- WHERE c.members = $22 AND c.%1$s <> 0$q$,
+ WHERE c.members = $11 AND c.%1$s <> 0$q$,
 		movement, ledger.arguments[1], p.starts, ledger.shape, array_to_string(ledger.arguments, ', '), ledger.condition,
 		concat_ws(' AND ', 'is_of_part', of_member, format('(%s >= ($3)[1]) IS NOT FALSE', ledger.arguments[3])),
 		ledger.arguments[3], looked_at);

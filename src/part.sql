@@ -57,18 +57,18 @@ BEGIN
 		WHEN 'converted_too_early' THEN format('CASE WHEN converted_at IS NOT NULL THEN %s ELSE %s END',
 			@extschema@.kpi_before('converted_at', 'lead.converted_at', 'created_at', 'lead.created_at', columns),
 			@extschema@.kpi_before(first_win, 'opportunity.closed_at', 'created_at', 'lead.created_at', columns))
-		WHEN 'deal_amount' THEN '@extschema@.kpi_lookup_number((SELECT $11), opportunity_id, 1, NULL::timestamptz)'
-		WHEN 'closed_at' THEN '@extschema@.kpi_lookup_instant((SELECT $11), opportunity_id, 3, NULL::timestamptz)'
-		WHEN 'deal_status' THEN '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 5, NULL::timestamptz)'
+		WHEN 'deal_amount' THEN '@extschema@.kpi_lookup_number((SELECT $10), opportunity_id, 11, NULL::timestamptz)'
+		WHEN 'closed_at' THEN '@extschema@.kpi_lookup_instant((SELECT $10), opportunity_id, 13, NULL::timestamptz)'
+		WHEN 'deal_status' THEN '@extschema@.kpi_lookup((SELECT $10), opportunity_id, 15, NULL::timestamptz)'
 		WHEN 'deal_won' THEN '{deal_status} = ''won'' AND ({closed_at} >= {now}) IS NOT TRUE'
 		WHEN 'closed_unknown_when' THEN '{deal_status} <> ''open'' AND {closed_at} IS NULL'
 		WHEN 'now' THEN '$4'
 		WHEN 'known_deal' THEN CASE WHEN 'opportunity.id' = ANY (columns)
-			THEN '@extschema@.kpi_knows((SELECT $11), opportunity_id)' ELSE 'true' END
+			THEN '@extschema@.kpi_knows((SELECT $10), opportunity_id)' ELSE 'true' END
 		WHEN 'is_open_stage' THEN 'coalesce(@extschema@.kpi_lookup((SELECT $8), stage, 4, NULL::timestamptz), ''open'') = ''open'''
 		WHEN 'probability' THEN CASE source WHEN 'opportunity_history'
 			THEN 'CASE WHEN probability IS NULL THEN coalesce(CASE WHEN coalesce(valid_to, next_from) IS NULL THEN '
-				 '@extschema@.kpi_lookup_number((SELECT $11), opportunity_id, 2, NULL::timestamptz) END, ' || stage_probability ||
+				 '@extschema@.kpi_lookup_number((SELECT $10), opportunity_id, 12, NULL::timestamptz) END, ' || stage_probability ||
 				 ') WHEN probability BETWEEN 0 AND 1 THEN probability END'
 			ELSE 'CASE WHEN probability IS NULL THEN ' || stage_probability || ' WHEN probability BETWEEN 0 AND 1 THEN probability END' END
 		WHEN 'done' THEN 'coalesce(status, ''done'') = ''done'''
@@ -147,10 +147,9 @@ BEGIN
 		WHEN 'account' THEN ARRAY[format('@extschema@.kpi_dictionary(id, valid_from, valid_to, %s)', attributes)]
 		WHEN 'rep' THEN ARRAY[format('@extschema@.kpi_dictionary(id, valid_from, valid_to, %s)', attributes)]
 		WHEN 'opportunity' THEN ARRAY[
-			format('@extschema@.kpi_dictionary(id, NULL, NULL, %s)', attributes),
-			$q$@extschema@.kpi_dictionary(id, NULL, NULL, CASE WHEN amount > '-Infinity' AND amount < 'Infinity' THEN amount END,
+			format($q$@extschema@.kpi_dictionary(id, NULL, NULL, %s, CASE WHEN amount > '-Infinity' AND amount < 'Infinity' THEN amount END,
 				CASE WHEN probability BETWEEN 0 AND 1 THEN probability END,
-				CASE WHEN status <> 'open' THEN closed_at END, currency, status)$q$,
+				CASE WHEN status <> 'open' THEN closed_at END, currency, status)$q$, attributes),
 			$q$@extschema@.kpi_dictionary(lead_id, closed_at, NULL, NULL, NULL) FILTER (WHERE status = 'won' AND closed_at IS NOT NULL)$q$]
 		ELSE '{}' END;
 END;
@@ -534,7 +533,7 @@ BEGIN
 									  WHERE own.source = kpi_part_currency.source AND own.part = kpi_part_currency.part AND m.unit = 'money') THEN NULL
 					WHEN source || '.currency' = ANY (columns) THEN 'currency'
 					WHEN source = 'opportunity_history' AND 'opportunity.currency' = ANY (columns)
-					THEN '@extschema@.kpi_lookup((SELECT $11), opportunity_id, 4, NULL::timestamptz)' END);
+					THEN '@extschema@.kpi_lookup((SELECT $10), opportunity_id, 14, NULL::timestamptz)' END);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_part_currency(text, text, text[]) IS

@@ -34,7 +34,7 @@
 /* Columns of a query over a source: those of kpi_reading, then dictionaries. */
 #define READING_COLUMNS		8
 #define READING_RATES		6	/* a dictionary */
-#define MOST_DICTIONARIES	3
+#define MOST_DICTIONARIES	2
 
 /* Most groups of customers that a source is read in. */
 #define MOST_BUCKETS	65536

@@ -123,10 +123,9 @@ COMMENT ON FUNCTION @extschema@.kpi_activities_query(text[], text) IS
 CREATE TYPE @extschema@.kpi_parameters AS (
 	bounds timestamptz[], days date[], instants timestamptz[], as_of timestamptz,
 	rates @extschema@.kpi_dictionary, accounts @extschema@.kpi_dictionary, reps @extschema@.kpi_dictionary, stages @extschema@.kpi_dictionary,
-	leads @extschema@.kpi_dictionary, deals @extschema@.kpi_dictionary, deal_states @extschema@.kpi_dictionary, won_leads @extschema@.kpi_dictionary,
+	leads @extschema@.kpi_dictionary, deals @extschema@.kpi_dictionary, member_parts text[], won_leads @extschema@.kpi_dictionary,
 	plan_bounds timestamptz[], plan_days date[], run_rates @extschema@.kpi_dictionary, cohorts @extschema@.kpi_dictionary, opening integer[], closing integer[],
-	activities @extschema@.kpi_dictionary, only_within tstzmultirange, grid @extschema@.kpi_grid,
-	member_parts text[]);
+	activities @extschema@.kpi_dictionary, only_within tstzmultirange, grid @extschema@.kpi_grid);
 COMMENT ON TYPE @extschema@.kpi_parameters IS 'the parameters of the queries of kpi_source_query, $1 and so on; member_parts: of the member of a drill';
 
 CREATE FUNCTION @extschema@.kpi_execute(query text, parameters @extschema@.kpi_parameters) RETURNS SETOF record
@@ -183,7 +182,7 @@ BEGIN
 		step := ROW(reading.source, reading.reads, reading.relation, reading.parts, columns, NULL, '{}');
 		IF reading.reads = 'source' THEN
 			step.keeps := CASE reading.source WHEN 'exchange_rate' THEN '{5}' WHEN 'account' THEN '{6}' WHEN 'rep' THEN '{7}' WHEN 'stage' THEN '{8}'
-							WHEN 'opportunity' THEN '{10,11,12}' ELSE '{}' END;
+							WHEN 'opportunity' THEN '{10,12}' ELSE '{}' END;
 		END IF;
 		RETURN NEXT step;
 	END LOOP;
@@ -198,7 +197,7 @@ CREATE FUNCTION @extschema@.kpi_reading_plan(sources text[], wanted_parts text[]
 BEGIN ATOMIC
 	SELECT ARRAY(SELECT s FROM @extschema@.kpi_reading_steps(sources, wanted_parts, wanted_dimensions) s),
 		   ARRAY(SELECT ROW((g).bounds, (g).days, (g).instants, (g).as_of, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, (g).plan_bounds, (g).plan_days,
-							NULL, NULL, (g).opening, (g).closing, NULL, (g).only_within, g, NULL)::@extschema@.kpi_parameters
+							NULL, NULL, (g).opening, (g).closing, NULL, (g).only_within, g)::@extschema@.kpi_parameters
 				   FROM unnest(sources) WITH ORDINALITY s(source, n), LATERAL (SELECT grids[least(s.n, cardinality(grids))] AS g) u ORDER BY s.n),
 		   @extschema@.kpi_setting('time_zone');
 END;

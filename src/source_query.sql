@@ -8,12 +8,12 @@
  *	 $4 the instant taken as now	 $13, $14 boundaries of plans: as $1 and $2, but to the end of the running periods
  * and, as dictionaries (NULL where the source is not bound),
  *	 $5 currency: rate		 $6 account		$7 rep		$8 stage	   $9 lead: created_at
- *	 $10 opportunity: members	 $11 opportunity: state	 $12 lead: first won deal
+ *	 $10 opportunity: members, amount, probability, closed_at, currency, status	 $12 lead: first won deal
  *	 $15 customer and currency: rate at which an uninterrupted run began
  *	 $16 customer: month of the first purchase or payment
  *	 $19 customer: kinds of activities, each from when it was done (where they are asked for)
  * and, of the periods of ledgers, $17 the numbers of their openings in $3 and $18 of their closings; where
- * not all periods are taken, $20 the instants within those that are; and $21 the grid as a whole.
+ * not all periods are taken, $20 the instants within those that are; and $21 the grid as a whole.  $11 is of drills.
  * The cube of a part that is also measured since ever has one atom more, the
  * first, for what lies before all periods.
  * A dictionary stands in the query as (SELECT $n), which is evaluated once.
@@ -256,11 +256,11 @@ BEGIN
 
 	readings := readings || format('(%L::text, NULL::text, NULL::@extschema@.kpi_panel, NULL::integer[], NULL::integer, a.first_at, %s, a.bad_rows)', source,
 		CASE source WHEN 'exchange_rate' THEN 'a.dictionary1' ELSE 'NULL::@extschema@.kpi_dictionary' END);
-	RETURN format(E'SELECT r.*, a.dictionary1, a.dictionary2, a.dictionary3\n'
-				  ' FROM (SELECT ARRAY[%s]::@extschema@.kpi_bad_rows[] AS bad_rows,\n %s AS dictionary1, %s AS dictionary2, %s AS dictionary3, %s AS first_at%s\n FROM %s OFFSET 0) a,\n LATERAL (VALUES %s) r(source, part, panel, measures, first_atom, first_at, rates, bad_rows)',
+	RETURN format(E'SELECT r.*, a.dictionary1, a.dictionary2\n'
+				  ' FROM (SELECT ARRAY[%s]::@extschema@.kpi_bad_rows[] AS bad_rows,\n %s AS dictionary1, %s AS dictionary2, %s AS first_at%s\n FROM %s OFFSET 0) a,\n LATERAL (VALUES %s) r(source, part, panel, measures, first_atom, first_at, rates, bad_rows)',
 		array_to_string(bad, E',\n '),
 		coalesce(dictionaries[1] || CASE WHEN pieces IS NOT NULL THEN ' FILTER (WHERE is_first)' ELSE '' END, 'NULL::@extschema@.kpi_dictionary'),
-		coalesce(dictionaries[2], 'NULL::@extschema@.kpi_dictionary'), coalesce(dictionaries[3], 'NULL::@extschema@.kpi_dictionary'),
+		coalesce(dictionaries[2], 'NULL::@extschema@.kpi_dictionary'),
 		CASE source WHEN 'subscription' THEN 'min(valid_from)' ELSE 'NULL::timestamptz' END, states, input, array_to_string(readings, E',\n '));
 END;
 $$;
