@@ -302,6 +302,7 @@ first_of(BatchSort *s, const SortedRow *row)
 			first = first_bytes((const char *) DatumGetUUIDP(value)->data, UUID_LEN);
 			break;
 		case TEXTOID:
+		case VARCHAROID:
 			if (!salkpi_is_by_bytes(key->support.ssup_collation))
 				return 1;
 			first = first_bytes(VARDATA_ANY(DatumGetPointer(value)), VARSIZE_ANY_EXHDR(DatumGetPointer(value)));

@@ -7,7 +7,7 @@ CREATE FUNCTION @extschema@.kpi_of_deals(columns text[], condition text) RETURNS
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT format('%s FROM (%s) o WHERE %s)',
-				  CASE k.kind WHEN 'text' THEN 'raw_key IN (SELECT o.raw_key COLLATE "default"' WHEN 'other' THEN 'opportunity_id IN (SELECT o.id' ELSE 'raw_key IN (SELECT o.raw_key' END,
+				  CASE k.kind WHEN 'text' THEN 'raw_key COLLATE "default" IN (SELECT o.raw_key COLLATE "default"' WHEN 'other' THEN 'opportunity_id IN (SELECT o.id' ELSE 'raw_key IN (SELECT o.raw_key' END,
 				  @extschema@.kpi_source_select('opportunity', key => 'id'), condition)
 	  FROM (SELECT CASE min(t.kind) WHEN max(t.kind) THEN min(t.kind) ELSE 'other' END AS kind
 			  FROM @extschema@.kpi_usable_columns() u,

@@ -65,12 +65,14 @@ BEGIN
 	END IF;
 	RETURN (
 		SELECT format('SELECT %s%s%s FROM %s r', string_agg(c.expression, ', ' ORDER BY c.place, c.column_name),
-					  CASE WHEN with_row THEN ', r AS source_row' ELSE '' END, CASE WHEN key IS NULL THEN '' ELSE format(', r.%I AS raw_key', key) END, relation)
+					  CASE WHEN with_row THEN ', r AS source_row' ELSE '' END, CASE WHEN key IS NULL THEN ''
+						   ELSE format(', r.%I%s AS raw_key', key, (SELECT ' COLLATE "C"' FROM @extschema@.kpi_usable_columns() u	-- as sorts go fastest
+																   WHERE u.source = kpi_source_select.source AND u.column_name = key AND u.type IN ('text', 'character varying'))) END, relation)
 		  FROM @extschema@.kpi_source_columns(kpi_source_select.source) c);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_select(text, boolean, text) IS
-'the text of a query that reads a bound source with every column of its contract: ids and texts as text that is compared bytewise (a blank id or currency as NULL), instants as timestamptz (a date as its local midnight, and as it is under name_day), numbers as numeric, missing columns as NULL. with_row: also the whole row under source_row; key: also this column as it is, under raw_key';
+'the text of a query that reads a bound source with every column of its contract: ids and texts as text that is compared bytewise (a blank id or currency as NULL), instants as timestamptz (a date as its local midnight, and as it is under name_day), numbers as numeric, missing columns as NULL. with_row: also the whole row under source_row; key: also this column as it is (a text bytewise), under raw_key';
 
 /*
  * Ids are texts here, whatever they are there.  Compared as they are there, an
