@@ -3,7 +3,7 @@ EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" salkpi.control
 
 MODULE_big = salkpi
 OBJS = $(addprefix src/, salkpi.o setting.o numbers.o segment.o shape.o flat.o states.o \
-	cube.o cube_rows.o cube_sums.o cube_io.o cube_events.o cube_events_io.o cells.o cells_events.o first_atom.o \
+	cube.o cube_rows.o cube_sums.o cube_io.o cube_events.o cube_events_io.o cells.o cells_rows.o cells_events.o first_atom.o \
 	ledger.o ledger_fold.o ledger_io.o movements.o \
 	durations.o durations_state.o durations_io.o sales_cycle.o \
 	ratio.o ratio_state.o ratio_text.o ratio_io.o ratio_finish.o \

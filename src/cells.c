@@ -16,7 +16,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "common/int.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -24,72 +23,16 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "cells_events.h"
+#include "cells.h"
 #include "durations.h"
-#include "panel.h"
 #include "salkpi.h"
-
-/* Columns of a row of kpi_cells. */
-#define CELLS_COLUMNS	9
-
-/* What is known of a member in a period. */
-typedef struct Total
-{
-	bool		is_touched;		/* in the list of those touched? */
-	int64		counts[SALKPI_MAX_COUNTS];
-	ExactSum	sums[SALKPI_MAX_SUMS];	/* at the measure's fixed scale */
-	int64		distincts[SALKPI_MAX_DISTINCTS];	/* entities */
-	int64		firsts;			/* entities whose first event this is */
-	int64		flagged;		/* of these, the flagged ones */
-	int64		ndurations;		/* durations */
-} Total;
-
-/* A table of tuples being walked in order, a member at a time. */
-typedef struct Walk
-{
-	const TupleTable *table;	/* whose first word is the member */
-	uint32	   *sorted;			/* numbers of the tuples in order */
-	uint32		next;			/* index in sorted */
-	int			atom;			/* cells only: atom in the page */
-} Walk;
-
-/* One call of kpi_cells. */
-typedef struct Reading
-{
-	Cube	   *cube;			/* what is read */
-	CubeOrder	order;			/* its members in order */
-	ReturnSetInfo *result;		/* where the rows go; NULL: into the panel */
-	PanelWriter panel;			/* that */
-	bool		is_new_member;	/* has the member no row there yet? */
-	MemoryContext member_context;	/* lives as long as a member */
-	MemoryContext row_context;	/* lives as long as a row */
-	PeriodLists lists;			/* periods asked for; flow: those of each atom */
-	bool		is_unwanted[COUNT_KINDS];	/* flow: counts that are left zero */
-	Counts	   *counts[COUNT_KINDS];	/* flow: entities, for each dimension */
-	Total	   *totals;			/* of the member, for each of them */
-	uint32	   *touched;		/* periods in which the member has something */
-	uint32		ntouched;		/* how many */
-	uint32	   *instants;		/* stock: wanted periods by instant */
-	uint32		ninstants;		/* how many */
-	int			d;				/* dimension being read */
-	CubeDimension *dimension;	/* that */
-	Walk		cells;			/* through its pages */
-	Walk		bigs;			/* through its large sums */
-	Walk		sparse[COUNT_KINDS];	/* through counts that are not dense */
-	MemberColumn *columns;		/* members of codes */
-	Duration   *by_atom;		/* all durations */
-	Duration   *durations;		/* the same by member of this dimension */
-	uint32		durations_start;	/* of this member in that */
-	uint32		durations_end;	/* first one behind */
-	Datum		members;		/* text[] of this member */
-} Reading;
 
 PG_FUNCTION_INFO_V1(salkpi_cube_cells);
 PG_FUNCTION_INFO_V1(salkpi_cube_panel);
 
 /* The atoms of a period must lie in the cube, its instant must be one. */
 static void
-check_period(const Reading *r, int p, bool has_last)
+check_period(const CellsReading *r, int p, bool has_last)
 {
 	const Period *period = &r->lists.periods[p];
 	bool		is_flow = r->cube->grid.kind == CUBE_FLOW;
@@ -111,7 +54,7 @@ check_period(const Reading *r, int p, bool has_last)
 }
 
 static void
-read_periods(Reading *r, ArrayType *first_atoms, ArrayType *last_atoms)
+read_periods(CellsReading *r, ArrayType *first_atoms, ArrayType *last_atoms)
 {
 	Datum	   *first;
 	Datum	   *last;
@@ -155,7 +98,7 @@ compare_instants(const void *a, const void *b, void *arg)
 
 /* Which counts of entities are measures at all: it takes going through them. */
 static void
-read_wanted(Reading *r, ArrayType *measures)
+read_wanted(CellsReading *r, ArrayType *measures)
 {
 	const Shape *shape = &r->cube->grid.shape;
 	int			count = shape->ncounts + shape->ndistincts + 2 * shape->nfirsts;
@@ -175,7 +118,7 @@ read_wanted(Reading *r, ArrayType *measures)
 
 /* Put the wanted instants of a stock in order. */
 static void
-list_instants(Reading *r)
+list_instants(CellsReading *r)
 {
 	uint32		p;
 
@@ -189,7 +132,7 @@ list_instants(Reading *r)
 
 /* Start to walk through a table of the current dimension. */
 static void
-start_walk(Reading *r, Walk *walk, const TupleTable *table)
+start_walk(CellsReading *r, CellsWalk *walk, const TupleTable *table)
 {
 	walk->table = table;
 	walk->sorted = salkpi_cube_sorted(r->cube, &r->order, r->d, table);
@@ -199,7 +142,7 @@ start_walk(Reading *r, Walk *walk, const TupleTable *table)
 
 /* The same for counts that are not dense. */
 static void
-start_counts_walk(Reading *r, Walk *walk, const TupleTable *counts)
+start_counts_walk(CellsReading *r, CellsWalk *walk, const TupleTable *counts)
 {
 	const uint32 *rank[2] = {r->order.member_rank[r->d], NULL};
 	uint32		bound[2] = {r->order.nmembers[r->d], r->lists.nperiods};
@@ -211,7 +154,7 @@ start_counts_walk(Reading *r, Walk *walk, const TupleTable *counts)
 
 /* The walk's next tuple, if it is of this member; else NULL. */
 static inline const uint32 *
-peek(const Walk *walk, uint32 member)
+peek(const CellsWalk *walk, uint32 member)
 {
 	const uint32 *tuple;
 
@@ -223,9 +166,9 @@ peek(const Walk *walk, uint32 member)
 
 /* The next cell of this member that is not zero and its atom; else NULL. */
 static char *
-peek_cell(Reading *r, uint32 member, uint32 *atom)
+peek_cell(CellsReading *r, uint32 member, uint32 *atom)
 {
-	Walk	   *walk = &r->cells;
+	CellsWalk	   *walk = &r->cells;
 	const uint32 *page;
 
 	while ((page = peek(walk, member)) != NULL)
@@ -249,9 +192,9 @@ peek_cell(Reading *r, uint32 member, uint32 *atom)
 
 /* The same for large sums: the value, its atom and which sum it is. */
 static Numeric
-peek_big(Reading *r, uint32 member, uint32 *atom, uint32 *sum)
+peek_big(CellsReading *r, uint32 member, uint32 *atom, uint32 *sum)
 {
-	Walk	   *walk = &r->bigs;
+	CellsWalk	   *walk = &r->bigs;
 	const uint32 *key;
 
 	for (; (key = peek(walk, member)) != NULL; walk->next++)
@@ -268,7 +211,7 @@ peek_big(Reading *r, uint32 member, uint32 *atom, uint32 *sum)
 
 /* The total of a period, which the member now has something in. */
 static inline Total *
-touch(Reading *r, uint32 p)
+touch(CellsReading *r, uint32 p)
 {
 	Total	   *total = &r->totals[p];
 
@@ -290,7 +233,7 @@ add_count(int64 *count, int64 addend)
 }
 
 static void
-add_cell(Reading *r, Total *total, char *cell)
+add_cell(CellsReading *r, Total *total, char *cell)
 {
 	const Shape *shape = &r->cube->grid.shape;
 	int			i;
@@ -303,7 +246,7 @@ add_cell(Reading *r, Total *total, char *cell)
 }
 
 static void
-settle_total(const Reading *r, Total *total)
+settle_total(const CellsReading *r, Total *total)
 {
 	int			i;
 
@@ -314,7 +257,7 @@ settle_total(const Reading *r, Total *total)
 
 /* Is there anything in a settled total? */
 static bool
-is_zero(const Reading *r, const Total *total)
+is_zero(const CellsReading *r, const Total *total)
 {
 	const Shape *shape = &r->cube->grid.shape;
 	int			i;
@@ -331,128 +274,9 @@ is_zero(const Reading *r, const Total *total)
 	return total->firsts == 0 && total->ndurations == 0;
 }
 
-static Datum
-bigint_array(const int64 *values, int count)
-{
-	Datum		datums[SALKPI_MAX_COUNTS];
-	int			i;
-
-	for (i = 0; i < count; i++)
-		datums[i] = Int64GetDatum(values[i]);
-	return PointerGetDatum(construct_array(datums, count, INT8OID,
-										   sizeof(int64), FLOAT8PASSBYVAL,
-										   TYPALIGN_DOUBLE));
-}
-
-static Datum
-sum_array(const Reading *r, const Total *total)
-{
-	Datum		datums[SALKPI_MAX_SUMS];
-	int			count = r->cube->grid.shape.nsums;
-	int			i;
-
-	for (i = 0; i < count; i++)
-		datums[i] = NumericGetDatum(salkpi_sum_to_numeric(&total->sums[i],
-														  r->cube->dscale[i]));
-	return PointerGetDatum(construct_array(datums, count, NUMERICOID, -1, false,
-										   TYPALIGN_INT));
-}
-
-/* The durations of the current member in a period, by atom one after the other. */
-static Datum
-durations_of_period(const Reading *r, const Period *period, Size count)
-{
-	int64	   *values = palloc_extended((count + 1) * sizeof(int64),
-										 MCXT_ALLOC_HUGE);
-	uint32		low = r->durations_start;
-	uint32		high = r->durations_end;
-	Size		i;
-
-	while (count > 0 && low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (r->durations[middle].atom < period->first)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (i = 0; i < count; i++)
-		values[i] = r->durations[low + i].value;
-	return PointerGetDatum(salkpi_durations_build(values, count));
-}
-
-/* One row of kpi_cells. */
-static void
-emit_tuple(Reading *r, uint32 p, const Total *total)
-{
-	const Shape *shape = &r->cube->grid.shape;
-	Datum		values[CELLS_COLUMNS] = {0};
-	bool		nulls[CELLS_COLUMNS] = {false};
-
-	values[0] = CStringGetTextDatum(shape->dimensions[r->d].name);
-	values[1] = r->members;
-	values[2] = Int32GetDatum(p + 1);
-	values[3] = bigint_array(total->counts, shape->ncounts);
-	values[4] = sum_array(r, total);
-	values[5] = bigint_array(total->distincts, shape->ndistincts);
-	values[6] = bigint_array(&total->firsts, shape->nfirsts);
-	values[7] = bigint_array(&total->flagged, shape->nfirsts);
-	nulls[8] = shape->ndurations == 0;
-	if (!nulls[8])
-		values[8] = durations_of_period(r, &r->lists.periods[p], total->ndurations);
-	tuplestore_putvalues(r->result->setResult, r->result->setDesc, values,
-						 nulls);
-}
-
-/* The same as a row of a panel: integers are counts, distincts, firsts, flagged. */
-static void
-emit_panel_row(Reading *r, uint32 p, const Total *total)
-{
-	const Shape *shape = &r->cube->grid.shape;
-	PanelRow	row = {.period = p};
-	int64	   *ints = row.ints;
-	int			i;
-
-	for (i = 0; i < shape->ncounts; i++)
-		*ints++ = total->counts[i];
-	for (i = 0; i < shape->ndistincts; i++)
-		*ints++ = total->distincts[i];
-	if (shape->nfirsts > 0)
-	{
-		*ints++ = total->firsts;
-		*ints++ = total->flagged;
-	}
-	for (i = 0; i < shape->nsums; i++)
-		row.numerics[i] = NumericGetDatum(salkpi_sum_to_numeric(&total->sums[i],
-																r->cube->dscale[i]));
-	if (shape->ndurations > 0)
-		row.durations = durations_of_period(r, &r->lists.periods[p], total->ndurations);
-	salkpi_panel_row(&r->panel, &row);
-}
-
-/* One row of the result. */
-static void
-emit(Reading *r, uint32 p, const Total *total)
-{
-	MemoryContext caller;
-
-	CHECK_FOR_INTERRUPTS();
-	if (r->result == NULL && r->is_new_member)
-		salkpi_panel_array_member(&r->panel, r->dimension->spec->name, r->members);
-	r->is_new_member = false;
-	caller = MemoryContextSwitchTo(r->row_context);
-	if (r->result == NULL)
-		emit_panel_row(r, p, total);
-	else
-		emit_tuple(r, p, total);
-	MemoryContextSwitchTo(caller);
-	MemoryContextReset(r->row_context);
-}
-
 /* Add the cells of a member to the periods of their atoms. */
 static void
-total_cells(Reading *r, uint32 member)
+total_cells(CellsReading *r, uint32 member)
 {
 	char	   *cell;
 	Numeric		big;
@@ -481,10 +305,10 @@ counted(Total *total, int kind)
 
 /* Add the entities of a member to the periods in which they count. */
 static void
-total_entities(Reading *r, uint32 member, int kind)
+total_entities(CellsReading *r, uint32 member, int kind)
 {
 	const Counts *counts = &r->counts[kind][r->d];
-	Walk	   *walk = &r->sparse[kind];
+	CellsWalk	   *walk = &r->sparse[kind];
 	const Count *dense = counts->dense + (Size) member * counts->nperiods;
 	const uint32 *key;
 	uint32		p;
@@ -499,7 +323,7 @@ total_entities(Reading *r, uint32 member, int kind)
 
 /* Count the durations of a member, which follow those of the member before. */
 static void
-total_durations(Reading *r, uint32 member)
+total_durations(CellsReading *r, uint32 member)
 {
 	uint32		rank = r->order.member_rank[r->d][member];
 	uint32		n = r->durations_end;
@@ -524,7 +348,7 @@ compare_periods(const void *a, const void *b)
 
 /* The rows of a member of a flow; each period of the blank one has a row. */
 static void
-read_flow_member(Reading *r, uint32 member, bool is_blank)
+read_flow_member(CellsReading *r, uint32 member, bool is_blank)
 {
 	const Shape *shape = &r->cube->grid.shape;
 	uint32		i;
@@ -547,14 +371,14 @@ read_flow_member(Reading *r, uint32 member, bool is_blank)
 
 		settle_total(r, total);
 		if (is_blank || !is_zero(r, total))
-			emit(r, r->touched[i], total);
+			salkpi_cells_emit(r, r->touched[i], total);
 		memset(total, 0, sizeof(Total));
 	}
 }
 
 /* Add the differences of a member up to an instant to its state. */
 static void
-advance_stock(Reading *r, uint32 member, int64 instant, Total *total)
+advance_stock(CellsReading *r, uint32 member, int64 instant, Total *total)
 {
 	char	   *cell;
 	Numeric		big;
@@ -572,7 +396,7 @@ advance_stock(Reading *r, uint32 member, int64 instant, Total *total)
 
 /* The next instant at which something changes; the end if there is none. */
 static int64
-next_change(Reading *r, uint32 member)
+next_change(CellsReading *r, uint32 member)
 {
 	int64		next = r->cube->natoms;
 	uint32		atom;
@@ -587,7 +411,7 @@ next_change(Reading *r, uint32 member)
 
 /* The first wanted instant, from number i on, that is not before an atom. */
 static uint32
-skip_instants(const Reading *r, uint32 i, int64 atom)
+skip_instants(const CellsReading *r, uint32 i, int64 atom)
 {
 	uint32		high = r->ninstants;
 
@@ -605,7 +429,7 @@ skip_instants(const Reading *r, uint32 i, int64 atom)
 
 /* The rows of a member of a stock; where it is nothing, time is skipped. */
 static void
-read_stock_member(Reading *r, uint32 member, bool is_blank)
+read_stock_member(CellsReading *r, uint32 member, bool is_blank)
 {
 	Total		total = {0};
 	uint32		i = 0;
@@ -617,7 +441,7 @@ read_stock_member(Reading *r, uint32 member, bool is_blank)
 		advance_stock(r, member, r->lists.periods[p].first, &total);
 		if (is_blank || !is_zero(r, &total))
 		{
-			emit(r, p, &total);
+			salkpi_cells_emit(r, p, &total);
 			i++;
 		}
 		else
@@ -632,7 +456,7 @@ read_stock_member(Reading *r, uint32 member, bool is_blank)
 
 /* Zeros for a blank member that no row had. */
 static void
-emit_blank(Reading *r)
+emit_blank(CellsReading *r)
 {
 	Total		total = {0};
 	uint32		p;
@@ -642,11 +466,11 @@ emit_blank(Reading *r)
 	r->is_new_member = true;
 	for (p = 0; p < r->lists.nperiods; p++)
 		if (r->lists.periods[p].is_wanted)
-			emit(r, p, &total);
+			salkpi_cells_emit(r, p, &total);
 }
 
 static void
-read_members(Reading *r)
+read_members(CellsReading *r)
 {
 	uint32		blank = salkpi_member_blank(r->dimension->spec,
 											r->cube->keys,
@@ -674,7 +498,7 @@ read_members(Reading *r)
 }
 
 static void
-read_dimension(Reading *r, int d)
+read_dimension(CellsReading *r, int d)
 {
 	const Shape *shape = &r->cube->grid.shape;
 	CubeDimension *dimension = &r->cube->dimensions[d];
@@ -698,9 +522,9 @@ read_dimension(Reading *r, int d)
 
 /* Start to read a cube, the first argument, in the periods of the next two. */
 static void
-open_reading(Reading *r, FunctionCallInfo fcinfo)
+open_reading(CellsReading *r, FunctionCallInfo fcinfo)
 {
-	memset(r, 0, sizeof(Reading));
+	memset(r, 0, sizeof(CellsReading));
 	r->member_context = AllocSetContextCreate(CurrentMemoryContext,
 											  "kpi_cells member",
 											  ALLOCSET_DEFAULT_SIZES);
@@ -729,7 +553,7 @@ open_reading(Reading *r, FunctionCallInfo fcinfo)
 }
 
 static void
-read_cube(Reading *r)
+read_cube(CellsReading *r)
 {
 	int			d;
 
@@ -741,7 +565,7 @@ read_cube(Reading *r)
 Datum
 salkpi_cube_cells(PG_FUNCTION_ARGS)
 {
-	Reading		r;
+	CellsReading		r;
 
 	InitMaterializedSRF(fcinfo, 0);
 	open_reading(&r, fcinfo);
@@ -757,7 +581,7 @@ salkpi_cube_cells(PG_FUNCTION_ARGS)
 Datum
 salkpi_cube_panel(PG_FUNCTION_ARGS)
 {
-	Reading		r;
+	CellsReading		r;
 	PanelShape	shape;
 	PanelRates	rates;
 

@@ -1,0 +1,138 @@
+/*
+ * cells_rows.c
+ *	  Reading a cube: rows of kpi_cells, or of a panel, from totals.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "cells.h"
+#include "durations.h"
+#include "salkpi.h"
+
+/* Columns of a row of kpi_cells. */
+#define CELLS_COLUMNS	9
+
+static Datum
+bigint_array(const int64 *values, int count)
+{
+	Datum		datums[SALKPI_MAX_COUNTS];
+	int			i;
+
+	for (i = 0; i < count; i++)
+		datums[i] = Int64GetDatum(values[i]);
+	return PointerGetDatum(construct_array(datums, count, INT8OID,
+										   sizeof(int64), FLOAT8PASSBYVAL,
+										   TYPALIGN_DOUBLE));
+}
+
+static Datum
+sum_array(const CellsReading *r, const Total *total)
+{
+	Datum		datums[SALKPI_MAX_SUMS];
+	int			count = r->cube->grid.shape.nsums;
+	int			i;
+
+	for (i = 0; i < count; i++)
+		datums[i] = NumericGetDatum(salkpi_sum_to_numeric(&total->sums[i],
+														  r->cube->dscale[i]));
+	return PointerGetDatum(construct_array(datums, count, NUMERICOID, -1, false,
+										   TYPALIGN_INT));
+}
+
+/* The durations of the current member in a period, by atom one after the other. */
+static Datum
+durations_of_period(const CellsReading *r, const Period *period, Size count)
+{
+	int64	   *values = palloc_extended((count + 1) * sizeof(int64),
+										 MCXT_ALLOC_HUGE);
+	uint32		low = r->durations_start;
+	uint32		high = r->durations_end;
+	Size		i;
+
+	while (count > 0 && low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (r->durations[middle].atom < period->first)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (i = 0; i < count; i++)
+		values[i] = r->durations[low + i].value;
+	return PointerGetDatum(salkpi_durations_build(values, count));
+}
+
+/* One row of kpi_cells. */
+static void
+emit_tuple(CellsReading *r, uint32 p, const Total *total)
+{
+	const Shape *shape = &r->cube->grid.shape;
+	Datum		values[CELLS_COLUMNS] = {0};
+	bool		nulls[CELLS_COLUMNS] = {false};
+
+	values[0] = CStringGetTextDatum(shape->dimensions[r->d].name);
+	values[1] = r->members;
+	values[2] = Int32GetDatum(p + 1);
+	values[3] = bigint_array(total->counts, shape->ncounts);
+	values[4] = sum_array(r, total);
+	values[5] = bigint_array(total->distincts, shape->ndistincts);
+	values[6] = bigint_array(&total->firsts, shape->nfirsts);
+	values[7] = bigint_array(&total->flagged, shape->nfirsts);
+	nulls[8] = shape->ndurations == 0;
+	if (!nulls[8])
+		values[8] = durations_of_period(r, &r->lists.periods[p], total->ndurations);
+	tuplestore_putvalues(r->result->setResult, r->result->setDesc, values,
+						 nulls);
+}
+
+/* The same as a row of a panel: integers are counts, distincts, firsts, flagged. */
+static void
+emit_panel_row(CellsReading *r, uint32 p, const Total *total)
+{
+	const Shape *shape = &r->cube->grid.shape;
+	PanelRow	row = {.period = p};
+	int64	   *ints = row.ints;
+	int			i;
+
+	for (i = 0; i < shape->ncounts; i++)
+		*ints++ = total->counts[i];
+	for (i = 0; i < shape->ndistincts; i++)
+		*ints++ = total->distincts[i];
+	if (shape->nfirsts > 0)
+	{
+		*ints++ = total->firsts;
+		*ints++ = total->flagged;
+	}
+	for (i = 0; i < shape->nsums; i++)
+		row.numerics[i] = NumericGetDatum(salkpi_sum_to_numeric(&total->sums[i],
+																r->cube->dscale[i]));
+	if (shape->ndurations > 0)
+		row.durations = durations_of_period(r, &r->lists.periods[p], total->ndurations);
+	salkpi_panel_row(&r->panel, &row);
+}
+
+/* One row of the result. */
+void
+salkpi_cells_emit(CellsReading *r, uint32 p, const Total *total)
+{
+	MemoryContext caller;
+
+	CHECK_FOR_INTERRUPTS();
+	if (r->result == NULL && r->is_new_member)
+		salkpi_panel_array_member(&r->panel, r->dimension->spec->name, r->members);
+	r->is_new_member = false;
+	caller = MemoryContextSwitchTo(r->row_context);
+	if (r->result == NULL)
+		emit_panel_row(r, p, total);
+	else
+		emit_tuple(r, p, total);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(r->row_context);
+}
