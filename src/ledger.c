@@ -188,10 +188,10 @@ append_row(Ledger *ledger, text *customer, uint32 start, uint32 end,
 	Size		width = salkpi_ledger_log_width(ledger);
 	uint32	   *words;
 
-	log->amounts = salkpi_grow(context, log->amounts, &log->namounts,
-							   (Size) log->nrows + 1, sizeof(int128));
-	log->words = salkpi_grow(context, log->words, &log->nwords,
-							 (log->nrows + 1) * width, sizeof(uint32));
+	log->amounts = salkpi_reserve(context, log->amounts, &log->namounts,
+								  (Size) log->nrows + 1, sizeof(int128));
+	log->words = salkpi_reserve(context, log->words, &log->nwords,
+								(log->nrows + 1) * width, sizeof(uint32));
 	log->amounts[log->nrows] = start < end ? amount : 0;
 	words = log->words + log->nrows++ * width;
 	words[LEDGER_LOG_START] = start;

@@ -312,6 +312,7 @@ salkpi_ledger_fold_dimension(Ledger *ledger, int d, const LedgerRuns *runs)
 	salkpi_ledger_check_memory(ledger, (total + 1) * sizeof(LedgerStep));
 	steps = MemoryContextAllocExtended(context, (total + 1) * sizeof(LedgerStep),
 									   MCXT_ALLOC_HUGE);
+	salkpi_prefer_huge_pages(steps, (total + 1) * sizeof(LedgerStep));
 	for (i = 0; i < ncustomers; i++)
 		place[i + 1] += place[i];
 	scatter_steps(dimension, runs, place, steps);
