@@ -68,13 +68,12 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 	UNION ALL
 	SELECT s, '{(,)}', NULL FROM unnest($1) s WHERE NOT $7
 ), unchanged AS MATERIALIZED (	-- until when nothing is that was not there before
-	SELECT g.grain, CASE WHEN NOT lower_inf(c.spans) AND o.oldest IS NOT NULL THEN least(lower(c.spans), o.oldest) END AS until
-	  FROM (SELECT DISTINCT k.grain FROM unnest($2::@extschema@.kpi_period[]) k) g, (SELECT range_agg(c.spans) AS spans FROM changes c) c,
-		   LATERAL (SELECT min(f.period) AS oldest FROM @extschema@.kpi_fact f WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = g.grain) o
+	SELECT CASE WHEN NOT lower_inf(c.spans) THEN least(lower(c.spans), (SELECT r.beginning FROM @extschema@.kpi_last_run() r)) END AS until
+	  FROM (SELECT range_agg(c.spans) AS spans FROM changes c) c
 ), period AS MATERIALIZED (
 	SELECT k.*, d.sources, row_number() OVER (ORDER BY k.place) AS n
 	  FROM unnest($2::@extschema@.kpi_period[]) WITH ORDINALITY k(grain, period, period_end, is_complete, days, starts_at, ends_at, place)
-	  JOIN unchanged u USING (grain)
+	 CROSS JOIN unchanged u
 	 CROSS JOIN LATERAL (SELECT array_agg(c.source) AS sources	-- of which it is taken
 						   FROM changes c,
 								(SELECT (k.period_end <= u.until) IS NOT TRUE
@@ -192,7 +191,7 @@ BEGIN ATOMIC
 SELECT (SELECT count(*) FROM p),
 	   (SELECT coalesce(sum(d.days), 0) FROM other d WHERE d.dimension IS NULL AND (d.period_end > (SELECT day FROM beginning) OR d.grain LIKE '%cut')),
 	   (SELECT count(*) FROM written), (SELECT count(*) FROM change), (SELECT count(*) FROM problem),
-	   (SELECT min(basis) FROM changes),
+	   (SELECT min(basis) FROM changes), (SELECT day FROM beginning),
 	   ARRAY(SELECT a.grain FROM altered a ORDER BY a.grain, a.dimension, a.period), ARRAY(SELECT a.dimension FROM altered a ORDER BY a.grain, a.dimension, a.period),
 	   ARRAY(SELECT a.period FROM altered a ORDER BY a.grain, a.dimension, a.period)$q$,
 		'%reading%', @extschema@.kpi_reading_call()),
@@ -202,4 +201,4 @@ SELECT (SELECT count(*) FROM p),
 	  FROM @extschema@.kpi_fact_measures() m;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_write_query(text) IS
-'SQL text of the statement that reads the sources, compares new facts with the current ones and writes what changed; kept: as of kpi_kept_panels. Its row: the numbers of periods, facts, facts written, facts changed and problems, the basis, and of the facts with new versions grains, dimensions and periods';
+'SQL text of the statement that reads the sources, compares new facts with the current ones and writes what changed; kept: as of kpi_kept_panels. Its row: the numbers of periods, facts, facts written, facts changed and problems, what kpi_run keeps of a default snapshot (basis, beginning), and of the facts with new versions grains, dimensions and periods';

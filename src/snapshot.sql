@@ -31,6 +31,7 @@ DECLARE
 	taken @extschema@.kpi_period[];
 	columns text[];
 	made_from text;
+	begun_on date;
 	altered_grains text[];	-- the facts with new versions
 	altered_dimensions text[];
 	altered_periods date[];
@@ -52,10 +53,10 @@ BEGIN
 	PERFORM set_config('application_name', 'kpi_snapshot: writing facts', true);	-- once it has read
 	/* The planner may take kpi_fact for empty, and would look for each of its rows in all that changed. */
 	PERFORM set_config('enable_nestloop', 'off', true);
-	EXECUTE @extschema@.kpi_write_query(@extschema@.kpi_kept_panels(columns)) INTO periods, facts, changed, changed, problems, made_from, altered_grains, altered_dimensions, altered_periods
+	EXECUTE @extschema@.kpi_write_query(@extschema@.kpi_kept_panels(columns)) INTO periods, facts, changed, changed, problems, made_from, begun_on, altered_grains, altered_dimensions, altered_periods
 	  USING sources, taken, @extschema@.kpi_grid(taken, as_of), run, first_day, from_day IS NULL, from_day IS NULL AND to_day IS NULL, NULL::text[], NULL::text[];
 	PERFORM set_config('enable_nestloop', 'on', true);
-	UPDATE @extschema@.kpi_run r SET basis = made_from WHERE r.run = kpi_take_snapshot.run;
+	UPDATE @extschema@.kpi_run r SET basis = made_from, beginning = begun_on WHERE r.run = kpi_take_snapshot.run;
 	DELETE FROM @extschema@.kpi_problem k WHERE k.run <> kpi_take_snapshot.run;
 	PERFORM @extschema@.kpi_keep_expected(run, as_of);
 	PERFORM @extschema@.kpi_keep_rep_roles(as_of);

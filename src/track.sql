@@ -658,6 +658,14 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.kpi_covers(datemultirange, daterange[]) IS 'whether each of some periods has days in spans; NULL when there are none';
 
+CREATE FUNCTION @extschema@.kpi_last_run() RETURNS SETOF @extschema@.kpi_run
+	LANGUAGE sql STABLE PARALLEL SAFE
+	ROWS 1
+BEGIN ATOMIC
+	SELECT r.* FROM @extschema@.kpi_run r WHERE r.basis IS NOT NULL AND r.outcome = 'done' ORDER BY r.run DESC LIMIT 1;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_last_run() IS 'the last default snapshot: what changed since then has to be taken';
+
 CREATE FUNCTION @extschema@.kpi_changes(as_of timestamptz) RETURNS TABLE (source text, spans datemultirange, basis text)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	ROWS 10
@@ -693,7 +701,7 @@ DECLARE
 BEGIN
 	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
 	basis := @extschema@.kpi_basis();
-	SELECT * INTO last_run FROM @extschema@.kpi_run r WHERE r.basis IS NOT NULL AND r.outcome = 'done' ORDER BY r.run DESC LIMIT 1;
+	SELECT * INTO last_run FROM @extschema@.kpi_last_run();
 	IF last_run.basis IS DISTINCT FROM basis OR untracked <> '{}' AND lookback = 'all'
 	   OR EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE 'preceding_activity' = ANY (d.parts)) THEN	-- which any activity of a customer may be
 		RETURN QUERY SELECT b, everything, basis FROM unnest(bound) b;
