@@ -59,8 +59,8 @@ BEGIN
 END;
 $$;
 
--- Whether the facts are those that a snapshot of the same moment makes from nothing (that begins with the first
--- data that is left; facts of periods before it remain).
+-- Whether the facts and bad rows are those that a snapshot of the same moment makes from nothing (that begins with
+-- the first data that is left; facts of periods before it remain).
 CREATE FUNCTION pg_temp.as_from_nothing() RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
 	were text;
@@ -68,21 +68,36 @@ DECLARE
 	same boolean;
 BEGIN
 	CREATE TEMP TABLE were ON COMMIT DROP AS SELECT to_jsonb(f) - '{recorded_at,run}'::text[] AS fact FROM kpi_fact f WHERE f.superseded_at IS NULL;
+	CREATE TEMP TABLE problems ON COMMIT DROP AS SELECT k.source, k.reason, k.bad_rows, k.keys FROM kpi_problem k;
 	BEGIN
 		DELETE FROM kpi_fact;
+		DELETE FROM kpi_problem;
 		UPDATE kpi_run SET basis = NULL;
 		INSERT INTO kpi_run (outcome) VALUES ('running') RETURNING run INTO this_run;
 		PERFORM kpi_take_snapshot(this_run, NULL, NULL, (SELECT max(as_of) FROM kpi_run));
 		same := (SELECT count(*) > 0 FROM were) AND NOT EXISTS (
 			SELECT FROM were w FULL JOIN (SELECT to_jsonb(f) - '{recorded_at,run}'::text[] AS fact FROM kpi_fact f) i USING (fact)
 			 WHERE w.fact IS NULL AND i.fact IS NOT NULL
-				OR i.fact IS NULL AND (w.fact ->> 'period')::date >= (SELECT min(f.period) FROM kpi_fact f WHERE f.grain = w.fact ->> 'grain'));
+				OR i.fact IS NULL AND (w.fact ->> 'period')::date >= (SELECT min(f.period) FROM kpi_fact f WHERE f.grain = w.fact ->> 'grain'))
+			AND NOT EXISTS (SELECT FROM (SELECT k.source, k.reason, k.bad_rows, k.keys FROM kpi_problem k EXCEPT ALL TABLE problems) k)
+			AND NOT EXISTS (SELECT FROM (TABLE problems EXCEPT ALL SELECT k.source, k.reason, k.bad_rows, k.keys FROM kpi_problem k) k);
 		RAISE EXCEPTION USING ERRCODE = 'ZZ000';
 	EXCEPTION WHEN SQLSTATE 'ZZ000' THEN
 		NULL;
 	END;
-	DROP TABLE were;
+	DROP TABLE were, problems;
 	RETURN same;
+END;
+$$;
+
+-- Some time later: which sources are read then, and what for.
+CREATE FUNCTION pg_temp.later(after interval, OUT is_read text, OUT periods integer, OUT problems bigint, OUT as_from_nothing boolean) LANGUAGE plpgsql AS $$
+DECLARE
+	as_of timestamptz := (SELECT max(r.as_of) FROM kpi_run r) + after;
+BEGIN
+	is_read := (SELECT string_agg(c.source, ', ' ORDER BY c.source) FROM kpi_changes(as_of) c WHERE NOT c.is_still);
+	SELECT s.periods, s.problems INTO periods, problems FROM kpi_snapshot(as_of => as_of) s;
+	as_from_nothing := pg_temp.as_from_nothing();
 END;
 $$;
 
@@ -91,6 +106,11 @@ $$;
 --
 SELECT s.source, t.relation, t.way, t.key, t.home, t.home_key, t.noted, t.read FROM kpi_source s, kpi_traces(s.source) t
  ORDER BY s.source, t.relation::text COLLATE "C";
+
+-- What reading a source looks up is read with it.
+SELECT s.source FROM (SELECT array_agg(u.source || '.' || u.column_name) AS columns FROM kpi_usable_columns() u) c, kpi_source s,
+	   unnest(kpi_looked_up_sources(kpi_looked_up(kpi_source_query(s.source, c.columns), c.columns))) l
+ WHERE l <> ALL (kpi_looks_up(s.source, c.columns));
 
 -- Not tracked yet: a snapshot takes everything, each time.
 SELECT source, relation, tracked, reason FROM kpi_tracking() WHERE source = 'sale' ORDER BY relation::text COLLATE "C";
@@ -110,6 +130,47 @@ SAVEPOINT s;
 DELETE FROM kpi_fact;
 UPDATE crm.line SET net = net * 2 WHERE order_no = 30;
 SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+ROLLBACK TO s;
+DELETE FROM kpi_fact WHERE period < '2024-04-01';	-- the earliest ones alone, and nothing has changed
+SELECT * FROM pg_temp.later('1 hour');
+ROLLBACK TO s;
+
+--
+-- What did not change is not read, and remains as it is, bad rows too.
+--
+INSERT INTO crm.offer VALUES (23, 11, '2025-05-02', '2025-05-01');
+SELECT * FROM pg_temp.later('1 hour');
+SELECT * FROM pg_temp.later('1 hour');
+SELECT k.source, k.reason, k.keys, k.run < (SELECT max(r.run) FROM kpi_run r) AS is_older FROM kpi_problem k;
+-- No day tells of this one, but that it is bad.
+INSERT INTO crm.contract VALUES (3, 7, NULL, NULL);
+SELECT * FROM pg_temp.later('1 minute');
+SELECT * FROM pg_temp.later('1 minute');
+-- A deal is won in an hour, which concerns its lead and its quotes.
+UPDATE crm.deal SET state = 'won', closed_at = (SELECT max(as_of) FROM kpi_run) + interval '62 minutes' WHERE deal_no = 11;
+SELECT * FROM pg_temp.later('1 minute');
+SELECT r.next_at ->> 'sale' AS sale, r.next_at ? 'opportunity' AS opportunity FROM kpi_run r ORDER BY r.run DESC LIMIT 1;
+SELECT * FROM pg_temp.later('1 minute');
+SELECT (r.next_at ->> 'opportunity')::timestamptz - r.as_of AS opportunity FROM kpi_run r ORDER BY r.run DESC LIMIT 1;
+SELECT * FROM pg_temp.later('59 minutes 59.999999 seconds');
+SELECT * FROM pg_temp.later('1 microsecond');	-- this very instant
+SELECT * FROM pg_temp.later('1 microsecond');	-- has passed: it is won
+SELECT * FROM pg_temp.later('1 minute');
+-- Given days forget nothing.
+UPDATE crm.line SET net = net + 1 WHERE order_no = 32;
+SELECT s.outcome FROM kpi_snapshot('2024-02-01', '2024-03-01', (SELECT max(as_of) FROM kpi_run) + interval '1 minute') s;
+SELECT * FROM pg_temp.later('1 minute');
+-- A day ends, and what was to last until then.
+UPDATE crm.contract SET until = '2025-06-11' WHERE customer_no = 2;
+SELECT * FROM pg_temp.later(kpi_midnight('2025-06-11') - (SELECT max(as_of) FROM kpi_run) - interval '1 second');
+SELECT * FROM pg_temp.later('1 second');
+SELECT * FROM pg_temp.later('1 second');
+SELECT * FROM pg_temp.later('1 second');
+-- A month ends: what it is compared with goes with it.
+SELECT * FROM pg_temp.later(kpi_midnight('2025-07-01') - (SELECT max(as_of) FROM kpi_run) - interval '1 microsecond');
+SELECT * FROM pg_temp.later('2 microseconds');
+SELECT * FROM pg_temp.later('1 hour');
+SELECT * FROM pg_temp.later('1 hour');
 ROLLBACK TO s;
 
 --

@@ -481,6 +481,8 @@ compare_dimensions(Comparison *c, FunctionCallInfo fcinfo)
 	Datum	   *blanks = array_argument(fcinfo, 3, &nulls, &count);
 	bool	   *is_compared = palloc0((count + 1) * sizeof(bool));
 
+	if (c->period_keys.index.count == 0)
+		return;					/* there are no current facts to ask for */
 	while (salkpi_facts_next(&c->facts))
 		for (int d = 0; d < count; d++)
 		{

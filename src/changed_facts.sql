@@ -64,9 +64,9 @@ CREATE FUNCTION @extschema@.kpi_readings_query() RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN $q$
 WITH changes AS MATERIALIZED (	-- at the same moment as the sources
-	SELECT c.source, c.spans, c.basis FROM @extschema@.kpi_changes(($3).as_of) c WHERE $7
+	SELECT c.source, c.spans, c.is_still, c.next_at, c.basis FROM @extschema@.kpi_changes(($3).as_of) c WHERE $7
 	UNION ALL
-	SELECT s, '{(,)}', NULL FROM unnest($1) s WHERE NOT $7
+	SELECT s, '{(,)}', false, NULL, NULL FROM unnest($1) s WHERE NOT $7
 ), unchanged AS MATERIALIZED (	-- until when nothing is that was not there before
 	SELECT CASE WHEN NOT lower_inf(c.spans) THEN least(lower(c.spans), (SELECT r.beginning FROM @extschema@.kpi_last_run() r)) END AS until
 	  FROM (SELECT range_agg(c.spans) AS spans FROM changes c) c
@@ -78,14 +78,15 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 						   FROM changes c,
 								(SELECT (k.period_end <= u.until) IS NOT TRUE
 										AND @extschema@.kpi_is_due(k.grain, k.period, k.period_end, k.is_complete, k.days) AS is_due OFFSET 0) w
-						  WHERE w.is_due OR c.spans && daterange(k.period, k.period_end)) d
+						  WHERE w.is_due OR CASE WHEN k.is_complete THEN c.spans && daterange(k.period, k.period_end) ELSE NOT c.is_still END) d
 	 WHERE d.sources IS NOT NULL
-), t AS MATERIALIZED (	-- when all periods are taken of all sources there is one grid
+), t AS MATERIALIZED (	-- the sources to be read; when all periods are taken of all sources there is one grid
 	SELECT s.source, s.n, CASE WHEN w.is_all THEN $3 ELSE (
 				SELECT @extschema@.kpi_grid(array_agg(CASE WHEN s.source = ANY (p.sources)
 													  THEN ROW(p.grain, p.period, p.period_end, p.is_complete, p.days, p.starts_at, p.ends_at)::@extschema@.kpi_period END ORDER BY p.n),
 											($3).as_of) FROM period p) END AS grid
 	  FROM unnest($1) WITH ORDINALITY s(source, n), (SELECT count(*) = cardinality($2) AND bool_and(p.sources @> $1) AS is_all FROM period p) w
+	 WHERE s.source IN (SELECT unnest(p.sources) FROM period p)
 )$q$;
 COMMENT ON FUNCTION @extschema@.kpi_readings_query() IS
 'SQL text of the common table expressions that say how to read the sources, for kpi_reading_call';
@@ -93,7 +94,7 @@ COMMENT ON FUNCTION @extschema@.kpi_readings_query() IS
 /* The argument of a function goes to it as it is; a subquery, or a common table expression, would copy it. */
 CREATE FUNCTION @extschema@.kpi_reading_call() RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN '@extschema@.kpi_read_sources($1, $8, $9, (SELECT array_agg(t.grid ORDER BY t.n) FROM t))';
+	RETURN 'CASE WHEN EXISTS (SELECT FROM t) THEN @extschema@.kpi_read_sources(ARRAY(SELECT t.source FROM t ORDER BY t.n), $8, $9, ARRAY(SELECT t.grid FROM t ORDER BY t.n)) ELSE ''{}'' END';
 COMMENT ON FUNCTION @extschema@.kpi_reading_call() IS
 'SQL text of an expression that reads the sources. To be used once, as the argument of a function';
 
@@ -129,7 +130,7 @@ BEGIN ATOMIC
 			OR split_part(f.grain, '_', 1) <> ALL (string_to_array(@extschema@.kpi_setting('grains'), ',')))
 	   AND (f.grain, f.period) NOT IN (SELECT k.grain, k.period FROM unnest($2::@extschema@.kpi_period[]) k)
 ), compared AS (
-	SELECT array_agg(k.period ORDER BY k.n) AS periods
+	SELECT coalesce(array_agg(k.period ORDER BY k.n), '{}') AS periods
 	  FROM (SELECT ROW(p.grain, p.period, p.period_end, p.is_complete, p.days, NULL, NULL)::@extschema@.kpi_period AS period, p.n FROM period p
 			UNION ALL
 			SELECT ROW(o.grain, o.period, o.period, false, 0, NULL, NULL)::@extschema@.kpi_period, (SELECT count(*) FROM period) + row_number() OVER () FROM outdated o) k
@@ -185,13 +186,18 @@ BEGIN ATOMIC
 	ON CONFLICT ON CONSTRAINT kpi_problem_pkey DO UPDATE
 	   SET bad_rows = excluded.bad_rows, keys = excluded.keys, run = excluded.run
 	RETURNING 1
+), mended AS (	-- what was not read is as it was
+	DELETE FROM @extschema@.kpi_problem k
+	 WHERE (k.source <> ALL ($1) OR k.source IN (SELECT t.source FROM t))
+	   AND NOT EXISTS (SELECT FROM note r, unnest(r.bad_rows) b WHERE r.source = k.source AND b.reason = k.reason AND b.bad_rows > 0)
 ), taken AS (	-- of the log just what kpi_changes saw
 	DELETE FROM @extschema@.kpi_track_log WHERE $7
 )
 SELECT (SELECT count(*) FROM p),
 	   (SELECT coalesce(sum(d.days), 0) FROM other d WHERE d.dimension IS NULL AND (d.period_end > (SELECT day FROM beginning) OR d.grain LIKE '%cut')),
-	   (SELECT count(*) FROM written), (SELECT count(*) FROM change), (SELECT count(*) FROM problem),
-	   (SELECT min(basis) FROM changes), (SELECT day FROM beginning),
+	   (SELECT count(*) FROM written), (SELECT count(*) FROM change),
+	   (SELECT count(*) FROM problem) + (SELECT count(*) FROM @extschema@.kpi_problem k WHERE k.source = ANY ($1) AND k.source NOT IN (SELECT t.source FROM t)),
+	   (SELECT min(basis) FROM changes), (SELECT day FROM beginning), (SELECT jsonb_object_agg(c.source, c.next_at) FROM changes c WHERE c.next_at IS NOT NULL),
 	   ARRAY(SELECT a.grain FROM altered a ORDER BY a.grain, a.dimension, a.period), ARRAY(SELECT a.dimension FROM altered a ORDER BY a.grain, a.dimension, a.period),
 	   ARRAY(SELECT a.period FROM altered a ORDER BY a.grain, a.dimension, a.period)$q$,
 		'%reading%', @extschema@.kpi_reading_call()),
@@ -201,4 +207,4 @@ SELECT (SELECT count(*) FROM p),
 	  FROM @extschema@.kpi_fact_measures() m;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_write_query(text) IS
-'SQL text of the statement that reads the sources, compares new facts with the current ones and writes what changed; kept: as of kpi_kept_panels. Its row: the numbers of periods, facts, facts written, facts changed and problems, what kpi_run keeps of a default snapshot (basis, beginning), and of the facts with new versions grains, dimensions and periods';
+'SQL text of the statement that reads the sources, compares new facts with the current ones and writes what changed; kept: as of kpi_kept_panels. Its row: the numbers of periods, facts, facts written, facts changed and problems, what kpi_run keeps of a default snapshot (basis, beginning, next_at), and of the facts with new versions grains, dimensions and periods';

@@ -20,12 +20,15 @@ CREATE TABLE @extschema@.kpi_run (
 	pid			integer DEFAULT pg_catalog.pg_backend_pid(),
 	is_pruned	boolean NOT NULL DEFAULT false,
 	basis		text,
-	beginning	date
+	beginning	date,
+	next_at		jsonb
 );
 CREATE INDEX kpi_run_as_of ON @extschema@.kpi_run (as_of) WHERE outcome = 'done';
 COMMENT ON COLUMN @extschema@.kpi_run.basis IS
 'of a snapshot without day bounds: a hash of what its facts were made from besides the sources'' rows (kpi_basis)';
 COMMENT ON COLUMN @extschema@.kpi_run.beginning IS 'the day from which on there are facts, as far as the snapshot could tell';
+COMMENT ON COLUMN @extschema@.kpi_run.next_at IS
+'of a snapshot without day bounds: for sources of which it is known, the first instant in their rows that was still to come (kpi_changes)';
 COMMENT ON TABLE @extschema@.kpi_run IS
 'each snapshot: when, for which days, what came of it; a run that is still "running" without holding the lock has crashed (see kpi_runs)';
 COMMENT ON COLUMN @extschema@.kpi_run.is_pruned IS 'kpi_prune has thinned out what it recorded';

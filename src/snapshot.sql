@@ -32,6 +32,7 @@ DECLARE
 	columns text[];
 	made_from text;
 	begun_on date;
+	next_instants jsonb;
 	altered_grains text[];	-- the facts with new versions
 	altered_dimensions text[];
 	altered_periods date[];
@@ -53,11 +54,10 @@ BEGIN
 	PERFORM set_config('application_name', 'kpi_snapshot: writing facts', true);	-- once it has read
 	/* The planner may take kpi_fact for empty, and would look for each of its rows in all that changed. */
 	PERFORM set_config('enable_nestloop', 'off', true);
-	EXECUTE @extschema@.kpi_write_query(@extschema@.kpi_kept_panels(columns)) INTO periods, facts, changed, changed, problems, made_from, begun_on, altered_grains, altered_dimensions, altered_periods
+	EXECUTE @extschema@.kpi_write_query(@extschema@.kpi_kept_panels(columns)) INTO periods, facts, changed, changed, problems, made_from, begun_on, next_instants, altered_grains, altered_dimensions, altered_periods
 	  USING sources, taken, @extschema@.kpi_grid(taken, as_of), run, first_day, from_day IS NULL, from_day IS NULL AND to_day IS NULL, NULL::text[], NULL::text[];
 	PERFORM set_config('enable_nestloop', 'on', true);
-	UPDATE @extschema@.kpi_run r SET basis = made_from, beginning = begun_on WHERE r.run = kpi_take_snapshot.run;
-	DELETE FROM @extschema@.kpi_problem k WHERE k.run <> kpi_take_snapshot.run;
+	UPDATE @extschema@.kpi_run r SET basis = made_from, beginning = begun_on, next_at = next_instants WHERE r.run = kpi_take_snapshot.run;
 	PERFORM @extschema@.kpi_keep_expected(run, as_of);
 	PERFORM @extschema@.kpi_keep_rep_roles(as_of);
 	PERFORM @extschema@.kpi_announce(run, 'done', json_build_object('periods', periods, 'facts', facts, 'changed', changed, 'problems', problems,
@@ -129,7 +129,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_snapshot(date, date, timestamptz) IS
-'reads all bound sources once and records the facts that changed, for the periods that overlap from_day to to_day (both NULL: the running ones, those never computed, and those in which something changed, see kpi_changes; one NULL: from the first data or the first facts, to the running period). as_of: the instant taken as now. Returns one row; outcome "skipped" when another snapshot is running. Raises, leaving all as it was, when a source cannot be read';
+'reads all bound sources once and records the facts that changed, for the periods that overlap from_day to to_day (both NULL: those never computed, and of each source those in which something changed, which may be all that are running, see kpi_changes; one NULL: from the first data or the first facts, to the running period). as_of: the instant taken as now. Returns one row; outcome "skipped" when another snapshot is running. Raises, leaving all as it was, when a source cannot be read';
 
 /*
  * What a scheduler calls.  The run is visible as "running" while it works, and

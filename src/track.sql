@@ -2,12 +2,13 @@
  * Only what changed: which periods of which sources a default snapshot has to
  * take.
  *
- * A period is taken anew when it was still running at the last default
- * snapshot, when its facts were never computed, and of a source when something
- * changed since of which its measures are made.  All others are as they were,
- * for facts are a function of the sources, and of the clock only in ways that
- * are listed below.  So everything hangs on noticing each change, and where that cannot
- * be certain, all periods are taken, as if nothing were tracked.
+ * A period is taken anew when its facts were never computed, when they were
+ * computed before it was over or fewer of its days had begun, and of a source
+ * when something changed since of which its measures are made.  All others are
+ * as they were, for facts are a function of the sources, and of the clock only
+ * in ways that are listed below.  So everything hangs on noticing each change,
+ * and where that cannot be certain, all periods are taken, as if nothing were
+ * tracked; or the running ones, where it is the clock that is in doubt.
  *
  * What is noted.  kpi_track puts triggers on the tables under a source.  They
  * append to kpi_track_log (see track.c) what each changed row had, before and
@@ -36,11 +37,22 @@
  * an opportunity to all of it (the stages passed).
  *
  * The clock.  What has an instant to come counts when that has passed, in the
- * running period, which is taken anyway; only a measure "since" changes an
- * earlier one, so of sources with such measures the rows that have an instant
- * between the last snapshot and this one count as changed.  What is planned is
- * valued and assigned as of now: where currencies or histories let that differ
- * from what it was, periods with overdue plans are taken anew.
+ * running periods.  At midnight these are taken anew of all sources: dates pass
+ * then and only then, and days begin.  Between two midnights a source is still
+ * as long as no row changed, in it or in what its rows look up, and none of its
+ * instants came.  Which is the next to come is looked for once after a change,
+ * and kept with the run (next_at).  Where rates, or histories of accounts or
+ * reps, may be others now than they were, no source is still.
+ *
+ * A still source is not read, but for one that another looks something up in:
+ * all that reading it would give is there already, the bad rows too.  So a row
+ * that influences no day, since it has none, keeps its source from being still.
+ *
+ * A measure "since" changes an earlier period, so of sources with such measures
+ * the rows that have an instant between the last snapshot and this one count as
+ * changed.  What is planned is valued and assigned as of now: where currencies
+ * or histories let that differ from what it was, periods with overdue plans are
+ * taken anew.
  *
  * The triggers see all writes but those that go round them: DDL, a trigger
  * switched off meanwhile, a table or a view swapped.  These leave their mark in
@@ -563,7 +575,7 @@ COMMENT ON FUNCTION @extschema@.kpi_of_payers_query(text[]) IS
 CREATE FUNCTION @extschema@.kpi_influence_query(source text, columns text[], traced text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT format('WITH s AS MATERIALIZED (%s) SELECT coalesce((SELECT range_agg(u.span) FROM s, LATERAL unnest(%s) u(span)), ''{}'') AS spans, %s',
+	SELECT format('WITH s AS MATERIALIZED (%s) SELECT EXISTS (SELECT FROM s) AS is_any, coalesce((SELECT range_agg(u.span) FROM s, LATERAL unnest(%s) u(span)), ''{}'') AS spans, %s',
 				  traced, coalesce(@extschema@.kpi_spans_expression(source, columns), 'ARRAY[]::daterange[]'),
 				  string_agg(CASE WHEN source || '.' || k.name = ANY (columns) AND k.name = ANY (@extschema@.kpi_names_rows(source))
 								  THEN format('ARRAY(SELECT %1$I FROM s WHERE %1$I IS NOT NULL GROUP BY 1 ORDER BY 1) AS %2$I', k.name, k.name || 's')
@@ -573,14 +585,14 @@ BEGIN ATOMIC
 	  FROM unnest('{id,lead_id,account_id,opportunity_id}'::text[]) WITH ORDINALITY k(name, n);
 END;
 COMMENT ON FUNCTION @extschema@.kpi_influence_query(text, text[], text) IS
-'SQL text that gives, for traced rows of a source (SQL text as of kpi_touched_query), the days that they influence and, as far as others look them up by those, their ids, lead_ids, account_ids (account_days: from when on) and opportunity_ids; columns: the usable ones as source.column';
+'SQL text that gives, for traced rows of a source (SQL text as of kpi_touched_query), whether there is any, the days that they influence and, as far as others look them up by those, their ids, lead_ids, account_ids (account_days: from when on) and opportunity_ids; columns: the usable ones as source.column';
 
 /*
  * The traced columns of the rows that a source has now and that look up
  * something that changed, or of which an instant has passed that a measure
  * waits for.
  */
-CREATE FUNCTION @extschema@.kpi_concerned_query(source text, columns text[], wants_accounts boolean, wants_deals boolean, wants_leads boolean) RETURNS text
+CREATE FUNCTION @extschema@.kpi_concerned_query(source text, columns text[], wants_accounts boolean, wants_deals boolean, wants_leads boolean, wants_passed boolean) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	WITH rows AS (
@@ -594,7 +606,7 @@ BEGIN ATOMIC
 	), passed AS (
 		SELECT string_agg(format('%1$I >= $4 AND %1$I < $5', u.column_name), ' OR ') AS condition
 		  FROM @extschema@.kpi_usable_columns() u
-		 WHERE u.source = kpi_concerned_query.source AND u.kind = 'instant'
+		 WHERE wants_passed AND u.source = kpi_concerned_query.source AND u.kind = 'instant'
 		   AND (source = 'opportunity' OR EXISTS (
 					SELECT FROM @extschema@.kpi_part p WHERE p.source = kpi_concerned_query.source AND p.reads <> 'source') OR EXISTS (
 					SELECT FROM @extschema@.kpi_measure m
@@ -606,12 +618,44 @@ BEGIN ATOMIC
 			UNION ALL
 			SELECT format('SELECT * FROM (%s) r WHERE %s', r.query, p.condition) FROM rows r, passed p WHERE p.condition IS NOT NULL) q;
 END;
-COMMENT ON FUNCTION @extschema@.kpi_concerned_query(text, text[], boolean, boolean, boolean) IS
-'SQL text, as of kpi_traced_query, of the rows that name a changed account ($1), opportunity ($2) or lead ($3), as far as it is wanted, or, where measures compare with now, of which an instant lies from $4 to before $5. NULL when there can be none';
+COMMENT ON FUNCTION @extschema@.kpi_concerned_query(text, text[], boolean, boolean, boolean, boolean) IS
+'SQL text, as of kpi_traced_query, of the rows that name a changed account ($1), opportunity ($2) or lead ($3), or, where measures compare with now, of which an instant lies from $4 to before $5, each as far as it is wanted. NULL when there can be none';
+
+/* Dates do not pass but at midnight. A ledger may count a row until some days after its instant. */
+CREATE FUNCTION @extschema@.kpi_next_instant_query(source text, columns text[]) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH instant AS (
+		SELECT quote_ident(u.column_name) AS expression FROM @extschema@.kpi_usable_columns() u
+		 WHERE u.source = kpi_next_instant_query.source AND u.kind = 'instant' AND u.type <> 'date'
+		UNION
+		SELECT e.expression
+		  FROM @extschema@.kpi_part p,
+			   LATERAL (SELECT @extschema@.kpi_fill_in(b, p.source, 'NULL::timestamptz', columns) FROM unnest(ARRAY[p.starts, p.ends]) b) e(expression)
+		 WHERE p.source = kpi_next_instant_query.source AND p.kind <> 'spread' AND p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL))
+		   AND position('interval' IN e.expression) > 0
+	)
+	SELECT CASE WHEN count(*) = 0 THEN 'SELECT timestamptz ''infinity'''
+		ELSE format('SELECT coalesce(min(v.at), ''infinity'') FROM (SELECT * FROM (%s) r WHERE %s) r, LATERAL (VALUES %s) v(at) WHERE v.at >= $1',
+					@extschema@.kpi_source_select(kpi_next_instant_query.source), string_agg(format('%s >= $1', i.expression), ' OR ' ORDER BY i.expression),
+					string_agg(format('(%s)', i.expression), ', ' ORDER BY i.expression)) END
+	  FROM instant i;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_next_instant_query(text, text[]) IS
+'SQL text that gives the first instant from $1 on, midnights aside, at which a row of the source may begin or cease to count somewhere (infinity: there is none); columns: the usable ones as source.column';
+
+CREATE FUNCTION @extschema@.kpi_looks_up(source text, columns text[]) RETURNS text[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT '{exchange_rate,stage,account,rep}'::text[] || CASE WHEN source = 'opportunity' THEN '{lead}'
+		WHEN source = 'lead' OR source || '.opportunity_id' = ANY (columns) THEN '{opportunity,lead}' ELSE '{}' END::text[];
+END;
+COMMENT ON FUNCTION @extschema@.kpi_looks_up(text, text[]) IS
+'the sources that have to be read where this one is, as it, or one of them, looks something up in them; columns: the usable ones as source.column';
 
 /* What the log says of the rows of one source.  STABLE: it sees what its caller sees. */
-CREATE FUNCTION @extschema@.kpi_noted_changes(source text, columns text[], OUT spans datemultirange, OUT ids text[], OUT lead_ids text[], OUT account_ids text[],
-											 OUT opportunity_ids text[], OUT account_days date[])
+CREATE FUNCTION @extschema@.kpi_noted_changes(source text, columns text[], OUT is_any boolean, OUT spans datemultirange, OUT ids text[], OUT lead_ids text[],
+											 OUT account_ids text[], OUT opportunity_ids text[], OUT account_days date[])
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -619,16 +663,21 @@ DECLARE
 	t record;
 	more record;
 BEGIN
+	is_any := false;
 	spans := '{}';
 	ids := '{}';
 	lead_ids := '{}';
 	account_ids := '{}';
 	opportunity_ids := '{}';
 	account_days := '{}';
+	IF NOT EXISTS (SELECT FROM @extschema@.kpi_track_log) THEN	-- which takes less to see than what to look for in it
+		RETURN;
+	END IF;
 	FOR t IN SELECT x.*, l.relation AS part, l.unknown
 			   FROM @extschema@.kpi_traces(source) x, @extschema@.kpi_table_tree(x.relation) m(relation),
 					LATERAL (SELECT k.relation::regclass, bool_or(k.payload IS NULL) AS unknown FROM @extschema@.kpi_track_log k
 							  WHERE k.relation = m.relation GROUP BY k.relation) l LOOP
+		is_any := true;
 		IF t.unknown OR t.way = 'all' OR t.way = 'via' AND NOT has_table_privilege(t.home, 'SELECT') THEN
 			spans := '{(,)}';
 			RETURN;
@@ -645,7 +694,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_noted_changes(text, text[]) IS
-'for one tracked source, from kpi_track_log: the days that its changed rows influence (all when it cannot be told), their ids, lead_ids, account_ids (account_days: from when on) and opportunity_ids';
+'for one tracked source, from kpi_track_log: whether anything changed in its tables, the days that its changed rows influence (all when it cannot be told), their ids, lead_ids, account_ids (account_days: from when on) and opportunity_ids';
 
 /*
  * Everything that changed since the last default snapshot, as days in whose
@@ -666,7 +715,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.kpi_last_run() IS 'the last default snapshot: what changed since then has to be taken';
 
-CREATE FUNCTION @extschema@.kpi_changes(as_of timestamptz) RETURNS TABLE (source text, spans datemultirange, basis text)
+CREATE FUNCTION @extschema@.kpi_changes(as_of timestamptz) RETURNS TABLE (source text, spans datemultirange, is_still boolean, next_at timestamptz, basis text)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	ROWS 10
 	SET search_path = pg_catalog, pg_temp
@@ -677,10 +726,18 @@ AS $$
 #variable_conflict use_variable
 DECLARE
 	everything CONSTANT datemultirange := '{(,)}';
-	bound text[] := ARRAY(SELECT s.source FROM @extschema@.kpi_source s ORDER BY s.source);
-	untracked text[] := ARRAY(SELECT DISTINCT k.source FROM @extschema@.kpi_tracking() k WHERE NOT k.tracked AND k.source <> 'target');	-- of which no fact is made
+	bound text[] := ARRAY(SELECT s.source FROM @extschema@.kpi_source s WHERE s.source <> 'target' ORDER BY s.source);	-- of which facts are made
+	untracked text[] := ARRAY(SELECT DISTINCT k.source FROM @extschema@.kpi_tracking() k WHERE NOT k.tracked AND k.source = ANY (bound));
 	lookback text := @extschema@.kpi_setting('lookback_days');
 	found datemultirange[];	-- of each bound source
+	noted boolean[];	-- something changed in its tables
+	concerned boolean[];	-- or in what its rows look up
+	passed boolean[];	-- an instant may have passed
+	next_instants timestamptz[];
+	instant timestamptz;
+	still boolean[];
+	is_same_day boolean;
+	is_other_now boolean := false;	-- what is looked up as of now, in rates or histories
 	reported CONSTANT daterange[] := ARRAY(SELECT DISTINCT daterange(f.period, f.period_end) FROM @extschema@.kpi_fact f
 											WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.member = '');	-- the others are taken anyway
 	columns text[];
@@ -704,20 +761,23 @@ BEGIN
 	SELECT * INTO last_run FROM @extschema@.kpi_last_run();
 	IF last_run.basis IS DISTINCT FROM basis OR untracked <> '{}' AND lookback = 'all'
 	   OR EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE 'preceding_activity' = ANY (d.parts)) THEN	-- which any activity of a customer may be
-		RETURN QUERY SELECT b, everything, basis FROM unnest(bound) b;
+		RETURN QUERY SELECT b, everything, false, NULL::timestamptz, basis FROM unnest(bound) b;
 		RETURN;
 	END IF;
 	found := array_fill(CASE WHEN untracked = '{}' THEN '{}' ELSE datemultirange(daterange(@extschema@.kpi_day(as_of) - lookback::integer, NULL)) END,
 						ARRAY[cardinality(bound)]);
+	noted := ARRAY(SELECT b = ANY (untracked) FROM unnest(bound) WITH ORDINALITY u(b, i) ORDER BY i);
+	concerned := array_fill(false, ARRAY[cardinality(bound)]);
 	SELECT array_agg(u.source || '.' || u.column_name || e.suffix) INTO columns
 	  FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix);
 
 	FOR n, source IN SELECT b.n, b.source FROM unnest(bound) WITH ORDINALITY b(source, n) WHERE b.source <> ALL (untracked) LOOP
 		SELECT * INTO c FROM @extschema@.kpi_noted_changes(source, columns);
 		IF c.spans = everything THEN
-			RETURN QUERY SELECT b, everything, basis FROM unnest(bound) b;
+			RETURN QUERY SELECT b, everything, false, NULL::timestamptz, basis FROM unnest(bound) b;
 			RETURN;
 		END IF;
+		noted[n] := c.is_any;
 		found[n] := found[n] + c.spans;
 		accounts := accounts || CASE source WHEN 'account' THEN c.ids ELSE '{}' END;
 		leads := leads || CASE source WHEN 'lead' THEN c.ids ELSE '{}' END;
@@ -729,33 +789,52 @@ BEGIN
 		payers := payers || c.account_ids;
 		payer_days := payer_days || c.account_days;
 		movers := movers || c.opportunity_ids;
-		IF source = 'exchange_rate' THEN	-- whatever it is that is in a currency
+		IF source = 'exchange_rate' AND c.is_any THEN	-- whatever it is that is in a currency
 			rates_from := coalesce(@extschema@.kpi_midnight(lower(c.spans)), rates_from);
 			found := ARRAY(SELECT f + c.spans FROM unnest(found) WITH ORDINALITY u(f, i) ORDER BY i);
+			concerned := array_fill(true, ARRAY[cardinality(bound)]);
 		END IF;
+	END LOOP;
+
+	/* Until when the clock changes nothing: what was found out at an earlier snapshot holds as long as no row changed. */
+	is_same_day := @extschema@.kpi_midnight(@extschema@.kpi_day(as_of)) < last_run.as_of;
+	FOR n, source IN SELECT b.n, b.source FROM unnest(bound) WITH ORDINALITY b(source, n) LOOP
+		instant := CASE WHEN NOT noted[n] THEN (last_run.next_at ->> source)::timestamptz END;
+		IF instant IS NULL AND is_same_day AND NOT noted[n] THEN
+			EXECUTE @extschema@.kpi_next_instant_query(source, columns) INTO instant USING last_run.as_of;
+		END IF;
+		next_instants[n] := instant;
+		passed[n] := (is_same_day AND instant > as_of) IS NOT TRUE;
+		is_other_now := is_other_now OR passed[n] AND (source = 'exchange_rate' OR columns && ARRAY[source || '.valid_from', source || '.valid_to'] AND source IN ('account', 'rep'));
 	END LOOP;
 
 	/* First the opportunities that are concerned; by their leads, others that might now be the first one won; then the rest. */
 	IF 'opportunity' = ANY (bound) THEN
 		n := array_position(bound, 'opportunity');
-		query := @extschema@.kpi_concerned_query('opportunity', columns, accounts <> '{}', deals <> '{}', leads <> '{}');
+		query := CASE WHEN passed[n] OR accounts || deals || leads <> '{}'
+				 THEN @extschema@.kpi_concerned_query('opportunity', columns, accounts <> '{}', deals <> '{}', leads <> '{}', passed[n]) END;
 		IF query IS NOT NULL THEN
 			EXECUTE @extschema@.kpi_influence_query('opportunity', columns, query) INTO c USING accounts, deals, leads, last_run.as_of, as_of;
+			concerned[n] := concerned[n] OR c.is_any;
 			found[n] := found[n] + c.spans;
 			deals := deals || c.ids;
-			leads := leads || deal_leads || c.lead_ids;
+			leads := leads || c.lead_ids;
 		END IF;
-		query := @extschema@.kpi_named_query('opportunity', 'lead_id');
-		IF query IS NOT NULL AND leads <> '{}' THEN
+		leads := leads || deal_leads;
+		query := CASE WHEN leads <> '{}' THEN @extschema@.kpi_named_query('opportunity', 'lead_id') END;
+		IF query IS NOT NULL THEN
 			EXECUTE @extschema@.kpi_influence_query('opportunity', columns, query) INTO c USING leads;
+			concerned[n] := concerned[n] OR c.is_any;
 			found[n] := found[n] + c.spans;
 		END IF;
 	END IF;
 	FOR n, source IN SELECT b.n, b.source FROM unnest(bound) WITH ORDINALITY b(source, n) WHERE b.source <> 'opportunity' LOOP
-		CONTINUE WHEN @extschema@.kpi_covers(found[n], reported) AND source <> 'opportunity_history';	-- whose opportunities count below
-		query := @extschema@.kpi_concerned_query(source, columns, accounts <> '{}', deals <> '{}', leads <> '{}');
+		CONTINUE WHEN @extschema@.kpi_covers(found[n], reported) AND source <> 'opportunity_history'	-- whose opportunities count below
+					  OR NOT passed[n] AND accounts || deals || leads = '{}';
+		query := @extschema@.kpi_concerned_query(source, columns, accounts <> '{}', deals <> '{}', leads <> '{}', passed[n]);
 		IF query IS NOT NULL AND @extschema@.kpi_spans_expression(source, columns) IS NOT NULL THEN
 			EXECUTE @extschema@.kpi_influence_query(source, columns, query) INTO c USING accounts, deals, leads, last_run.as_of, as_of;
+			concerned[n] := concerned[n] OR c.is_any;
 			found[n] := found[n] + c.spans;
 			movers := movers || c.opportunity_ids;
 		END IF;
@@ -782,11 +861,13 @@ BEGIN
 	/* A customer's cohort is that of the first subscription, also for earlier purchases; it stays where an earlier one did not change. */
 	n := array_position(bound, 'sale');
 	IF 'subscription' = ANY (bound) AND n IS NOT NULL AND @extschema@.kpi_covers(found[n], reported) IS NOT TRUE AND EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE 'cohort' = ANY (d.parts)) THEN
-		EXECUTE @extschema@.kpi_influence_query('subscription', columns, @extschema@.kpi_current_query('subscription',
-					'valid_from >= $1 AND valid_from < $2 OR currency IS NOT NULL AND valid_from >= $3'))
-		   INTO c USING last_run.as_of, as_of, rates_from;
-		payers := payers || c.account_ids;
-		payer_days := payer_days || c.account_days;
+		IF passed[array_position(bound, 'subscription')] OR rates_from < 'infinity' THEN
+			EXECUTE @extschema@.kpi_influence_query('subscription', columns, @extschema@.kpi_current_query('subscription',
+						'valid_from >= $1 AND valid_from < $2 OR currency IS NOT NULL AND valid_from >= $3'))
+			   INTO c USING last_run.as_of, as_of, rates_from;
+			payers := payers || c.account_ids;
+			payer_days := payer_days || c.account_days;
+		END IF;
 		IF payers <> '{}' THEN
 			EXECUTE format('SELECT coalesce(array_agg(p.account), ''{}'') FROM unnest($16::text[], $17::date[]) p(account, day) WHERE NOT EXISTS (SELECT FROM (%s) f WHERE f.customer = p.account AND f.first_day < p.day)',
 						   @extschema@.kpi_first_days_query(columns, '$16'))
@@ -794,28 +875,34 @@ BEGIN
 			  USING NULL::timestamptz[], NULL::date[], NULL::timestamptz[], as_of, no_dictionary, no_dictionary, no_dictionary, no_dictionary, no_dictionary, no_dictionary,
 					no_dictionary, no_dictionary, NULL::timestamptz[], NULL::date[], no_dictionary, payers, payer_days;
 		END IF;
-		query := @extschema@.kpi_of_payers_query(columns);
-		IF query IS NOT NULL AND payers <> '{}' THEN
+		query := CASE WHEN payers <> '{}' THEN @extschema@.kpi_of_payers_query(columns) END;
+		IF query IS NOT NULL THEN
 			EXECUTE @extschema@.kpi_influence_query('sale', columns, query) INTO c USING payers;
 			found[n] := found[n] + c.spans;
 		END IF;
 	END IF;
 
-	/* What is overdue is valued as of now: at the rate of now, for whom it belongs to now. */
+	/* What is overdue is valued as of now: at the rate of now, which changes at midnight, for whom it belongs to now. */
 	FOR c IN SELECT p.source, p.starts, p.condition FROM @extschema@.kpi_part p
 			  WHERE p.kind = 'plan' AND p.source = ANY (bound) AND p.source || '.' || p.starts = ANY (columns)
-				AND columns && ARRAY[p.source || '.currency', 'account.valid_from', 'rep.valid_from'] LOOP
+				AND columns && ARRAY[p.source || '.currency', 'account.valid_from', 'rep.valid_from'] AND is_other_now LOOP
 		n := array_position(bound, c.source);
 		EXECUTE @extschema@.kpi_influence_query(c.source, ARRAY[c.source || '.' || c.starts],
 					@extschema@.kpi_current_query(c.source, format('(%s) AND %I < $1', c.condition, c.starts)))
 		   INTO c USING as_of;
 		found[n] := found[n] + c.spans;
 	END LOOP;
-	RETURN QUERY SELECT bound[i], found[i], basis FROM generate_subscripts(bound, 1) i;
+
+	/* What others look up is read with them. */
+	still := ARRAY(SELECT found[i] = '{}' AND NOT (noted[i] OR concerned[i] OR passed[i] OR is_other_now) FROM generate_subscripts(bound, 1) i ORDER BY i);
+	RETURN QUERY SELECT bound[i], found[i], still[i] AND NOT EXISTS (
+								SELECT FROM generate_subscripts(bound, 1) r WHERE NOT still[r] AND bound[i] = ANY (@extschema@.kpi_looks_up(bound[r], columns))),
+						CASE WHEN next_instants[i] > as_of THEN next_instants[i] END, basis
+				   FROM generate_subscripts(bound, 1) i;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_changes(timestamptz) IS
-'for each bound source the days in whose periods its measures may differ from those of the last default snapshot, because something noted in kpi_track_log changed, an instant passed, or a source is not tracked (setting lookback_days); all days when kpi_basis, which comes too, is another. Periods never computed or not complete then are not among them';
+'for each bound source the days in whose periods its measures may differ from those of the last default snapshot, because something noted in kpi_track_log changed, an instant passed, or a source is not tracked (setting lookback_days); all days when kpi_basis, which comes too, is another. is_still: nothing of all this, so that also in the periods that are running its measures are those there are, and so are its bad rows, and nothing has to be looked up in it; next_at: until when, midnights aside, the clock alone changes nothing, where that is known. Periods never computed are not among the days, nor those not complete then';
 
 CREATE FUNCTION @extschema@.kpi_is_due(grain text, period date, period_end date, is_complete boolean, days integer) RETURNS boolean
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -824,7 +911,7 @@ BEGIN ATOMIC
 		SELECT FROM @extschema@.kpi_fact f
 		 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.member = ''
 		   AND f.grain = kpi_is_due.grain AND f.period = kpi_is_due.period AND f.period_end = kpi_is_due.period_end
-		   AND f.days = kpi_is_due.days AND f.is_complete AND kpi_is_due.is_complete);
+		   AND f.days = kpi_is_due.days AND f.is_complete = kpi_is_due.is_complete);
 END;
 COMMENT ON FUNCTION @extschema@.kpi_is_due(text, date, date, boolean, integer) IS
-'whether a period (as of kpi_periods) has no current facts, or is running or was when they were made';
+'whether a period (as of kpi_periods) has no current facts, or such as were made when fewer of its days had begun, or it was not over';
