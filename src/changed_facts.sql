@@ -84,7 +84,7 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 	SELECT s.source, s.n, CASE WHEN w.is_all THEN $3 ELSE (
 				SELECT @extschema@.kpi_grid(array_agg(CASE WHEN s.source = ANY (p.sources)
 													  THEN ROW(p.grain, p.period, p.period_end, p.is_complete, p.days, p.starts_at, p.ends_at)::@extschema@.kpi_period END ORDER BY p.n),
-											($3).as_of) FROM period p) END AS grid
+											($3).as_of, ($3).instants) FROM period p) END AS grid
 	  FROM unnest($1) WITH ORDINALITY s(source, n), (SELECT count(*) = cardinality($2) AND bool_and(p.sources @> $1) AS is_all FROM period p) w
 	 WHERE s.source IN (SELECT unnest(p.sources) FROM period p)
 )$q$;

@@ -110,7 +110,7 @@ BEGIN
 	d := @extschema@.kpi_make_dictionaries(@extschema@.kpi_looked_up(query, columns), columns, taken.as_of);
 	RETURN QUERY EXECUTE query
 		USING g.bounds, g.days, g.instants, taken.as_of, d.rates, d.accounts, d.reps, d.stages, d.leads, d.deals, NULL::text[], d.won_leads,
-			  g.plan_bounds, g.plan_days, d.run_rates;
+			  g.plan_bounds, g.plan_days, d.run_rates, d.cohorts, g.opening, g.closing, d.activities, g.only_within, g;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_bad_rows(text, text) IS

@@ -539,7 +539,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_part_currency(text, text, text[]) IS
 'SQL text of the currency of a part''s amounts; NULL when they are all in the reporting currency';
 
-/* Of a stock the first boundary counts at which the row does: rates begin once and do not end. */
+/* Of a stock the first boundary counts at which the row does, be it read or not: rates begin once and do not end. */
 CREATE FUNCTION @extschema@.kpi_unknown_rate(source text, part text, columns text[]) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -557,7 +557,7 @@ BEGIN
 					  @extschema@.kpi_spoilt(p.source, p.part, columns))
 		  FROM @extschema@.kpi_part p, LATERAL (SELECT @extschema@.kpi_part_currency(p.source, p.part, columns) AS currency OFFSET 0) c, LATERAL (
 				SELECT CASE WHEN p.kind = 'stock' AND p.starts <> 'NULL'
-					THEN format('(SELECT min(t) FROM unnest($3) t WHERE t > (%s) AND (t <= (%s)) IS NOT FALSE)',
+					THEN format('(SELECT min(t) FROM unnest(coalesce(($21).every_instant, $3)) t WHERE t > (%s) AND (t <= (%s)) IS NOT FALSE)',
 								@extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns),
 								@extschema@.kpi_fill_in(p.ends, p.source, 'NULL::timestamptz', columns))
 					ELSE @extschema@.kpi_part_instant(p.source, p.part, columns) END AS instant OFFSET 0) i

@@ -33,7 +33,7 @@ BEGIN
 					   WHERE b.source IN ('exchange_rate', 'account', 'rep', 'opportunity', 'sale') ORDER BY b.n),
 				'{sale.sold}', ARRAY[wanted],
 				ARRAY[ROW(now(), ARRAY[begins, least(@extschema@.kpi_midnight(to_day), now())], ARRAY[from_day, least(to_day, @extschema@.kpi_today() + 1)],
-					ARRAY[now()], NULL, NULL, '{1}', '{1}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::@extschema@.kpi_grid])) r
+					ARRAY[now()], NULL, NULL, '{1}', '{1}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::@extschema@.kpi_grid])) r
 		 CROSS JOIN LATERAL @extschema@.kpi_panel_rows(r.panel) c
 		 CROSS JOIN LATERAL (SELECT c.numerics[array_position(r.measures, @extschema@.kpi_measure_number('revenue')) - cardinality(c.integers)] AS revenue) v
 		 WHERE r.part = 'sold' AND c.members[:cardinality(c.members) - 1] = fixed AND v.revenue <> 0;

@@ -254,7 +254,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_bound_sources(text[]) IS
 'the sources bound, of those wanted (NULL: all), in reading order; raises when one of them can no longer be read as bound, naming source and columns, and when any bound relation is gone: it might have told members';
 
-CREATE FUNCTION @extschema@.kpi_grid(periods @extschema@.kpi_period[], as_of timestamptz) RETURNS @extschema@.kpi_grid
+CREATE FUNCTION @extschema@.kpi_grid(periods @extschema@.kpi_period[], as_of timestamptz, every_instant timestamptz[] DEFAULT NULL) RETURNS @extschema@.kpi_grid
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -263,6 +263,7 @@ DECLARE
 	today date := @extschema@.kpi_day(as_of);
 BEGIN
 	g.as_of := as_of;
+	g.every_instant := every_instant;
 	/* What has happened counts up to now; of a plan the running periods count to their end. */
 	SELECT array_agg(d ORDER BY d), array_agg(at ORDER BY d),
 		   array_agg(d ORDER BY d) FILTER (WHERE at < as_of) || CASE WHEN as_of = @extschema@.kpi_midnight(today) THEN today ELSE today + 1 END,
@@ -285,5 +286,5 @@ BEGIN
 	RETURN g;
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_grid(@extschema@.kpi_period[], timestamptz) IS
-'the grid of periods that have begun at the instant taken as now; NULL for one that is not wanted';
+COMMENT ON FUNCTION @extschema@.kpi_grid(@extschema@.kpi_period[], timestamptz, timestamptz[]) IS
+'the grid of periods that have begun at the instant taken as now; NULL for one that is not wanted; every_instant: as of the type kpi_grid';

@@ -215,7 +215,7 @@ BEGIN ATOMIC
 				   WHERE s.source IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity', 'opportunity_history') ORDER BY s.n),
 			'{opportunity.open,opportunity_history.open}', ARRAY[dimension],
 			ARRAY[ROW(now(), ARRAY[now() - interval '1 day', now()], ARRAY[@extschema@.kpi_today(), @extschema@.kpi_today() + 1], ARRAY[now()], NULL, NULL,
-				'{1}', '{1}', NULL, NULL, '{1}', '{1}', '{1}', ARRAY[now()], ARRAY[now()], NULL)::@extschema@.kpi_grid])) r
+				'{1}', '{1}', NULL, NULL, '{1}', '{1}', '{1}', ARRAY[now()], ARRAY[now()], NULL, NULL)::@extschema@.kpi_grid])) r
 	 CROSS JOIN LATERAL @extschema@.kpi_panel_rows(r.panel) c
 	 WHERE r.part = 'open' AND @extschema@.kpi_measure_number('open_opportunities') = ANY (r.measures)
 	 GROUP BY c.members

@@ -23,9 +23,9 @@ COMMENT ON TYPE @extschema@.kpi_bad_rows IS 'bad rows of one source for one reas
 
 CREATE TYPE @extschema@.kpi_grid AS (as_of timestamptz, bounds timestamptz[], days date[], instants timestamptz[], plan_bounds timestamptz[], plan_days date[],
 	first_atom integer[], last_atom integer[], first_plan_atom integer[], last_plan_atom integer[], opening integer[], closing integer[], present integer[],
-	starts_at timestamptz[], at timestamptz[], only_within tstzmultirange);
+	starts_at timestamptz[], at timestamptz[], only_within tstzmultirange, every_instant timestamptz[]);
 COMMENT ON TYPE @extschema@.kpi_grid IS
-'the periods of a reading, and the boundaries they are made of. as_of: the instant taken as now; bounds and days: boundaries of flows; instants: of stocks; plan_bounds and plan_days: of plans, to the end of the running periods. For each period first_atom to last_atom: which stretches between bounds it is made of, first_plan_atom to last_plan_atom: of those between plan_bounds; opening and closing: numbers of the instants at its start and at its end, or now; present: 1 where its end is not past; starts_at and at: those two instants. A period that is not wanted is NULL in all of these; only_within: then, the time of those that are';
+'the periods of a reading, and the boundaries they are made of. as_of: the instant taken as now; bounds and days: boundaries of flows; instants: of stocks; plan_bounds and plan_days: of plans, to the end of the running periods. For each period first_atom to last_atom: which stretches between bounds it is made of, first_plan_atom to last_plan_atom: of those between plan_bounds; opening and closing: numbers of the instants at its start and at its end, or now; present: 1 where its end is not past; starts_at and at: those two instants. A period that is not wanted is NULL in all of these; only_within: then, the time of those that are; every_instant: then, the instants of all there are (NULL: instants)';
 
 CREATE TYPE @extschema@.kpi_reading AS (source text, part text, panel @extschema@.kpi_panel, measures integer[], first_atom integer,
 	first_at timestamptz, rates @extschema@.kpi_dictionary, bad_rows @extschema@.kpi_bad_rows[]);
