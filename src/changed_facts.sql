@@ -126,7 +126,7 @@ BEGIN ATOMIC
 	SELECT @extschema@.kpi_readings_query() || replace(replace(replace(replace($q$, outdated AS (	-- of grains no longer computed, of periods cut elsewhere
 	SELECT DISTINCT f.grain, f.period FROM @extschema@.kpi_fact f
 	 WHERE f.superseded_at IS NULL AND f.dimension = 'total'
-	   AND (f.grain IN (SELECT grain || '_cut' FROM period WHERE NOT is_complete)
+	   AND (f.grain LIKE '%\_cut' AND $7 OR f.grain IN (SELECT grain || '_cut' FROM period WHERE NOT is_complete)
 			OR split_part(f.grain, '_', 1) <> ALL (string_to_array(@extschema@.kpi_setting('grains'), ',')))
 	   AND (f.grain, f.period) NOT IN (SELECT k.grain, k.period FROM unnest($2::@extschema@.kpi_period[]) k)
 ), compared AS (
