@@ -33,8 +33,9 @@
  * the opportunities of changed accounts and leads (the region of a deal, the
  * first contact), to the leads of changed opportunities (their conversion), and
  * then to all rows of any source that name one of these; from subscriptions
- * to the purchases of their customers (the cohort), and within the history of
- * an opportunity to all of it (the stages passed).
+ * to the purchases of their customers (the cohort), within the history of an
+ * opportunity to all of it (the stages passed), and from a reply to the other
+ * messages to that contact, of which the first is the one that counts.
  *
  * The clock.  What has an instant to come counts when that has passed, in the
  * running periods.  At midnight these are taken anew of all sources: dates pass
@@ -115,7 +116,8 @@ CREATE FUNCTION @extschema@.kpi_names_rows(source text) RETURNS text[]
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE source WHEN 'account' THEN '{id}' WHEN 'opportunity' THEN '{id,lead_id}' WHEN 'lead' THEN '{id}'
-		   WHEN 'subscription' THEN '{account_id}' WHEN 'opportunity_history' THEN '{opportunity_id}' ELSE '{}' END::text[];
+		   WHEN 'subscription' THEN '{account_id}' WHEN 'opportunity_history' THEN '{opportunity_id}'
+		   WHEN 'activity' THEN '{contact_id}' ELSE '{}' END::text[];
 END;
 COMMENT ON FUNCTION @extschema@.kpi_names_rows(text) IS
 'the columns of a source by which others find what its changed rows have a part in';
@@ -578,14 +580,16 @@ BEGIN ATOMIC
 	SELECT format('WITH s AS MATERIALIZED (%s) SELECT EXISTS (SELECT FROM s) AS is_any, coalesce((SELECT range_agg(u.span) FROM s, LATERAL unnest(%s) u(span)), ''{}'') AS spans, %s',
 				  traced, coalesce(@extschema@.kpi_spans_expression(source, columns), 'ARRAY[]::daterange[]'),
 				  string_agg(CASE WHEN source || '.' || k.name = ANY (columns) AND k.name = ANY (@extschema@.kpi_names_rows(source))
-								  THEN format('ARRAY(SELECT %1$I FROM s WHERE %1$I IS NOT NULL GROUP BY 1 ORDER BY 1) AS %2$I', k.name, k.name || 's')
+									AND (k.name <> 'contact_id' OR source || '.replied_at' = ANY (columns))
+								  THEN format('ARRAY(SELECT %1$I FROM s WHERE %1$I IS NOT NULL%3$s GROUP BY 1 ORDER BY 1) AS %2$I', k.name, k.name || 's',
+											  CASE k.name WHEN 'contact_id' THEN ' AND replied_at IS NOT NULL' ELSE '' END)
 								  ELSE format('''{}''::text[] AS %I', k.name || 's') END, ', ' ORDER BY k.n)
 				  || CASE source WHEN 'subscription' THEN ', ARRAY(SELECT min(coalesce(valid_from, ''-infinity'')) FROM s WHERE account_id IS NOT NULL GROUP BY account_id ORDER BY account_id)'
 					 ELSE ', ''{}''::date[]' END || ' AS account_days')
-	  FROM unnest('{id,lead_id,account_id,opportunity_id}'::text[]) WITH ORDINALITY k(name, n);
+	  FROM unnest('{id,lead_id,account_id,opportunity_id,contact_id}'::text[]) WITH ORDINALITY k(name, n);
 END;
 COMMENT ON FUNCTION @extschema@.kpi_influence_query(text, text[], text) IS
-'SQL text that gives, for traced rows of a source (SQL text as of kpi_touched_query), whether there is any, the days that they influence and, as far as others look them up by those, their ids, lead_ids, account_ids (account_days: from when on) and opportunity_ids; columns: the usable ones as source.column';
+'SQL text that gives, for traced rows of a source (SQL text as of kpi_touched_query), whether there is any, the days that they influence and, as far as others look them up by those, their ids, lead_ids, account_ids (account_days: from when on), opportunity_ids and contact_ids (of those who replied); columns: the usable ones as source.column';
 
 /*
  * The traced columns of the rows that a source has now and that look up
@@ -655,7 +659,7 @@ COMMENT ON FUNCTION @extschema@.kpi_looks_up(text, text[]) IS
 
 /* What the log says of the rows of one source.  STABLE: it sees what its caller sees. */
 CREATE FUNCTION @extschema@.kpi_noted_changes(source text, columns text[], OUT is_any boolean, OUT spans datemultirange, OUT ids text[], OUT lead_ids text[],
-											 OUT account_ids text[], OUT opportunity_ids text[], OUT account_days date[])
+											 OUT account_ids text[], OUT opportunity_ids text[], OUT contact_ids text[], OUT account_days date[])
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -669,6 +673,7 @@ BEGIN
 	lead_ids := '{}';
 	account_ids := '{}';
 	opportunity_ids := '{}';
+	contact_ids := '{}';
 	account_days := '{}';
 	IF NOT EXISTS (SELECT FROM @extschema@.kpi_track_log) THEN	-- which takes less to see than what to look for in it
 		RETURN;
@@ -690,11 +695,12 @@ BEGIN
 		account_ids := account_ids || more.account_ids;
 		account_days := account_days || more.account_days;
 		opportunity_ids := opportunity_ids || more.opportunity_ids;
+		contact_ids := contact_ids || more.contact_ids;
 	END LOOP;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_noted_changes(text, text[]) IS
-'for one tracked source, from kpi_track_log: whether anything changed in its tables, the days that its changed rows influence (all when it cannot be told), their ids, lead_ids, account_ids (account_days: from when on) and opportunity_ids';
+'for one tracked source, from kpi_track_log: whether anything changed in its tables, the days that its changed rows influence (all when it cannot be told), their ids, lead_ids, account_ids (account_days: from when on), opportunity_ids and contact_ids';
 
 /*
  * Everything that changed since the last default snapshot, as days in whose
@@ -750,6 +756,7 @@ DECLARE
 	payers text[] := '{}';	-- their subscriptions changed
 	payer_days date[] := '{}';	-- from then on
 	movers text[] := '{}';
+	repliers text[] := '{}';
 	rates_from timestamptz := 'infinity';
 	no_dictionary @extschema@.kpi_dictionary;	-- without rates nothing in a foreign currency is known to be the first
 	n integer;
@@ -789,6 +796,7 @@ BEGIN
 		payers := payers || c.account_ids;
 		payer_days := payer_days || c.account_days;
 		movers := movers || c.opportunity_ids;
+		repliers := repliers || c.contact_ids;
 		IF source = 'exchange_rate' AND c.is_any THEN	-- whatever it is that is in a currency
 			rates_from := coalesce(@extschema@.kpi_midnight(lower(c.spans)), rates_from);
 			found := ARRAY(SELECT f + c.spans FROM unnest(found) WITH ORDINALITY u(f, i) ORDER BY i);
@@ -837,8 +845,17 @@ BEGIN
 			concerned[n] := concerned[n] OR c.is_any;
 			found[n] := found[n] + c.spans;
 			movers := movers || c.opportunity_ids;
+			repliers := repliers || c.contact_ids;
 		END IF;
 	END LOOP;
+
+	/* A reply counts where the contact was written to first, whichever message it answers. */
+	IF repliers <> '{}' THEN
+		n := array_position(bound, 'activity');
+		EXECUTE format('SELECT coalesce(range_agg(daterange(r.happened_at, r.happened_at + 1)), ''{}'') AS spans FROM (%s) r WHERE r.happened_at IS NOT NULL',
+					   @extschema@.kpi_named_query('activity', 'contact_id')) INTO c USING repliers;
+		found[n] := found[n] + c.spans;
+	END IF;
 
 	/* A lead is converted when its opportunity is closed; a stage may be left then. */
 	n := array_position(bound, 'lead');
