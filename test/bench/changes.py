@@ -51,6 +51,13 @@ def refresh(crm, report, runs):
         return session.measure(f"SELECT * FROM kpi.kpi_snapshot({bounds}as_of => '2025-12-31 23:00:00 Europe/Berlin'::timestamptz + {turn} * interval '1 millisecond');")
 
     snapshot()
+    full, still = [], []
+    for run in range(runs):
+        full.append(snapshot(f"'{crm.first_day}', '{crm.last_day}', "))
+        still.append(snapshot())
+    wall, cpu = ({"full": statistics.median(r[what] for r in full), "still": statistics.median(r[what] for r in still)} for what in ("wall", "cpu"))
+    report.add("refresh, nothing changed", wall["full"] / wall["still"],
+               f"{1000 * wall['full']:.0f} ms / {1000 * wall['still']:.0f} ms, the first time {1000 * still[0]['wall']:.0f} ms", cpu["full"] / cpu["still"])
     for kind, since in (("recent", "2025-12-01"), ("scattered", None)):
         taken = {"full": [], "refresh": []}
         for run in range(runs):

@@ -94,6 +94,7 @@ GOALS = {goal.key: goal for goal in (
     Goal("duckdb/snapshot", "DuckDB, same threads, no import / snapshot of what it computes", "x", 1.0, 1.6, False),
     Goal("cores", "complete snapshot on one core / on two", "x", 1.4, 1.8, False),
     Goal("refresh, recent", "0.1 % changed, all recent: full / refresh", "x", 10, 50, False),
+    Goal("refresh, nothing changed", "nothing changed: full / refresh", "x", 20, 100, False),
     Goal("refresh, scattered", "0.1 % changed, all over the months: full / refresh", "x", 1, 10, False),
     Goal("panel", "36 months of one KPI and member (kpi_series)", "ms", 1, 0.3),
     Goal("report", "kpi_report", "ms", 20, 5),
