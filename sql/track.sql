@@ -274,6 +274,21 @@ SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
 DELETE FROM crm.contract WHERE customer_no = 3 AND net = 2;
 SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
 
+-- Where purchases make a customer: a credit note before the first one, which comes, and goes again.
+SAVEPOINT with_contracts;
+SELECT kpi_unbind('subscription');
+INSERT INTO crm.orders VALUES (60, '2024-06-05', 9, NULL);
+INSERT INTO crm.line VALUES (60, 1, -5, 'a');
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+INSERT INTO crm.orders VALUES (61, '2024-11-10', 9, NULL);
+INSERT INTO crm.line VALUES (61, 1, 70, 'a');
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+UPDATE crm.line SET net = 80 WHERE order_no = 61;
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+DELETE FROM crm.line WHERE order_no = 61;
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+ROLLBACK TO with_contracts;
+
 --
 -- What goes round the triggers leads to everything once.
 --

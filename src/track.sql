@@ -33,9 +33,10 @@
  * the opportunities of changed accounts and leads (the region of a deal, the
  * first contact), to the leads of changed opportunities (their conversion), and
  * then to all rows of any source that name one of these; from subscriptions
- * to the purchases of their customers (the cohort), within the history of an
- * opportunity to all of it (the stages passed), and from a reply to the other
- * messages to that contact, of which the first is the one that counts.
+ * to the purchases of their customers (the cohort), and where purchases tell it
+ * to sales before the first one; within the history of an opportunity to all of
+ * it (the stages passed), and from a reply to the other messages to that
+ * contact, of which the first is the one that counts.
  *
  * The clock.  What has an instant to come counts when that has passed, in the
  * running periods.  At midnight these are taken anew of all sources: dates pass
@@ -574,6 +575,28 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_of_payers_query(text[]) IS
 'SQL text, as of kpi_traced_query, of the purchases of customers ($1); columns: the usable ones as source.column. NULL when nothing names them';
 
+/*
+ * Where purchases make a customer, what comes before the first one (a credit
+ * note, say) belongs to no cohort, or to that of a purchase that may go, or come.
+ */
+CREATE FUNCTION @extschema@.kpi_early_sales_query(columns text[]) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format($q$
+WITH early AS MATERIALIZED (
+	SELECT account_id, sold_at::date AS day FROM (%s) s WHERE isfinite(sold_at) AND (%s%s%s) IS NOT TRUE
+)
+SELECT CASE WHEN count(*) = 0 THEN '{}' ELSE datemultirange(daterange(min(e.day), NULL)) END AS spans
+  FROM early e LEFT JOIN (%s) f ON f.customer = e.account_id
+ WHERE (f.first_day <= e.day) IS NOT TRUE$q$,
+				  @extschema@.kpi_source_select(p.source), p.condition, ' AND (' || @extschema@.kpi_spoilt(p.source, p.part, columns) || ') IS NOT TRUE',
+				  ' AND (' || @extschema@.kpi_unknown_rate(p.source, p.part, columns) || ') IS NOT TRUE', @extschema@.kpi_first_days_query(columns, '(SELECT array_agg(e.account_id) FROM early e)'))
+	  FROM @extschema@.kpi_part p
+	 WHERE p.source = 'sale' AND p.part = 'customers' AND p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL));
+END;
+COMMENT ON FUNCTION @extschema@.kpi_early_sales_query(text[]) IS
+'SQL text that gives the days (spans) from the first sale on that is no purchase and has none of its customer before it; parameters as of kpi_first_days_query. NULL where purchases do not make customers';
+
 CREATE FUNCTION @extschema@.kpi_influence_query(source text, columns text[], traced text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -897,6 +920,13 @@ BEGIN
 			EXECUTE @extschema@.kpi_influence_query('sale', columns, query) INTO c USING payers;
 			found[n] := found[n] + c.spans;
 		END IF;
+	END IF;
+
+	query := CASE WHEN noted[n] OR concerned[n] OR found[n] <> '{}' THEN @extschema@.kpi_early_sales_query(columns) END;
+	IF query IS NOT NULL AND @extschema@.kpi_covers(found[n], reported) IS NOT TRUE AND EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE 'cohort' = ANY (d.parts)) THEN
+		EXECUTE query INTO c
+		  USING NULL::timestamptz[], NULL::date[], NULL::timestamptz[], as_of, no_dictionary, no_dictionary, no_dictionary, no_dictionary, no_dictionary, no_dictionary;
+		found[n] := found[n] + c.spans;
 	END IF;
 
 	/* What is overdue is valued as of now: at the rate of now, which changes at midnight, for whom it belongs to now. */
