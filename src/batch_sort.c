@@ -11,13 +11,13 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
-#include "utils/pg_locale.h"
 #include "utils/sortsupport.h"
 #include "utils/tuplesort.h"
 #include "utils/uuid.h"
@@ -303,7 +303,7 @@ first_of(BatchSort *s, const SortedRow *row)
 			break;
 		case TEXTOID:
 		case VARCHAROID:
-			if (!salkpi_is_by_bytes(key->support.ssup_collation))
+			if (key->support.ssup_collation != C_COLLATION_OID)
 				return 1;
 			first = first_bytes(VARDATA_ANY(DatumGetPointer(value)), VARSIZE_ANY_EXHDR(DatumGetPointer(value)));
 			break;

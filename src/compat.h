@@ -41,11 +41,4 @@
 #define salkpi_executor_run(query) ExecutorRun((query), ForwardScanDirection, 0, true)
 #endif
 
-/* 18 keeps what a collation is in its locale. */
-#if PG_VERSION_NUM >= 180000
-#define salkpi_is_by_bytes(collation) (pg_newlocale_from_collation(collation)->collate_is_c)
-#else
-#define salkpi_is_by_bytes(collation) lc_collate_is_c(collation)
-#endif
-
 #endif							/* SALKPI_COMPAT_H */
