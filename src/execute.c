@@ -69,18 +69,18 @@ salkpi_analyze_query(const char *query, const Parameters *parameters)
 
 /* The plan of a SELECT for any values of its parameters. */
 static PlannedStmt *
-plan_query(const char *query, const Parameters *parameters)
+plan_query(const char *query, const Parameters *parameters, int cursor_options)
 {
 	PlannedStmt *plan = pg_plan_query(salkpi_analyze_query(query, parameters), query,
-									  CURSOR_OPT_PARALLEL_OK, NULL);
+									  cursor_options, NULL);
 
 	salkpi_batch_plan(plan);
 	return plan;
 }
 
-/* Run a SELECT.  It sees what the calling statement sees. */
+/* Run a SELECT, planned with these options.  It sees what the calling statement sees. */
 void
-salkpi_execute_query(const char *query, const Parameters *parameters, DestReceiver *receiver)
+salkpi_execute_query(const char *query, const Parameters *parameters, int cursor_options, DestReceiver *receiver)
 {
 	ParamListInfo params = makeParamList(parameters->count);
 	QueryDesc  *execution;
@@ -89,7 +89,7 @@ salkpi_execute_query(const char *query, const Parameters *parameters, DestReceiv
 		params->params[i] = (ParamExternData) {
 			parameters->values[i], parameters->nulls[i], 0, parameters->types[i]
 		};
-	execution = CreateQueryDesc(plan_query(query, parameters), query, GetActiveSnapshot(),
+	execution = CreateQueryDesc(plan_query(query, parameters, cursor_options), query, GetActiveSnapshot(),
 								InvalidSnapshot, receiver, params, NULL, 0);
 	ExecutorStart(execution, 0);
 	salkpi_executor_run(execution);
@@ -113,7 +113,7 @@ salkpi_execute(PG_FUNCTION_ARGS)
 	receiver = CreateDestReceiver(DestTuplestore);
 	SetTuplestoreDestReceiverParams(receiver, result->setResult, CurrentMemoryContext, false,
 									result->setDesc, "columns of the query do not match those of its result");
-	salkpi_execute_query(text_to_cstring(PG_GETARG_TEXT_PP(0)), &parameters, receiver);
+	salkpi_execute_query(text_to_cstring(PG_GETARG_TEXT_PP(0)), &parameters, CURSOR_OPT_PARALLEL_OK, receiver);
 	receiver->rDestroy(receiver);
 	return (Datum) 0;
 }

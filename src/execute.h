@@ -19,7 +19,7 @@ typedef struct Parameters
 
 extern void salkpi_parameters_read(Parameters *parameters, Datum composite);
 extern Query *salkpi_analyze_query(const char *query, const Parameters *parameters);
-extern void salkpi_execute_query(const char *query, const Parameters *parameters,
+extern void salkpi_execute_query(const char *query, const Parameters *parameters, int cursor_options,
 								 DestReceiver *receiver);
 
 #endif							/* SALKPI_EXECUTE_H */

@@ -64,6 +64,8 @@ typedef struct Shared
 	Size		dictionaries;	/* parameters that are the same for all steps:
 								 * SharedDatum[nparameters] */
 	Size		steps;			/* SharedStep[nsteps] */
+	Size		turns;			/* their numbers in the order in which they are
+								 * taken: int[nsteps] */
 } Shared;
 
 typedef struct SharedDatum
@@ -147,9 +149,10 @@ look_at_node(Node *node, void *context)
 /*
  * How many workers there should be for some queries: one for each that reads
  * as much as the planner wants of a parallel scan; none if one is not safe.
+ * *blocks: how much each reads.
  */
 static int
-count_workers(const Reading *r, char *const *queries, int nqueries)
+count_workers(const Reading *r, char *const *queries, int nqueries, BlockNumber *blocks)
 {
 	int			nworkers = 0;
 
@@ -162,8 +165,26 @@ count_workers(const Reading *r, char *const *queries, int nqueries)
 			return 0;
 		if (found.blocks >= Max(min_parallel_table_scan_size, 1))
 			nworkers++;
+		blocks[i] = found.blocks;
 	}
 	return Min(nworkers, max_parallel_workers_per_gather);
+}
+
+/*
+ * The order in which they are taken: the largest first, lest one that is begun
+ * last is waited for.
+ */
+static void
+order_turns(int *turns, const BlockNumber *blocks, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		int			at = i;
+
+		for (; at > 0 && blocks[turns[at - 1]] < blocks[i]; at--)
+			turns[at] = turns[at - 1];
+		turns[at] = i;
+	}
 }
 
 /* ---------- What they share ---------- */
@@ -225,7 +246,7 @@ put_parameters(Layout *l, const Parameters *parameters, Oid dictionary, bool are
 
 /* Lay out what workers share; returns its size. */
 static Size
-lay_out(char *bytes, Reading *r, const Step *steps, char *const *queries, int nsteps)
+lay_out(char *bytes, Reading *r, const Step *steps, char *const *queries, const int *turns, int nsteps)
 {
 	Layout		layout = {.bytes = bytes};
 	Layout	   *l = &layout;
@@ -248,6 +269,7 @@ lay_out(char *bytes, Reading *r, const Step *steps, char *const *queries, int ns
 		};
 	}
 	shared.steps = put_bytes(l, shared_steps, nsteps * sizeof(SharedStep));
+	shared.turns = put_bytes(l, turns, nsteps * sizeof(int));
 	pg_atomic_init_u32(&shared.next, 0);
 	if (bytes != NULL)
 		memcpy(bytes, &shared, sizeof(Shared));
@@ -333,7 +355,7 @@ salkpi_read_worker(dsm_segment *segment, shm_toc *toc)
 		.nulls = palloc(shared->nparameters * sizeof(bool))
 	};
 	while ((next = pg_atomic_fetch_add_u32(&shared->next, 1)) < shared->nsteps)
-		work_on(&r, shared, queue, next);
+		work_on(&r, shared, queue, ((const int *) ((char *) shared + shared->turns))[next]);
 	shm_mq_detach(queue);
 }
 
@@ -415,9 +437,10 @@ library_of(Oid function)
 
 /* Start the workers, and take what they send; false when there are not two. */
 static bool
-run_workers(Reading *r, const Step *steps, char *const *queries, int nsteps, int nworkers, const char *library, List **readings)
+run_workers(Reading *r, const Step *steps, char *const *queries, const int *turns, int nsteps, int nworkers,
+			const char *library, List **readings)
 {
-	Size		size = lay_out(NULL, r, steps, queries, nsteps);
+	Size		size = lay_out(NULL, r, steps, queries, turns, nsteps);
 	ParallelContext *parallel;
 	char	   *shared;
 	char	   *queues;
@@ -430,7 +453,7 @@ run_workers(Reading *r, const Step *steps, char *const *queries, int nsteps, int
 	shm_toc_estimate_keys(&parallel->estimator, 2);
 	InitializeParallelDSM(parallel);
 	shared = shm_toc_allocate(parallel->toc, size);
-	(void) lay_out(shared, r, steps, queries, nsteps);
+	(void) lay_out(shared, r, steps, queries, turns, nsteps);
 	shm_toc_insert(parallel->toc, KEY_SHARED, shared);
 	queues = shm_toc_allocate(parallel->toc, nworkers * QUEUE_SIZE);
 	for (int w = 0; w < nworkers; w++)
@@ -453,7 +476,8 @@ run_workers(Reading *r, const Step *steps, char *const *queries, int nsteps, int
  * ledger is too large for its memory.
  */
 static bool
-try_workers(Reading *r, const Step *steps, char *const *queries, int nsteps, int nworkers, const char *library, List **readings)
+try_workers(Reading *r, const Step *steps, char *const *queries, const int *turns, int nsteps, int nworkers,
+			const char *library, List **readings)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -464,7 +488,7 @@ try_workers(Reading *r, const Step *steps, char *const *queries, int nsteps, int
 	MemoryContextSwitchTo(caller);
 	PG_TRY();
 	{
-		is_done = run_workers(r, steps, queries, nsteps, nworkers, library, readings);
+		is_done = run_workers(r, steps, queries, turns, nsteps, nworkers, library, readings);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -491,6 +515,8 @@ salkpi_read_in_parallel(Reading *r, const Step *steps, int nsteps, Oid function)
 {
 	char	  **queries = palloc(nsteps * sizeof(char *));
 	List	  **readings = palloc0(nsteps * sizeof(List *));
+	BlockNumber *blocks = palloc(nsteps * sizeof(BlockNumber));
+	int		   *turns = palloc(nsteps * sizeof(int));
 	int			nworkers;
 
 	if (nsteps < 2 || max_parallel_workers_per_gather < 2 || IsInParallelMode() || !IsUnderPostmaster)
@@ -500,11 +526,12 @@ salkpi_read_in_parallel(Reading *r, const Step *steps, int nsteps, Oid function)
 		salkpi_set_parameters(r, steps[i].source);
 		queries[i] = pstrdup(salkpi_source_query(r, &steps[i], 1));
 	}
-	nworkers = count_workers(r, queries, nsteps);
+	nworkers = count_workers(r, queries, nsteps, blocks);
 	if (nworkers < 2)
 		return false;
+	order_turns(turns, blocks, nsteps);
 	salkpi_set_progress(psprintf("%d sources side by side", nsteps));
-	if (!try_workers(r, steps, queries, nsteps, nworkers, library_of(function), readings))
+	if (!try_workers(r, steps, queries, turns, nsteps, nworkers, library_of(function), readings))
 		return false;
 	for (int i = 0; i < nsteps; i++)
 		r->readings = list_concat(r->readings, readings[i]);

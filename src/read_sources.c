@@ -252,8 +252,9 @@ try_step(Reading *r, const Step *step, int buckets, Rows *rows)
 	PG_TRY();
 	{
 		rows->count = 0;
+		/* Of a dictionary a worker would make a part, that is sent and put in once more. */
 		salkpi_execute_query(step->query != NULL ? step->query : salkpi_source_query(r, step, buckets),
-							 &r->parameters, &rows->receiver);
+							 &r->parameters, step->nkeeps > 0 ? 0 : CURSOR_OPT_PARALLEL_OK, &rows->receiver);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -334,7 +335,7 @@ salkpi_read_step(Reading *r, const Step *step)
 
 	PG_TRY();
 	{
-		salkpi_execute_query(step->query, &r->parameters, &rows.receiver);
+		salkpi_execute_query(step->query, &r->parameters, 0, &rows.receiver);
 	}
 	PG_CATCH();
 	{
