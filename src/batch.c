@@ -6,9 +6,10 @@
  * steps, in which each of the forty arguments of a cube is a step, even those
  * that are NULL in every row.  This node takes the place of it where a
  * statement aggregates all rows into one (batch_plan.c).  It reads rows into
- * columns and hands them on, a batch at a time: arguments and conditions are
- * worked out in batch_expression.c, and what aggregates make of them in
- * batch_aggregate.c.
+ * columns (batch_read.c) and hands them on, a batch at a time: arguments and
+ * conditions are worked out in batch_expression.c, and what aggregates make of
+ * them in batch_aggregate.c.  Rows may be sorted first (batch_sort.c), and those
+ * of a history may become what it says of stages (batch_stages.c).
  */
 #include "postgres.h"
 

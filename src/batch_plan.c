@@ -8,6 +8,10 @@
  * again: what an aggregate takes is expressed by the columns of the scan (or of
  * the join, or whatever gives the rows), and the scan gives columns only.
  * batch.c then works each expression out once, for the rows that need it.
+ *
+ * A sort for a window whose functions are leads, or for a grouping by which a
+ * history is walked, goes into the node as well: what is sorted is made of the
+ * columns of a scan in batches too.
  */
 #include "postgres.h"
 
