@@ -285,6 +285,8 @@ INSERT INTO crm.line VALUES (61, 1, 70, 'a');
 SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
 UPDATE crm.line SET net = 80 WHERE order_no = 61;
 SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+INSERT INTO crm.line VALUES (32, 2, 7, 'a');	-- in March, when that customer had bought
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
 DELETE FROM crm.line WHERE order_no = 61;
 SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
 ROLLBACK TO with_contracts;

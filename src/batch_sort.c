@@ -78,9 +78,8 @@ typedef struct SortItem
 
 struct BatchSort
 {
-	PlanState  *input;
-	BatchProgram program;		/* over its rows */
-	BatchReader reader;			/* of them */
+	BatchSource source;			/* of rows as they come */
+	BatchProgram program;		/* over them */
 	TupleDesc	form;			/* of the rows made */
 	int			ncolumns;
 	SortColumn *columns;
@@ -182,18 +181,29 @@ salkpi_batch_sort_begin(PlanState *input, BatchProgram *target, List *plan)
 {
 	BatchSort  *s = palloc0(sizeof(BatchSort));
 
-	s->input = input;
 	s->plan = plan;
 	s->form = salkpi_batch_sort_form(plan);
 	s->context = AllocSetContextCreate(CurrentMemoryContext, "salkpi sort", ALLOCSET_DEFAULT_SIZES);
 	salkpi_batch_program_init(&s->program, target->parent, ExecGetResultType(input));
 	prepare_columns(s, target);
 	prepare_keys(s);
-	salkpi_batch_reader_init(&s->reader, &s->program, ExecGetResultType(input));
+	salkpi_batch_source_init(&s->source, input, NIL, &s->program);
 	salkpi_batch_reader_init(&s->target, target, s->form);
 	s->input_slot = MakeSingleTupleTableSlot(s->form, &TTSOpsVirtual);
 	s->slot = MakeSingleTupleTableSlot(s->form, &TTSOpsMinimalTuple);
 	return s;
+}
+
+/* There is nothing in memory any more. */
+static void
+forget_rows(BatchSort *s)
+{
+	MemoryContextReset(s->context);
+	s->room_size = 0;
+	s->used = 0;
+	s->items = NULL;
+	s->items_size = 0;
+	s->nitems = 0;
 }
 
 void
@@ -204,13 +214,9 @@ salkpi_batch_sort_rescan(BatchSort *s)
 		tuplesort_end(s->tuples);
 	s->tuples = NULL;
 	s->is_sorted = false;
-	MemoryContextReset(s->context);
-	s->room_size = 0;
-	s->used = 0;
-	s->items = NULL;
-	s->items_size = 0;
-	s->nitems = 0;
 	s->next = 0;
+	forget_rows(s);
+	salkpi_batch_source_rescan(&s->source);
 	salkpi_batch_forget(&s->program);
 }
 
@@ -313,7 +319,7 @@ first_of(BatchSort *s, const SortedRow *row)
 	return key->support.ssup_reverse ? ~first : first;
 }
 
-/* Can rows with the same "first" differ in the first key? */
+/* Do rows with the same "first" have the same first key? */
 static bool
 is_exact(const BatchSort *s)
 {
@@ -418,9 +424,7 @@ leave_memory(BatchSort *s)
 			nulls[i] = (row->nulls >> i) & 1;
 		put_tuple(s, row->values, nulls);
 	}
-	MemoryContextReset(s->context);
-	s->items = NULL;
-	s->nitems = 0;
+	forget_rows(s);
 }
 
 /* ---------- sorting ---------- */
@@ -456,21 +460,14 @@ compare_rows(const SortItem *a, const SortItem *b, const BatchSort *s)
 static int
 read_batch(BatchSort *s)
 {
-	BatchRows	all = {0};
+	BatchRows	all;
 	MemoryContext caller;
 
 	CHECK_FOR_INTERRUPTS();
 	salkpi_batch_end(&s->program);
-	while (all.count < BATCH_ROWS)
-	{
-		TupleTableSlot *slot = ExecProcNode(s->input);
-
-		if (TupIsNull(slot))
-			break;
-		salkpi_batch_read_row(&s->reader, slot, all.count);
-		all.row[all.count] = all.count;
-		all.count++;
-	}
+	all.count = salkpi_batch_source_read_rows(&s->source);
+	for (int i = 0; i < all.count; i++)
+		all.row[i] = i;
 	salkpi_batch_begin(&s->program, all.count);
 	caller = MemoryContextSwitchTo(s->program.batch_context);
 	for (int i = 0; i < s->ncolumns && all.count > 0; i++)

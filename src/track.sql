@@ -577,25 +577,27 @@ COMMENT ON FUNCTION @extschema@.kpi_of_payers_query(text[]) IS
 
 /*
  * Where purchases make a customer, what comes before the first one (a credit
- * note, say) belongs to no cohort, or to that of a purchase that may go, or come.
+ * note, say) belongs to the cohort of that, or to none; a purchase may have gone.
+ * Who bought before the days in question, and still did, stays where he is.
  */
 CREATE FUNCTION @extschema@.kpi_early_sales_query(columns text[]) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT format($q$
 WITH early AS MATERIALIZED (
-	SELECT account_id, sold_at::date AS day FROM (%s) s WHERE isfinite(sold_at) AND (%s%s%s) IS NOT TRUE
+	SELECT * FROM (SELECT %s AS account, sold_at::date AS day FROM (%s) s WHERE isfinite(sold_at) AND (%s%s%s) IS NOT TRUE) e WHERE account IS NOT NULL
 )
 SELECT CASE WHEN count(*) = 0 THEN '{}' ELSE datemultirange(daterange(min(e.day), NULL)) END AS spans
-  FROM early e LEFT JOIN (%s) f ON f.customer = e.account_id
- WHERE (f.first_day <= e.day) IS NOT TRUE$q$,
-				  @extschema@.kpi_source_select(p.source), p.condition, ' AND (' || @extschema@.kpi_spoilt(p.source, p.part, columns) || ') IS NOT TRUE',
-				  ' AND (' || @extschema@.kpi_unknown_rate(p.source, p.part, columns) || ') IS NOT TRUE', @extschema@.kpi_first_days_query(columns, '(SELECT array_agg(e.account_id) FROM early e)'))
-	  FROM @extschema@.kpi_part p
-	 WHERE p.source = 'sale' AND p.part = 'customers' AND p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL));
+  FROM early e LEFT JOIN (%s) f ON f.customer = e.account
+ WHERE (f.first_day <= e.day OR f.first_day < $16) IS NOT TRUE$q$,
+				  a.account, @extschema@.kpi_source_select(p.source), p.condition, ' AND (' || @extschema@.kpi_spoilt(p.source, p.part, columns) || ') IS NOT TRUE',
+				  ' AND (' || @extschema@.kpi_unknown_rate(p.source, p.part, columns) || ') IS NOT TRUE', @extschema@.kpi_first_days_query(columns, '(SELECT array_agg(e.account) FROM early e)'))
+	  FROM @extschema@.kpi_part p,
+		   LATERAL (SELECT @extschema@.kpi_member_expression(p.source, 'account', p.starts, columns) AS account) a
+	 WHERE p.source = 'sale' AND p.part = 'customers' AND p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL)) AND a.account IS NOT NULL;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_early_sales_query(text[]) IS
-'SQL text that gives the days (spans) from the first sale on that is no purchase and has none of its customer before it; parameters as of kpi_first_days_query. NULL where purchases do not make customers';
+'SQL text that gives the days (spans) from the first sale on that is no purchase and whose cohort may be another if purchases changed from the day $16 on; the other parameters as of kpi_first_days_query. NULL where purchases do not make customers';
 
 CREATE FUNCTION @extschema@.kpi_influence_query(source text, columns text[], traced text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -781,6 +783,7 @@ DECLARE
 	movers text[] := '{}';
 	repliers text[] := '{}';
 	rates_from timestamptz := 'infinity';
+	looked_up @extschema@.kpi_dictionaries;
 	no_dictionary @extschema@.kpi_dictionary;	-- without rates nothing in a foreign currency is known to be the first
 	n integer;
 	query text;
@@ -922,11 +925,16 @@ BEGIN
 		END IF;
 	END IF;
 
-	query := CASE WHEN noted[n] OR concerned[n] OR found[n] <> '{}' THEN @extschema@.kpi_early_sales_query(columns) END;
-	IF query IS NOT NULL AND @extschema@.kpi_covers(found[n], reported) IS NOT TRUE AND EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE 'cohort' = ANY (d.parts)) THEN
-		EXECUTE query INTO c
-		  USING NULL::timestamptz[], NULL::date[], NULL::timestamptz[], as_of, no_dictionary, no_dictionary, no_dictionary, no_dictionary, no_dictionary, no_dictionary;
-		found[n] := found[n] + c.spans;
+	/* Where purchases tell the cohort, what is before the first one has it too. */
+	IF n IS NOT NULL AND found[n] <> '{}' AND @extschema@.kpi_covers(found[n], reported) IS NOT TRUE AND EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE 'cohort' = ANY (d.parts)) THEN
+		query := @extschema@.kpi_early_sales_query(columns);
+		IF query IS NOT NULL THEN
+			looked_up := @extschema@.kpi_make_dictionaries(@extschema@.kpi_looked_up(query, columns), columns, as_of);
+			EXECUTE query INTO c
+			  USING NULL::timestamptz[], NULL::date[], NULL::timestamptz[], as_of, looked_up.rates, looked_up.accounts, looked_up.reps, looked_up.stages, looked_up.leads, looked_up.deals,
+					NULL::text[], looked_up.won_leads, NULL::timestamptz[], NULL::date[], looked_up.run_rates, lower(found[n]);
+			found[n] := found[n] + c.spans;
+		END IF;
 	END IF;
 
 	/* What is overdue is valued as of now: at the rate of now, which changes at midnight, for whom it belongs to now. */
