@@ -32,10 +32,7 @@ salkpi_dictionary_too_large(void)
 			 errhint("Aggregate fewer keys or attributes.")));
 }
 
-/*
- * An array with room for "needed" bytes: itself, or grown fourfold: what is not
- * used of it is not touched, but what there is may be copied.
- */
+/* An array with room for "needed" bytes: itself, or grown by doubling. */
 static void *
 with_room(MemoryContext context, void *array, Size needed, Size *size)
 {
@@ -46,7 +43,7 @@ with_room(MemoryContext context, void *array, Size needed, Size *size)
 	if (needed > MaxAllocSize)
 		salkpi_dictionary_too_large();
 	while (wanted < needed)
-		wanted *= 4;
+		wanted *= 2;
 	wanted = Min(wanted, MaxAllocSize);
 	*size = wanted;
 	array = array == NULL ? MemoryContextAlloc(context, wanted) :
