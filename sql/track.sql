@@ -151,7 +151,7 @@ UPDATE crm.deal SET state = 'won', closed_at = (SELECT max(as_of) FROM kpi_run) 
 SELECT * FROM pg_temp.later('1 minute');
 SELECT r.next_at ->> 'sale' AS sale, r.next_at ? 'opportunity' AS opportunity FROM kpi_run r ORDER BY r.run DESC LIMIT 1;
 SELECT * FROM pg_temp.later('1 minute');
-SELECT (r.next_at ->> 'opportunity')::timestamptz - r.as_of AS opportunity FROM kpi_run r ORDER BY r.run DESC LIMIT 1;
+SELECT (r.next_at ->> 'opportunity')::timestamptz - r.as_of AS opportunity FROM (SELECT * FROM kpi_run ORDER BY run DESC LIMIT 1) r;	-- earlier ones may be infinite
 SELECT * FROM pg_temp.later('59 minutes 59.999999 seconds');
 SELECT * FROM pg_temp.later('1 microsecond');	-- this very instant
 SELECT * FROM pg_temp.later('1 microsecond');	-- has passed: it is won
