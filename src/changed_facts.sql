@@ -166,8 +166,7 @@ BEGIN ATOMIC
 	SELECT DISTINCT d.grain, d.dimension, d.period FROM change d WHERE NOT d.is_gone
 ), closed AS (
 	UPDATE @extschema@.kpi_fact f SET superseded_at = ($3).as_of
-	  FROM change d
-	 WHERE f.ctid = d.replaces
+	 WHERE f.ctid = ANY (ARRAY(SELECT d.replaces FROM change d))	-- where they are, however many there are besides
 	RETURNING 1
 ), written AS (
 	INSERT INTO @extschema@.kpi_fact (grain, period, period_end, dimension, member, recorded_at, run, is_complete, days, %all%)

@@ -53,7 +53,7 @@
 /* The columns of a row of the result. */
 typedef enum LineageColumn
 {
-	LINEAGE_ITEM,				/* table, column, join or fault */
+	LINEAGE_ITEM,				/* table, column, join, condition or fault */
 	LINEAGE_PLACE,
 	LINEAGE_RELATION,			/* the table at the place */
 	LINEAGE_NAME,				/* of the view's column; of a fault: what it is */
@@ -204,18 +204,16 @@ look_at_node(Node *node, Lineage *lineage)
 
 /* ------------------------------------------------------------ relations */
 
-/* The columns of a relation that a query reads; NULL for all of them. */
+/* Columns of a relation, from a set of PostgreSQL's; NULL for all of them. */
 static Bitmapset *
-columns_read(Query *query, RangeTblEntry *entry)
+user_columns(Bitmapset *attributes)
 {
-	Bitmapset  *selected = salkpi_selected_columns(query, entry);
-	Bitmapset  *columns = NULL;
+	Bitmapset  *columns = bms_make_singleton(0);	/* so that none is not NULL */
 	int			bit = -1;
 
-	if (bms_is_member(InvalidAttrNumber - FirstLowInvalidHeapAttributeNumber, selected))
+	if (bms_is_member(InvalidAttrNumber - FirstLowInvalidHeapAttributeNumber, attributes))
 		return NULL;
-	columns = bms_make_singleton(0);	/* so that none is not NULL */
-	while ((bit = bms_next_member(selected, bit)) >= 0)
+	while ((bit = bms_next_member(attributes, bit)) >= 0)
 		if (bit + FirstLowInvalidHeapAttributeNumber > 0)
 			columns = bms_add_member(columns, bit + FirstLowInvalidHeapAttributeNumber);
 	return columns;
@@ -234,7 +232,7 @@ look_at_query(Lineage *lineage, Query *query)
 		place++;
 		/* Before 16 a view's query names the view itself too, as OLD and NEW. */
 		if (entry->rtekind == RTE_RELATION && !list_member_oid(lineage->within, entry->relid))
-			look_at_relation(lineage, entry->relid, columns_read(query, entry),
+			look_at_relation(lineage, entry->relid, user_columns(salkpi_selected_columns(query, entry)),
 							 query == lineage->query ? place : 0);
 	}
 }
@@ -457,6 +455,24 @@ put_joins(Lineage *lineage, Query *query, Node *node)
 	}
 }
 
+/* What WHERE and the joins look at. */
+static void
+put_restricting_columns(Lineage *lineage, Query *query)
+{
+	Node	   *from = salkpi_flatten_join_alias_vars(query, (Node *) query->jointree);
+	Bitmapset  *places = places_under((Node *) query->jointree);
+	int			place = -1;
+
+	while ((place = bms_next_member(places, place)) >= 0)
+	{
+		Oid			relid = rt_fetch(place, query->rtable)->relid;
+		Bitmapset  *attributes = NULL;
+
+		pull_varattnos(from, place, &attributes);
+		put(lineage, "condition", place, relid, NULL, NULL, column_names(relid, user_columns(attributes)), 0, NULL);
+	}
+}
+
 static void
 look_at_view(Lineage *lineage, Oid relid)
 {
@@ -470,6 +486,7 @@ look_at_view(Lineage *lineage, Oid relid)
 		lineage->query = query;
 		put_columns(lineage, query);
 		put_joins(lineage, query, (Node *) query->jointree);
+		put_restricting_columns(lineage, query);
 	}
 	look_at_node((Node *) query, lineage);
 	table_close(view, AccessShareLock);

@@ -21,9 +21,11 @@
  *
  * Values are kept in a form of their own, since turning each into text would
  * take as long as writing the row: 8 bytes for integers and instants, 4 for a
- * date, 16 for a uuid, and text for the rest.  Statements of many rows are
- * noted in tuples of up to a page, without TOAST; the repeated notes of rows
- * that follow each other, such as the lines of one order, are left out.
+ * date, 16 for a uuid, and text for the rest.  Of an update the columns that it
+ * changed are noted too, as bits: others may look up but some of them.
+ * Statements of many rows are noted in tuples of up to a page, without TOAST;
+ * the repeated notes of rows that follow each other, such as the lines of one
+ * order, are left out.
  *
  * The trigger's arguments are the number of columns to be noted, their names,
  * and the names of the other columns that sources read.
@@ -55,7 +57,9 @@
 #define LOG_COLUMNS		2
 #define PAYLOAD_MAX		(BLCKSZ - 512)	/* bytes; a tuple must fit a page */
 #define TEXT_MAX		255		/* bytes of one value; its length is one byte */
-#define COLUMNS_MAX		255		/* noted columns; their number is one byte */
+#define COLUMNS_MAX		255		/* noted columns; their number is one byte, */
+#define BITS_MAX		255		/* and so is that of the bytes of bits */
+#define HEAD_BYTES		2		/* these two */
 
 /* How a value is kept. */
 #define VALUE_NULL		'n'
@@ -69,8 +73,7 @@
 /* What happened to a row. */
 #define ROW_INSERTED	'I'
 #define ROW_DELETED		'D'
-#define ROW_UPDATED		'U'
-#define ROW_MOVED		'M'		/* updated, in nothing but noted columns */
+#define ROW_UPDATED		'U'		/* with a bit for each column, set if it changed */
 
 typedef struct TrackedColumn
 {
@@ -89,6 +92,8 @@ typedef struct Notes
 	int			n_noted;		/* columns to be noted, the first ones ... */
 	int			n_columns;		/* ... of all that sources read */
 	TrackedColumn *columns;
+	int			n_bits;			/* bytes of a bit for each column */
+	char	   *changed;		/* those of an update */
 	StringInfoData payload;		/* what the next tuple will hold */
 	int			last;			/* where its last row begins; 0: none */
 	bool		everything;		/* it cannot be told which rows */
@@ -122,6 +127,7 @@ begin_payload(Notes *notes)
 {
 	resetStringInfo(&notes->payload);
 	appendStringInfoCharMacro(&notes->payload, (char) notes->n_noted);
+	appendStringInfoCharMacro(&notes->payload, (char) notes->n_bits);
 	notes->last = 0;
 }
 
@@ -130,7 +136,7 @@ finish_notes(Notes *notes)
 {
 	if (notes->everything)
 		append_to_log(notes, NULL, 0);
-	else if (notes->payload.len > 1)
+	else if (notes->payload.len > HEAD_BYTES)
 		append_to_log(notes, notes->payload.data, notes->payload.len);
 }
 
@@ -253,11 +259,11 @@ finish_row(Notes *notes, int start)
 	notes->last = start;
 	if (payload->len <= PAYLOAD_MAX)
 		return;
-	if (start > 1)
+	if (start > HEAD_BYTES)
 		append_to_log(notes, payload->data, start);
-	memmove(payload->data + 1, payload->data + start, length);
-	payload->len = 1 + length;
-	notes->last = 1;
+	memmove(payload->data + HEAD_BYTES, payload->data + start, length);
+	payload->len = HEAD_BYTES + length;
+	notes->last = HEAD_BYTES;
 	if (payload->len > PAYLOAD_MAX)
 		notes->everything = true;
 }
@@ -268,6 +274,8 @@ note_row(Notes *notes, char what, TupleTableSlot *before, TupleTableSlot *after)
 	int			start = notes->payload.len;
 
 	appendStringInfoCharMacro(&notes->payload, what);
+	if (what == ROW_UPDATED)
+		appendBinaryStringInfo(&notes->payload, notes->changed, notes->n_bits);
 	if (before != NULL)
 		append_row(notes, before);
 	if (after != NULL)
@@ -275,36 +283,34 @@ note_row(Notes *notes, char what, TupleTableSlot *before, TupleTableSlot *after)
 	finish_row(notes, start);
 }
 
-/* Whether the columns from first to before last are the same in both rows. */
 static bool
-is_same(const Notes *notes, int first, int last, TupleTableSlot *before, TupleTableSlot *after)
+is_same(const TrackedColumn *column, TupleTableSlot *before, TupleTableSlot *after)
 {
-	int			i;
+	bool		was_null;
+	bool		is_null;
+	Datum		was = slot_getattr(before, column->attnum, &was_null);
+	Datum		is = slot_getattr(after, column->attnum, &is_null);
 
-	for (i = first; i < last; i++)
-	{
-		const TrackedColumn *column = &notes->columns[i];
-		bool		was_null;
-		bool		is_null;
-		Datum		was = slot_getattr(before, column->attnum, &was_null);
-		Datum		is = slot_getattr(after, column->attnum, &is_null);
-
-		if (was_null != is_null)
-			return false;
-		if (!was_null && !datum_image_eq(was, is, column->byval, column->len))
-			return false;
-	}
-	return true;
+	if (was_null || is_null)
+		return was_null == is_null;
+	return datum_image_eq(was, is, column->byval, column->len);
 }
 
 static void
 note_update(Notes *notes, TupleTableSlot *before, TupleTableSlot *after)
 {
-	bool		noted_same = is_same(notes, 0, notes->n_noted, before, after);
-	bool		others_same = is_same(notes, notes->n_noted, notes->n_columns, before, after);
+	bool		is_any = false;
 
-	if (!noted_same || !others_same)
-		note_row(notes, others_same ? ROW_MOVED : ROW_UPDATED, before, after);
+	memset(notes->changed, 0, notes->n_bits);
+	for (int i = 0; i < notes->n_columns; i++)
+	{
+		if (is_same(&notes->columns[i], before, after))
+			continue;
+		notes->changed[i / BITS_PER_BYTE] |= 1 << i % BITS_PER_BYTE;
+		is_any = true;
+	}
+	if (is_any)
+		note_row(notes, ROW_UPDATED, before, after);
 }
 
 /* Reads a transition table from its start, whoever else is reading it. */
@@ -416,7 +422,7 @@ find_column(TupleDesc desc, const char *name, TrackedColumn *column)
 	return false;
 }
 
-/* False when a column is gone: it was dropped or renamed since kpi_track. */
+/* False when a column is gone (it was dropped or renamed since kpi_track), or there are too many. */
 static bool
 find_columns(Notes *notes, const Trigger *trigger)
 {
@@ -426,6 +432,10 @@ find_columns(Notes *notes, const Trigger *trigger)
 	notes->n_noted = trigger->tgnargs > 0 ? pg_strtoint32(trigger->tgargs[0]) : 0;
 	if (notes->n_noted < 0 || notes->n_noted > Min(notes->n_columns, COLUMNS_MAX))
 		return false;
+	notes->n_bits = (notes->n_columns + BITS_PER_BYTE - 1) / BITS_PER_BYTE;
+	if (notes->n_bits > BITS_MAX)
+		return false;
+	notes->changed = palloc(notes->n_bits + 1);
 	notes->columns = (TrackedColumn *) palloc((notes->n_columns + 1) * sizeof(TrackedColumn));
 	for (i = 0; i < notes->n_columns; i++)
 		if (!find_column(RelationGetDescr(notes->table), trigger->tgargs[i + 1], &notes->columns[i]))
@@ -485,6 +495,7 @@ typedef struct Reader
 	const char *at;				/* next byte of the payload */
 	const char *end;
 	int			n_noted;		/* columns of each row */
+	int			n_bits;			/* bytes of bits of each update */
 } Reader;
 
 static const char *
@@ -564,6 +575,20 @@ take_row(Reader *reader)
 											  TEXTOID, -1, false, TYPALIGN_INT));
 }
 
+/* The numbers of the columns whose bits are set, from 1. */
+static Datum
+take_bits(Reader *reader)
+{
+	const char *bits = take_bytes(reader, reader->n_bits);
+	Datum	   *numbers = (Datum *) palloc((reader->n_bits * BITS_PER_BYTE + 1) * sizeof(Datum));
+	int			n = 0;
+
+	for (int i = 0; i < reader->n_bits * BITS_PER_BYTE; i++)
+		if (bits[i / BITS_PER_BYTE] & 1 << i % BITS_PER_BYTE)
+			numbers[n++] = Int32GetDatum(i + 1);
+	return PointerGetDatum(construct_array(numbers, n, INT4OID, sizeof(int32), true, TYPALIGN_INT));
+}
+
 PG_FUNCTION_INFO_V1(salkpi_track_rows);
 
 Datum
@@ -571,22 +596,24 @@ salkpi_track_rows(PG_FUNCTION_ARGS)
 {
 	bytea	   *payload = PG_GETARG_BYTEA_PP(0);
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Reader		reader = {VARDATA_ANY(payload), VARDATA_ANY(payload) + VARSIZE_ANY_EXHDR(payload), 0};
+	Reader		reader = {VARDATA_ANY(payload), VARDATA_ANY(payload) + VARSIZE_ANY_EXHDR(payload), 0, 0};
 
 	InitMaterializedSRF(fcinfo, 0);
 	reader.n_noted = (unsigned char) *take_bytes(&reader, 1);
+	reader.n_bits = (unsigned char) *take_bytes(&reader, 1);
 	while (reader.at < reader.end)
 	{
 		char		what = *take_bytes(&reader, 1);
 		Datum		values[3] = {0};
-		bool		nulls[3] = {what == ROW_INSERTED, what == ROW_DELETED, false};
+		bool		nulls[3] = {what == ROW_INSERTED, what == ROW_DELETED, what != ROW_UPDATED};
 
 		CHECK_FOR_INTERRUPTS();
+		if (!nulls[2])
+			values[2] = take_bits(&reader);
 		if (!nulls[0])
 			values[0] = take_row(&reader);
 		if (!nulls[1])
 			values[1] = take_row(&reader);
-		values[2] = BoolGetDatum(what == ROW_MOVED);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;

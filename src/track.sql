@@ -29,14 +29,15 @@
  * instant on.  An exchange rate holds from its day on.
  *
  * Sources look each other up, by names: a column account_id, opportunity_id or
- * lead_id.  So what changed is widened, before it is turned into periods: to
- * the opportunities of changed accounts and leads (the region of a deal, the
- * first contact), to the leads of changed opportunities (their conversion), and
- * then to all rows of any source that name one of these; from subscriptions
- * to the purchases of their customers (the cohort), and where purchases tell it
- * to sales before the first one; within the history of an opportunity to all of
- * it (the stages passed), and from a reply to the other messages to that
- * contact, of which the first is the one that counts.
+ * lead_id.  So where columns changed that others look up (kpi_seen_columns) what
+ * changed is widened, before it is turned into periods: to the opportunities of
+ * changed accounts and leads (the region of a deal, the first contact), to the
+ * leads of changed opportunities (their conversion), and then to all rows of any
+ * source that name one of these; from subscriptions to the purchases of their
+ * customers (the cohort), and where purchases tell it to sales before the first
+ * one; within the history of an opportunity to all of it (the stages passed),
+ * and from a reply to the other messages to that contact, of which the first is
+ * the one that counts.
  *
  * The clock.  What has an instant to come counts when that has passed, in the
  * running periods.  At midnight these are taken anew of all sources: dates pass
@@ -84,11 +85,11 @@ COMMENT ON FUNCTION @extschema@.kpi_track_change() IS
 'trigger function: notes in kpi_track_log which rows a statement touched; kpi_track makes its triggers';
 
 CREATE FUNCTION @extschema@.kpi_track_rows(payload bytea)
-	RETURNS TABLE (before text[], after text[], only_noted boolean)
+	RETURNS TABLE (before text[], after text[], changed integer[])
 AS 'MODULE_PATHNAME', 'salkpi_track_rows'
 LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 10;
 COMMENT ON FUNCTION @extschema@.kpi_track_rows(bytea) IS
-'the rows in a payload of kpi_track_log: the noted columns before and after (NULL: inserted, deleted); only_noted: no other column that a source reads was updated';
+'the rows in a payload of kpi_track_log: the noted columns before and after (NULL: inserted, deleted); changed: which columns an update changed, as their numbers among those that the trigger looks at';
 
 CREATE FUNCTION @extschema@.kpi_lineage(of_relation regclass)
 	RETURNS TABLE (item text, place integer, relation regclass, name text, expression text, columns text[],
@@ -96,7 +97,7 @@ CREATE FUNCTION @extschema@.kpi_lineage(of_relation regclass)
 AS 'MODULE_PATHNAME', 'salkpi_lineage'
 LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 30;
 COMMENT ON FUNCTION @extschema@.kpi_lineage(regclass) IS
-'what a table or view is made of: "table" (with the columns it reads there), "view", "fault" (name: what makes it depend on more than tables); and for a plain join "column" (where and from which expression a column comes) and "join" (an equality between two places). place: the number of the table in the view''s FROM list, NULL elsewhere';
+'what a table or view is made of: "table" (with the columns it reads there), "view", "fault" (name: what makes it depend on more than tables); and for a plain join "column" (where and from which expression a column comes), "join" (an equality between two places) and "condition" (the columns of a place that WHERE and joins look at). place: the number of the table in the view''s FROM list, NULL elsewhere';
 
 /* A table with its partitions, or with what inherits from it. */
 CREATE FUNCTION @extschema@.kpi_table_tree(root regclass) RETURNS SETOF regclass
@@ -123,24 +124,6 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_names_rows(text) IS
 'the columns of a source by which others find what its changed rows have a part in';
 
-/*
- * The columns of a source that have to be known of a changed row, as they come
- * from the relation: NULL for one that is no expression over one table.
- */
-CREATE FUNCTION @extschema@.kpi_traced_columns(source text)
-	RETURNS TABLE (column_name text, kind text, type text, place integer, relation regclass, expression text, columns text[])
-	LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT u.column_name, u.kind, u.type, l.place, l.relation, l.expression, l.columns
-	  FROM @extschema@.kpi_usable_columns() u
-	  LEFT JOIN @extschema@.kpi_lineage(@extschema@.kpi_source_relation(kpi_traced_columns.source)) l
-			ON l.item = 'column' AND l.name = u.column_name
-	 WHERE u.source = kpi_traced_columns.source
-	   AND (u.kind = 'instant' OR u.column_name = ANY (@extschema@.kpi_names_rows(u.source)));
-END;
-COMMENT ON FUNCTION @extschema@.kpi_traced_columns(text) IS
-'the instants of a source, and what others look it up by: the table and expression from which each comes; NULL when that is more than an expression over one table';
-
 CREATE FUNCTION @extschema@.kpi_can_note(relation regclass, columns text[]) RETURNS boolean
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -152,6 +135,30 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.kpi_can_note(regclass, text[]) IS
 'whether values of these columns can be noted in kpi_track_log: their types have a text form that no setting changes';
+
+/*
+ * The columns of a source that have to be known of a changed row, as they come
+ * from the relation: NULL for one that is no expression over one table.  What a
+ * subscription costs tells whether it still makes its customer one; where that
+ * can't be noted with the rest it is taken to have changed.
+ */
+CREATE FUNCTION @extschema@.kpi_traced_columns(source text)
+	RETURNS TABLE (column_name text, kind text, type text, place integer, relation regclass, expression text, columns text[])
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH lineage AS MATERIALIZED (
+		SELECT l.* FROM @extschema@.kpi_lineage(@extschema@.kpi_source_relation(kpi_traced_columns.source)) l WHERE l.item = 'column'
+	)
+	SELECT u.column_name, u.kind, u.type, l.place, l.relation, l.expression, l.columns
+	  FROM @extschema@.kpi_usable_columns() u
+	  LEFT JOIN lineage l ON l.name = u.column_name
+	 WHERE u.source = kpi_traced_columns.source
+	   AND (u.kind = 'instant' OR u.column_name = ANY (@extschema@.kpi_names_rows(u.source))
+			OR u.source = 'subscription' AND u.column_name = 'amount' AND l.place = (SELECT f.place FROM lineage f WHERE f.name = 'valid_from')
+			   AND @extschema@.kpi_can_note(l.relation, l.columns));
+END;
+COMMENT ON FUNCTION @extschema@.kpi_traced_columns(text) IS
+'the instants of a source, what others look it up by, and the amount of a subscription: the table and expression from which each comes; NULL when that is more than an expression over one table';
 
 /*
  * How a change in each table under a source leads to rows of the source.  A
@@ -505,47 +512,94 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_spans_expression(text, text[]) IS
 'SQL text of the days in whose periods a row of a source can change a measure: an array of ranges, open where it does so for good; columns: the usable ones as source.column. NULL when the source is nothing but looked up';
 
+/* Others look up but some of a source's columns; a customer's cohort is that of the first subscription that counts. */
+CREATE FUNCTION @extschema@.kpi_seen_columns(source text, columns text[]) RETURNS text[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE source
+		WHEN 'account' THEN '{id,valid_from,valid_to}'::text[] || @extschema@.kpi_dictionary_attributes(source, columns)
+		WHEN 'opportunity' THEN '{id,lead_id,status,closed_at}'::text[] || @extschema@.kpi_dictionary_attributes(source, columns)
+		WHEN 'lead' THEN '{id,created_at}'
+		WHEN 'subscription' THEN '{account_id,opportunity_id,valid_from,status,billing_unit,billing_count,currency}'::text[]
+			|| CASE WHEN 'subscription.currency' = ANY (columns) THEN '{valid_to}' ELSE '{}' END::text[]	-- with which a run may begin elsewhere
+			|| CASE WHEN EXISTS (SELECT FROM @extschema@.kpi_traced_columns('subscription') t WHERE t.column_name = 'amount') THEN '{}' ELSE '{amount,valid_to}' END::text[] END;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_seen_columns(text, text[]) IS
+'the columns of a source on which depends what others find of its rows (of a subscription besides: whether it costs something and lasts); NULL: all. columns: the usable ones as source.column';
+
+CREATE FUNCTION @extschema@.kpi_unseen_columns(source text, columns text[]) RETURNS text[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH lineage AS MATERIALIZED (
+		SELECT l.* FROM @extschema@.kpi_lineage(@extschema@.kpi_source_relation(kpi_unseen_columns.source)) l
+	), home AS (
+		SELECT t.place FROM @extschema@.kpi_traced_columns(kpi_unseen_columns.source) t WHERE t.place IS NOT NULL LIMIT 1	-- they are all of one
+	), seen AS (
+		SELECT unnest(@extschema@.kpi_seen_columns(kpi_unseen_columns.source, columns)) AS name
+	)
+	SELECT ARRAY(SELECT c FROM home h JOIN lineage l USING (place), unnest(l.columns) c WHERE l.item = 'column' AND l.name NOT IN (SELECT name FROM seen)
+				 EXCEPT
+				 SELECT c FROM home h JOIN lineage l USING (place), unnest(l.columns) c
+				  WHERE l.item = 'condition' OR l.item = 'column' AND l.name IN (SELECT name FROM seen))
+	 WHERE EXISTS (SELECT FROM seen)
+	   AND NOT EXISTS (SELECT FROM seen s JOIN unnest(columns) u(column_name) ON u.column_name = kpi_unseen_columns.source || '.' || s.name
+						WHERE s.name NOT IN (SELECT l.name FROM lineage l WHERE l.item = 'column'));
+END;
+COMMENT ON FUNCTION @extschema@.kpi_unseen_columns(text, text[]) IS
+'the columns of the table that tells a source''s instants in which a change concerns nothing but the row itself; NULL when that cannot be told. columns: the usable ones as source.column';
+
 /* The rows of a source that a table's noted rows were or are in, as far as they had to be traced: instants as days, ids as text. */
-CREATE FUNCTION @extschema@.kpi_touched_query(source text, relation regclass, way text, key text, home regclass, home_key text, noted text[]) RETURNS text
+CREATE FUNCTION @extschema@.kpi_touched_query(source text, columns text[], relation regclass, way text, key text, home regclass, home_key text, noted text[]) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	layout text[] := (SELECT t.noted FROM @extschema@.kpi_track_triggers(relation) t LIMIT 1);
-	touched text := (
-		SELECT format('SELECT %s FROM @extschema@.kpi_track_log l, @extschema@.kpi_track_rows(l.payload) c, LATERAL (VALUES (c.before), (c.after)) x(v)'
-					  ' WHERE l.relation = %s AND x.v IS NOT NULL',
-					  string_agg(format('(x.v[%s])::%s AS %I', array_position(layout, n.name), format_type(a.atttypid, a.atttypmod), n.name), ', '),
-					  relation::oid)
-		  FROM unnest(noted) n(name) JOIN pg_attribute a ON a.attrelid = relation AND a.attname = n.name);
+	layout record;
+	values_of_v text;	-- of a row before or after
+	is_seen text;
+	touched text;
 	traced text := (
 		SELECT string_agg(format(CASE WHEN c.kind <> 'instant' THEN 'nullif((%s)::text, '''') AS %I' WHEN c.type = 'date' THEN '(%s)::date AS %I'
 									  ELSE '((%s)::timestamptz AT TIME ZONE %3$L)::date AS %2$I' END,
 								 c.expression, c.column_name, @extschema@.kpi_setting('time_zone')), ', ')
 		  FROM @extschema@.kpi_traced_columns(source) c);
+	counts text := (	-- whether it makes its customer one, as far as its values tell
+		SELECT format('(%1$s)::numeric > 0 AND (%1$s)::numeric < ''Infinity''', a.expression) || coalesce(' AND ((' || e.expression || ') <= (' || b.expression || ')) IS NOT TRUE', '')
+		  FROM @extschema@.kpi_traced_columns('subscription') a JOIN @extschema@.kpi_traced_columns('subscription') b ON b.column_name = 'valid_from'
+		  LEFT JOIN @extschema@.kpi_traced_columns('subscription') e ON e.column_name = 'valid_to'
+		 WHERE source = 'subscription' AND a.column_name = 'amount');
 BEGIN
+	SELECT t.noted, t.read INTO layout FROM @extschema@.kpi_track_triggers(relation) t LIMIT 1;
+	SELECT string_agg(format('(v.v[%s])::%s AS %I', array_position(layout.noted, n.name), format_type(a.atttypid, a.atttypmod), n.name), ', ') INTO values_of_v
+	  FROM unnest(noted) n(name) JOIN pg_attribute a ON a.attrelid = relation AND a.attname = n.name;
+	is_seen := CASE WHEN way = 'own' THEN format('(c.changed <@ %L::integer[]%s) IS NOT TRUE',
+					ARRAY(SELECT r.n FROM unnest(layout.read) WITH ORDINALITY r(name, n) WHERE r.name = ANY (@extschema@.kpi_unseen_columns(source, columns))),
+					' AND (SELECT bool_and(' || counts || ') FROM (SELECT ' || values_of_v || ' FROM (VALUES (c.before), (c.after)) v(v)) r)') ELSE 'true' END;
+	touched := format('SELECT %s, %s AS is_seen'
+					  '  FROM @extschema@.kpi_track_log l, @extschema@.kpi_track_rows(l.payload) c, LATERAL (VALUES (c.before), (c.after)) v(v)'
+					  ' WHERE l.relation = %s AND v.v IS NOT NULL', values_of_v, is_seen, relation::oid);
 	IF way = 'own' THEN
-		RETURN format('SELECT DISTINCT %s FROM (%s) r', traced, touched);
+		RETURN format('SELECT DISTINCT %s, is_seen FROM (%s) r', traced, touched);
 	END IF;
-	RETURN format('SELECT DISTINCT %s FROM %s r WHERE %s IN (SELECT %s FROM (%s) r)', traced, home, home_key, key, touched);
+	RETURN format('SELECT DISTINCT %s, true AS is_seen FROM %s r WHERE %s IN (SELECT %s FROM (%s) r)', traced, home, home_key, key, touched);
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_touched_query(text, regclass, text, text, regclass, text, text[]) IS
-'SQL text that gives, from the rows of one table noted in kpi_track_log, the traced columns of the source rows that they are in: instants as days; arguments as from kpi_traces';
+COMMENT ON FUNCTION @extschema@.kpi_touched_query(text, text[], regclass, text, text, regclass, text, text[]) IS
+'SQL text that gives, from the rows of one table noted in kpi_track_log, the traced columns of the source rows that they are in, instants as days, and whether others may see it (is_seen); columns: the usable ones as source.column; the other arguments as from kpi_traces';
 
 /* The same columns of rows that a source has now. */
-CREATE FUNCTION @extschema@.kpi_traced_query(source text, query text) RETURNS text
+CREATE FUNCTION @extschema@.kpi_traced_query(source text, query text, is_seen boolean DEFAULT true) RETURNS text
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT format('SELECT DISTINCT %s FROM (%s) r',
+	SELECT format('SELECT DISTINCT %s, %s AS is_seen FROM (%s) r',
 				  string_agg(CASE WHEN u.kind = 'instant' THEN format('(%1$I AT TIME ZONE %2$L)::date AS %1$I', u.column_name, @extschema@.kpi_setting('time_zone'))
-								  ELSE quote_ident(u.column_name) END, ', ' ORDER BY u.column_name), query)
+								  ELSE quote_ident(u.column_name) END, ', ' ORDER BY u.column_name), is_seen::text, query)
 	  FROM @extschema@.kpi_usable_columns() u
 	 WHERE u.source = kpi_traced_query.source
 	   AND (u.kind = 'instant' OR u.column_name = ANY (@extschema@.kpi_names_rows(u.source)));
 END;
-COMMENT ON FUNCTION @extschema@.kpi_traced_query(text, text) IS
-'SQL text that gives the traced columns of rows of a source, from SQL text that gives the columns of its contract: instants as days. NULL for NULL';
+COMMENT ON FUNCTION @extschema@.kpi_traced_query(text, text, boolean) IS
+'SQL text that gives the traced columns of rows of a source, from SQL text that gives the columns of its contract: instants as days; is_seen: as of kpi_touched_query. NULL for NULL';
 
 CREATE FUNCTION @extschema@.kpi_current_query(source text, condition text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -606,20 +660,21 @@ BEGIN ATOMIC
 				  traced, coalesce(@extschema@.kpi_spans_expression(source, columns), 'ARRAY[]::daterange[]'),
 				  string_agg(CASE WHEN source || '.' || k.name = ANY (columns) AND k.name = ANY (@extschema@.kpi_names_rows(source))
 									AND (k.name <> 'contact_id' OR source || '.replied_at' = ANY (columns))
-								  THEN format('ARRAY(SELECT %1$I FROM s WHERE %1$I IS NOT NULL%3$s GROUP BY 1 ORDER BY 1) AS %2$I', k.name, k.name || 's',
+								  THEN format('ARRAY(SELECT %1$I FROM s WHERE is_seen AND %1$I IS NOT NULL%3$s GROUP BY 1 ORDER BY 1) AS %2$I', k.name, k.name || 's',
 											  CASE k.name WHEN 'contact_id' THEN ' AND replied_at IS NOT NULL' ELSE '' END)
 								  ELSE format('''{}''::text[] AS %I', k.name || 's') END, ', ' ORDER BY k.n)
-				  || CASE source WHEN 'subscription' THEN ', ARRAY(SELECT min(coalesce(valid_from, ''-infinity'')) FROM s WHERE account_id IS NOT NULL GROUP BY account_id ORDER BY account_id)'
-					 ELSE ', ''{}''::date[]' END || ' AS account_days')
+				  || CASE source WHEN 'subscription' THEN ', ARRAY(SELECT min(coalesce(valid_from, ''-infinity'')) FROM s WHERE is_seen AND account_id IS NOT NULL GROUP BY account_id ORDER BY account_id)'
+					 ELSE ', ''{}''::date[]' END || ' AS account_days'
+				  || CASE source WHEN 'opportunity' THEN ', ARRAY(SELECT id FROM s WHERE NOT is_seen AND id IS NOT NULL GROUP BY 1 ORDER BY 1)' ELSE ', ''{}''::text[]' END || ' AS other_ids')
 	  FROM unnest('{id,lead_id,account_id,opportunity_id,contact_id}'::text[]) WITH ORDINALITY k(name, n);
 END;
 COMMENT ON FUNCTION @extschema@.kpi_influence_query(text, text[], text) IS
-'SQL text that gives, for traced rows of a source (SQL text as of kpi_touched_query), whether there is any, the days that they influence and, as far as others look them up by those, their ids, lead_ids, account_ids (account_days: from when on), opportunity_ids and contact_ids (of those who replied); columns: the usable ones as source.column';
+'SQL text that gives, for traced rows of a source (SQL text as of kpi_touched_query), whether there is any, the days that they influence and, as far as others look them up by those, their ids, lead_ids, account_ids (account_days: from when on), opportunity_ids and contact_ids (of those who replied), and the ids of opportunities of which only their history sees what changed (other_ids); columns: the usable ones as source.column';
 
 /*
  * The traced columns of the rows that a source has now and that look up
  * something that changed, or of which an instant has passed that a measure
- * waits for.
+ * waits for.  When an opportunity's lead was made is seen by nobody else.
  */
 CREATE FUNCTION @extschema@.kpi_concerned_query(source text, columns text[], wants_accounts boolean, wants_deals boolean, wants_leads boolean, wants_passed boolean) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -627,11 +682,11 @@ BEGIN ATOMIC
 	WITH rows AS (
 		SELECT @extschema@.kpi_source_select(kpi_concerned_query.source) AS query
 	), named AS (
-		SELECT string_agg(@extschema@.kpi_has_id(kpi_concerned_query.source, l.name, l.ids), ' OR ') AS condition	-- leads are looked up by opportunities alone
-		  FROM (VALUES ('account_id', '$1', wants_accounts), ('opportunity_id', '$2', wants_deals), ('lead_id', '$3', wants_leads AND source = 'opportunity'),
+		SELECT l.is_seen, string_agg(@extschema@.kpi_has_id(kpi_concerned_query.source, l.name, l.ids), ' OR ') AS condition	-- leads are looked up by opportunities alone
+		  FROM (VALUES ('account_id', '$1', wants_accounts, true), ('opportunity_id', '$2', wants_deals, true), ('lead_id', '$3', wants_leads AND source = 'opportunity', false),
 					   ('id', CASE source WHEN 'opportunity' THEN '$2' WHEN 'lead' THEN '$3' END,
-						CASE source WHEN 'opportunity' THEN wants_deals WHEN 'lead' THEN wants_leads END)) l(name, ids, is_wanted)
-		 WHERE l.is_wanted
+						CASE source WHEN 'opportunity' THEN wants_deals WHEN 'lead' THEN wants_leads END, true)) l(name, ids, is_wanted, is_seen)
+		 WHERE l.is_wanted GROUP BY l.is_seen
 	), passed AS (
 		SELECT string_agg(format('%1$I >= $4 AND %1$I < $5', u.column_name), ' OR ') AS condition
 		  FROM @extschema@.kpi_usable_columns() u
@@ -642,10 +697,10 @@ BEGIN ATOMIC
 					 WHERE m.source = kpi_concerned_query.source
 					   AND position('$4' IN @extschema@.kpi_fill_in(m.expression, m.source, 'NULL::timestamptz', columns)) > 0))
 	)
-	SELECT string_agg(@extschema@.kpi_traced_query(kpi_concerned_query.source, q.query), ' UNION ')
-	  FROM (SELECT format('SELECT * FROM (%s WHERE %s) r', r.query, n.condition) AS query FROM rows r, named n WHERE n.condition IS NOT NULL
+	SELECT string_agg(@extschema@.kpi_traced_query(kpi_concerned_query.source, q.query, q.is_seen), ' UNION ')
+	  FROM (SELECT format('SELECT * FROM (%s WHERE %s) r', r.query, n.condition) AS query, n.is_seen FROM rows r, named n WHERE n.condition IS NOT NULL
 			UNION ALL
-			SELECT format('SELECT * FROM (%s) r WHERE %s', r.query, p.condition) FROM rows r, passed p WHERE p.condition IS NOT NULL) q;
+			SELECT format('SELECT * FROM (%s) r WHERE %s', r.query, p.condition), true FROM rows r, passed p WHERE p.condition IS NOT NULL) q;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_concerned_query(text, text[], boolean, boolean, boolean, boolean) IS
 'SQL text, as of kpi_traced_query, of the rows that name a changed account ($1), opportunity ($2) or lead ($3), or, where measures compare with now, of which an instant lies from $4 to before $5, each as far as it is wanted. NULL when there can be none';
@@ -684,7 +739,7 @@ COMMENT ON FUNCTION @extschema@.kpi_looks_up(text, text[]) IS
 
 /* What the log says of the rows of one source.  STABLE: it sees what its caller sees. */
 CREATE FUNCTION @extschema@.kpi_noted_changes(source text, columns text[], OUT is_any boolean, OUT spans datemultirange, OUT ids text[], OUT lead_ids text[],
-											 OUT account_ids text[], OUT opportunity_ids text[], OUT contact_ids text[], OUT account_days date[])
+											 OUT account_ids text[], OUT opportunity_ids text[], OUT contact_ids text[], OUT account_days date[], OUT other_ids text[])
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -700,6 +755,7 @@ BEGIN
 	opportunity_ids := '{}';
 	contact_ids := '{}';
 	account_days := '{}';
+	other_ids := '{}';
 	IF NOT EXISTS (SELECT FROM @extschema@.kpi_track_log) THEN	-- which takes less to see than what to look for in it
 		RETURN;
 	END IF;
@@ -713,7 +769,7 @@ BEGIN
 			RETURN;
 		END IF;
 		EXECUTE @extschema@.kpi_influence_query(source, columns,
-					@extschema@.kpi_touched_query(source, t.part, t.way, t.key, t.home, t.home_key, t.noted)) INTO more;
+					@extschema@.kpi_touched_query(source, columns, t.part, t.way, t.key, t.home, t.home_key, t.noted)) INTO more;
 		spans := spans + more.spans;
 		ids := ids || more.ids;
 		lead_ids := lead_ids || more.lead_ids;
@@ -721,16 +777,13 @@ BEGIN
 		account_days := account_days || more.account_days;
 		opportunity_ids := opportunity_ids || more.opportunity_ids;
 		contact_ids := contact_ids || more.contact_ids;
+		other_ids := other_ids || more.other_ids;
 	END LOOP;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_noted_changes(text, text[]) IS
-'for one tracked source, from kpi_track_log: whether anything changed in its tables, the days that its changed rows influence (all when it cannot be told), their ids, lead_ids, account_ids (account_days: from when on), opportunity_ids and contact_ids';
+'for one tracked source, from kpi_track_log: whether anything changed in its tables, the days that its changed rows influence (all when it cannot be told), their ids, lead_ids, account_ids (account_days: from when on), opportunity_ids, contact_ids and other_ids';
 
-/*
- * Everything that changed since the last default snapshot, as days in whose
- * periods measures of a source may be others now.
- */
 CREATE FUNCTION @extschema@.kpi_covers(spans datemultirange, periods daterange[]) RETURNS boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -746,6 +799,10 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.kpi_last_run() IS 'the last default snapshot: what changed since then has to be taken';
 
+/*
+ * Everything that changed since the last default snapshot, as days in whose
+ * periods measures of a source may be others now.
+ */
 CREATE FUNCTION @extschema@.kpi_changes(as_of timestamptz) RETURNS TABLE (source text, spans datemultirange, is_still boolean, next_at timestamptz, basis text)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	ROWS 10
@@ -775,7 +832,9 @@ DECLARE
 	last_run @extschema@.kpi_run;
 	accounts text[] := '{}';
 	deals text[] := '{}';
+	history_deals text[] := '{}';	-- of which only the history sees what changed
 	deal_days datemultirange := '{}';	-- of those that changed themselves
+	named text[];
 	leads text[] := '{}';
 	deal_leads text[] := '{}';
 	payers text[] := '{}';	-- their subscriptions changed
@@ -816,6 +875,7 @@ BEGIN
 		leads := leads || CASE source WHEN 'lead' THEN c.ids ELSE '{}' END;
 		IF source = 'opportunity' THEN
 			deals := deals || c.ids;
+			history_deals := c.other_ids;
 			deal_days := c.spans;
 		END IF;
 		deal_leads := deal_leads || c.lead_ids;
@@ -862,12 +922,13 @@ BEGIN
 			found[n] := found[n] + c.spans;
 		END IF;
 	END IF;
-	FOR n, source IN SELECT b.n, b.source FROM unnest(bound) WITH ORDINALITY b(source, n) WHERE b.source <> 'opportunity' LOOP
+	FOR n, source, named IN SELECT b.n, b.source, CASE b.source WHEN 'opportunity_history' THEN deals || history_deals ELSE deals END
+							  FROM unnest(bound) WITH ORDINALITY b(source, n) WHERE b.source <> 'opportunity' LOOP
 		CONTINUE WHEN @extschema@.kpi_covers(found[n], reported) AND source <> 'opportunity_history'	-- whose opportunities count below
-					  OR NOT passed[n] AND accounts || deals || leads = '{}';
-		query := @extschema@.kpi_concerned_query(source, columns, accounts <> '{}', deals <> '{}', leads <> '{}', passed[n]);
+					  OR NOT passed[n] AND accounts || named || leads = '{}';
+		query := @extschema@.kpi_concerned_query(source, columns, accounts <> '{}', named <> '{}', leads <> '{}', passed[n]);
 		IF query IS NOT NULL AND @extschema@.kpi_spans_expression(source, columns) IS NOT NULL THEN
-			EXECUTE @extschema@.kpi_influence_query(source, columns, query) INTO c USING accounts, deals, leads, last_run.as_of, as_of;
+			EXECUTE @extschema@.kpi_influence_query(source, columns, query) INTO c USING accounts, named, leads, last_run.as_of, as_of;
 			concerned[n] := concerned[n] OR c.is_any;
 			found[n] := found[n] + c.spans;
 			movers := movers || c.opportunity_ids;
