@@ -231,6 +231,14 @@ SELECT * FROM pg_temp.take();
 -- Lead 1: its days; through deal 10 that one's.
 UPDATE crm.prospect SET came_on = '2024-02-01' WHERE lead_no = 1;
 SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+-- Who the lead belongs to matters when it is converted, too; so does where that one belongs.
+SAVEPOINT of_lead;
+UPDATE crm.prospect SET customer_no = 3 WHERE lead_no = 1;
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+UPDATE crm.customer SET region = 'East' WHERE customer_no = '3';
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+ROLLBACK TO of_lead;
+SELECT setval('days', currval('days') - 2);
 -- A deal that leaves its lead: that one's day too.
 UPDATE crm.deal SET lead_no = NULL WHERE deal_no = 10;
 SELECT * FROM pg_temp.take();
@@ -277,6 +285,10 @@ SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
 UPDATE crm.contract SET net = 6, churn_reason = 'price', until = '2025-06-30' WHERE customer_no = 3;
 SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
 UPDATE crm.contract SET net = 0 WHERE customer_no = 3;
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+UPDATE crm.contract SET net = 6 WHERE customer_no = 3;
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+UPDATE crm.contract SET net = NULL WHERE customer_no = 3;
 SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
 UPDATE crm.contract SET net = 6, until = '2025-05-05' WHERE customer_no = 3;
 SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();

@@ -75,7 +75,11 @@ compare_attributes(const Pool *texts, AttributeKind kind, uint32 a, uint32 b)
 	return order != 0 ? order : (int) VARSIZE(text_a) - (int) VARSIZE(text_b);
 }
 
-/* The order of versions: by start, end and attributes. */
+/*
+ * The order of versions: by start, end and attributes, of which numbers come
+ * last: which of two versions is found does not depend on an amount then, as
+ * long as they differ in anything else (kpi_seen_columns).
+ */
 static int
 compare_versions(const Version *a, const Version *b,
 				 const DictionaryState *state)
@@ -86,11 +90,12 @@ compare_versions(const Version *a, const Version *b,
 		return a->from < b->from ? -1 : 1;
 	if (a->to != b->to)
 		return a->to < b->to ? -1 : 1;
-	for (int i = 0; i < state->nattributes && order == 0; i++)
-		if (state->places[i] != 0)
-			order = compare_attributes(&state->texts, state->kinds[i],
-									   a->attributes[state->places[i] - 1],
-									   b->attributes[state->places[i] - 1]);
+	for (int numbers = 0; numbers <= 1; numbers++)
+		for (int i = 0; i < state->nattributes && order == 0; i++)
+			if (state->places[i] != 0 && (state->kinds[i] == ATTRIBUTE_NUMBER) == numbers)
+				order = compare_attributes(&state->texts, state->kinds[i],
+										   a->attributes[state->places[i] - 1],
+										   b->attributes[state->places[i] - 1]);
 	return order;
 }
 

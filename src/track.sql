@@ -140,7 +140,7 @@ COMMENT ON FUNCTION @extschema@.kpi_can_note(regclass, text[]) IS
  * The columns of a source that have to be known of a changed row, as they come
  * from the relation: NULL for one that is no expression over one table.  What a
  * subscription costs tells whether it still makes its customer one; where that
- * can't be noted with the rest it is taken to have changed.
+ * is no column of the same table it is taken to have changed.
  */
 CREATE FUNCTION @extschema@.kpi_traced_columns(source text)
 	RETURNS TABLE (column_name text, kind text, type text, place integer, relation regclass, expression text, columns text[])
@@ -155,7 +155,7 @@ BEGIN ATOMIC
 	 WHERE u.source = kpi_traced_columns.source
 	   AND (u.kind = 'instant' OR u.column_name = ANY (@extschema@.kpi_names_rows(u.source))
 			OR u.source = 'subscription' AND u.column_name = 'amount' AND l.place = (SELECT f.place FROM lineage f WHERE f.name = 'valid_from')
-			   AND @extschema@.kpi_can_note(l.relation, l.columns));
+			   AND l.expression = quote_ident(l.columns[1]) AND @extschema@.kpi_can_note(l.relation, l.columns));
 END;
 COMMENT ON FUNCTION @extschema@.kpi_traced_columns(text) IS
 'the instants of a source, what others look it up by, and the amount of a subscription: the table and expression from which each comes; NULL when that is more than an expression over one table';
@@ -272,7 +272,7 @@ BEGIN ATOMIC
 		  JOIN member m ON m.root = t.relation
 		  LEFT JOIN LATERAL (
 				SELECT count(DISTINCT k.event) AS n, bool_and(k.enabled) AS enabled,
-					   count(DISTINCT k.noted) = 1 AND bool_and(k.noted @> coalesce(t.noted, '{}') AND k.read @> array_remove(coalesce(t.read, '{}'), NULL)) AS suffices
+					   count(DISTINCT k.noted) = 1 AND count(DISTINCT k.read) = 1 AND bool_and(k.noted @> coalesce(t.noted, '{}') AND k.read @> array_remove(coalesce(t.read, '{}'), NULL)) AS suffices
 				  FROM @extschema@.kpi_track_triggers(m.relation) k) g ON true
 		 GROUP BY t.source, t.relation, t.way
 	)
@@ -512,14 +512,18 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_spans_expression(text, text[]) IS
 'SQL text of the days in whose periods a row of a source can change a measure: an array of ranges, open where it does so for good; columns: the usable ones as source.column. NULL when the source is nothing but looked up';
 
-/* Others look up but some of a source's columns; a customer's cohort is that of the first subscription that counts. */
+/*
+ * Others look up but some of a source's columns; a customer's cohort is that of
+ * the first subscription that counts.  A lead as a whole counts when it is
+ * converted, which its opportunity may tell.  The currency of opportunities is
+ * among what tells which of two with one id is found (dictionary_build.c).
+ */
 CREATE FUNCTION @extschema@.kpi_seen_columns(source text, columns text[]) RETURNS text[]
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE source
 		WHEN 'account' THEN '{id,valid_from,valid_to}'::text[] || @extschema@.kpi_dictionary_attributes(source, columns)
-		WHEN 'opportunity' THEN '{id,lead_id,status,closed_at}'::text[] || @extschema@.kpi_dictionary_attributes(source, columns)
-		WHEN 'lead' THEN '{id,created_at}'
+		WHEN 'opportunity' THEN '{id,lead_id,status,closed_at,currency}'::text[] || @extschema@.kpi_dictionary_attributes(source, columns)
 		WHEN 'subscription' THEN '{account_id,opportunity_id,valid_from,status,billing_unit,billing_count,currency}'::text[]
 			|| CASE WHEN 'subscription.currency' = ANY (columns) THEN '{valid_to}' ELSE '{}' END::text[]	-- with which a run may begin elsewhere
 			|| CASE WHEN EXISTS (SELECT FROM @extschema@.kpi_traced_columns('subscription') t WHERE t.column_name = 'amount') THEN '{}' ELSE '{amount,valid_to}' END::text[] END;
@@ -562,9 +566,10 @@ DECLARE
 		SELECT string_agg(format(CASE WHEN c.kind <> 'instant' THEN 'nullif((%s)::text, '''') AS %I' WHEN c.type = 'date' THEN '(%s)::date AS %I'
 									  ELSE '((%s)::timestamptz AT TIME ZONE %3$L)::date AS %2$I' END,
 								 c.expression, c.column_name, @extschema@.kpi_setting('time_zone')), ', ')
-		  FROM @extschema@.kpi_traced_columns(source) c);
+		  FROM @extschema@.kpi_traced_columns(source) c WHERE c.column_name <> 'amount');
+	unseen CONSTANT text[] := CASE way WHEN 'own' THEN @extschema@.kpi_unseen_columns(source, columns) END;
 	counts text := (	-- whether it makes its customer one, as far as its values tell
-		SELECT format('(%1$s)::numeric > 0 AND (%1$s)::numeric < ''Infinity''', a.expression) || coalesce(' AND ((' || e.expression || ') <= (' || b.expression || ')) IS NOT TRUE', '')
+		SELECT format('%1$s::numeric > 0 AND %1$s::numeric < ''Infinity''', a.expression) || coalesce(' AND ((' || e.expression || ') <= (' || b.expression || ')) IS NOT TRUE', '')
 		  FROM @extschema@.kpi_traced_columns('subscription') a JOIN @extschema@.kpi_traced_columns('subscription') b ON b.column_name = 'valid_from'
 		  LEFT JOIN @extschema@.kpi_traced_columns('subscription') e ON e.column_name = 'valid_to'
 		 WHERE source = 'subscription' AND a.column_name = 'amount');
@@ -572,14 +577,15 @@ BEGIN
 	SELECT t.noted, t.read INTO layout FROM @extschema@.kpi_track_triggers(relation) t LIMIT 1;
 	SELECT string_agg(format('(v.v[%s])::%s AS %I', array_position(layout.noted, n.name), format_type(a.atttypid, a.atttypmod), n.name), ', ') INTO values_of_v
 	  FROM unnest(noted) n(name) JOIN pg_attribute a ON a.attrelid = relation AND a.attname = n.name;
-	is_seen := CASE WHEN way = 'own' THEN format('(c.changed <@ %L::integer[]%s) IS NOT TRUE',
-					ARRAY(SELECT r.n FROM unnest(layout.read) WITH ORDINALITY r(name, n) WHERE r.name = ANY (@extschema@.kpi_unseen_columns(source, columns))),
-					' AND (SELECT bool_and(' || counts || ') FROM (SELECT ' || values_of_v || ' FROM (VALUES (c.before), (c.after)) v(v)) r)') ELSE 'true' END;
-	touched := format('SELECT %s, %s AS is_seen'
+	is_seen := format('CASE WHEN c.changed <@ %L::integer[] THEN %s ELSE true END',
+					  ARRAY(SELECT r.n FROM unnest(layout.read) WITH ORDINALITY r(name, n) WHERE r.name = ANY (unseen)),
+					  CASE WHEN way <> 'own' OR counts IS NULL THEN 'false'
+						   ELSE format('(SELECT NOT bool_and((%s) IS TRUE) FROM (SELECT %s FROM (VALUES (c.before), (c.after)) v(v)) r)', counts, values_of_v) END);
+	touched := format('SELECT %s, %s AS kpi_is_seen'
 					  '  FROM @extschema@.kpi_track_log l, @extschema@.kpi_track_rows(l.payload) c, LATERAL (VALUES (c.before), (c.after)) v(v)'
 					  ' WHERE l.relation = %s AND v.v IS NOT NULL', values_of_v, is_seen, relation::oid);
 	IF way = 'own' THEN
-		RETURN format('SELECT DISTINCT %s, is_seen FROM (%s) r', traced, touched);
+		RETURN format('SELECT DISTINCT %s, kpi_is_seen AS is_seen FROM (%s) r', traced, touched);
 	END IF;
 	RETURN format('SELECT DISTINCT %s, true AS is_seen FROM %s r WHERE %s IN (SELECT %s FROM (%s) r)', traced, home, home_key, key, touched);
 END;
@@ -837,6 +843,7 @@ DECLARE
 	named text[];
 	leads text[] := '{}';
 	deal_leads text[] := '{}';
+	moved_leads text[] := '{}';	-- to where their accounts belong now
 	payers text[] := '{}';	-- their subscriptions changed
 	payer_days date[] := '{}';	-- from then on
 	movers text[] := '{}';
@@ -933,6 +940,7 @@ BEGIN
 			found[n] := found[n] + c.spans;
 			movers := movers || c.opportunity_ids;
 			repliers := repliers || c.contact_ids;
+			moved_leads := moved_leads || CASE source WHEN 'lead' THEN c.ids ELSE '{}' END;
 		END IF;
 	END LOOP;
 
@@ -948,6 +956,11 @@ BEGIN
 	n := array_position(bound, 'lead');
 	IF n IS NOT NULL AND 'opportunity' = ANY (bound) THEN
 		found[n] := found[n] + found[array_position(bound, 'opportunity')];
+		query := CASE WHEN moved_leads <> '{}' THEN @extschema@.kpi_named_query('opportunity', 'lead_id') END;
+		IF query IS NOT NULL THEN
+			EXECUTE @extschema@.kpi_influence_query('opportunity', columns, query) INTO c USING moved_leads;
+			found[n] := found[n] + c.spans;
+		END IF;
 	END IF;
 	n := array_position(bound, 'opportunity_history');
 	IF n IS NOT NULL THEN
