@@ -312,8 +312,23 @@ SELECT count(*) FROM kpi_track('subscription');
 SELECT noted > 0 AS noted FROM pg_temp.take();
 UPDATE crm.contract SET net = 9 WHERE customer_no = 3;
 SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+-- A price that must not be NULL is noted of rows that come and go, too; one that is computed only of rows that the view has.
+CREATE DOMAIN crm.price AS numeric NOT NULL;
+CREATE TABLE crm.plan (customer_no integer, price crm.price, months integer, since date);
+CREATE VIEW crm.monthly AS SELECT customer_no AS account_id, price AS amount, since AS valid_from FROM crm.plan;
+CREATE VIEW crm.by_month AS SELECT customer_no AS account_id, price / months AS amount, since AS valid_from FROM crm.plan WHERE months > 0;
+SELECT count(*) > 0 AS bound FROM kpi_bind('subscription', 'crm.monthly');
+SELECT kpi_track('subscription');
+SELECT noted > 0 AS noted FROM pg_temp.take();
+INSERT INTO crm.plan VALUES (2, 12, 12, '2025-01-10');
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+SELECT count(*) > 0 AS bound FROM kpi_bind('subscription', 'crm.by_month');
+SELECT kpi_track('subscription');
+SELECT noted > 0 AS noted FROM pg_temp.take();
+INSERT INTO crm.plan VALUES (3, 10, 0, '2025-02-10');
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
 ROLLBACK TO with_ends;
-SELECT setval('days', currval('days') - 4);
+SELECT setval('days', currval('days') - 8);
 
 -- Where purchases make a customer: a credit note before the first one, which comes, and goes again.
 SAVEPOINT with_contracts;
