@@ -202,3 +202,8 @@ SELECT count(*) AS compared, count(*) FILTER (WHERE c.name IS DISTINCT FROM a.na
 DROP FUNCTION differences(kpi_dictionary), late_differences(kpi_dictionary);
 DROP TABLE late, late_differs, account, history, tie, version, question, best, sale, large_account, by_lookup, by_join, stored, copied;
 DROP FUNCTION outcome(text), is_partial(text);
+
+-- Which of two rows of one id is found does not depend on numbers as long as anything else differs.
+SELECT count(DISTINCT kpi_lookup(d, 'o', 15, NULL::timestamptz)) AS found
+FROM (SELECT kpi_dictionary('o', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, n, -n, NULL::timestamptz, NULL, status) AS d
+	FROM (VALUES (1, 1::numeric, 'won'), (1, 2, 'open'), (2, 2, 'won'), (2, 1, 'open')) v(turn, n, status) GROUP BY turn) x;

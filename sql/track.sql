@@ -297,6 +297,22 @@ SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
 UPDATE crm.contract SET until = '2025-07-31' WHERE customer_no = 3;
 SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
 
+-- What a deal is worth is seen in its history alone, from its first stage on; not by its quote, lead and order.
+SAVEPOINT with_history;
+ALTER TABLE crm.deal ADD worth numeric DEFAULT 10;
+CREATE TABLE crm.stage_log (deal_no integer, at timestamptz, stage text);
+INSERT INTO crm.stage_log VALUES (11, '2025-02-25 12:00+00', 'new'), (11, '2025-04-05 12:00+00', 'offered');
+CREATE VIEW crm.valued AS SELECT deal_no AS id, state AS status, created_at, closed_at, customer_no AS account_id, lead_no AS lead_id, worth AS amount FROM crm.deal;
+CREATE VIEW crm.stages AS SELECT deal_no AS opportunity_id, at AS valid_from, stage FROM crm.stage_log;
+SELECT count(*) > 0 AS bound FROM kpi_bind('opportunity', 'crm.valued') o, kpi_bind('opportunity_history', 'crm.stages') h;
+SELECT kpi_track(s) FROM unnest('{opportunity,opportunity_history}'::text[]) s;
+SELECT noted > 0 AS noted FROM pg_temp.take();
+UPDATE crm.deal SET worth = 50 WHERE deal_no = 11;
+SELECT c.source, c.spans FROM kpi_changes((SELECT max(as_of) FROM kpi_run) + interval '1 minute') c WHERE c.spans <> '{}' ORDER BY c.source;
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+ROLLBACK TO with_history;
+SELECT setval('days', currval('days') - 2);
+
 -- The same of contracts without an end; where what they cost comes from elsewhere too, any price may be none.
 SAVEPOINT with_ends;
 CREATE VIEW crm.endless AS SELECT customer_no AS account_id, net AS amount, since AS valid_from FROM crm.contract;
