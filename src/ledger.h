@@ -98,8 +98,8 @@ extern void salkpi_ledger_check_memory(const Ledger *ledger, Size more);
 extern uint32 salkpi_ledger_keep_big(Ledger *ledger, Numeric big);
 extern void salkpi_ledger_number_customers(Ledger *ledger);
 extern void salkpi_ledger_sort(LedgerStep *steps, Size count);
-extern void salkpi_ledger_fold_dimension(Ledger *ledger, int d,
-										 const LedgerRuns *runs);
+extern void salkpi_ledger_fold_runs(Ledger *ledger, int d,
+									const LedgerRuns *runs);
 extern void salkpi_ledger_fold_end(Ledger *ledger);
 extern void salkpi_ledger_fold(Ledger *ledger);
 extern void salkpi_ledger_grow_scale(Ledger *ledger, int dscale);

@@ -27,7 +27,7 @@
 #include "salkpi.h"
 
 /* Bytes that a log may always have. */
-#define LOG_BYTES		((Size) 8 * 1024 * 1024)
+#define LOG_BYTES		((Size) 32 * 1024 * 1024)
 
 /* Up to so many steps are sorted by insertion. */
 #define SHORT_SORT		24
@@ -189,58 +189,103 @@ count_row_steps(const Ledger *ledger, const uint32 *words)
 		words[LEDGER_LOG_END] < ledger->nbounds ? 2 : 1;
 }
 
-/*
- * Count the steps that each customer will have before they are combined, in
- * place[customer + 2]; returns their sum.
- */
-static Size
-count_steps(const Ledger *ledger, int d, const LedgerRuns *runs, Size *place)
+static inline const uint32 *
+log_words(const Ledger *ledger, uint32 row)
 {
-	const LedgerDimension *dimension = &ledger->dimensions[d];
-	const uint32 *words = ledger->log.words;
-	Size		total = 0;
-	uint32		i;
-
-	for (i = 0; i < dimension->nfolded; i++)
-		place[i + 2] = dimension->starts[i + 1] - dimension->starts[i];
-	for (i = 0; runs != NULL && i < runs->count; i++)
-		place[runs->customers[i] + 2] += runs->lengths[i];
-	for (i = 0; i < ledger->log.nrows; i++, words += salkpi_ledger_log_width(ledger))
-		place[words[LEDGER_LOG_CUSTOMER] + 2] += count_row_steps(ledger, words);
-	for (i = 0; i < ledger->customers.index.count; i++)
-		total += place[i + 2];
-	return total;
+	return ledger->log.words + row * salkpi_ledger_log_width(ledger);
 }
 
-/*
- * Put the steps that were folded before, and runs, where place[customer + 1]
- * says, and advance that.
- */
-static void
-scatter_steps(const LedgerDimension *dimension, const LedgerRuns *runs,
-			  Size *place, LedgerStep *steps)
+/* Do the rows of the log come one customer after the other, by number? */
+static bool
+is_log_in_order(const Ledger *ledger)
 {
-	const LedgerStep *from;
-	uint32		i;
+	for (uint32 i = 1; i < ledger->log.nrows; i++)
+		if (log_words(ledger, i)[LEDGER_LOG_CUSTOMER] < log_words(ledger, i - 1)[LEDGER_LOG_CUSTOMER])
+			return false;
+	return true;
+}
 
-	for (i = 0; i < dimension->nfolded; i++)
-	{
-		Size		count = dimension->starts[i + 1] - dimension->starts[i];
+/* Put the rows of the log in order of their customers, once for all dimensions: a counting sort. */
+static void
+sort_log(Ledger *ledger)
+{
+	LedgerLog  *log = &ledger->log;
+	MemoryContext context = ledger->header.eoh_context;
+	Size		width = salkpi_ledger_log_width(ledger);
+	uint32		ncustomers = ledger->customers.index.count;
+	uint32	   *place;
+	uint32	   *words;
+	int128	   *amounts;
 
-		memcpy(&steps[place[i + 1]], &dimension->steps[dimension->starts[i]],
-			   count * sizeof(LedgerStep));
-		place[i + 1] += count;
-	}
-	if (runs == NULL)
+	if (is_log_in_order(ledger))
 		return;
-	for (i = 0, from = runs->steps; i < runs->count; i++)
+	salkpi_ledger_check_memory(ledger, ((Size) ncustomers + 1 + log->nwords) * sizeof(uint32) +
+							   log->namounts * sizeof(int128));
+	place = palloc_extended(((Size) ncustomers + 1) * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	words = MemoryContextAllocHuge(context, log->nwords * sizeof(uint32));
+	amounts = MemoryContextAllocHuge(context, log->namounts * sizeof(int128));
+	for (uint32 i = 0; i < log->nrows; i++)
+		place[log_words(ledger, i)[LEDGER_LOG_CUSTOMER] + 1]++;
+	for (uint32 i = 0; i < ncustomers; i++)
+		place[i + 1] += place[i];
+	for (uint32 i = 0; i < log->nrows; i++)
 	{
-		Size	   *next = &place[runs->customers[i] + 1];
+		const uint32 *row = log_words(ledger, i);
+		uint32		to = place[row[LEDGER_LOG_CUSTOMER]]++;
 
-		memcpy(&steps[*next], from, runs->lengths[i] * sizeof(LedgerStep));
-		*next += runs->lengths[i];
-		from += runs->lengths[i];
+		memcpy(words + to * width, row, width * sizeof(uint32));
+		amounts[to] = log->amounts[i];
 	}
+	pfree(place);
+	pfree(log->words);
+	pfree(log->amounts);
+	log->words = words;
+	log->amounts = amounts;
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* What is folded into the steps of a dimension, a customer after the other. */
+typedef struct Folding
+{
+	Ledger	   *ledger;
+	int			d;				/* the dimension */
+	uint32		next_row;		/* of the log, which is in order */
+	const LedgerRuns *runs;		/* NULL: none */
+	Size	   *run_start;		/* by customer: its run in runs->steps */
+	uint32	   *run_length;		/* by customer */
+} Folding;
+
+/* Find the run of each customer. */
+static void
+index_runs(Folding *f)
+{
+	const LedgerRuns *runs = f->runs;
+	Size		ncustomers = f->ledger->customers.index.count;
+	Size		start = 0;
+
+	salkpi_ledger_check_memory(f->ledger, (ncustomers + 1) * (sizeof(Size) + sizeof(uint32)));
+	f->run_start = palloc_extended((ncustomers + 1) * sizeof(Size), MCXT_ALLOC_HUGE);
+	f->run_length = palloc_extended((ncustomers + 1) * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (uint32 i = 0; i < runs->count; i++)
+	{
+		f->run_start[runs->customers[i]] = start;
+		f->run_length[runs->customers[i]] = runs->lengths[i];
+		start += runs->lengths[i];
+	}
+}
+
+/* How many steps there will be, before they are combined. */
+static Size
+count_steps(const Folding *f)
+{
+	const LedgerDimension *dimension = &f->ledger->dimensions[f->d];
+	Size		total = dimension->starts[dimension->nfolded];
+
+	for (uint32 i = 0; f->runs != NULL && i < f->runs->count; i++)
+		total += f->runs->lengths[i];
+	for (uint32 i = 0; i < f->ledger->log.nrows; i++)
+		total += count_row_steps(f->ledger, log_words(f->ledger, i));
+	return total;
 }
 
 /* The steps of a row whose amount is big. */
@@ -259,82 +304,101 @@ set_big_steps(Ledger *ledger, const uint32 *words, uint32 member,
 					salkpi_ledger_keep_big(ledger, negative), true);
 }
 
-/* The same as scatter_steps() for the steps of the log. */
-static void
-scatter_log(Ledger *ledger, int d, Size *place, LedgerStep *steps)
+/* The steps of a row of the log; returns how many there are. */
+static int
+set_row_steps(const Folding *f, uint32 row, LedgerStep *step)
 {
-	const uint32 *words = ledger->log.words;
-	uint32		i;
+	const uint32 *words = log_words(f->ledger, row);
+	uint32		member = words[LEDGER_LOG_WORDS + f->d];
+	int128		amount = f->ledger->log.amounts[row];
+	int			count = count_row_steps(f->ledger, words);
 
-	for (i = 0; i < ledger->log.nrows; i++, words += salkpi_ledger_log_width(ledger))
+	if (unlikely(words[LEDGER_LOG_BIG] != 0))
 	{
-		Size	   *next = &place[words[LEDGER_LOG_CUSTOMER] + 1];
-		LedgerStep *step = &steps[*next];
-		uint32		member = words[LEDGER_LOG_WORDS + d];
-		int128		amount = ledger->log.amounts[i];
-
-		if ((i & INTERRUPT_MASK) == 0)
-			CHECK_FOR_INTERRUPTS();
-		*next += count_row_steps(ledger, words);
-		if (unlikely(words[LEDGER_LOG_BIG] != 0))
-		{
-			set_big_steps(ledger, words, member, step);
-			continue;
-		}
-		salkpi_step_set(step, member, words[LEDGER_LOG_START], amount, false);
-		if (count_row_steps(ledger, words) > 1)
-			salkpi_step_set(step + 1, member, words[LEDGER_LOG_END], -amount, false);
+		set_big_steps(f->ledger, words, member, step);
+		return count;
 	}
+	salkpi_step_set(step, member, words[LEDGER_LOG_START], amount, false);
+	if (count > 1)
+		salkpi_step_set(step + 1, member, words[LEDGER_LOG_END], -amount, false);
+	return count;
+}
+
+/* All steps of a customer, those folded before too; returns how many. */
+static Size
+gather_steps(Folding *f, uint32 customer, LedgerStep *steps)
+{
+	const LedgerDimension *dimension = &f->ledger->dimensions[f->d];
+	Size		count = 0;
+
+	if (customer < dimension->nfolded)
+	{
+		count = dimension->starts[customer + 1] - dimension->starts[customer];
+		memcpy(steps, &dimension->steps[dimension->starts[customer]], count * sizeof(LedgerStep));
+	}
+	if (f->runs != NULL && f->run_length[customer] > 0)
+	{
+		memcpy(&steps[count], &f->runs->steps[f->run_start[customer]],
+			   f->run_length[customer] * sizeof(LedgerStep));
+		count += f->run_length[customer];
+	}
+	for (; f->next_row < f->ledger->log.nrows &&
+		 log_words(f->ledger, f->next_row)[LEDGER_LOG_CUSTOMER] == customer; f->next_row++)
+		count += set_row_steps(f, f->next_row, &steps[count]);
+	return count;
 }
 
 /*
- * Fold the log, or runs if there are any, into the steps of a dimension.
- * place[customer] is where a customer's steps start, first among the scattered
- * and then among the combined ones.
+ * Fold the log, or runs, into the steps of a dimension.  A customer's steps are
+ * put behind those there are, sorted and combined where they are; so memory is
+ * written once, from the start to the end, however much might have been needed.
  */
-void
-salkpi_ledger_fold_dimension(Ledger *ledger, int d, const LedgerRuns *runs)
+static void
+fold_dimension(Folding *f)
 {
-	LedgerDimension *dimension = &ledger->dimensions[d];
+	Ledger	   *ledger = f->ledger;
+	LedgerDimension *dimension = &ledger->dimensions[f->d];
 	MemoryContext context = ledger->header.eoh_context;
 	uint32		ncustomers = ledger->customers.index.count;
-	Size		place_size = ((Size) ncustomers + 2) * sizeof(Size);
-	Size	   *place;
-	Size		total;
+	Size		starts_size = ((Size) ncustomers + 1) * sizeof(Size);
+	Size		steps_size = (count_steps(f) + 1) * sizeof(LedgerStep);
+	Size	   *starts;
 	LedgerStep *steps;
 	Size		used = 0;
-	uint32		i;
 
-	salkpi_ledger_check_memory(ledger, place_size);
-	place = MemoryContextAllocExtended(context, place_size,
-									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	total = count_steps(ledger, d, runs, place);
-	salkpi_ledger_check_memory(ledger, (total + 1) * sizeof(LedgerStep));
-	steps = MemoryContextAllocExtended(context, (total + 1) * sizeof(LedgerStep),
-									   MCXT_ALLOC_HUGE);
-	salkpi_prefer_huge_pages(steps, (total + 1) * sizeof(LedgerStep));
-	for (i = 0; i < ncustomers; i++)
-		place[i + 1] += place[i];
-	scatter_steps(dimension, runs, place, steps);
-	scatter_log(ledger, d, place, steps);
-	for (i = 0; i < ncustomers; i++)
+	salkpi_ledger_check_memory(ledger, starts_size + steps_size);
+	starts = MemoryContextAllocHuge(context, starts_size);
+	steps = MemoryContextAllocHuge(context, steps_size);
+	salkpi_prefer_huge_pages(steps, steps_size);
+	for (uint32 i = 0; i < ncustomers; i++)
 	{
-		Size		start = place[i];
-		Size		count = place[i + 1] - start;
+		Size		count = gather_steps(f, i, &steps[used]);
 
 		if ((i & INTERRUPT_MASK) == 0)
 			CHECK_FOR_INTERRUPTS();
-		salkpi_ledger_sort(&steps[start], count);
-		place[i] = used;
-		used += combine_steps(ledger, &steps[start], count, &steps[used]);
+		salkpi_ledger_sort(&steps[used], count);
+		starts[i] = used;
+		used += combine_steps(ledger, &steps[used], count, &steps[used]);
 	}
-	place[ncustomers] = used;
+	starts[ncustomers] = used;
 	if (dimension->steps != NULL)
 		pfree(dimension->steps);
 	pfree(dimension->starts);
 	dimension->steps = repalloc_huge(steps, (used + 1) * sizeof(LedgerStep));
-	dimension->starts = place;
+	dimension->starts = starts;
 	dimension->nfolded = ncustomers;
+}
+
+/* Fold runs into the steps of a dimension; the log is empty. */
+void
+salkpi_ledger_fold_runs(Ledger *ledger, int d, const LedgerRuns *runs)
+{
+	Folding		f = {.ledger = ledger,.d = d,.runs = runs};
+
+	index_runs(&f);
+	fold_dimension(&f);
+	pfree(f.run_start);
+	pfree(f.run_length);
 }
 
 /* Keep those bigs only that are in a step. */
@@ -431,8 +495,9 @@ salkpi_ledger_fold(Ledger *ledger)
 	if (ledger->log.nrows == 0)
 		return;
 	salkpi_ledger_number_customers(ledger);
+	sort_log(ledger);
 	for (d = 0; d < ledger->shape.ndimensions; d++)
-		salkpi_ledger_fold_dimension(ledger, d, NULL);
+		fold_dimension(&(Folding) {.ledger = ledger,.d = d});
 	salkpi_ledger_fold_end(ledger);
 }
 

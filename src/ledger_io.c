@@ -347,7 +347,7 @@ absorb_steps(Ledger *ledger, int d, Reader *r, const uint32 *members,
 		runs.lengths[i] = read_steps(r, ledger, members, nmembers, &runs);
 	}
 	salkpi_ledger_check_memory(ledger, r->steps_size * sizeof(LedgerStep));
-	salkpi_ledger_fold_dimension(ledger, d, &runs);
+	salkpi_ledger_fold_runs(ledger, d, &runs);
 	if (runs.steps != NULL)
 		pfree(runs.steps);
 	pfree(runs.lengths);
