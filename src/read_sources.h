@@ -50,5 +50,6 @@ extern void salkpi_report_source(const Step *step, const ErrorData *error);
 extern bool salkpi_is_ledger_too_large(const ErrorData *error);
 
 extern bool salkpi_read_in_parallel(Reading *r, const Step *steps, int nsteps, Oid function);
+extern void salkpi_keep_memory(void);
 
 #endif							/* SALKPI_READ_SOURCES_H */
