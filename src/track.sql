@@ -700,7 +700,7 @@ BEGIN ATOMIC
 		   AND (source = 'opportunity' OR EXISTS (
 					SELECT FROM @extschema@.kpi_part p WHERE p.source = kpi_concerned_query.source AND p.reads <> 'source') OR EXISTS (
 					SELECT FROM @extschema@.kpi_measure m
-					 WHERE m.source = kpi_concerned_query.source
+					 WHERE m.source = kpi_concerned_query.source AND @extschema@.kpi_has_columns(m.source, m.needs, columns)
 					   AND position('$4' IN @extschema@.kpi_fill_in(m.expression, m.source, 'NULL::timestamptz', columns)) > 0))
 	)
 	SELECT string_agg(@extschema@.kpi_traced_query(kpi_concerned_query.source, q.query, q.is_seen), ' UNION ')
