@@ -86,3 +86,7 @@ SELECT f.* FROM small, kpi_facts(ARRAY[ROW(panel, '{1,3}')]::kpi_measured[]) f(n
 SELECT f.* FROM small, kpi_facts(ARRAY[ROW(panel, '{1,2}')]::kpi_measured[]) f(n integer, dimension text, member text, a bigint, b text);
 SELECT f.* FROM small, kpi_facts(ARRAY[ROW(panel, '{1,2}')]::kpi_measured[]) f(n integer, dimension text);
 SELECT kpi_panel(cube, '{1}', '{1}', NULL, '{}') FROM stock;
+SELECT * FROM kpi_new_facts(0);	-- there are some for the statement that has compared facts only
+SELECT count(*) FROM kpi_new_facts(NULL);
+SELECT * FROM kpi_changed_facts('{}', NULL, '{}', '{}', '{}', NULL, '{member_count}', now(), 1);
+SELECT * FROM kpi_changed_facts('{}', NULL, '{}', '{}', '{}', NULL, NULL, now(), 1);

@@ -3,9 +3,10 @@
  *	  kpi_changed_facts: what there is to write, the facts that panels make being
  *	  compared with the current ones.
  *
- * Both are gone through a dimension at a time.  A snapshot may have read a
- * source for some of the periods only: in the others the source's measures are
- * kept, that is, they are those of the current facts.
+ * Both are gone through a dimension at a time.  What has changed is said for
+ * each period in it; the facts to be written wait for kpi_new_facts.  A snapshot
+ * may have read a source for some of the periods only: in the others the
+ * source's measures are kept, that is, they are those of the current facts.
  */
 #include "postgres.h"
 
@@ -25,7 +26,7 @@
 #include "facts.h"
 #include "salkpi.h"
 
-/* Columns of the result before the measures. */
+/* Columns of the result. */
 enum
 {
 	CHANGED_READING,
@@ -33,12 +34,28 @@ enum
 	CHANGED_PERIOD,
 	CHANGED_PERIOD_END,
 	CHANGED_DIMENSION,
-	CHANGED_MEMBER,
-	CHANGED_IS_COMPLETE,
-	CHANGED_DAYS,
+	CHANGED_FACTS,
+	CHANGED_ADDED,
+	CHANGED_ALTERED,
+	CHANGED_GONE,
 	CHANGED_REPLACES,
-	CHANGED_IS_GONE,
-	CHANGED_KEYS
+	CHANGED_NEW_FACTS,
+	CHANGED_COLUMNS
+};
+
+/* Columns of kpi_fact before the measures. */
+enum
+{
+	FACT_GRAIN,
+	FACT_PERIOD,
+	FACT_PERIOD_END,
+	FACT_DIMENSION,
+	FACT_MEMBER,
+	FACT_RECORDED_AT,
+	FACT_SUPERSEDED_AT,
+	FACT_RUN,
+	FACT_IS_COMPLETE,
+	FACT_DAYS
 };
 
 /* Columns of a current fact, as it is asked for, before the measures. */
@@ -64,18 +81,33 @@ enum
 	PERIOD_DAYS
 };
 
+/* What has changed in a period of the current dimension. */
+typedef struct PeriodChange
+{
+	int32		added;			/* facts without a current version */
+	int32		altered;		/* with another one */
+	int32		gone;			/* that are none any more */
+	Datum	   *replaces;		/* where the versions that are no longer right
+								 * are: tids */
+	Size		nreplaces;		/* allocated */
+} PeriodChange;
+
 /* A call of kpi_changed_facts. */
 typedef struct Comparison
 {
 	Facts		facts;			/* those that the panels make */
 	MemoryContext context;		/* of the call */
 	ReturnSetInfo *result;		/* where the rows go */
-	Datum	   *values;			/* of such a row */
+	NewFacts   *new_facts;		/* where facts to be written go */
+	Datum	   *values;			/* of such a fact */
 	bool	   *nulls;
-	NullableDatum *fact;		/* its measures */
+	char	  **names;			/* of the measures */
+	int		   *columns;		/* of kpi_fact, from 0: of each measure */
+	NullableDatum *fact;		/* the measures of one */
 	int			nperiods;
 	Parameters *periods;		/* each a kpi_period; count 0: not compared */
 	int32	   *counts;			/* of each period: facts, changed or not */
+	PeriodChange *changes;		/* of each period; in facts.context */
 	StringInfoData key;			/* of a period */
 	TextTable	period_keys;	/* of those compared, see put_period_key() */
 	uint32	   *period_numbers; /* of each such key the period, from 0 */
@@ -255,29 +287,40 @@ is_unchanged(const Comparison *c, const Parameters *period, uint32 p)
 	return true;
 }
 
-/* Return that a fact is new, another, or gone. */
+/* Note that a fact is new, another, or gone. */
 static void
-emit(Comparison *c, const Parameters *period, uint32 member, bool has_current, bool is_gone)
+note_change(Comparison *c, PeriodChange *change, bool has_current, bool is_gone)
+{
+	change->added += !has_current;
+	change->altered += has_current && !is_gone;
+	change->gone += is_gone;
+	if (!has_current)
+		return;
+	change->replaces = salkpi_grow(c->facts.context, change->replaces, &change->nreplaces,
+								   (Size) change->altered + change->gone, sizeof(Datum));
+	change->replaces[change->altered + change->gone - 1] = c->current_values[CURRENT_CTID];
+}
+
+/* Keep a fact for being written. */
+static void
+put_new(Comparison *c, const Parameters *period, uint32 member)
 {
 	uint32		length;
 	const char *name = salkpi_text_at(&c->facts.members, member, &length);
 
-	c->values[CHANGED_GRAIN] = period->values[PERIOD_GRAIN];
-	c->values[CHANGED_PERIOD] = period->values[PERIOD_START];
-	c->values[CHANGED_PERIOD_END] = period->values[PERIOD_END];
-	c->values[CHANGED_MEMBER] = PointerGetDatum(cstring_to_text_with_len(name, length));
-	c->values[CHANGED_IS_COMPLETE] = period->values[PERIOD_IS_COMPLETE];
-	c->values[CHANGED_DAYS] = period->values[PERIOD_DAYS];
-	c->nulls[CHANGED_REPLACES] = !has_current;
-	if (has_current)
-		c->values[CHANGED_REPLACES] = c->current_values[CURRENT_CTID];
-	c->values[CHANGED_IS_GONE] = BoolGetDatum(is_gone);
+	c->values[FACT_GRAIN] = period->values[PERIOD_GRAIN];
+	c->values[FACT_PERIOD] = period->values[PERIOD_START];
+	c->values[FACT_PERIOD_END] = period->values[PERIOD_END];
+	c->values[FACT_MEMBER] = PointerGetDatum(cstring_to_text_with_len(name, length));
+	c->values[FACT_IS_COMPLETE] = period->values[PERIOD_IS_COMPLETE];
+	c->values[FACT_DAYS] = period->values[PERIOD_DAYS];
 	for (int m = 0; m < c->facts.nmeasures; m++)
 	{
-		c->values[CHANGED_KEYS + m] = c->fact[m].value;
-		c->nulls[CHANGED_KEYS + m] = is_gone || c->fact[m].isnull;
+		c->values[c->columns[m]] = c->fact[m].value;
+		c->nulls[c->columns[m]] = c->fact[m].isnull;
 	}
-	tuplestore_putvalues(c->result->setResult, c->result->setDesc, c->values, c->nulls);
+	salkpi_new_facts_put(c->new_facts, c->values, c->nulls);
+	pfree(DatumGetPointer(c->values[FACT_MEMBER]));
 }
 
 static void
@@ -305,23 +348,38 @@ compare_fact(Comparison *c, uint32 row)
 	is_gone = !salkpi_fact_is_needed(f, key[0], c->fact);
 	if (!is_gone)
 		c->counts[key[1]]++;
-	if (has_current ? is_gone || !is_unchanged(c, period, key[1]) : !is_gone)
-		emit(c, period, key[0], has_current, is_gone);
+	if (has_current ? !is_gone && is_unchanged(c, period, key[1]) : is_gone)
+		return;
+	note_change(c, &c->changes[key[1]], has_current, is_gone);
+	if (!is_gone)
+		put_new(c, period, key[0]);
+}
+
+static Datum
+make_array(Datum *values, int count, Oid type)
+{
+	int16		length;
+	bool		by_value;
+	char		alignment;
+
+	get_typlenbyvalalign(type, &length, &by_value, &alignment);
+	return PointerGetDatum(construct_array(values, count, type, length, by_value, alignment));
 }
 
 /* Return a row of which most columns are NULL. */
 static void
-emit_other(Comparison *c, const int *columns, const Datum *values, int count)
+emit(const Comparison *c, const int *columns, const Datum *values, int count)
 {
-	memset(c->nulls, true, (CHANGED_KEYS + c->facts.nmeasures) * sizeof(bool));
+	Datum		row[CHANGED_COLUMNS];
+	bool		nulls[CHANGED_COLUMNS];
+
+	memset(nulls, true, sizeof(nulls));
 	for (int i = 0; i < count; i++)
 	{
-		c->nulls[columns[i]] = false;
-		c->values[columns[i]] = values[i];
+		nulls[columns[i]] = false;
+		row[columns[i]] = values[i];
 	}
-	tuplestore_putvalues(c->result->setResult, c->result->setDesc, c->values, c->nulls);
-	memset(c->nulls, false, (CHANGED_KEYS + c->facts.nmeasures) * sizeof(bool));
-	c->nulls[CHANGED_READING] = true;
+	tuplestore_putvalues(c->result->setResult, c->result->setDesc, row, nulls);
 }
 
 /* Return what was read, but for the panels. */
@@ -345,20 +403,35 @@ emit_readings(Comparison *c, ArrayType *readings)
 			if (strcmp(NameStr(TupleDescAttr(columns, i)->attname), "panel") == 0)
 				nulls[i] = true;
 		reading = HeapTupleGetDatum(heap_form_tuple(columns, values, nulls));
-		emit_other(c, (int[]) {CHANGED_READING}, &reading, 1);
+		emit(c, (int[]) {CHANGED_READING}, &reading, 1);
 	}
 	ReleaseTupleDesc(columns);
 }
 
-/* Return how many facts there are of each period that was compared. */
+/* Return how many facts there are of each period that was compared, and where the new ones are. */
 static void
-emit_counts(Comparison *c)
+emit_counts(const Comparison *c)
 {
 	for (int p = 0; p < c->nperiods; p++)
 		if (c->periods[p].count > 0)
-			emit_other(c, (int[]) {CHANGED_GRAIN, CHANGED_PERIOD, CHANGED_PERIOD_END, CHANGED_DAYS},
-					   (Datum[]) {c->periods[p].values[PERIOD_GRAIN], c->periods[p].values[PERIOD_START],
-						   c->periods[p].values[PERIOD_END], Int32GetDatum(c->counts[p])}, 4);
+			emit(c, (int[]) {CHANGED_GRAIN, CHANGED_PERIOD, CHANGED_PERIOD_END, CHANGED_FACTS, CHANGED_NEW_FACTS},
+				 (Datum[]) {c->periods[p].values[PERIOD_GRAIN], c->periods[p].values[PERIOD_START], c->periods[p].values[PERIOD_END],
+					 Int32GetDatum(c->counts[p]), Int64GetDatum(salkpi_new_facts_number(c->new_facts))}, 5);
+}
+
+/* Return what has changed in a period of a dimension. */
+static void
+emit_change(const Comparison *c, int p, Datum dimension)
+{
+	const PeriodChange *change = &c->changes[p];
+	const Datum *period = c->periods[p].values;
+
+	if (change->added + change->altered + change->gone > 0)
+		emit(c, (int[]) {CHANGED_GRAIN, CHANGED_PERIOD, CHANGED_PERIOD_END, CHANGED_DIMENSION,
+				 CHANGED_ADDED, CHANGED_ALTERED, CHANGED_GONE, CHANGED_REPLACES},
+			 (Datum[]) {period[PERIOD_GRAIN], period[PERIOD_START], period[PERIOD_END], dimension,
+				 Int32GetDatum(change->added), Int32GetDatum(change->altered), Int32GetDatum(change->gone),
+				 make_array(change->replaces, change->altered + change->gone, TIDOID)}, 8);
 }
 
 /* Compare the facts of the current dimension. */
@@ -368,12 +441,15 @@ compare_dimension(Comparison *c, Datum dimension, Datum blank)
 	MemoryContext caller = MemoryContextSwitchTo(c->facts.context);
 
 	ask_for_current(c, dimension, blank);
-	c->values[CHANGED_DIMENSION] = dimension;
+	c->changes = palloc0((c->nperiods + 1) * sizeof(PeriodChange));
+	c->values[FACT_DIMENSION] = dimension;
 	for (uint32 row = 0; row < c->facts.rows.index.count; row++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		compare_fact(c, row);
 	}
+	for (int p = 0; p < c->nperiods; p++)
+		emit_change(c, p, dimension);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -390,17 +466,6 @@ array_argument(FunctionCallInfo fcinfo, int arg, bool **nulls, int *count)
 	get_typlenbyvalalign(ARR_ELEMTYPE(array), &length, &by_value, &alignment);
 	deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, alignment, &elements, nulls, count);
 	return elements;
-}
-
-static Datum
-make_array(Datum *values, int count, Oid type)
-{
-	int16		length;
-	bool		by_value;
-	char		alignment;
-
-	get_typlenbyvalalign(type, &length, &by_value, &alignment);
-	return PointerGetDatum(construct_array(values, count, type, length, by_value, alignment));
 }
 
 /* Read the periods, and make of those that are compared parameters of the plan. */
@@ -453,7 +518,6 @@ open_kept(Comparison *c, FunctionCallInfo fcinfo, int arg)
 /*
  * The plan for the current facts of a dimension, in the periods compared and
  * some others: whatever the planner knows of kpi_fact, an index gives them.
- * The measures are those of the result.
  */
 static SPIPlanPtr
 plan_current(const Comparison *c, const char *schema)
@@ -464,8 +528,7 @@ plan_current(const Comparison *c, const char *schema)
 	initStringInfo(&query);
 	appendStringInfoString(&query, "SELECT f.grain, f.period, f.member, f.ctid, f.period_end, f.is_complete, f.days");
 	for (int m = 0; m < c->facts.nmeasures; m++)
-		appendStringInfo(&query, ", f.%s",
-						 quote_identifier(NameStr(TupleDescAttr(c->result->setDesc, CHANGED_KEYS + m)->attname)));
+		appendStringInfo(&query, ", f.%s", quote_identifier(c->names[m]));
 	appendStringInfo(&query, " FROM %s.kpi_fact f WHERE f.superseded_at IS NULL"
 					 " AND f.dimension = $1 AND f.grain = ANY ($2) AND f.period = ANY ($3)", schema);
 	return SPI_prepare(query.data, lengthof(types), types);
@@ -502,29 +565,68 @@ compare_dimensions(Comparison *c, FunctionCallInfo fcinfo)
 		}
 }
 
-/* kpi_changed_facts(readings, others, dimensions, blank_members, periods, kept) */
+/* Read the names of the measures, and find their columns in kpi_fact. */
+static void
+open_measures(Comparison *c, FunctionCallInfo fcinfo, int arg)
+{
+	TupleDesc	columns = salkpi_new_facts_columns(c->new_facts);
+	bool	   *nulls;
+	int			count;
+	Datum	   *names = array_argument(fcinfo, arg, &nulls, &count);
+	Oid		   *types = palloc((count + 1) * sizeof(Oid));
+
+	c->names = palloc((count + 1) * sizeof(char *));
+	c->columns = palloc((count + 1) * sizeof(int));
+	for (int m = 0; m < count; m++)
+	{
+		c->names[m] = nulls[m] ? "" : TextDatumGetCString(names[m]);
+		c->columns[m] = SPI_fnumber(columns, c->names[m]) - 1;
+		if (c->columns[m] < 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("kpi_fact has no measure \"%s\"", c->names[m])));
+		types[m] = TupleDescAttr(columns, c->columns[m])->atttypid;
+	}
+	salkpi_facts_open(&c->facts, fcinfo, 2, types, count);
+	c->fact = palloc((count + 1) * sizeof(NullableDatum));
+	c->current_values = palloc((CURRENT_KEYS + count) * sizeof(Datum));
+	c->current_nulls = palloc((CURRENT_KEYS + count) * sizeof(bool));
+}
+
+/* What is the same in all facts to be written. */
+static void
+open_new_facts(Comparison *c, FunctionCallInfo fcinfo, int arg)
+{
+	int			natts;
+
+	c->new_facts = salkpi_new_facts_begin(get_func_namespace(fcinfo->flinfo->fn_oid));
+	natts = salkpi_new_facts_columns(c->new_facts)->natts;
+	c->values = palloc0((natts + 1) * sizeof(Datum));
+	c->nulls = palloc((natts + 1) * sizeof(bool));
+	memset(c->nulls, true, natts * sizeof(bool));
+	memset(c->nulls, false, (FACT_DAYS + 1) * sizeof(bool));
+	c->nulls[FACT_SUPERSEDED_AT] = true;
+	c->values[FACT_RECORDED_AT] = PG_GETARG_DATUM(arg);
+	c->values[FACT_RUN] = PG_GETARG_DATUM(arg + 1);
+}
+
+/* kpi_changed_facts(readings, others, dimensions, blank_members, periods, kept, measures, as_of, run) */
 PG_FUNCTION_INFO_V1(salkpi_changed_facts);
 Datum
 salkpi_changed_facts(PG_FUNCTION_ARGS)
 {
-	Oid			keys[CHANGED_KEYS] = {InvalidOid, TEXTOID, DATEOID, DATEOID, TEXTOID, TEXTOID, BOOLOID, INT4OID, TIDOID, BOOLOID};
 	Comparison	c = {.context = CurrentMemoryContext};
 
-	for (int i = 0; i <= 4; i++)
-		if (i != 1 && PG_ARGISNULL(i))
+	for (int i = 0; i < PG_NARGS(); i++)
+		if (i != 1 && i != 5 && PG_ARGISNULL(i))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("readings, dimensions, blank members and periods must not be NULL")));
-	keys[CHANGED_READING] = ARR_ELEMTYPE(PG_GETARG_ARRAYTYPE_P(0));
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+					 errmsg("of the arguments of kpi_changed_facts only others and kept may be NULL")));
+	InitMaterializedSRF(fcinfo, 0);
 	c.result = (ReturnSetInfo *) fcinfo->resultinfo;
-	salkpi_facts_open(&c.facts, fcinfo, 2, keys, CHANGED_KEYS);
-	c.values = palloc((CHANGED_KEYS + c.facts.nmeasures) * sizeof(Datum));
-	c.nulls = palloc0((CHANGED_KEYS + c.facts.nmeasures) * sizeof(bool));
+	open_new_facts(&c, fcinfo, 7);
+	open_measures(&c, fcinfo, 6);
 	emit_readings(&c, PG_GETARG_ARRAYTYPE_P(0));
-	c.current_values = palloc((CURRENT_KEYS + c.facts.nmeasures) * sizeof(Datum));
-	c.current_nulls = palloc((CURRENT_KEYS + c.facts.nmeasures) * sizeof(bool));
-	c.fact = palloc((c.facts.nmeasures + 1) * sizeof(NullableDatum));
 	open_periods(&c, fcinfo, 4);
 	open_kept(&c, fcinfo, 5);
 	SPI_connect();

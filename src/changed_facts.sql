@@ -10,13 +10,22 @@ COMMENT ON FUNCTION @extschema@.kpi_facts(@extschema@.kpi_reading[], @extschema@
 'the facts that the panels of readings, and others, make together, as of kpi_facts(kpi_measured[])';
 
 CREATE FUNCTION @extschema@.kpi_changed_facts(readings @extschema@.kpi_reading[], others @extschema@.kpi_measured[], dimensions text[], blank_members text[],
-											  periods @extschema@.kpi_period[], kept boolean[]) RETURNS SETOF record
-	LANGUAGE c STABLE PARALLEL SAFE
+											  periods @extschema@.kpi_period[], kept boolean[], measures text[], as_of timestamptz, run bigint)
+	RETURNS TABLE (reading @extschema@.kpi_reading, grain text, period date, period_end date, dimension text, facts integer,
+				   added integer, altered integer, gone integer, replaces tid[], new_facts bigint)
+	LANGUAGE c VOLATILE
 	ROWS 1000
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'salkpi_changed_facts';
-COMMENT ON FUNCTION @extschema@.kpi_changed_facts(@extschema@.kpi_reading[], @extschema@.kpi_measured[], text[], text[], @extschema@.kpi_period[], boolean[]) IS
-'the facts that panels make, as of kpi_facts, as far as they are not the current ones of kpi_fact: a table with columns named by the caller, reading kpi_reading, grain text, period date, period_end date, dimension text, member text, is_complete boolean, days integer, replaces tid (the version that is no longer right; NULL: there is none), is_gone boolean (there is no such fact any more), and measures called as in kpi_fact; then for each period a row without dimension, of which days says how many facts there are; and before all that a row for each reading, its panel left out, of which nothing else is known. dimensions, with the blank member of each: those that are compared; periods: those that the panels count, NULL for one that is not compared; kept: of each period, for each measure, whether it is not in the panels but stays what it is (NULL, or no more: none does). Runs with the rights of the caller on kpi_fact';
+COMMENT ON FUNCTION @extschema@.kpi_changed_facts(@extschema@.kpi_reading[], @extschema@.kpi_measured[], text[], text[], @extschema@.kpi_period[], boolean[], text[], timestamptz, bigint) IS
+'how the facts that panels make, as of kpi_facts, differ from the current ones of kpi_fact: a row for each reading, its panel left out; for each dimension and period in which something changed how many facts there are that were none (added), others (altered) or none any more (gone), and the versions that are no longer right (replaces); for each period how many facts there are, and by what number kpi_new_facts gives the versions to be written. dimensions, with the blank member of each: those that are compared; periods: those that the panels count, NULL for one that is not compared; measures: columns of kpi_fact, in the order in which panels count them; kept: of each period, for each measure, whether it is not in the panels but stays what it is (NULL, or no more: none does); as_of and run: of the new versions. Runs with the rights of the caller on kpi_fact';
+
+CREATE FUNCTION @extschema@.kpi_new_facts(number bigint) RETURNS SETOF @extschema@.kpi_fact
+	LANGUAGE c VOLATILE STRICT
+	ROWS 1000
+	AS 'MODULE_PATHNAME', 'salkpi_new_facts';
+COMMENT ON FUNCTION @extschema@.kpi_new_facts(bigint) IS
+'the versions of facts to be written that kpi_changed_facts found in the same statement, once; none for NULL. Raises where there are none of that number';
 
 /*
  * A stock of which only the present can be read keeps what was recorded at the
@@ -123,7 +132,7 @@ COMMENT ON FUNCTION @extschema@.kpi_facts_query(text) IS
 CREATE FUNCTION @extschema@.kpi_write_query(kept text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT @extschema@.kpi_readings_query() || replace(replace(replace(replace($q$, outdated AS (	-- of grains no longer computed, of periods cut elsewhere
+	SELECT @extschema@.kpi_readings_query() || replace(replace(replace(replace(replace($q$, outdated AS (	-- of grains no longer computed, of periods cut elsewhere
 	SELECT DISTINCT f.grain, f.period FROM @extschema@.kpi_fact f
 	 WHERE f.superseded_at IS NULL AND f.dimension = 'total'
 	   AND (f.grain LIKE '%\_cut' AND $7 OR f.grain IN (SELECT grain || '_cut' FROM period WHERE NOT is_complete)
@@ -144,12 +153,10 @@ BEGIN ATOMIC
 	SELECT array_agg(d.dimension) AS names, array_agg(@extschema@.kpi_blank_member(d.dimension)) AS blanks FROM @extschema@.kpi_dimension d
 ), delta AS MATERIALIZED (
 	SELECT f.*
-	  FROM @extschema@.kpi_changed_facts(%reading%, %kept%, (SELECT names FROM dimension), (SELECT blanks FROM dimension), (SELECT periods FROM compared), (SELECT measures FROM kept))
-			AS f(reading @extschema@.kpi_reading, grain text, period date, period_end date, dimension text, member text, is_complete boolean, days integer, replaces tid, is_gone boolean, %columns%)
-), other AS MATERIALIZED (	-- without the values, which every scan copies
-	SELECT d.reading, d.grain, d.period, d.period_end, d.dimension, d.days, d.replaces, d.is_gone FROM delta d
+	  FROM @extschema@.kpi_changed_facts(%reading%, %kept%, (SELECT names FROM dimension), (SELECT blanks FROM dimension), (SELECT periods FROM compared), (SELECT measures FROM kept),
+										 %measures%, ($3).as_of, $4) f
 ), note AS MATERIALIZED (
-	SELECT (d.reading).source, (d.reading).part, (d.reading).first_atom, (d.reading).first_at, (d.reading).bad_rows FROM other d WHERE d.grain IS NULL
+	SELECT (d.reading).source, (d.reading).part, (d.reading).first_atom, (d.reading).first_at, (d.reading).bad_rows FROM delta d WHERE d.grain IS NULL
 ), beginning AS MATERIALIZED (	-- with the first period that has data, or had when last computed
 	SELECT CASE WHEN NOT $6 THEN $5
 			ELSE least(greatest($5, least(min(((t.grid).days)[r.first_atom]), @extschema@.kpi_day(min(r.first_at)), @extschema@.kpi_day(($3).as_of))), (
@@ -159,20 +166,20 @@ BEGIN ATOMIC
 								 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain = k.grain) o)) END AS day
 	  FROM note r JOIN t USING (source) LEFT JOIN @extschema@.kpi_part p USING (source, part)
 	 WHERE r.part IS NULL OR p.kind = 'flow' OR p.source = 'cost'
-), change AS MATERIALIZED (
-	SELECT d.* FROM other d
-	 WHERE d.dimension IS NOT NULL AND (d.replaces IS NOT NULL OR d.period_end > (SELECT day FROM beginning) OR d.grain LIKE '%cut')
-), altered AS (
-	SELECT DISTINCT d.grain, d.dimension, d.period FROM change d WHERE NOT d.is_gone
+), change AS MATERIALIZED (	-- what was before the data can be replaced, but not added
+	SELECT d.grain, d.dimension, d.period, CASE WHEN d.period_end > b.day OR d.grain LIKE '%cut' THEN d.added ELSE 0 END AS added, d.altered, d.gone, d.replaces
+	  FROM delta d CROSS JOIN beginning b WHERE d.dimension IS NOT NULL
+), altered AS MATERIALIZED (
+	SELECT d.grain, d.dimension, d.period FROM change d WHERE d.added + d.altered > 0
 ), closed AS (
 	UPDATE @extschema@.kpi_fact f SET superseded_at = ($3).as_of
-	 WHERE f.ctid = ANY (ARRAY(SELECT d.replaces FROM change d))	-- where they are, however many there are besides
+	 WHERE f.ctid = ANY (ARRAY(SELECT r FROM change d, unnest(d.replaces) r))	-- where they are, however many there are besides
 	RETURNING 1
 ), written AS (
 	INSERT INTO @extschema@.kpi_fact (grain, period, period_end, dimension, member, recorded_at, run, is_complete, days, %all%)
-	SELECT d.grain, d.period, d.period_end, d.dimension, d.member, ($3).as_of, $4, d.is_complete, d.days, %all%
-	  FROM delta d
-	 WHERE NOT d.is_gone AND (d.period_end > (SELECT day FROM beginning) OR d.grain LIKE '%cut')
+	SELECT f.grain, f.period, f.period_end, f.dimension, f.member, f.recorded_at, f.run, f.is_complete, f.days, %f.all%
+	  FROM @extschema@.kpi_new_facts((SELECT max(d.new_facts) FROM delta d)) f
+	 WHERE (f.period_end > (SELECT day FROM beginning) OR f.grain LIKE '%cut')
 	   AND (SELECT count(*) FROM closed) >= 0	-- closes the old versions first
 	RETURNING 1
 ), p AS (
@@ -193,15 +200,16 @@ BEGIN ATOMIC
 	DELETE FROM @extschema@.kpi_track_log WHERE $7
 )
 SELECT (SELECT count(*) FROM p),
-	   (SELECT coalesce(sum(d.days), 0) FROM other d WHERE d.dimension IS NULL AND (d.period_end > (SELECT day FROM beginning) OR d.grain LIKE '%cut')),
-	   (SELECT count(*) FROM written), (SELECT count(*) FROM change),
+	   (SELECT coalesce(sum(d.facts), 0) FROM delta d WHERE d.facts IS NOT NULL AND (d.period_end > (SELECT day FROM beginning) OR d.grain LIKE '%cut')),
+	   (SELECT count(*) FROM written), (SELECT coalesce(sum(d.added + d.altered + d.gone), 0) FROM change d),
 	   (SELECT count(*) FROM problem) + (SELECT count(*) FROM @extschema@.kpi_problem k WHERE k.source = ANY ($1) AND k.source NOT IN (SELECT t.source FROM t)),
 	   (SELECT min(basis) FROM changes), (SELECT day FROM beginning), (SELECT jsonb_object_agg(c.source, c.next_at) FROM changes c WHERE c.next_at IS NOT NULL),
 	   ARRAY(SELECT a.grain FROM altered a ORDER BY a.grain, a.dimension, a.period), ARRAY(SELECT a.dimension FROM altered a ORDER BY a.grain, a.dimension, a.period),
 	   ARRAY(SELECT a.period FROM altered a ORDER BY a.grain, a.dimension, a.period)$q$,
 		'%reading%', @extschema@.kpi_reading_call()),
 		'%kept%', coalesce(kept, 'NULL')),
-		'%columns%', string_agg(format('%I %s', m.measure, m.type), ', ')),
+		'%measures%', quote_literal(array_agg(m.measure)) || '::text[]'),
+		'%f.all%', string_agg(format('f.%I', m.measure), ', ')),
 		'%all%', string_agg(quote_ident(m.measure), ', '))
 	  FROM @extschema@.kpi_fact_measures() m;
 END;

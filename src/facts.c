@@ -350,42 +350,36 @@ open_panels(Facts *f, ArrayType *array)
 	}
 }
 
+static void
+refuse_columns(FunctionCallInfo fcinfo)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("function %s cannot return these columns", get_func_name(fcinfo->flinfo->fn_oid)),
+			 errdetail("After those that are always the same come measures, each of them bigint, numeric or kpi_durations.")));
+}
+
 /*
  * Get ready for the facts of the panels of a function's first arguments,
- * arrays, any of which may be NULL.  The measures are the columns of its
- * result from that one on; the caller has named them, the first ones must be
- * of the given types.
+ * arrays, any of which may be NULL; types: of the measures.
  */
 void
 salkpi_facts_open(Facts *f, FunctionCallInfo fcinfo, int nargs,
-				  const Oid *keys, int nkeys)
+				  const Oid *types, int nmeasures)
 {
-	TupleDesc	columns = ((ReturnSetInfo *) fcinfo->resultinfo)->setDesc;
 	Oid			durations = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("kpi_durations"),
 											ObjectIdGetDatum(get_func_namespace(fcinfo->flinfo->fn_oid)));
-	bool		is_right = columns->natts >= nkeys;
 
-	f->nmeasures = columns->natts - nkeys;
-	f->types = palloc((columns->natts + 1) * sizeof(Oid));
-	f->zeros = palloc((columns->natts + 1) * sizeof(NullableDatum));
-	for (int i = 0; i < columns->natts && is_right; i++)
+	f->nmeasures = nmeasures;
+	f->types = palloc((nmeasures + 1) * sizeof(Oid));
+	f->zeros = palloc((nmeasures + 1) * sizeof(NullableDatum));
+	for (int m = 0; m < nmeasures; m++)
 	{
-		Oid			type = TupleDescAttr(columns, i)->atttypid;
-
-		if (i < nkeys)
-			is_right = type == keys[i];
-		else
-		{
-			is_right = type == INT8OID || type == NUMERICOID || type == durations;
-			f->types[i - nkeys] = type;
-			f->zeros[i - nkeys] = zero_of(type);
-		}
+		if (types[m] != INT8OID && types[m] != NUMERICOID && types[m] != durations)
+			refuse_columns(fcinfo);
+		f->types[m] = types[m];
+		f->zeros[m] = zero_of(types[m]);
 	}
-	if (!is_right)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("function %s cannot return these columns", get_func_name(fcinfo->flinfo->fn_oid)),
-				 errdetail("After those that are always the same come measures, each of them bigint, numeric or kpi_durations.")));
 	for (int i = 0; i < nargs; i++)
 		if (!PG_ARGISNULL(i))
 			open_panels(f, PG_GETARG_ARRAYTYPE_P(i));
@@ -429,18 +423,31 @@ emit_facts(const Facts *f, ReturnSetInfo *result, Datum *values, bool *nulls)
 	}
 }
 
+/* The measures of the result of kpi_facts, whose columns the caller has named. */
+static void
+open_named(Facts *f, FunctionCallInfo fcinfo, TupleDesc columns)
+{
+	static const Oid keys[FACT_KEYS] = {INT4OID, TEXTOID, TEXTOID};
+	Oid		   *types = palloc((columns->natts + 1) * sizeof(Oid));
+
+	for (int i = 0; i < columns->natts; i++)
+		types[i] = TupleDescAttr(columns, i)->atttypid;
+	if (columns->natts < FACT_KEYS || memcmp(types, keys, sizeof(keys)) != 0)
+		refuse_columns(fcinfo);
+	salkpi_facts_open(f, fcinfo, PG_NARGS(), types + FACT_KEYS, columns->natts - FACT_KEYS);
+}
+
 /* kpi_facts(panels, ...): period, dimension, member, and the measures asked for */
 PG_FUNCTION_INFO_V1(salkpi_facts);
 Datum
 salkpi_facts(PG_FUNCTION_ARGS)
 {
-	static const Oid keys[FACT_KEYS] = {INT4OID, TEXTOID, TEXTOID};
 	Facts		f = {0};
 	Datum	   *values;
 	bool	   *nulls;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	salkpi_facts_open(&f, fcinfo, PG_NARGS(), keys, FACT_KEYS);
+	open_named(&f, fcinfo, ((ReturnSetInfo *) fcinfo->resultinfo)->setDesc);
 	values = palloc((FACT_KEYS + f.nmeasures) * sizeof(Datum));
 	nulls = palloc0((FACT_KEYS + f.nmeasures) * sizeof(bool));
 	while (salkpi_facts_next(&f))

@@ -67,7 +67,7 @@ salkpi_fact_blank(const Facts *f, uint32 period, int measure)
 }
 
 extern void salkpi_facts_open(Facts *f, FunctionCallInfo fcinfo, int nargs,
-							  const Oid *keys, int nkeys);
+							  const Oid *types, int nmeasures);
 extern bool salkpi_facts_next(Facts *f);
 extern void salkpi_facts_start(Facts *f, text *dimension);
 extern uint32 salkpi_facts_put(Facts *f, uint32 member, uint32 period);
@@ -75,5 +75,13 @@ extern void salkpi_facts_known(Facts *f, uint32 period, int measure);
 extern bool salkpi_fact_equals(const Facts *f, int measure, Datum a, Datum b);
 extern bool salkpi_fact_is_needed(const Facts *f, uint32 member,
 								  const NullableDatum *values);
+
+/* new_facts.c */
+typedef struct NewFacts NewFacts;
+
+extern NewFacts *salkpi_new_facts_begin(Oid schema);
+extern TupleDesc salkpi_new_facts_columns(const NewFacts *facts);
+extern int64 salkpi_new_facts_number(const NewFacts *facts);
+extern void salkpi_new_facts_put(NewFacts *facts, Datum *values, bool *nulls);
 
 #endif							/* SALKPI_FACTS_H */
