@@ -90,3 +90,15 @@ SELECT * FROM kpi_new_facts(0);	-- there are some for the statement that has com
 SELECT count(*) FROM kpi_new_facts(NULL);
 SELECT * FROM kpi_changed_facts('{}', NULL, '{}', '{}', '{}', NULL, '{member_count}', now(), 1);
 SELECT * FROM kpi_changed_facts('{}', NULL, '{}', '{}', '{}', NULL, NULL, now(), 1);
+SELECT * FROM kpi_changed_facts('{}', NULL, '{}', '{}', '{}', NULL, '{run}', now(), 1);
+-- Facts that nobody asks for are gone with the statement, also where they do not fit in memory.
+SET work_mem = '64kB';
+WITH period AS (
+	SELECT array_agg(ROW('month', date '2030-01-01', date '2030-02-01', true, 31, NULL, NULL)::kpi_period) AS periods
+), panel AS (
+	SELECT kpi_panel('total', ARRAY[repeat('x', 100) || i], 1, ARRAY[i::bigint], '{}' ORDER BY repeat('x', 100) || i) AS panel FROM generate_series(1, 5000) i
+)
+SELECT sum(c.added) AS added, count(c.new_facts) AS numbers, count(c.replaces[1]) AS replaced
+FROM period, panel, kpi_changed_facts('{}', ARRAY[ROW(panel, '{1}')]::kpi_measured[], '{total}', '{(none)}', periods, NULL, '{purchases}', now(), 1) c;
+RESET work_mem;
+SELECT * FROM kpi_new_facts(1);

@@ -441,6 +441,7 @@ compare_dimension(Comparison *c, Datum dimension, Datum blank)
 	MemoryContext caller = MemoryContextSwitchTo(c->facts.context);
 
 	ask_for_current(c, dimension, blank);
+	MemoryContextSwitchTo(c->facts.context);	/* SPI has left its own */
 	c->changes = palloc0((c->nperiods + 1) * sizeof(PeriodChange));
 	c->values[FACT_DIMENSION] = dimension;
 	for (uint32 row = 0; row < c->facts.rows.index.count; row++)
@@ -581,7 +582,7 @@ open_measures(Comparison *c, FunctionCallInfo fcinfo, int arg)
 	{
 		c->names[m] = nulls[m] ? "" : TextDatumGetCString(names[m]);
 		c->columns[m] = SPI_fnumber(columns, c->names[m]) - 1;
-		if (c->columns[m] < 0)
+		if (c->columns[m] <= FACT_DAYS)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("kpi_fact has no measure \"%s\"", c->names[m])));
@@ -599,7 +600,7 @@ open_new_facts(Comparison *c, FunctionCallInfo fcinfo, int arg)
 {
 	int			natts;
 
-	c->new_facts = salkpi_new_facts_begin(get_func_namespace(fcinfo->flinfo->fn_oid));
+	c->new_facts = salkpi_new_facts_begin(c->result, get_func_namespace(fcinfo->flinfo->fn_oid));
 	natts = salkpi_new_facts_columns(c->new_facts)->natts;
 	c->values = palloc0((natts + 1) * sizeof(Datum));
 	c->nulls = palloc((natts + 1) * sizeof(bool));

@@ -18,8 +18,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -273,34 +271,6 @@ salkpi_kpi_lookup_first(PG_FUNCTION_ARGS)
 	if (block == NULL || TIMESTAMP_IS_NOBEGIN(block->first))
 		PG_RETURN_NULL();
 	PG_RETURN_TIMESTAMPTZ(block->first);
-}
-
-/* kpi_firsts(dictionary): each key and when it starts, in no order */
-PG_FUNCTION_INFO_V1(salkpi_kpi_firsts);
-Datum
-salkpi_kpi_firsts(PG_FUNCTION_ARGS)
-{
-	const Dictionary *d = salkpi_dictionary_get(PG_GETARG_DATUM(0));
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-
-	InitMaterializedSRF(fcinfo, 0);
-	for (uint32 i = 0; i <= d->mask; i++)
-	{
-		const KeyBlock *block = (const KeyBlock *) ((const char *) d + d->slots[i].id);
-		Datum		values[2];
-		bool		nulls[2] = {false, false};
-
-		if ((i & INTERRUPT_MASK) == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (d->slots[i].id == 0)
-			continue;
-		values[0] = PointerGetDatum(cstring_to_text_with_len(block->key, block->length));
-		values[1] = TimestampTzGetDatum(get_step(d, block, 0)->from);
-		nulls[1] = TIMESTAMP_IS_NOBEGIN(get_step(d, block, 0)->from);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-		pfree(DatumGetPointer(values[0]));
-	}
-	return (Datum) 0;
 }
 
 /* The first step answers for all that lies before: it is not a change. */

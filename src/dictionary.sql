@@ -157,11 +157,6 @@ CREATE FUNCTION @extschema@.kpi_lookup_first(dictionary @extschema@.kpi_dictiona
 AS 'MODULE_PATHNAME', 'salkpi_kpi_lookup_first'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
-CREATE FUNCTION @extschema@.kpi_firsts(dictionary @extschema@.kpi_dictionary) RETURNS TABLE (key text, first_at timestamptz)
-AS 'MODULE_PATHNAME', 'salkpi_kpi_firsts'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
-ROWS 10000;
-
 CREATE FUNCTION @extschema@.kpi_changes(dictionary @extschema@.kpi_dictionary, key text) RETURNS timestamptz[]
 AS 'MODULE_PATHNAME', 'salkpi_kpi_changes'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -180,8 +175,6 @@ COMMENT ON FUNCTION @extschema@.kpi_rate(@extschema@.kpi_dictionary, text, times
 'reporting currency for one unit of a currency at an instant: attribute 1, a number; NULL before the first known rate: never a guess';
 COMMENT ON FUNCTION @extschema@.kpi_lookup_first(@extschema@.kpi_dictionary, text) IS
 'the smallest valid_from of the versions of a key, those since ever aside. NULL if there is none, if the key is not known, and for NULL';
-COMMENT ON FUNCTION @extschema@.kpi_firsts(@extschema@.kpi_dictionary) IS
-'the keys of a dictionary, in no order, each with the smallest valid_from of its versions: NULL where one is since ever';
 COMMENT ON FUNCTION @extschema@.kpi_changes(@extschema@.kpi_dictionary, text) IS
 'the instants, ascending, from which a key has another version than before. NULL if there is none, if the key is not known, and for NULL';
 COMMENT ON FUNCTION @extschema@.kpi_knows(@extschema@.kpi_dictionary, text) IS

@@ -6,6 +6,7 @@
 #define SALKPI_FACTS_H
 
 #include "fmgr.h"
+#include "nodes/execnodes.h"
 
 #include "panel.h"
 #include "segment.h"
@@ -79,7 +80,7 @@ extern bool salkpi_fact_is_needed(const Facts *f, uint32 member,
 /* new_facts.c */
 typedef struct NewFacts NewFacts;
 
-extern NewFacts *salkpi_new_facts_begin(Oid schema);
+extern NewFacts *salkpi_new_facts_begin(ReturnSetInfo *result, Oid schema);
 extern TupleDesc salkpi_new_facts_columns(const NewFacts *facts);
 extern int64 salkpi_new_facts_number(const NewFacts *facts);
 extern void salkpi_new_facts_put(NewFacts *facts, Datum *values, bool *nulls);

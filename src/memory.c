@@ -15,7 +15,7 @@
 #include <malloc.h>
 #endif
 
-#include "access/xact.h"
+#include "utils/memutils.h"
 
 #include "read_sources.h"
 #include "segment.h"
@@ -34,10 +34,8 @@
 static bool keeps = false;
 
 static void
-give_back(XactEvent event, void *arg)
+give_back(void *arg)
 {
-	if (!keeps)
-		return;
 	keeps = false;
 	mallopt(M_MMAP_MAX, 65536);
 	mallopt(M_MMAP_THRESHOLD, LARGEST_ADAPTED);
@@ -45,18 +43,22 @@ give_back(XactEvent event, void *arg)
 	malloc_trim(0);
 }
 
-/* Keep memory that is freed, until the transaction ends. */
+/*
+ * Keep memory that is freed, until the transaction ends: its own memory goes
+ * last, after that of everything that was done in it.
+ */
 void
 salkpi_keep_memory(void)
 {
-	static bool registered = false;
+	MemoryContextCallback *at_end;
 	void	   *heap;
 
 	if (keeps)
 		return;
-	if (!registered)
-		RegisterXactCallback(give_back, NULL);
-	registered = keeps = true;
+	at_end = MemoryContextAllocZero(TopTransactionContext, sizeof(MemoryContextCallback));
+	at_end->func = give_back;
+	MemoryContextRegisterResetCallback(TopTransactionContext, at_end);
+	keeps = true;
 	mallopt(M_MMAP_MAX, 0);
 	mallopt(M_TRIM_THRESHOLD, -1);	/* never */
 	heap = malloc(HUGE_AT_FIRST);

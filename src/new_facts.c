@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "executor/executor.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
@@ -22,29 +23,46 @@ struct NewFacts
 	int64		number;			/* by which they are asked for */
 	TupleDesc	columns;		/* of kpi_fact */
 	Tuplestorestate *rows;
-	struct NewFacts *next;		/* left by other calls in the transaction */
+	struct NewFacts *next;		/* left by other calls of running statements */
 };
 
 static NewFacts *all = NULL;
 
-/* They are forgotten, asked for or not. */
-static void
-forget(void *arg)
+/* They are no longer to be had; were they? */
+static bool
+take_out(const NewFacts *facts)
 {
 	NewFacts  **place = &all;
 
-	while (*place != NULL && *place != arg)
+	while (*place != NULL && *place != facts)
 		place = &(*place)->next;
-	if (*place != NULL)
-		*place = (*place)->next;
+	if (*place == NULL)
+		return false;
+	*place = (*place)->next;
+	return true;
 }
 
-/* Where facts can be put, until the end of the transaction. */
+/* Their statement ends, and nobody asked for them. */
+static void
+end_unasked(Datum facts)
+{
+	if (take_out((NewFacts *) DatumGetPointer(facts)))
+		tuplestore_end(((NewFacts *) DatumGetPointer(facts))->rows);
+}
+
+/* It has failed: what else they had is gone already. */
+static void
+forget(void *facts)
+{
+	(void) take_out(facts);
+}
+
+/* Where facts can be put that are there until the calling statement ends. */
 NewFacts *
-salkpi_new_facts_begin(Oid schema)
+salkpi_new_facts_begin(ReturnSetInfo *result, Oid schema)
 {
 	static int64 last_number = 0;
-	MemoryContext context = AllocSetContextCreate(TopTransactionContext, "kpi_new_facts", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context = AllocSetContextCreate(result->econtext->ecxt_per_query_memory, "kpi_new_facts", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
 	NewFacts   *facts = palloc0(sizeof(NewFacts));
@@ -59,6 +77,7 @@ salkpi_new_facts_begin(Oid schema)
 	callback->func = forget;
 	callback->arg = facts;
 	MemoryContextRegisterResetCallback(context, callback);
+	RegisterExprContextCallback(result->econtext, end_unasked, PointerGetDatum(facts));
 	MemoryContextSwitchTo(caller);
 	return facts;
 }
@@ -99,8 +118,8 @@ salkpi_new_facts(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("there are no new facts of number " INT64_FORMAT, PG_GETARG_INT64(0)),
-				 errdetail("They are there for the statement that compares facts, once.")));
-	forget(facts);
+				 errdetail("They are there in the statement that compares facts, once.")));
+	(void) take_out(facts);
 	result->returnMode = SFRM_Materialize;
 	result->setResult = facts->rows;
 	result->setDesc = facts->columns;

@@ -77,11 +77,12 @@ CREATE FUNCTION @extschema@.kpi_first_days_query(columns text[], customers text 
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT format($q$
-SELECT f.key AS customer, (f.first_at AT TIME ZONE %L)::date AS first_day
-  FROM @extschema@.kpi_firsts((SELECT @extschema@.kpi_dictionary(%s, %s, NULL, NULL::text, NULL)
+SELECT customer, (first_at AT TIME ZONE %L)::date AS first_day
+  FROM (SELECT %s AS customer, min(%s) AS first_at
 		  FROM (%s) s
-		 WHERE %3$s < $4 AND CASE WHEN (%5$s)%6$s%7$s THEN %8$s END)) f
- WHERE f.first_at IS NOT NULL$q$,
+		 WHERE %3$s < $4 AND CASE WHEN (%5$s)%6$s%7$s THEN %8$s END
+		 GROUP BY 1) f
+ WHERE isfinite(first_at)$q$,
 				  @extschema@.kpi_setting('time_zone'), a.account, p.starts, @extschema@.kpi_source_select(p.source) || @extschema@.kpi_of_customers(p.source, customers), p.condition,
 				  ' AND (' || @extschema@.kpi_spoilt(p.source, p.part, columns) || ') IS NOT TRUE',
 				  ' AND (' || @extschema@.kpi_unknown_rate(p.source, p.part, columns) || ') IS NOT TRUE',
