@@ -8,6 +8,8 @@ dev=$(cd "$here/.." && pwd -P)/dev
 
 # serve ARGUMENTS...: a demo in a process group of its own, as at a terminal
 serve() {
+	: >"$scratch/out"	# what the one before said is not this one's
+	: >"$scratch/err"
 	set -m
 	env --default-signal=INT,TERM "$dev" demo "$@" </dev/null >"$scratch/out" 2>"$scratch/err" &
 	set +m
