@@ -27,7 +27,7 @@
 #include "salkpi.h"
 
 /* Bytes that a log may always have. */
-#define LOG_BYTES		((Size) 32 * 1024 * 1024)
+#define LOG_BYTES		((Size) 8 * 1024 * 1024)
 
 /* Up to so many steps are sorted by insertion. */
 #define SHORT_SORT		24
