@@ -128,6 +128,11 @@ SELECT kpi_count(whole) AS ids, kpi_total(whole) AS total, whole = parts AS merg
 FROM (SELECT kpi_amounts(repeat('x', (n * 7919 % 613 * 7)::integer), n) AS whole FROM generate_series(1::bigint, 5000) n) a,
 	(SELECT kpi_rollup(part) AS parts FROM (SELECT kpi_amounts(repeat('x', (n * 7919 % 613 * 7)::integer), n) AS part FROM generate_series(1::bigint, 5000) n GROUP BY n % 3) p) b;
 
+-- Two ids in turn, whose sums outgrow records of 30 and of 62 bits when these are made one.
+SELECT amount, kpi_count(a) AS ids, kpi_total(a) = total AS is_right
+FROM (SELECT amount, kpi_amounts(n % 2, amount) AS a, sum(amount) AS total FROM generate_series(1, 1000) n, unnest('{5000000,500000000000000000}'::bigint[]) amount GROUP BY amount) s
+ORDER BY amount;
+
 -- An aggregate of one's own without final function hands out states as they are:
 -- everything reads them all the same; but keys do not change their type.
 CREATE AGGREGATE open_amounts(bigint, numeric) (SFUNC = kpi_amounts_add, STYPE = kpi_amounts);

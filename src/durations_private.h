@@ -53,9 +53,10 @@ typedef struct OpenDurations
 	int32		vl_len_;		/* varlena header, including room to spare */
 	uint16		layout;			/* DURATIONS_LAYOUT */
 	uint8		form;			/* DURATIONS_OPEN */
-	uint8		unused;			/* 0 */
+	bool		is_narrow;		/* does it have seconds, not tallies? */
 	int64		used;			/* tallies in use; zeros follow them */
-	Tally		tallies[FLEXIBLE_ARRAY_MEMBER]; /* in any order */
+	Tally		tallies[FLEXIBLE_ARRAY_MEMBER]; /* in any order; if narrow, a
+												 * uint32 each, of one duration */
 } OpenDurations;
 
 /* How many different durations fit in a datum, in either form. */
@@ -143,7 +144,8 @@ typedef struct StepsShape
 static inline Size
 open_capacity(const OpenDurations *state)
 {
-	return (VARSIZE(state) - offsetof(OpenDurations, tallies)) / sizeof(Tally);
+	return (VARSIZE(state) - offsetof(OpenDurations, tallies)) /
+		(state->is_narrow ? sizeof(uint32) : sizeof(Tally));
 }
 
 /* durations.c: errors, an error unless well-formed, and the canonical form of steps */

@@ -13,6 +13,10 @@
  * returned as a fresh chunk, never repalloc'd: the executor copies it to the
  * aggregate's context and frees the old one.
  *
+ * With many groups most of the time goes into memory.  So a state begins narrow:
+ * with durations as seconds, four bytes each, while these are whole seconds
+ * and fit into the smallest state.
+ *
  * A window frame that moves takes durations out again, which is a tally with a
  * count of -1: folding cancels it.  Each of them was added before, so that no
  * folded count is below zero.
@@ -56,6 +60,55 @@ create_open(Size n)
 	state->layout = DURATIONS_LAYOUT;
 	state->form = DURATIONS_OPEN;
 	return state;
+}
+
+/* The state of an aggregate before the first row. */
+static OpenDurations *
+create_narrow(void)
+{
+	OpenDurations *state = create_open(1);
+
+	state->is_narrow = true;
+	return state;
+}
+
+static inline uint32 *
+seconds_of(const OpenDurations *state)
+{
+	return (uint32 *) state->tallies;
+}
+
+static inline Tally
+get_tally(const OpenDurations *state, int64 i)
+{
+	if (state->is_narrow)
+		return (Tally) {seconds_of(state)[i] * USECS_PER_SEC, 1};
+	return state->tallies[i];
+}
+
+/* Adds a duration to a narrow state; false if that can't hold it. */
+static bool
+add_narrow(OpenDurations *state, int64 duration)
+{
+	int64		seconds = duration / USECS_PER_SEC;
+
+	if (state->used == open_capacity(state) || seconds * USECS_PER_SEC != duration ||
+		seconds != (uint32) seconds)
+		return false;
+	seconds_of(state)[state->used++] = seconds;
+	return true;
+}
+
+/* A copy that is not narrow, in CurrentMemoryContext. */
+static OpenDurations *
+copy_wide(const OpenDurations *state)
+{
+	OpenDurations *copy = create_open(state->used);
+
+	for (int64 i = 0; i < state->used; i++)
+		copy->tallies[i] = get_tally(state, i);
+	copy->used = state->used;
+	return copy;
 }
 
 /* Keeps the first n tallies, less those that were taken out again. */
@@ -111,27 +164,30 @@ fold(OpenDurations *state)
 }
 
 /*
- * The state with room for n more tallies: itself, or a copy of twice the size
- * in CurrentMemoryContext.
+ * The state with room for n more tallies, not narrow: itself, or a copy of twice
+ * the size in CurrentMemoryContext.
  */
 static OpenDurations *
 make_room(OpenDurations *state, Size n)
 {
+	OpenDurations *wide = state;
 	OpenDurations *grown;
 	Size		wanted;
 
-	if (state->used + n <= open_capacity(state))
+	if (state->is_narrow)
+		wide = copy_wide(state);
+	else if (state->used + n <= open_capacity(state))
 		return state;
-	fold(state);
-	wanted = state->used + n;
+	fold(wide);
+	wanted = wide->used + n;
 	if (wanted > DURATIONS_MAX)
 		salkpi_durations_too_large();
-	if (2 * wanted <= open_capacity(state) ||
-		open_capacity(state) == DURATIONS_MAX)
+	if (wide == state && (2 * wanted <= open_capacity(state) ||
+						  open_capacity(state) == DURATIONS_MAX))
 		return state;
 	grown = create_open(Min(2 * wanted, DURATIONS_MAX));
-	memcpy(grown->tallies, state->tallies, state->used * sizeof(Tally));
-	grown->used = state->used;
+	memcpy(grown->tallies, wide->tallies, wide->used * sizeof(Tally));
+	grown->used = wide->used;
 	return grown;
 }
 
@@ -161,8 +217,8 @@ add_durations(OpenDurations *state, const struct varlena *v, int sign)
 			CHECK_FOR_INTERRUPTS();
 		if (is_open)
 		{
-			tally->value = open->tallies[i].value;
-			tally->count = sign * open->tallies[i].count;
+			*tally = get_tally(open, i);
+			tally->count *= sign;
 		}
 		else
 		{
@@ -178,13 +234,10 @@ add_durations(OpenDurations *state, const struct varlena *v, int sign)
 Durations *
 salkpi_durations_close(const OpenDurations *state)
 {
-	Size		size = offsetof(OpenDurations, tallies) +
-		state->used * sizeof(Tally);
-	OpenDurations *copy = memcpy(palloc(size), state, size);
+	OpenDurations *copy = copy_wide(state);
 	Durations  *d;
 	int64		total = 0;
 
-	SET_VARSIZE(copy, size);
 	fold(copy);
 	sort_tallies(copy->tallies, copy->used);
 	for (int64 i = 0; i < copy->used; i++)
@@ -215,13 +268,14 @@ get_state(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("transition function of kpi_durations can be called only by an aggregate")));
 	if (PG_ARGISNULL(0))
-		return create_open(1);
+		return create_narrow();
 	v = PG_DETOAST_DATUM(PG_GETARG_DATUM(0));
 	salkpi_durations_check(v);
 	state = (OpenDurations *) v;
 	if (state->form == DURATIONS_OPEN)
 	{
-		__builtin_prefetch(&state->tallies[state->used], 1);	/* in time for the tally */
+		__builtin_prefetch((char *) state->tallies + state->used *
+						   (state->is_narrow ? sizeof(uint32) : sizeof(Tally)), 1);	/* in time for the tally */
 		return state;
 	}
 	return add_durations(create_open(1), v, 1);
@@ -243,8 +297,11 @@ same_state(FunctionCallInfo fcinfo)
 static Datum
 change_state(FunctionCallInfo fcinfo, int64 duration, int count)
 {
-	OpenDurations *state = make_room(get_state(fcinfo), 1);
+	OpenDurations *state = get_state(fcinfo);
 
+	if (state->is_narrow && count == 1 && add_narrow(state, duration))
+		PG_RETURN_POINTER(state);
+	state = make_room(state, 1);
 	state->tallies[state->used].value = duration;
 	state->tallies[state->used++].count = count;
 	PG_RETURN_POINTER(state);

@@ -85,7 +85,7 @@ salkpi_keyed_create(const KeyedType *type, MemoryContext context)
 	keyed->width = type->width;
 	keyed->amount_size = sizeof(int32);
 	keyed->is_unique = keyed->is_ascending = true;
-	keyed->unique_at = unique_at(0);
+	keyed->unique_at = unique_at(0, true);
 	keyed->chunk.size = keyed->room = KEYED_SIZE - offsetof(Keyed, chunk);
 	keyed->chunk.used = sizeof(KeyedChunk);
 	salkpi_keyed_fill(keyed, &keyed->chunk);

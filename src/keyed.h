@@ -106,6 +106,7 @@ typedef struct Keyed
 	char	   *last;			/* the last record */
 	int64		bounds[2];		/* opening and closing, if it has them */
 	uint32		count;			/* records */
+	uint32		unique_count;	/* when they were last made unique */
 	uint32		unique_at;		/* bytes at which keys are to be made unique */
 	uint32		bytes;			/* of settled records */
 	uint32		room;			/* size of all chunks together */

@@ -21,6 +21,10 @@
 #define KEYED_CHUNK_BITS	25
 #define KEYED_CHUNK_MAX		((Size) sizeof(int32) << KEYED_CHUNK_BITS)
 
+/* Records of so few bytes are not made unique; up to so many, seldom if of no use. */
+#define UNIQUE_MIN			1024
+#define UNIQUE_EARLY_MAX	0x10000
+
 /* keyed.c */
 extern void salkpi_keyed_settle(Keyed *keyed);
 extern void salkpi_keyed_fill(Keyed *keyed, KeyedChunk *chunk);
@@ -34,11 +38,14 @@ extern void salkpi_keyed_rewrite(Keyed *keyed, const KeyedItem *more,
 /*
  * Bytes at which keys are to be made unique, which are so many with unique ones:
  * four times as many, not yet while they are few, and soon where a table ends.
+ * While a table is small and most keys were new the last time, it is left to grow
+ * longer: there is little to be saved.
  */
 static inline uint32
-unique_at(Size bytes)
+unique_at(Size bytes, bool was_of_use)
 {
-	Size		at = Min(Max(bytes * 4, 1024), MaxAllocSize / 2);
+	Size		factor = was_of_use || bytes > UNIQUE_EARLY_MAX ? 4 : 16;
+	Size		at = Min(Max(bytes * factor, UNIQUE_MIN), MaxAllocSize / 2);
 
 	return Max(at, bytes + bytes / 4);
 }
@@ -48,8 +55,11 @@ unique_at(Size bytes)
 static inline uint32
 hash_key(KeyKind kind, const KeyedKey *key)
 {
-	return kind == KEY_INTEGER ? (uint32) salkpi_mix((uint64) key->number) :
-		salkpi_hash_text(key->bytes, key->length);
+	if (kind == KEY_INTEGER)
+		return (uint32) salkpi_mix((uint64) key->number);
+	if (kind == KEY_UUID)
+		return (uint32) salkpi_mix(salkpi_mix(salkpi_load8(key->bytes)) ^ salkpi_load8(key->bytes + 8));
+	return salkpi_hash_text(key->bytes, key->length);
 }
 
 static inline bool
@@ -299,6 +309,31 @@ add_to_record(Layout layout, char *record, const KeyedItem *item)
 	}
 	if (item->flag)
 		raw[0] |= RECORD_FLAG;
+	for (i = 0; i < layout.width; i++)
+		set_raw(layout, record, i, raw[i]);
+	return true;
+}
+
+/* Add a record to another one, if that can hold the sums. */
+static pg_attribute_always_inline bool
+merge_records(Layout layout, char *record, const char *more)
+{
+	int64		raw[KEYED_MAX_WIDTH];
+	KeyedItem	item;
+	int			i;
+
+	if (layout.amount_size == 16)
+	{
+		(void) get_record(layout, more, &item);
+		return add_to_record(layout, record, &item);
+	}
+	for (i = 0; i < layout.width; i++)
+		if (__builtin_add_overflow((int64) get_raw(layout, record, i),
+								   (int64) get_raw(layout, more, i) & ~(int64) RECORD_BITS,
+								   &raw[i]) ||
+			(layout.amount_size == 4 && raw[i] != (int32) raw[i]))
+			return false;
+	raw[0] |= (int64) get_raw(layout, more, 0) & RECORD_FLAG;
 	for (i = 0; i < layout.width; i++)
 		set_raw(layout, record, i, raw[i]);
 	return true;

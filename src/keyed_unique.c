@@ -21,58 +21,93 @@
 /* Most chunks of a table: each but the first few has a quarter of those before. */
 #define MAX_CHUNKS		(1 << (32 - KEYED_CHUNK_BITS))
 
-/* Where the first record of each key is; and where the next one is to be. */
+/*
+ * Where the first record of each key is.  These two are small, and passed to no
+ * function that is not inlined: so they are kept in registers while a record
+ * that is written could be anywhere.
+ */
 typedef struct Slots
 {
 	uint32	   *slots;			/* a place, or 0 if the slot is free */
 	uint32		mask;			/* number of slots, a power of two, less 1 */
-	KeyedChunk *chunks[MAX_CHUNKS]; /* all chunks */
-	int			nchunks;		/* how many they are */
-	int			chunk;			/* number of the one that is written to */
-	uint32		end;			/* offset in it of the next record */
+	uint32		free;			/* how many of them may still be taken */
 } Slots;
 
-/* A place: a chunk, and the offset of a record in it in words. */
-static inline uint32
-make_place(int chunk, uint32 offset)
+/* Where the next record is to be: behind those that have been moved. */
+typedef struct Target
 {
-	return (uint32) chunk << KEYED_CHUNK_BITS | offset / sizeof(int32);
+	KeyedChunk **chunks;		/* all chunks */
+	int			chunk;			/* number of the one that is written to */
+	char	   *end;			/* behind the last record in it */
+	char	   *limit;			/* behind its room for more */
+	char	   *last;			/* the last record */
+	uint32		count;			/* records moved, and those still to come */
+} Target;
+
+/* A place: a chunk, and the offset of a record in it in words. */
+static pg_attribute_always_inline uint32
+make_place(KeyedChunk **chunks, int chunk, const char *record)
+{
+	return (uint32) chunk << KEYED_CHUNK_BITS |
+		(uint32) (record - (const char *) chunks[chunk]) / sizeof(int32);
 }
 
-static inline char *
-record_at(const Slots *slots, uint32 place)
+static pg_attribute_always_inline char *
+record_at(KeyedChunk **chunks, uint32 place)
 {
-	return (char *) slots->chunks[place >> KEYED_CHUNK_BITS] +
+	return (char *) chunks[place >> KEYED_CHUNK_BITS] +
 		(Size) (place & ((1 << KEYED_CHUNK_BITS) - 1)) * sizeof(int32);
 }
 
-static void
-create_slots(Slots *slots, uint32 count)
+/* Free slots for so many keys. */
+static Slots
+create_slots(uint32 count)
 {
+	Slots		slots;
 	Size		nslots = 64;
 
 	while (nslots < (Size) count + count / 2)
 		nslots *= 2;
-	slots->slots = palloc_extended(nslots * sizeof(uint32),
-								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	slots->mask = nslots - 1;
+	slots.slots = palloc_extended(nslots * sizeof(uint32),
+								  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	slots.mask = nslots - 1;
+	slots.free = nslots / 3 * 2;
+	return slots;
 }
 
-static void
-list_chunks(Slots *slots, Keyed *keyed)
+/* Lists the chunks of a table, whose records are settled; returns their number. */
+static int
+list_chunks(Keyed *keyed, KeyedChunk **chunks)
 {
 	KeyedChunk *chunk;
+	int			n = 0;
 
 	salkpi_keyed_settle(keyed);
-	slots->nchunks = 0;
 	for (chunk = &keyed->chunk; chunk != NULL; chunk = chunk->next)
 	{
-		if (slots->nchunks == MAX_CHUNKS)
+		if (n == MAX_CHUNKS)
 			elog(ERROR, "a table of keys has too many chunks");
-		slots->chunks[slots->nchunks++] = chunk;
+		chunks[n++] = chunk;
 	}
-	slots->chunk = 0;
-	slots->end = sizeof(KeyedChunk);
+	return n;
+}
+
+/* Begin to write to a chunk. */
+static pg_attribute_always_inline void
+begin_chunk(Target *target, int chunk)
+{
+	target->chunk = chunk;
+	target->end = salkpi_keyed_first(target->chunks[chunk]);
+	target->limit = (char *) target->chunks[chunk] + target->chunks[chunk]->size;
+}
+
+/* Note how much of the chunk that was written to is used. */
+static pg_attribute_always_inline void
+end_chunk(const Target *target)
+{
+	KeyedChunk *chunk = target->chunks[target->chunk];
+
+	chunk->used = target->end - (char *) chunk;
 }
 
 /* Move the bytes of a record towards the beginning; records are short. */
@@ -89,24 +124,18 @@ move_bytes(char *to, const char *from, Size size)
 }
 
 /* Move a record to where the next one is to be: never behind where it was. */
-static pg_attribute_always_inline uint32
-move_record(Keyed *keyed, Slots *slots, char *record, Size size)
+static pg_attribute_always_inline void
+move_record(Target *target, const char *record, Size size)
 {
-	KeyedChunk *chunk = slots->chunks[slots->chunk];
-	uint32		place;
-
-	while (size > chunk->size - slots->end)
+	while (unlikely(size > target->limit - target->end))
 	{
-		chunk->used = slots->end;
-		chunk = slots->chunks[++slots->chunk];
-		slots->end = sizeof(KeyedChunk);
+		end_chunk(target);
+		begin_chunk(target, target->chunk + 1);
 	}
-	place = make_place(slots->chunk, slots->end);
-	keyed->last = (char *) chunk + slots->end;
-	if (keyed->last != record)
-		move_bytes(keyed->last, record, size);
-	slots->end += size;
-	return place;
+	target->last = target->end;
+	if (target->last != record)
+		move_bytes(target->last, record, size);
+	target->end += size;
 }
 
 /*
@@ -114,38 +143,41 @@ move_record(Keyed *keyed, Slots *slots, char *record, Size size)
  * ones; false if it is not of a new key but cannot be added.
  */
 static pg_attribute_always_inline bool
-settle_record(Keyed *keyed, Layout layout, Slots *slots, uint32 slot,
-			  char *record, Size size)
+settle_record(Layout layout, Slots *slots, Target *target, uint32 slot,
+			  const char *record, Size size)
 {
-	KeyedItem	item = {0};	/* else compilers that inline all of it are in doubt */
-	KeyedKey	key;
+	KeyedKey	key = {0};	/* else compilers that inline all of it are in doubt */
+	KeyedKey	other_key = {0};
 	bool		is_known = false;
+	uint32		place;
 	char	   *other;
 
-	(void) get_record(layout, record, &item);
-	for (; slots->slots[slot] != 0; slot = (slot + 1) & slots->mask)
+	(void) get_key(layout, record, &key);
+	for (; (place = slots->slots[slot]) != 0; slot = (slot + 1) & slots->mask)
 	{
-		other = record_at(slots, slots->slots[slot]);
-		(void) get_key(layout, other, &key);
-		if (!keys_are_equal(layout.kind, &key, &item.key))
+		other = record_at(target->chunks, place);
+		(void) get_key(layout, other, &other_key);
+		if (!keys_are_equal(layout.kind, &key, &other_key))
 			continue;
-		if (add_to_record(layout, other, &item))
+		if (merge_records(layout, other, record))
 		{
-			keyed->count--;
+			target->count--;
 			return true;
 		}
 		is_known = true;
 	}
-	slots->slots[slot] = move_record(keyed, slots, record, size);
+	move_record(target, record, size);
+	slots->slots[slot] = make_place(target->chunks, target->chunk, target->last);
+	slots->free--;
 	return !is_known;
 }
 
 /* Do so with some records of a chunk; returns where the next one is. */
-static pg_attribute_always_inline char *
-settle_batch(Keyed *keyed, Layout layout, Slots *slots, char *record,
+static pg_attribute_always_inline const char *
+settle_batch(Layout layout, Slots *slots, Target *target, const char *record,
 			 const char *end, bool *is_unique)
 {
-	char	   *records[BATCH_SIZE + 1];
+	const char *records[BATCH_SIZE + 1];
 	uint32		slot[BATCH_SIZE];
 	KeyedKey	key = {0};	/* as above */
 	int			n;
@@ -154,63 +186,101 @@ settle_batch(Keyed *keyed, Layout layout, Slots *slots, char *record,
 	for (n = 0; n < BATCH_SIZE && record < end; n++)
 	{
 		records[n] = record;
-		record = (char *) skip_record(layout, record, &key);
+		record = skip_record(layout, record, &key);
 		slot[n] = hash_key(layout.kind, &key) & slots->mask;
 		__builtin_prefetch(&slots->slots[slot[n]]);
 	}
 	records[n] = record;
 	for (i = 0; i < n; i++)
-		__builtin_prefetch(record_at(slots, slots->slots[slot[i]]));
+		__builtin_prefetch(record_at(target->chunks, slots->slots[slot[i]]));
 	for (i = 0; i < n; i++)
-		*is_unique &= settle_record(keyed, layout, slots, slot[i], records[i],
+		*is_unique &= settle_record(layout, slots, target, slot[i], records[i],
 									records[i + 1] - records[i]);
 	return record;
 }
 
+/* Slots for all records that are still to come, with those that were moved. */
+static pg_attribute_always_inline Slots
+grow_slots(Layout layout, const Slots *old, const Target *target)
+{
+	Slots		slots = create_slots(target->count);
+	int			c;
+
+	pfree(old->slots);
+	end_chunk(target);
+	for (c = 0; c <= target->chunk; c++)
+	{
+		const char *record = salkpi_keyed_first(target->chunks[c]);
+		const char *end = (char *) target->chunks[c] + target->chunks[c]->used;
+		const char *next;
+		KeyedKey	key = {0};	/* as above */
+		uint32		slot;
+
+		for (; record < end; record = next)
+		{
+			next = skip_record(layout, record, &key);
+			slot = hash_key(layout.kind, &key) & slots.mask;
+			while (slots.slots[slot] != 0)
+				slot = (slot + 1) & slots.mask;
+			slots.slots[slot] = make_place(target->chunks, c, record);
+			slots.free--;
+		}
+	}
+	return slots;
+}
+
 /*
- * Make the records of each key one, in place; false if some could not be, since
- * the sum needs more room.
+ * Make the records of each key one, in place, in these chunks; false if some
+ * could not be, since the sum needs more room.
  */
 static pg_attribute_always_inline bool
-make_unique_of(Keyed *keyed, Layout layout, Slots *slots)
+make_unique_of(Keyed *keyed, Layout layout, KeyedChunk **chunks)
 {
+	int			nchunks = list_chunks(keyed, chunks);
+	Slots		slots = create_slots(Min(keyed->count, 2 * keyed->unique_count));
+	Target		target = {.chunks = chunks,.count = keyed->count};
 	bool		is_unique = true;
 	int			c;
 
-	for (c = 0; c < slots->nchunks; c++)
+	begin_chunk(&target, 0);
+	for (c = 0; c < nchunks; c++)
 	{
-		char	   *record = salkpi_keyed_first(slots->chunks[c]);
-		const char *end = (char *) slots->chunks[c] + slots->chunks[c]->used;
+		const char *record = salkpi_keyed_first(chunks[c]);
+		const char *end = (char *) chunks[c] + chunks[c]->used;
 
 		while (record < end)
 		{
-			record = settle_batch(keyed, layout, slots, record, end, &is_unique);
+			if (slots.free < BATCH_SIZE)
+				slots = grow_slots(layout, &slots, &target);
+			record = settle_batch(layout, &slots, &target, record, end, &is_unique);
 			CHECK_FOR_INTERRUPTS();
 		}
 	}
+	pfree(slots.slots);
+	end_chunk(&target);
+	for (c = target.chunk + 1; c < nchunks; c++)
+		chunks[c]->used = sizeof(KeyedChunk);
+	keyed->count = target.count;
+	keyed->last = target.last;
+	salkpi_keyed_fill(keyed, chunks[target.chunk]);
 	return is_unique;
 }
 
 bool
 salkpi_keyed_make_unique(Keyed *keyed)
 {
-	Slots		slots;
+	KeyedChunk *chunks[MAX_CHUNKS];
+	KeyedChunk *chunk;
+	uint32		count = keyed->count;
 	KeyedItem	item;
-	int			c;
 
-	list_chunks(&slots, keyed);
-	create_slots(&slots, keyed->count);
-	keyed->is_unique = FOR_LAYOUT(keyed, make_unique_of, &slots);
-	pfree(slots.slots);
-	slots.chunks[slots.chunk]->used = slots.end;
-	for (c = slots.chunk + 1; c < slots.nchunks; c++)
-		slots.chunks[c]->used = sizeof(KeyedChunk);
-	for (c = 0, keyed->bytes = 0; c <= slots.chunk; c++)
-		keyed->bytes += slots.chunks[c]->used - sizeof(KeyedChunk);
-	salkpi_keyed_fill(keyed, slots.chunks[slots.chunk]);
+	keyed->is_unique = FOR_LAYOUT(keyed, make_unique_of, chunks);
+	keyed->unique_count = keyed->count;
+	for (chunk = &keyed->chunk, keyed->bytes = 0; chunk != NULL; chunk = chunk->next)
+		keyed->bytes += chunk->used - sizeof(KeyedChunk);
 	(void) salkpi_keyed_read(keyed, keyed->last, &item);
 	keyed->last_prefix = salkpi_key_prefix(keyed->kind, &item.key);
-	keyed->unique_at = unique_at(keyed->bytes);
+	keyed->unique_at = unique_at(keyed->bytes, keyed->count < count - count / 4);
 	return keyed->is_unique;
 }
 
@@ -271,7 +341,7 @@ collect_items(Keyed *keyed, const KeyedItem *more, int dscale,
 	Slots		slots;
 	int			i;
 
-	create_slots(&slots, keyed->count + 1);
+	slots = create_slots(keyed->count + 1);
 	salkpi_keyed_settle(keyed);
 	while ((record = salkpi_keyed_next_record(&chunk, record)) != NULL)
 	{
@@ -340,7 +410,7 @@ salkpi_keyed_rewrite(Keyed *keyed, const KeyedItem *more, int dscale)
 	for (n = 0; n < count; n++)
 		salkpi_keyed_add(keyed, &items[n]);
 	keyed->is_unique = true;
-	keyed->unique_at = unique_at(bytes);
+	keyed->unique_at = unique_at(bytes, true);
 	free_chunks(old);
 	pfree(items);
 }
