@@ -29,6 +29,7 @@ SELECT kpi_average_purchase_value(1, 1) AS no_rows, kpi_amounts('a', 1) AS amoun
 -- Errors, with their reasons.
 SELECT harness.outcome('SELECT kpi.kpi_average_purchase_value(1, ''NaN''::numeric)') AS nan,
 	harness.outcome('SELECT kpi.kpi_amounts(''a'', ''-Infinity''::numeric)') AS infinity;
+SELECT harness.outcome('SELECT kpi.kpi_amounts(repeat(''x'', 134217728), 1)') AS long;
 SELECT harness.outcome('SELECT kpi.kpi_concentration(kpi.kpi_amounts(1, 1), 0)') AS none,
 	harness.outcome('SELECT kpi.kpi_amounts_add(NULL, 1, 1)') AS "outside";
 SELECT harness.outcome('SELECT kpi.kpi_rollup(a) FROM (SELECT kpi.kpi_amounts(1, 1) AS a UNION ALL SELECT kpi.kpi_amounts(''a'', 1)) v') AS mixed;

@@ -245,9 +245,9 @@ put_arguments(BatchAggregate *a, int row)
 	return true;
 }
 
-/* Put constant arguments in place; false when a strict function has a NULL. */
+/* Work out arguments, and put constant ones in place; false when a strict function has a NULL. */
 static bool
-put_constants(BatchAggregate *a, const BatchRows *rows)
+evaluate_arguments(BatchAggregate *a, const BatchRows *rows)
 {
 	bool		is_null = false;
 
@@ -280,7 +280,7 @@ advance(BatchAggregate *a, const BatchRows *all)
 	const BatchRows *rows = filtered(a, all, &taken);
 	Datum		value;
 
-	if (rows->count == 0 || !put_constants(a, rows))
+	if (rows->count == 0 || !evaluate_arguments(a, rows))
 		return;
 	if (a->take_rows != NULL)
 	{

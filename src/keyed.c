@@ -210,7 +210,9 @@ chunk_size(const Keyed *keyed, Size bytes)
 	if (bytes > KEYED_CHUNK_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("id of %zu bytes is too long", bytes)));
+				 errmsg("id is too long"),
+				 errdetail("With its amounts it takes %zu bytes of a state, of which an id may take %zu.",
+						   bytes, KEYED_CHUNK_MAX)));
 	while (size < CHUNK_SIZE_ROUNDED && (size * 4 <= keyed->room || size < bytes))
 		size *= 2;
 	if (size == CHUNK_SIZE_ROUNDED)
