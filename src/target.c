@@ -145,37 +145,46 @@ is_exact(const TargetRow *target, Datum start, Datum end)
 		DatumGetDateADT(target->values[TARGET_TO_DAY]) == DatumGetDateADT(end);
 }
 
-/* Targets as an array, for what follows from them. */
-static Datum
-rows_as_array(TargetRow *const *rows, int count, Oid type)
+/* Do the days of a target and of a period have any in common? */
+static bool
+overlaps(const TargetRow *target, Datum start, Datum end)
 {
-	Datum	   *elements = palloc(sizeof(Datum) * count);
-
-	for (int i = 0; i < count; i++)
-		elements[i] = rows[i]->row;
-	return PointerGetDatum(construct_array(elements, count, type, -1, false, TYPALIGN_DOUBLE));
+	return DatumGetDateADT(target->values[TARGET_FROM_DAY]) < DatumGetDateADT(end) &&
+		DatumGetDateADT(target->values[TARGET_TO_DAY]) > DatumGetDateADT(start);
 }
 
 /*
  * What a line says about a period, from the targets of one layer; returns
- * whether they have it as their own.
+ * whether they have it as their own.  There is no row where none of them has
+ * anything to do with it.
  */
 static bool
 put_match(ReturnSetInfo *rsinfo, const Line *line, bool is_only, Datum start, Datum end, Oid type)
 {
 	TargetRow  *exact = NULL;
 	int			nexact = 0;
+	Datum	   *targets = palloc(sizeof(Datum) * line->count);	/* those that matter */
+	int			ntargets = 0;
 	Datum		values[MATCHED_COLUMNS] = {0};
 	bool		nulls[MATCHED_COLUMNS] = {false};
 
 	for (int i = 0; i < line->count; i++)
 	{
+		if (overlaps(line->rows[i], start, end))
+			targets[ntargets++] = line->rows[i]->row;
 		if (is_exact(line->rows[i], start, end))
 		{
 			exact = line->rows[i];
 			nexact++;
 		}
 	}
+	if (ntargets == 0)
+	{
+		pfree(targets);
+		return false;
+	}
+	if (nexact == 1)
+		targets[0] = exact->row;
 	values[MATCHED_KPI] = line->rows[0]->values[TARGET_KPI];
 	values[MATCHED_MEMBER] = line->rows[0]->values[TARGET_MEMBER];
 	values[MATCHED_PERIOD] = start;
@@ -192,11 +201,11 @@ put_match(ReturnSetInfo *rsinfo, const Line *line, bool is_only, Datum start, Da
 	if (nexact > 0)
 		values[MATCHED_HOW] = CStringGetTextDatum(nexact == 1 ? "exact" : "ambiguous");
 	nulls[MATCHED_TARGETS] = nexact > 1;
-	if (nexact == 1)
-		values[MATCHED_TARGETS] = rows_as_array(&exact, 1, type);
-	else if (nexact == 0)
-		values[MATCHED_TARGETS] = rows_as_array(line->rows, line->count, type);
+	if (nexact <= 1)
+		values[MATCHED_TARGETS] = PointerGetDatum(construct_array(targets, nexact == 1 ? 1 : ntargets, type,
+																  -1, false, TYPALIGN_DOUBLE));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	pfree(targets);
 	return nexact > 0;
 }
 

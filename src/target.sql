@@ -304,6 +304,7 @@ DECLARE
 	around @extschema@.kpi_target;
 	piece record;
 	share numeric;
+	warn_share numeric;
 	at date := period;
 BEGIN
 	IF rule = 'exact' THEN
@@ -335,13 +336,16 @@ BEGIN
 			at := NULL;
 			EXIT;
 		END IF;
+		share := piece.value;
+		warn_share := piece.warn_at;
 		IF NOT piece.is_whole THEN
 			how := 'spread';
+			share := @extschema@.kpi_spread_share(by_working_days, share, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
+			warn_share := @extschema@.kpi_spread_share(by_working_days, warn_share, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
 		END IF;
-		share := @extschema@.kpi_spread_share(by_working_days, piece.value, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
 		value := value + share;
 		pieces := pieces || ROW(piece.target, share)::@extschema@.kpi_target_piece;
-		warn_at := warn_at + @extschema@.kpi_spread_share(by_working_days, piece.warn_at, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
+		warn_at := warn_at + warn_share;
 		at := least(piece.to_day, period_end);
 	END LOOP;
 
