@@ -70,6 +70,31 @@ SELECT outcome, problems FROM kpi_snapshot();
 SELECT * FROM shop.state();
 ROLLBACK TO before;
 
+-- What does not fit together: a join that repeats deals, customers and stages that no one knows, a stage of two pipelines,
+-- a misspelt dimension, and rows of a bound source that are no targets.
+CREATE TABLE shop.customer (id text, region text);
+INSERT INTO shop.customer VALUES ('1', 'North'), ('2', 'South');
+CREATE VIEW shop.order AS SELECT l.*, 'K' || rep_id AS account_id, sale_id + 7 AS line_id FROM shop.line l;
+CREATE TABLE shop.phase (name text, "position" integer, probability numeric);
+INSERT INTO shop.phase VALUES ('Old', 1, 0.1), ('Old', 2, 0.2);
+CREATE VIEW shop.deals AS SELECT d.*, c.region FROM shop.deal d LEFT JOIN shop.customer c ON d.id = 'A';
+CREATE TABLE shop.quota (kpi text, dimension text, member text, from_day date, to_day date, value numeric, currency text);
+INSERT INTO shop.quota VALUES ('revenue', 'rep', '1', kpi_today() - 7, kpi_today(), 10, NULL), ('turnover', NULL, NULL, kpi_today() - 7, kpi_today(), 10, NULL), ('calls', NULL, NULL, kpi_today(), kpi_today(), 10, NULL),
+	('revenue', NULL, NULL, kpi_today() - 7, kpi_today(), 'NaN', NULL), ('revenue', '', '', kpi_today() - 7, kpi_today(), 10, 'GBP'), ('revenue', 'rep', '77', kpi_today() - 7, kpi_today(), 10, NULL);
+SELECT count(*) AS bound FROM (VALUES ('sale', 'shop.order'), ('account', 'shop.customer'), ('stage', 'shop.phase'), ('opportunity', 'shop.deals'), ('target', 'shop.quota')) v(source, relation)
+WHERE EXISTS (SELECT FROM kpi_bind(source, relation::regclass));
+SELECT kpi_define_dimension('artikl'), kpi_define_dimension('region+product'), kpi_define_dimension('rep+team');
+SELECT outcome, problems FROM kpi_snapshot();
+SELECT * FROM shop.state();
+SELECT * FROM shop.state('de');
+SELECT * FROM kpi_bad_rows('target');
+ROLLBACK TO before;
+
+-- A look-back without anything tracked: what is older goes unnoticed.
+SELECT kpi_set('lookback_days', '30');
+SELECT severity, subject, what, hint FROM shop.state();
+ROLLBACK TO before;
+
 -- Where changes are tracked, what goes unseen is told; a foreign table, and a
 -- view of what is no table, cannot be tracked.
 SELECT relation::text, way FROM kpi_track('sale');

@@ -545,4 +545,28 @@ SELECT 'blank ids and currencies' AS rule_12, crm.fact('revenue', '2025-03-01') 
 		= '{opportunity no exchange rate 1,opportunity no id 1,sale no exchange rate 1,sale no sale_id 1}' FROM kpi_problem WHERE source IN ('sale', 'opportunity', 'quote')) AS holds;
 ROLLBACK TO rule;
 
+--
+-- What nobody knew at the time, and what cannot have been: a deal's weight is not
+-- its outcome, a lead is not qualified before it is there, nor a message answered
+-- before it is sent.
+--
+SAVEPOINT rule;
+ALTER TABLE crm.lead ADD qualified_at timestamptz;
+SELECT crm.bind('lead', 'activity', 'opportunity', 'opportunity_history', 'stage');
+INSERT INTO crm.lead (id, created_at, qualified_at) VALUES (1, '2025-03-05', '2025-03-04'), (2, '2025-03-05', '2025-03-06'), (3, '2025-03-05', NULL), (4, '2025-03-05', NULL);
+INSERT INTO crm.activity (id, happened_at, kind, contact_id, replied_at) VALUES
+	(1, '2025-03-10', 'email', 'a', '2025-03-01'), (2, '2025-03-10', 'email', 'b', '2025-03-11'), (3, '2025-03-12', 'email', 'c', NULL), (4, '2025-03-12', 'email', 'd', NULL);
+INSERT INTO crm.stage (name, "position", probability) VALUES ('Demo', 1, 0.25), ('Deal', 2, 0.5);
+INSERT INTO crm.opportunity (id, status, created_at, amount, stage, probability) VALUES (1, 'open', '2025-03-01', 64, 'Deal', NULL), (2, 'open', '2025-03-01', 128, 'Deal', 0.75), (3, 'open', '2025-03-01', 512, 'Deal', NULL);
+INSERT INTO crm.opportunity_history (opportunity_id, valid_from, stage) SELECT d, day, stage FROM generate_series(1, 3) d, (VALUES (date '2025-03-01', 'Demo'), ('2025-03-20', 'Deal')) h(day, stage);
+SELECT outcome FROM kpi_snapshot('2025-03-01', '2025-03-31', '2025-04-02 12:00+02');
+SELECT 'while they are open: the stage''s, or their own' AS rule_9, crm.fact('weighted_pipeline', '2025-03-01')::numeric = 64 * 0.5 + 128 * 0.75 + 512 * 0.5 AS holds;
+UPDATE crm.opportunity SET status = 'won', closed_at = '2025-04-10', probability = 1 WHERE id = 1;
+UPDATE crm.opportunity SET status = 'lost', closed_at = '2025-04-10', probability = 0 WHERE id = 2;
+SELECT outcome FROM kpi_snapshot('2025-03-01', '2025-03-31', '2025-04-15 12:00+02');
+SELECT 'later: not what became of them' AS rule_9, crm.fact('weighted_pipeline', '2025-03-01')::numeric = (64 + 128 + 512) * 0.5 AS holds;
+SELECT 'too early is never' AS rule_12, kpi_value('lead_qualification_rate', '2025-03-01') = 25 AND kpi_value('reply_rate', '2025-03-01') = 25 AS holds;
+SELECT source, reason, bad_rows, keys FROM kpi_problem ORDER BY 1, 2;
+ROLLBACK TO rule;
+
 ROLLBACK;

@@ -365,7 +365,9 @@ FROM crm.opportunity_history h JOIN crm.opportunity o ON o.id = h.opportunity_id
 	crm.boundary t,
 	LATERAL (SELECT least(h.valid_to, CASE WHEN o.status <> 'open' THEN o.closed_at END) AS valid_to) v,
 	LATERAL (SELECT crm.rate(o.currency, t.at) AS rate) x,
-	LATERAL (SELECT CASE WHEN h.probability IS NOT NULL THEN h.probability WHEN h.valid_to IS NULL AND o.probability IS NOT NULL THEN o.probability ELSE s.probability END AS p) p,
+	LATERAL (SELECT CASE WHEN h.probability IS NOT NULL THEN h.probability WHEN h.valid_to IS NOT NULL THEN s.probability
+		WHEN o.status = 'open' THEN coalesce(o.probability, s.probability)
+		ELSE coalesce(CASE WHEN s.probability BETWEEN 0 AND 1 THEN s.probability END, o.probability) END AS p) p,	-- a closed deal's own is its outcome
 	LATERAL (SELECT coalesce(h.amount, CASE WHEN o.amount NOT IN ('NaN', 'Infinity', '-Infinity') THEN o.amount END, 0) * rate AS money, CASE WHEN p BETWEEN 0 AND 1 THEN p END AS likely) y,
 	LATERAL crm.belongs(o.id, h.rep_id::text, NULL, NULL, NULL, NULL, NULL, t.at, true) b,
 	LATERAL (VALUES ('open_opportunities', 1), ('open_at_start', 1), ('pipeline_value', money), ('weighted_pipeline', money * likely), ('unweighted_opportunities', CASE WHEN likely IS NULL THEN 1 END)) m(measure, value)

@@ -79,13 +79,15 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 ), unchanged AS MATERIALIZED (	-- until when nothing is that was not there before
 	SELECT CASE WHEN NOT lower_inf(c.spans) THEN least(lower(c.spans), (SELECT r.beginning FROM @extschema@.kpi_last_run() r)) END AS until
 	  FROM (SELECT range_agg(c.spans) AS spans FROM changes c) c
+), oldest AS MATERIALIZED (	-- what is cut is cut anew each day, also before all data; and what was asked for by days may lie before a gap
+	SELECT f.grain, min(f.period) AS period FROM @extschema@.kpi_fact f WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.member = '' GROUP BY f.grain
 ), period AS MATERIALIZED (
 	SELECT k.*, d.sources, row_number() OVER (ORDER BY k.place) AS n
 	  FROM unnest($2::@extschema@.kpi_period[]) WITH ORDINALITY k(grain, period, period_end, is_complete, days, starts_at, ends_at, place)
 	 CROSS JOIN unchanged u
 	 CROSS JOIN LATERAL (SELECT array_agg(c.source) AS sources	-- of which it is taken
 						   FROM changes c,
-								(SELECT (k.period_end <= u.until) IS NOT TRUE
+								(SELECT (k.period_end <= u.until AND k.grain NOT LIKE '%\_cut' AND k.period < (SELECT o.period FROM oldest o WHERE o.grain = k.grain)) IS NOT TRUE
 										AND @extschema@.kpi_is_due(k.grain, k.period, k.period_end, k.is_complete, k.days) AS is_due OFFSET 0) w
 						  WHERE w.is_due OR CASE WHEN k.is_complete THEN c.spans && daterange(k.period, k.period_end) ELSE NOT c.is_still END) d
 	 WHERE d.sources IS NOT NULL

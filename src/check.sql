@@ -86,16 +86,17 @@ BEGIN
 	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
 	columns := ARRAY(SELECT u.source || '.' || u.column_name || e.suffix
 					   FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix));
-	IF NOT coalesce(kpi_bad_rows.reason IN (SELECT f.reason FROM @extschema@.kpi_faults(source, columns) f), true) THEN
+	IF kpi_bad_rows.reason IS NOT NULL AND NOT EXISTS (SELECT FROM @extschema@.kpi_faults(source, columns) f WHERE f.reason = kpi_bad_rows.reason) THEN
 		RAISE EXCEPTION 'unknown reason "%" for bad rows of source "%"', kpi_bad_rows.reason, source
 			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'Reasons are ' || (SELECT string_agg(format('"%s"', f.reason), ', ' ORDER BY f.reason COLLATE "C") FROM @extschema@.kpi_faults(source, columns) f) || '.';
+				  HINT = coalesce('Reasons are ' || (SELECT string_agg(format('"%s"', f.reason), ', ' ORDER BY f.reason COLLATE "C") FROM @extschema@.kpi_faults(source, columns) f) || '.',
+								  'No row of it is bad for any reason.');
 	END IF;
 	pieces := @extschema@.kpi_pieces_expression(source, columns, NULL);
-	SELECT format('SELECT f.reason, k.key, to_jsonb(source_row) FROM (%2$s) s%3$s CROSS JOIN LATERAL (VALUES %4$s) f(reason, is_bad) CROSS JOIN LATERAL (SELECT %1$s) k(key)'
+	SELECT CASE WHEN count(*) > 0 THEN format('SELECT f.reason, k.key, to_jsonb(source_row) FROM (%2$s) s%3$s CROSS JOIN LATERAL (VALUES %4$s) f(reason, is_bad) CROSS JOIN LATERAL (SELECT %1$s) k(key)'
 				  ' WHERE f.is_bad%5$s ORDER BY f.reason COLLATE "C", k.key COLLATE "C"',
 				  @extschema@.kpi_source_key(source, columns), @extschema@.kpi_rows_select(source, 'source', columns, true), ' CROSS JOIN ' || pieces || ' p',
-				  string_agg(format('(%L, %s)', f.reason, f.condition), ', '), CASE WHEN pieces IS NOT NULL THEN ' AND is_first' ELSE '' END) INTO query
+				  string_agg(format('(%L, %s)', f.reason, f.condition), ', '), CASE WHEN pieces IS NOT NULL THEN ' AND is_first' ELSE '' END) END INTO query
 	  FROM @extschema@.kpi_faults(source, columns) f
 	 WHERE f.reason = kpi_bad_rows.reason OR kpi_bad_rows.reason IS NULL;
 	IF query IS NULL THEN
@@ -123,14 +124,19 @@ BEGIN ATOMIC
 	WITH computed AS (
 		SELECT min(f.period) AS first_day FROM @extschema@.kpi_fact f
 		 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain NOT LIKE '%\_cut'
+	), target AS (
+		SELECT t.kpi, t.dimension, t.member, t.to_day, NULL AS fault FROM @extschema@.kpi_target t
+		UNION ALL
+		SELECT t.kpi, t.dimension, t.member, t.to_day, t.fault FROM @extschema@.kpi_source_target_rows() t
 	), judged AS (
 		SELECT t.kpi, t.dimension, t.member,
-			   CASE WHEN d.kpi IS NULL THEN 'unknown kpi'
+			   CASE WHEN t.fault IS NOT NULL THEN t.fault
+					WHEN d.kpi IS NULL THEN 'unknown kpi'
 					WHEN x.dimension IS NULL THEN 'unknown dimension'
 					WHEN t.to_day <= c.first_day THEN 'before all facts'
 					WHEN NOT EXISTS (SELECT FROM @extschema@.kpi_fact f
 									  WHERE f.superseded_at IS NULL AND f.dimension = t.dimension AND f.member = t.member) THEN 'unknown member' END AS what
-		  FROM @extschema@.kpi_target t
+		  FROM target t
 		 CROSS JOIN computed c
 		  LEFT JOIN @extschema@.kpi_definition d ON d.kpi = t.kpi
 		  LEFT JOIN @extschema@.kpi_dimension x ON x.dimension = t.dimension
@@ -142,7 +148,7 @@ BEGIN ATOMIC
 	 GROUP BY j.kpi, j.dimension, j.member, j.what;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_target_faults() IS
-'targets that no fact can be measured against: of a KPI or dimension that is not defined, a member without current facts, or days before all facts; how many for each KPI and member. No rows before the first snapshot';
+'targets, of kpi_target and the bound source, that no fact can be measured against: of a KPI or dimension that is not defined, a member without current facts, or days before all facts, and rows of the source that are no target (see kpi_source_target_rows); how many for each KPI and member. No rows before the first snapshot';
 
 /* One source whose changes go unseen, and the others' triggers spare little or, with a look-back, miss what is older. */
 CREATE FUNCTION @extschema@.kpi_untracked()
@@ -152,15 +158,17 @@ CREATE FUNCTION @extschema@.kpi_untracked()
 	SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+	is_limited boolean := @extschema@.kpi_setting('lookback_days') <> 'all';
 BEGIN
-	IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = '@extschema@.kpi_track_change()'::regprocedure) THEN
+	IF NOT is_limited AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = '@extschema@.kpi_track_change()'::regprocedure) THEN
 		RETURN;		-- without looking at every table
 	END IF;
 	FOR source, reason IN
 		SELECT k.source, string_agg(DISTINCT k.what, '; ' ORDER BY k.what) FILTER (WHERE NOT k.tracked)
 		  FROM (SELECT t.*, CASE WHEN starts_with(t.reason, t.relation::text) THEN t.reason ELSE concat_ws(' ', t.relation, t.reason) END AS what,
 					   bool_or(t.tracked) OVER () AS is_used FROM @extschema@.kpi_tracking() t) k
-		 WHERE k.is_used AND k.source <> 'target' AND @extschema@.kpi_source_relation(k.source) IS NOT NULL
+		 WHERE (k.is_used OR is_limited) AND k.source <> 'target' AND @extschema@.kpi_source_relation(k.source) IS NOT NULL
 		 GROUP BY k.source HAVING NOT bool_and(k.tracked) ORDER BY k.source
 	LOOP
 		BEGIN
@@ -174,7 +182,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_untracked() IS
-'where kpi_track is in use at all: the sources whose changes are not all noted, why not, and whether kpi_track could mend that';
+'where kpi_track is in use at all, or not all periods are looked at (setting lookback_days): the sources whose changes are not all noted, why not, and whether kpi_track could mend that';
 
 /* Made of names and set phrases, which kpi_bound_columns and kpi_tracking say in English. */
 CREATE FUNCTION @extschema@.kpi_detail_text(detail text, lang text) RETURNS text
@@ -194,6 +202,7 @@ DECLARE
 		' is temporary', ' ist temporär',
 		' is a system catalog', ' ist ein Systemkatalog',
 		' is written by a subscription', ' wird von einer Replikation beschrieben',
+		' is a part of another table, through which it can be written', ' ist Teil einer anderen Tabelle, über die sie beschrieben werden kann',
 		' has virtual columns', ' hat virtuelle Spalten',
 		', a part of it, has no triggers', ', ein Teil davon, hat keine Trigger',
 		' has no triggers', ' hat keine Trigger',
@@ -316,13 +325,38 @@ BEGIN
 			   CASE t.what WHEN 'unknown kpi' THEN CASE WHEN is_german THEN 'Ziel einer unbekannten Kennzahl' ELSE 'target of an unknown KPI' END
 						   WHEN 'unknown dimension' THEN CASE WHEN is_german THEN 'Ziel einer unbekannten Dimension' ELSE 'target in an unknown dimension' END
 						   WHEN 'unknown member' THEN CASE WHEN is_german THEN 'Ziel ohne Zahlen: unbekanntes Mitglied' ELSE 'target without facts: unknown member' END
+						   WHEN 'no days' THEN CASE WHEN is_german THEN 'Ziel ohne Tage' ELSE 'target without days' END
+						   WHEN 'no value' THEN CASE WHEN is_german THEN 'Ziel ohne endlichen Wert' ELSE 'target without a finite value' END
+						   WHEN 'no exchange rate' THEN CASE WHEN is_german THEN 'Ziel in einer Währung ohne Kurs' ELSE 'target in a currency without a rate' END
 						   ELSE CASE WHEN is_german THEN 'Ziel vor den ersten Zahlen' ELSE 'target before the first facts' END END,
 			   format(CASE WHEN is_german THEN 'Ziele: %s' ELSE 'targets: %s' END, t.targets),
 			   CASE t.what WHEN 'unknown member' THEN format(CASE WHEN is_german THEN 'kpi_members(%L) zählt sie auf.' ELSE 'kpi_members(%L) lists them.' END, t.dimension) END
 		  FROM @extschema@.kpi_target_faults() t ORDER BY 2, 3;
 
-	/* Who, and which deals, does the CRM say too little of? */
+	/* What is a dimension of nothing? */
+	RETURN QUERY
+		SELECT 'warning', m.dimension, CASE WHEN is_german THEN 'Dimension, die keine Quelle hat' ELSE 'dimension that no source has' END, m.part,
+			   format(CASE WHEN is_german THEN 'Eine Sicht braucht %I als Spalte vom Typ text; kpi_undefine_dimension(%L) entfernt die Dimension.'
+						   ELSE 'A view needs %I as a column of type text; kpi_undefine_dimension(%L) removes the dimension.' END, m.part, m.dimension)
+		  FROM @extschema@.kpi_missing_parts() m ORDER BY 2, 4;
+
+	/* What is there more than once, who, and which deals, does the CRM say too little of? */
 	BEGIN
+		reader := 'key';
+		RETURN QUERY
+			SELECT 'warning', k.source, CASE WHEN is_german THEN 'Schlüssel, die mehrmals vorkommen' ELSE 'keys that are there more than once' END,
+				   format('%s: %s', k.keys, array_to_string(k.examples, ', ')),
+				   CASE WHEN is_german THEN 'Jede Zeile zählt; vielleicht vervielfacht sie ein Join in der Sicht.' ELSE 'Each row counts; a join in the view may repeat them.' END
+			  FROM @extschema@.kpi_repeated_keys() k;
+		reader := 'account';
+		RETURN QUERY
+			SELECT 'warning', u.source,
+				   CASE u.kind WHEN 'account' THEN CASE WHEN is_german THEN 'Kunden, die die Quelle account nicht kennt' ELSE 'accounts that the source account does not know' END
+							   ELSE CASE WHEN is_german THEN 'Phasen, die die Quelle stage nicht kennt' ELSE 'stages that the source stage does not know' END END,
+				   format('%s: %s', u.names, array_to_string(u.examples, ', ')),
+				   CASE u.kind WHEN 'account' THEN CASE WHEN is_german THEN 'Ihre Region, ihr Segment und alles, was ein Kunde weiß, ist (none).' ELSE 'Their region, segment and all that an account knows is (none).' END
+							   ELSE CASE WHEN is_german THEN 'Sie haben weder Reihenfolge noch Wahrscheinlichkeit.' ELSE 'They have neither a position nor a probability.' END END
+			  FROM @extschema@.kpi_unknown_names() u;
 		reader := 'rep';
 		FOR x IN SELECT u.unknown FROM (SELECT @extschema@.kpi_unknown_reps() AS unknown) u WHERE u.unknown IS NOT NULL LOOP
 			RETURN QUERY SELECT 'warning', 'rep', CASE WHEN is_german THEN 'Vertriebler, die die Quelle nicht kennt' ELSE 'reps that the source does not know' END,
@@ -368,4 +402,4 @@ BEGIN ATOMIC
 	 ORDER BY array_position('{error,warning,note}'::text[], e.severity), e.n;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_check(text) IS
-'the state of the whole, a row for each thing that is not as it should be, or a single one that says ok: relations and columns that are gone or no longer fit, the last snapshot failed, numbers older than the setting stale_snapshot_hours, where kpi_track is in use the sources that are not tracked, bad rows that were left out, targets that no fact can be measured against, reps that the source does not know, and open opportunities that are overdue, stale (setting stale_deal_days) or without a history. severity: error (numbers cannot be taken), warning (some are not what they seem), note. subject: the source, target or run; detail: how many and which; hint: what to do. lang: en, de, NULL: the setting. What the caller may not read is left out';
+'the state of the whole, a row for each thing that is not as it should be, or a single one that says ok: relations and columns that are gone or no longer fit, the last snapshot failed, numbers older than the setting stale_snapshot_hours, where kpi_track or a look-back is in use the sources that are not tracked, bad rows that were left out, targets that no fact can be measured against, dimensions that no source has, keys that are there more than once, reps, accounts and stages that the source does not know, and open opportunities that are overdue, stale (setting stale_deal_days) or without a history. severity: error (numbers cannot be taken), warning (some are not what they seem), note. subject: the source, target or run; detail: how many and which; hint: what to do. lang: en, de, NULL: the setting. What the caller may not read is left out';

@@ -141,7 +141,7 @@ INSERT INTO @extschema@.kpi_measure (source, part, measure, slot, expression, ne
 
 	('lead', 'created', 'leads', 'count', 'true', '{}', 'count', 'Leads', 'Leads',
 	 'leads created in the period', 'im Zeitraum angelegte Leads'),
-	('lead', 'created', 'leads_qualified', 'count', 'qualified_at < {now}', '{qualified_at}', 'count', 'Leads qualified', 'Qualifizierte Leads',
+	('lead', 'created', 'leads_qualified', 'count', 'qualified_at < {now} AND {before qualified_at created_at} IS NOT TRUE', '{qualified_at}', 'count', 'Leads qualified', 'Qualifizierte Leads',
 	 'of the leads created in the period, those that became an opportunity since', 'im Zeitraum angelegte Leads, die seither zur Verkaufschance wurden'),
 	('lead', 'created', 'leads_converted', 'count', '{converted_at} < {now} AND {converted_too_early} IS NOT TRUE', '{converted_at|opportunity.lead_id}', 'count', 'Leads converted', 'Gewonnene Leads',
 	 'of the leads created in the period, those that became a customer since', 'im Zeitraum angelegte Leads, die seither Kunde wurden'),
@@ -183,7 +183,7 @@ INSERT INTO @extschema@.kpi_measure (source, part, measure, slot, expression, ne
 	 'demo and onboarding calls by their booking date', 'Demos und Onboardings nach Buchungsdatum'),
 	('activity', 'held', 'contacts_messaged', 'first', $$CASE WHEN kind IN ('email', 'linkedin', 'call') AND {done} AND {outbound} AND delivered IS NOT FALSE THEN contact_id END$$, '{contact_id}', 'count', 'Contacts first reached', 'Erstmals angesprochene Kontakte',
 	 'contacts whose first delivered outbound message falls in the period', 'Kontakte, deren erste zugestellte Nachricht in den Zeitraum fällt'),
-	('activity', 'held', 'contacts_replied', 'first_flagged', 'replied_at < {now}', '{contact_id,replied_at}', 'count', 'Contacts who replied', 'Kontakte mit Antwort',
+	('activity', 'held', 'contacts_replied', 'first_flagged', 'replied_at < {now} AND {before replied_at happened_at} IS NOT TRUE', '{contact_id,replied_at}', 'count', 'Contacts who replied', 'Kontakte mit Antwort',
 	 'of these, the contacts who replied since', 'davon die Kontakte, die seither geantwortet haben'),
 
 	('rep', 'roster', 'rep_days', 'sum', '{days}', '{}', 'count', 'Rep-days', 'Vertrieblertage',
@@ -320,4 +320,5 @@ INSERT INTO @extschema@.kpi_fault VALUES
 	('activity', 'no date', 'happened_at IS NULL', '{held}'),
 	('activity', 'unknown kind', $$kind IN ('call', 'email', 'demo', 'onboarding', 'meeting', 'linkedin', 'trial', 'other') IS NOT TRUE$$, '{held,booked}'),
 	('activity', 'unknown status', $$status NOT IN ('planned', 'done', 'no_show', 'cancelled')$$, '{held,booked}'),
-	('activity', 'unknown direction', $$direction NOT IN ('in', 'out')$$, '{held,booked}');
+	('activity', 'unknown direction', $$direction NOT IN ('in', 'out')$$, '{held,booked}'),
+	('activity', 'answered before it was sent', '{before replied_at happened_at}', '{}');

@@ -23,15 +23,42 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_before(text, text, text, text, text[]) IS
 'SQL text for whether one instant lies before another: by days of the reporting zone when either column (as source.column) is a date';
 
-CREATE FUNCTION @extschema@.kpi_monthly(amount numeric, billing_unit text, billing_count bigint) RETURNS numeric
+/* Of a row that is not bad; its unit and count are known. */
+CREATE FUNCTION @extschema@.kpi_monthly_amount(amount numeric, billing_unit text, billing_count bigint) RETURNS numeric
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE WHEN coalesce(billing_unit, 'month') = 'month' AND coalesce(billing_count, 1) = 1 THEN amount
 		ELSE @extschema@.kpi_quotient(amount * CASE billing_unit WHEN 'week' THEN 52 WHEN 'day' THEN 365 ELSE 1 END,
 			CASE coalesce(billing_unit, 'month') WHEN 'month' THEN 1 WHEN 'quarter' THEN 3 ELSE 12 END * coalesce(billing_count, 1), 12) END;
 END;
+COMMENT ON FUNCTION @extschema@.kpi_monthly_amount(numeric, text, bigint) IS
+'as kpi_monthly, of units and counts that there are: those of rows that are not bad';
+
+CREATE FUNCTION @extschema@.kpi_require_billing_unit(billing_unit text, billing_count bigint) RETURNS text
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF billing_unit NOT IN ('day', 'week', 'month', 'quarter', 'year') THEN
+		RAISE EXCEPTION 'unknown billing unit "%"', billing_unit
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Units are day, week, month, quarter and year.';
+	ELSIF billing_count <= 0 THEN
+		RAISE EXCEPTION 'billing count % is not positive', billing_count
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	RETURN billing_unit;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_require_billing_unit(text, bigint) IS
+'the unit; raises unless there is such a one (NULL: month), and so many of it (NULL: 1)';
+
+CREATE FUNCTION @extschema@.kpi_monthly(amount numeric, billing_unit text, billing_count bigint) RETURNS numeric
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT @extschema@.kpi_monthly_amount(amount, @extschema@.kpi_require_billing_unit(billing_unit, billing_count), billing_count);
+END;
 COMMENT ON FUNCTION @extschema@.kpi_monthly(numeric, text, bigint) IS
-'a recurring amount per month, of one charged every billing_count (NULL: 1) billing_units (day, week, month, quarter, year; NULL: month): year/12, quarter/3, week*52/12, day*365/12; rounded once to 12 decimals, half away from zero';
+'a recurring amount per month, of one charged every billing_count (NULL: 1) billing_units (day, week, month, quarter, year; NULL: month): year/12, quarter/3, week*52/12, day*365/12; rounded once to 12 decimals, half away from zero. NULL amount: NULL. Raises for another unit, or a count that is not positive';
 
 /* What stands for a placeholder {name} of a part's, measure's or fault's expression; it may hold others. */
 CREATE FUNCTION @extschema@.kpi_placeholder(name text, source text, at text, columns text[]) RETURNS text
@@ -40,6 +67,7 @@ CREATE FUNCTION @extschema@.kpi_placeholder(name text, source text, at text, col
 AS $$
 DECLARE
 	stage_probability text := '@extschema@.kpi_lookup_number((SELECT $8), stage, 1, NULL::timestamptz)';
+	deal_probability text := '@extschema@.kpi_lookup_number((SELECT $10), opportunity_id, 12, NULL::timestamptz)';
 	lead_created text := '@extschema@.kpi_lookup_instant((SELECT $9), lead_id, 3, NULL::timestamptz)';
 	first_win text := '@extschema@.kpi_lookup_first((SELECT $12), id)';
 BEGIN
@@ -67,15 +95,16 @@ BEGIN
 			THEN '@extschema@.kpi_knows((SELECT $10), opportunity_id)' ELSE 'true' END
 		WHEN 'is_open_stage' THEN 'coalesce(@extschema@.kpi_lookup((SELECT $8), stage, 4, NULL::timestamptz), ''open'') = ''open'''
 		WHEN 'probability' THEN CASE source WHEN 'opportunity_history'
-			THEN 'CASE WHEN probability IS NULL THEN coalesce(CASE WHEN coalesce(valid_to, next_from) IS NULL THEN '
-				 '@extschema@.kpi_lookup_number((SELECT $10), opportunity_id, 12, NULL::timestamptz) END, ' || stage_probability ||
-				 ') WHEN probability BETWEEN 0 AND 1 THEN probability END'
+			/* That of a deal that is closed is its outcome, which nobody knew while it was open. */
+			THEN format('CASE WHEN probability IS NULL THEN CASE WHEN coalesce(valid_to, next_from) IS NOT NULL THEN %1$s'
+						' WHEN {deal_status} = ''open'' THEN coalesce(%2$s, %1$s) ELSE coalesce(%1$s, %2$s) END'
+						' WHEN probability BETWEEN 0 AND 1 THEN probability END', stage_probability, deal_probability)
 			ELSE 'CASE WHEN probability IS NULL THEN ' || stage_probability || ' WHEN probability BETWEEN 0 AND 1 THEN probability END' END
 		WHEN 'done' THEN 'coalesce(status, ''done'') = ''done'''
 		WHEN 'outbound' THEN 'coalesce(direction, ''out'') = ''out'''
 		WHEN 'days' THEN 'piece_to - piece_from'
 		WHEN 'share' THEN '@extschema@.kpi_day_share({amount}, whole_from, whole_to, piece_from, piece_to)'
-		WHEN 'monthly' THEN '@extschema@.kpi_monthly(amount, billing_unit, billing_count)' || CASE WHEN 'subscription.currency' = ANY (columns)
+		WHEN 'monthly' THEN '@extschema@.kpi_monthly_amount(amount, billing_unit, billing_count)' || CASE WHEN 'subscription.currency' = ANY (columns)
 			THEN format(' * CASE WHEN currency IS NULL OR currency = %L THEN 1 ELSE @extschema@.kpi_lookup_number((SELECT $15), account_id || '' '' || currency, 1, valid_from) END',
 						@extschema@.kpi_setting('currency')) ELSE '' END
 		WHEN 'active_days' THEN format('interval %L', @extschema@.kpi_setting('customer_active_days') || ' days')

@@ -497,6 +497,7 @@ BEGIN ATOMIC
 		WHEN 'unknown function' THEN 'unbekannte function'
 		WHEN 'unknown kind' THEN 'unbekannte Art'
 		WHEN 'unknown direction' THEN 'unbekannte Richtung'
+		WHEN 'answered before it was sent' THEN 'beantwortet vor dem Versand'
 		WHEN 'no exchange rate' THEN 'kein Wechselkurs'
 		ELSE reason END ELSE reason END;
 END;

@@ -12,7 +12,7 @@ COMMENT ON TYPE @extschema@.kpi_search IS
 
 /* What the log says of rows, in all sources that are tracked. */
 CREATE FUNCTION @extschema@.kpi_search_noted(search @extschema@.kpi_search, untracked text[]) RETURNS @extschema@.kpi_search
-	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -245,12 +245,13 @@ DECLARE
 	query text;
 	c record;
 BEGIN
-	query := CASE WHEN search.found[n] <> '{}' AND @extschema@.kpi_is_open_for_cohorts(search) THEN @extschema@.kpi_early_sales_query(search.columns) END;
+	query := CASE WHEN (search.found[n] <> '{}' OR search.passed[n]) AND @extschema@.kpi_is_open_for_cohorts(search) THEN @extschema@.kpi_early_sales_query(search.columns) END;
 	IF query IS NOT NULL THEN
 		looked_up := @extschema@.kpi_make_dictionaries(@extschema@.kpi_looked_up(query, search.columns), search.columns, search.as_of);
 		EXECUTE query INTO c
 		  USING NULL::timestamptz[], NULL::date[], NULL::timestamptz[], search.as_of, looked_up.rates, looked_up.accounts, looked_up.reps, looked_up.stages, looked_up.leads, looked_up.deals,
-				NULL::text[], looked_up.won_leads, NULL::timestamptz[], NULL::date[], looked_up.run_rates, lower(search.found[n]);
+				NULL::text[], looked_up.won_leads, NULL::timestamptz[], NULL::date[], looked_up.run_rates,
+				least(lower(search.found[n]), CASE WHEN search.passed[n] THEN @extschema@.kpi_day(search.last_as_of) END);
 		search.found[n] := search.found[n] + c.spans;
 	END IF;
 	RETURN search;
@@ -339,7 +340,7 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_searched_sources() IS 'the bound sources of which facts are made';
 
 CREATE FUNCTION @extschema@.kpi_changes(as_of timestamptz) RETURNS TABLE (source text, spans datemultirange, is_still boolean, next_at timestamptz, basis text)
-	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	LANGUAGE plpgsql STABLE
 	ROWS 10
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = on	-- whatever is best for what writes the facts

@@ -14,6 +14,33 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_snapshot_days(date, date, timestamptz) IS
 'the first and last day that a snapshot with these arguments looks at: at most as far back as the setting history_years, and not beyond today''s';
 
+/*
+ * A table that was emptied or written anew looks empty to who began to look before
+ * that was committed, and has waited for it since.  So the waiting comes first.
+ */
+CREATE FUNCTION @extschema@.kpi_lock_sources() RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	relation regclass;
+BEGIN
+	FOR relation IN
+		SELECT c.oid FROM @extschema@.kpi_source s JOIN pg_class c ON c.oid = @extschema@.kpi_source_relation(s.source)
+		 WHERE c.relkind IN ('r', 'p', 'v')	-- no others can be locked
+		 ORDER BY s.source
+	LOOP
+		BEGIN
+			EXECUTE format('LOCK TABLE %s IN ACCESS SHARE MODE', relation);
+		EXCEPTION WHEN insufficient_privilege THEN	-- that of columns alone, as the owner of a view may have, is enough to read
+			NULL;
+		END;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_lock_sources() IS
+'waits for all who change the tables and views that are bound, and the tables under these, as a whole, and keeps others from it until the end of the transaction; they can be read and written';
+
 CREATE FUNCTION @extschema@.kpi_take_snapshot(run bigint, from_day date, to_day date, as_of timestamptz,
 											  OUT periods integer, OUT facts bigint, OUT changed bigint, OUT problems bigint)
 	LANGUAGE plpgsql VOLATILE
@@ -44,6 +71,7 @@ BEGIN
 				  DETAIL = format('Today is %s in the reporting time zone.', today);
 	END IF;
 	PERFORM @extschema@.kpi_require_calendar(today);
+	PERFORM @extschema@.kpi_lock_sources();
 	taken := ARRAY(SELECT p FROM @extschema@.kpi_periods(first_day, last_day, as_of) p);
 	SELECT array_agg(u.source || '.' || u.column_name) INTO columns FROM @extschema@.kpi_usable_columns() u;
 	IF NOT EXISTS (SELECT FROM unnest(sources) s(source) WHERE @extschema@.kpi_parts_to_read(s.source, NULL) <> '{}') THEN

@@ -212,6 +212,11 @@ BEGIN
 		RAISE EXCEPTION 'relation for source "%" must not be null', source
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
+	IF EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+				WHERE d.classid = 'pg_class'::regclass AND d.objid = relation AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'salkpi') THEN
+		RAISE EXCEPTION 'cannot bind "%", which is of salkpi itself, as source "%"', relation, source
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Name the schema of your table or view.';
+	END IF;
 	PERFORM @extschema@.kpi_require_columns(source, relation);
 
 	INSERT INTO @extschema@.kpi_source AS s (source, relation_schema, relation_name)
@@ -248,7 +253,7 @@ AS $$
 BEGIN
 	PERFORM @extschema@.kpi_require_source(source);
 	RETURN (
-		SELECT format(E'CREATE VIEW kpi_%1$s AS\nSELECT\n%2$s\n  FROM ...;\nSELECT kpi_bind(%1$L, ''kpi_%1$s'');',
+		SELECT format(E'CREATE VIEW my_%1$s AS\nSELECT\n%2$s\n  FROM ...;\nSELECT kpi_bind(%1$L, ''my_%1$s'');',
 					  kpi_skeleton.source, string_agg(format('    %-22s AS %-18s%s', 'NULL::' || CASE kind
 							WHEN 'id' THEN 'text' WHEN 'instant' THEN 'timestamptz' WHEN 'number' THEN 'numeric' ELSE kind END,
 						column_name || CASE WHEN "position" < last THEN ',' ELSE '' END,

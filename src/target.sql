@@ -222,6 +222,20 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_target_rule(text) IS
 'what targets of a KPI mean for shorter and longer periods: add (flows of money and counts: they can be summed and spread), hold (ratios, stocks: unchanged in each period) or exact (distinct counts and movements of MRR: only in their own period)';
 
+CREATE FUNCTION @extschema@.kpi_target_days(source text) RETURNS text[]
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	zone text := @extschema@.kpi_setting('time_zone');
+BEGIN
+	RETURN ARRAY(SELECT format(CASE c.names WHEN c.column_name THEN '(s.%I AT TIME ZONE %L)::date' ELSE 's.%I' END, c.column_name || CASE c.names WHEN c.column_name THEN '' ELSE '_day' END, zone)
+				   FROM @extschema@.kpi_source_columns(source) c WHERE c.column_name IN ('from_day', 'to_day') ORDER BY c.column_name);
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_target_days(text) IS
+'SQL texts of from_day and to_day of a row s of the bound source "target": instants are days of the reporting zone';
+
 /*
  * Whose targets they are comes first, since days may have to be converted, for
  * each row: OFFSET 0 keeps that order.  Members may be many: IN hashes them.
@@ -231,9 +245,7 @@ CREATE FUNCTION @extschema@.kpi_source_targets_query(source text) RETURNS text
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	zone text := @extschema@.kpi_setting('time_zone');
-	days text[] := ARRAY(SELECT format(CASE c.names WHEN c.column_name THEN '(s.%I AT TIME ZONE %L)::date' ELSE 's.%I' END, c.column_name || CASE c.names WHEN c.column_name THEN '' ELSE '_day' END, zone)
-						   FROM @extschema@.kpi_source_columns(source) c WHERE c.column_name IN ('from_day', 'to_day') ORDER BY c.column_name);
+	days text[] := @extschema@.kpi_target_days(source);
 BEGIN
 	RETURN format($query$
 		SELECT NULL::bigint, s.kpi, $2, coalesce(s.member, ''), %2$s, %3$s, s.value, s.currency,
@@ -280,6 +292,29 @@ END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_targets(text[], text, text[], date, date) IS
 'the targets of the bound source "target" that overlap the days (members NULL: of any); none where nothing is bound or the caller may not read it, nor those in another currency without a rate or of a KPI that is no money, or that are no finite number or range';
+
+CREATE FUNCTION @extschema@.kpi_source_target_rows() RETURNS TABLE (kpi text, dimension text, member text, to_day date, fault text)
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	days text[];
+BEGIN
+	IF NOT @extschema@.kpi_may_read('target') THEN
+		RETURN;
+	END IF;
+	days := @extschema@.kpi_target_days('target');
+	RETURN QUERY EXECUTE format($query$
+		SELECT t.kpi, t.dimension, t.member, t.to_day,
+			   CASE WHEN (t.to_day > t.from_day) IS NOT TRUE THEN 'no days'
+					WHEN t.value IS NULL OR @extschema@.kpi_is_infinite(t.value) THEN 'no value'
+					WHEN t.currency <> $1 AND @extschema@.kpi_rate_at(t.currency, @extschema@.kpi_midnight(t.from_day)) IS NULL THEN 'no exchange rate' END
+		  FROM (SELECT s.kpi, coalesce(nullif(s.dimension, ''), 'total') AS dimension, coalesce(s.member, '') AS member, %2$s AS from_day, %3$s AS to_day, s.value, s.currency
+				  FROM (%1$s) s) t$query$, @extschema@.kpi_source_select('target'), days[1], days[2]) USING @extschema@.kpi_setting('currency');
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_source_target_rows() IS
+'the rows of the bound source "target", and why one is no target: no days (NULL, or none between them), no value (NULL, infinite or no number) or no exchange rate; no rows where nothing is bound or the caller may not read it';
 
 CREATE TYPE @extschema@.kpi_target_piece AS (
 	target		@extschema@.kpi_target,

@@ -188,7 +188,7 @@ COMMENT ON FUNCTION @extschema@.kpi_track_triggers(regclass) IS
 'the triggers of kpi_track on a table: whether they fire always, the columns they note and those they look at';
 
 /* Why the writes to one table would not all be noted, by itself. */
-CREATE FUNCTION @extschema@.kpi_track_obstacle(relation regclass) RETURNS text
+CREATE FUNCTION @extschema@.kpi_track_obstacle(relation regclass, root regclass) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE WHEN c.relkind = 'f' THEN 'is a foreign table'
@@ -197,12 +197,14 @@ BEGIN ATOMIC
 				WHEN c.relpersistence = 't' THEN 'is temporary'
 				WHEN c.oid < 16384 OR c.relnamespace IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) THEN 'is a system catalog'
 				WHEN EXISTS (SELECT FROM pg_catalog.pg_subscription_rel s WHERE s.srrelid = c.oid) THEN 'is written by a subscription'
+				WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid AND i.inhparent NOT IN (SELECT m.relation FROM @extschema@.kpi_table_tree(root) m(relation)))
+					THEN 'is a part of another table, through which it can be written'
 				WHEN EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 'v') THEN 'has virtual columns' END
 	  FROM pg_catalog.pg_class c
 	 WHERE c.oid = relation;
 END;
-COMMENT ON FUNCTION @extschema@.kpi_track_obstacle(regclass) IS
-'why triggers on the table would not see all that happens to it; NULL when they would';
+COMMENT ON FUNCTION @extschema@.kpi_track_obstacle(regclass, regclass) IS
+'why triggers on the table, and on all others under the root that it is under, would not see all that happens to it; NULL when they would';
 
 CREATE FUNCTION @extschema@.kpi_tracking()
 	RETURNS TABLE (source text, relation regclass, tracked boolean, way text, reason text)
@@ -219,7 +221,7 @@ BEGIN ATOMIC
 		  LEFT JOIN LATERAL (SELECT true, unnest(t.noted) UNION SELECT false, unnest(t.read)) n(is_noted, name) ON true
 		 GROUP BY b.source, t.relation
 	), member AS MATERIALIZED (	-- each table, partition and child once
-		SELECT DISTINCT t.relation AS root, m.relation, @extschema@.kpi_track_obstacle(m.relation) AS obstacle
+		SELECT DISTINCT t.relation AS root, m.relation, @extschema@.kpi_track_obstacle(m.relation, t.relation) AS obstacle
 		  FROM traced t, LATERAL @extschema@.kpi_table_tree(t.relation) m(relation)
 	), state AS (
 		SELECT t.source, t.relation, t.way, min(CASE WHEN m.obstacle IS NOT NULL THEN m.relation || ' ' || m.obstacle
@@ -266,7 +268,7 @@ BEGIN
 						ELSE @extschema@.kpi_source_relation(source) || ' depends on ' || l.name END AS reason
 			  FROM @extschema@.kpi_lineage(@extschema@.kpi_source_relation(source)) l WHERE l.item = 'fault'
 			UNION
-			SELECT m.relation || ' ' || @extschema@.kpi_track_obstacle(m.relation)
+			SELECT m.relation || ' ' || @extschema@.kpi_track_obstacle(m.relation, t.relation)
 			  FROM @extschema@.kpi_traces(source) t, @extschema@.kpi_table_tree(t.relation) m(relation)) f;
 	IF fault IS NOT NULL THEN
 		RAISE EXCEPTION 'source "%" cannot be tracked', source

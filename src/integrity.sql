@@ -1,0 +1,71 @@
+/*
+ * Whether the sources fit together, for kpi_check: keys that a join in a view
+ * may have repeated, names that another source does not know, dimensions that no
+ * source has.  A snapshot does not ask: each row counts, and what is not known
+ * is (none).
+ */
+CREATE FUNCTION @extschema@.kpi_repeated_keys()
+	RETURNS TABLE (source text, keys bigint, examples text[])
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	ROWS 3
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	key text;
+BEGIN
+	FOR source, key IN	-- of accounts and reps, intervals that overlap are bad rows
+		SELECT k.source, k.key FROM (VALUES ('activity', 'r.id'), ('exchange_rate', 'r.currency || '' '' || r.valid_on'), ('lead', 'r.id'), ('opportunity', 'r.id'),
+											('quote', 'r.id'), ('sale', 'r.sale_id || '' '' || r.line_id'), ('stage', 'r.name'), ('subscription', 'r.id || '' '' || r.valid_from')) k(source, key)
+		 WHERE @extschema@.kpi_may_read(k.source)
+	LOOP
+		EXECUTE format('SELECT count(*), (array_agg(k.key ORDER BY k.key COLLATE "C"))[:5] FROM (SELECT %s AS key FROM (%s) r GROUP BY 1 HAVING count(*) > 1) k WHERE k.key IS NOT NULL',
+					   key, @extschema@.kpi_source_select(source)) INTO keys, examples;
+		IF keys > 0 THEN
+			RETURN NEXT;
+		END IF;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_repeated_keys() IS
+'the bound sources in which rows that should be one of a kind are there more than once: how many keys that concerns, and the smallest. What the caller may not read is left out';
+
+CREATE FUNCTION @extschema@.kpi_unknown_names()
+	RETURNS TABLE (source text, kind text, names bigint, examples text[])
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	ROWS 3
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	c record;
+BEGIN
+	FOR c IN
+		SELECT u.source, k.* FROM @extschema@.kpi_usable_columns() u
+		  JOIN (VALUES ('account_id', 'account', 'id'), ('stage', 'stage', 'name')) k(column_name, kind, key) USING (column_name)
+		 WHERE @extschema@.kpi_may_read(u.source) AND @extschema@.kpi_may_read(k.kind)
+		 ORDER BY u.source, k.kind
+	LOOP
+		source := c.source;
+		kind := c.kind;
+		EXECUTE format('SELECT count(*), (array_agg(n.name ORDER BY n.name COLLATE "C"))[:5] FROM (SELECT DISTINCT r.%1$I AS name FROM (%2$s) r'
+					   ' WHERE r.%1$I IS NOT NULL AND NOT EXISTS (SELECT FROM (%3$s) k WHERE k.%4$I = r.%1$I)) n',
+					   c.column_name, @extschema@.kpi_source_select(c.source), @extschema@.kpi_source_select(c.kind), c.key) INTO names, examples;
+		IF names > 0 THEN
+			RETURN NEXT;
+		END IF;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_unknown_names() IS
+'the accounts and stages that rows of a source name, but the source account or stage (kind) does not know: how many, and the smallest. What is not bound, or the caller may not read, is left out';
+
+CREATE FUNCTION @extschema@.kpi_missing_parts() RETURNS TABLE (dimension text, part text)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT d.dimension, p.part
+	  FROM @extschema@.kpi_dimension_own d
+	 CROSS JOIN LATERAL unnest(d.parts) p(part)
+	 WHERE p.part NOT IN ('cohort', 'preceding_activity')
+	   AND NOT EXISTS (SELECT FROM @extschema@.kpi_usable_columns() u WHERE u.column_name IN (p.part, p.part || '_id'));
+END;
+COMMENT ON FUNCTION @extschema@.kpi_missing_parts() IS
+'the dimensions of kpi_define_dimension with a part that no bound source has as a column of type text, and that part';
