@@ -648,7 +648,14 @@ DECLARE
 	setting_names text[];
 	setting_values numeric[];
 	additive text[];	-- NULL: nothing is merged
+	visible text[];
 BEGIN
+	/* A period in which a member has no facts is one of 0; but not to who may be kept from seeing them. */
+	IF row_security_active('@extschema@.kpi_fact'::regclass) THEN
+		visible := ARRAY(SELECT m FROM unnest(members) m
+						  WHERE m = blank_member OR EXISTS (SELECT FROM @extschema@.kpi_fact f WHERE f.dimension = kpi_computed.dimension AND f.member = m));
+		members := CASE WHEN is_merged AND cardinality(visible) < cardinality(members) THEN '{}' ELSE visible END;
+	END IF;
 	SELECT max(d.reach), max(d.months), bool_or(d.targets <> '{}'), bool_or(d.formula LIKE '%setting(%' OR d.n_formula LIKE '%setting(%')
 	  INTO depth, months, read_targets, read_settings FROM unnest(definitions) d;
 	/* From the newest month on, which may be the running one, to those that the oldest period needs. */

@@ -131,6 +131,10 @@ is "$(ask "SELECT DISTINCT member FROM kpi_fact WHERE dimension = 'team+stage' A
 is "$(ask "SELECT string_agg(member, ' ' ORDER BY member COLLATE \"C\") FROM kpi_target" salkpi_g_anna)" 'North a' "targets of her own and her team alone"
 is "$(ask "SELECT DISTINCT members ->> 'rep' FROM kpi_expected" salkpi_g_anna)" 'a' "and of the deals expected"
 is "$(ask "SELECT kpi_value('calls', '2026-03-01', 'rep', 'a'), kpi_value('revenue', '2026-01-01', 'team', 'North') > 0" salkpi_g_bob)" '|t' "Bob sees his team's numbers, not Anna's"
+is "$(ask "SELECT kpi_value('revenue', '2026-01-01', 'rep', 'a'), kpi_value('revenue', '2026-01-01', 'team', 'South')" salkpi_g_bob)" '|' "nothing of others, rather than 0"
+[ "$(ask "SELECT kpi_value('revenue', '2026-01-01', 'rep', 'a') > 0")" = t ]
+ok $? "where there is something"
+is "$(ask "SELECT * FROM kpi_merged_series('revenue', '2026-01-01', '2026-04-01', dimension => 'rep', members => '{a,b}')" salkpi_g_bob)" '' "nor a sum of which he sees a part"
 is "$(ask "SELECT outcome FROM kpi_snapshot()")" 'done' "the owner goes on taking snapshots"
 like "$(ask "SELECT outcome FROM kpi_snapshot()" salkpi_g_runner)" '42501: query would be affected by row-level security' "who would see only some takes none"
 # Alerts of her own; Anna changes teams, Bob leaves.
