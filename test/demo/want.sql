@@ -105,7 +105,7 @@ FROM crm.lead AS l
 	LEFT JOIN party AS p USING (customer_no)
 	LEFT JOIN (SELECT lead_no, min(closed_at) AS won_at FROM crm.deal WHERE state = 'gewonnen' GROUP BY lead_no) AS w USING (lead_no)
 	CROSS JOIN LATERAL (VALUES
-		('leads', true, pg_temp.day(l.created_at)), ('leads_qualified', l.became_deal_at IS NOT NULL, pg_temp.day(l.created_at)),
+		('leads', true, pg_temp.day(l.created_at)), ('leads_qualified', (l.became_deal_at >= l.created_at) IS TRUE, pg_temp.day(l.created_at)),
 		('leads_converted', w.won_at >= l.created_at, pg_temp.day(l.created_at)), ('conversions', w.won_at >= l.created_at, pg_temp.day(w.won_at)))
 		AS m(measure, counts, day)
 WHERE m.counts;
@@ -139,7 +139,7 @@ FROM crm.touchpoint AS t
 		('no_shows', 'sum', t.state = 'nicht erschienen' AND t.kind IN ('Demo', 'Onboarding'), t.happened_at, NULL),
 		('calls_booked', 'sum', t.kind IN ('Demo', 'Onboarding'), t.booked_at, NULL),
 		('contacts_messaged', 'first', x.done AND x.goes_out AND t.delivered IS NOT FALSE, t.happened_at, true),
-		('contacts_replied', 'first', x.done AND x.goes_out AND t.delivered IS NOT FALSE, t.happened_at, t.answered_at IS NOT NULL))
+		('contacts_replied', 'first', x.done AND x.goes_out AND t.delivered IS NOT FALSE, t.happened_at, (t.answered_at >= t.happened_at) IS TRUE))
 		AS m(measure, how, counts, at, flag)
 	LEFT JOIN team_on AS w ON w.rep_no = t.rep_no AND w.day = pg_temp.day(m.at)
 WHERE m.counts AND m.at < :'as_of';
