@@ -180,6 +180,8 @@ SELECT split_part(crm.refused($$SELECT kpi_value('revenue', '2025-03-01', grain 
 SELECT split_part(crm.refused($$SELECT kpi_define('revenue', 'calls', 'count', 'up', 'R')$$), E'\n', 1);
 SELECT split_part(crm.refused($$SELECT kpi_define('Rate', 'calls', 'count', 'up', 'R')$$), E'\n', 1);
 SELECT split_part(crm.refused($$SELECT kpi_define('rate', 'calls / nothing', 'count', 'up', 'R')$$), E'\n', 1);
+SELECT crm.refused($$SELECT kpi_define('rate', 'calls', 'number', 'up', 'R')$$);
+SELECT crm.refused($$SELECT kpi_define('rate', 'calls', 'count', 'higher', 'R')$$);
 SELECT split_part(crm.refused($$SELECT kpi_define('rate', 'calls', 'count', 'up', 'R', n => 'nothing')$$), E'\n', 1);
 SELECT split_part(crm.refused($$SELECT kpi_define('rate', '2 * sales_cycle', 'days', 'up', 'R')$$), E'\n', 1);
 SELECT split_part(crm.refused($$SELECT kpi_define('rate', 'mean(calls)', 'days', 'up', 'R')$$), E'\n', 1);

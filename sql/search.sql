@@ -60,6 +60,21 @@ INSERT INTO crm.account VALUES ('B', NULL, NULL);
 SELECT * FROM pg_temp.refresh('2025-06-12 18:00+00');
 ROLLBACK;
 
+-- A calendar of one's own grows at its beginning.
+BEGIN;
+CREATE SCHEMA crm;
+CREATE TABLE crm.sale (sale_id int, sold_at date, amount numeric);
+INSERT INTO crm.sale VALUES (1, '2023-10-10', 5), (2, '2024-04-10', 7);
+SELECT count(*) FROM kpi_bind('sale', 'crm.sale') WHERE required;
+SELECT relation::text FROM kpi_track('sale');
+INSERT INTO kpi_calendar SELECT 'month', m, m + interval '1 month' FROM generate_series(timestamp '2024-01-01', '2025-12-01', '1 month') m;
+SELECT kpi_set('grains', 'month'), kpi_set('calendar', 'table');
+SELECT outcome FROM kpi_snapshot(as_of => '2025-06-10 12:00+00');
+INSERT INTO kpi_calendar SELECT 'month', m, m + interval '1 month' FROM generate_series(timestamp '2023-01-01', '2023-12-01', '1 month') m;
+SELECT * FROM pg_temp.refresh('2025-06-10 13:00+00');
+SELECT sum(revenue) FROM kpi_fact WHERE dimension = 'total' AND grain = 'month' AND superseded_at IS NULL;
+ROLLBACK;
+
 -- What a view cannot make of a row that it leaves out, or of what was mended, fails no refresh.
 BEGIN;
 CREATE SCHEMA crm;

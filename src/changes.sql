@@ -65,6 +65,8 @@ BEGIN ATOMIC
 		UNION ALL
 		SELECT 'setting', v.setting || '=' || v.value FROM @extschema@.kpi_setting_value v WHERE v.setting NOT IN ('language', 'lookback_days')
 		UNION ALL
+		SELECT 'calendar', c.grain || ' ' || c.period || ' ' || c.period_end FROM @extschema@.kpi_calendar c
+		UNION ALL
 		SELECT 'dimension', d.dimension || '=' || d.parts::text FROM @extschema@.kpi_dimension d
 		UNION ALL
 		SELECT 'column', u.source || '.' || u.column_name || ' ' || u.type || ' ' || @extschema@.kpi_source_relation(u.source)::oid
@@ -88,7 +90,7 @@ BEGIN ATOMIC
 	  ) b;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_basis() IS
-'a hash of what facts are made from besides rows: settings, dimensions, the definitions of views, tables and triggers under the sources. Facts of different bases may differ though no row changed';
+'a hash of what facts are made from besides rows: settings, dimensions, a calendar of one''s own, the definitions of views, tables and triggers under the sources. Facts of different bases may differ though no row changed';
 
 /*
  * SQL text of the days that a row influences, as an array of ranges over its

@@ -227,6 +227,13 @@ BEGIN
 		RAISE EXCEPTION 'a KPI cannot be called "%"', kpi
 			USING ERRCODE = 'invalid_name', HINT = 'Use lower-case letters, digits and underscores.';
 	END IF;
+	IF (unit IN ('money', 'percent', 'count', 'days', 'ratio')) IS NOT TRUE THEN
+		RAISE EXCEPTION 'unknown unit "%" of KPI "%"', unit, kpi
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Units are money, percent, count, days and ratio.';
+	ELSIF (better IN ('up', 'down')) IS NOT TRUE THEN
+		RAISE EXCEPTION 'unknown direction "%" of KPI "%"', better, kpi
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'What is better goes up or down.';
+	END IF;
 	IF EXISTS (SELECT FROM @extschema@.kpi_measure m WHERE m.measure = kpi) THEN
 		RAISE EXCEPTION '"%" is a measure', kpi
 			USING ERRCODE = 'duplicate_object', HINT = 'Give the KPI another name; measures cannot be redefined.';
