@@ -123,7 +123,7 @@ BEGIN ATOMIC
 			 WHEN p.kind IN ('flow', 'plan') THEN format('daterange(least(%1$s), least(%1$s) + 1)', p.starts)
 			 ELSE format('CASE WHEN greatest(%2$s) IS NULL THEN daterange(least(%1$s), NULL) ELSE daterange(least(%1$s, %2$s), greatest(%1$s, %2$s) + 1) END',
 						 p.starts, coalesce(p.ends, 'NULL::date')) END,
-		CASE WHEN kpi_spans_expression.source IN ('account', 'rep') THEN ' ELSE daterange(NULL, NULL)' ELSE '' END), ', '))	-- a row without a start begins where another one does
+		CASE kpi_spans_expression.source WHEN 'account' THEN ' ELSE daterange(''-infinity'', NULL)' ELSE '' END), ', '))	-- a row without a start begins where another one ends
 	  FROM part p WHERE p.starts IS NOT NULL;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_spans_expression(text, text[]) IS

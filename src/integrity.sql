@@ -65,7 +65,7 @@ BEGIN ATOMIC
 	  FROM @extschema@.kpi_dimension_own d
 	 CROSS JOIN LATERAL unnest(d.parts) p(part)
 	 WHERE p.part NOT IN ('cohort', 'preceding_activity')
-	   AND NOT EXISTS (SELECT FROM @extschema@.kpi_usable_columns() u WHERE u.column_name IN (p.part, p.part || '_id'));
+	   AND NOT EXISTS (SELECT FROM @extschema@.kpi_usable_columns() u WHERE u.column_name = CASE p.part WHEN 'rep' THEN 'rep_id' ELSE p.part END);
 END;
 COMMENT ON FUNCTION @extschema@.kpi_missing_parts() IS
 'the dimensions of kpi_define_dimension with a part that no bound source has as a column of type text, and that part';
