@@ -126,3 +126,10 @@ RESET ROLE;
 -- ---------- rounding ----------
 SELECT kpi_quotient(2, 3), kpi_quotient(-2, 3), kpi_quotient(1, -8, 2), kpi_quotient(5, 1000, 2), kpi_quotient(-5, 1000, 2), kpi_quotient(1, 0), kpi_quotient(NULL, 1);
 ROLLBACK;
+
+-- A target of its own is the one piece of a month, whatever else lies around it.
+BEGIN;
+INSERT INTO kpi_target (kpi, from_day, to_day, value) VALUES ('calls', '2031-01-01', '2032-01-01', 365), ('calls', '2031-02-01', '2031-03-01', 30);
+SELECT period, value, how, cardinality(pieces) AS pieces, (pieces[1].target).from_day, (pieces[1].target).to_day, pieces[1].value AS of_it
+FROM kpi_target_values('{calls}', 'total', '{""}', '{2031-02-01,2031-03-01}', '{2031-03-01,2031-04-01}');
+ROLLBACK;
