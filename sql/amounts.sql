@@ -134,6 +134,46 @@ SELECT amount, kpi_count(a) AS ids, kpi_total(a) = total AS is_right
 FROM (SELECT amount, kpi_amounts(n % 2, amount) AS a, sum(amount) AS total FROM generate_series(1, 1000) n, unnest('{5000000,500000000000000000}'::bigint[]) amount GROUP BY amount) s
 ORDER BY amount;
 
+-- Groups in a hash table, whose rows wait for each other, are those of sorted rows, whatever
+-- ids and amounts are: too long to wait, of more kinds than are told apart, of several sets.
+CREATE TABLE wide AS
+SELECT n, n % 70 AS g, n % 900 AS id, md5((n % 900)::text)::uuid AS code, repeat('x', (n * 7919 % 613)::integer) || CASE WHEN n % 90 = 0 THEN repeat('y', 5000) ELSE '' END AS name,
+	CASE WHEN n % 11 = 0 THEN NULL WHEN n % 13 = 0 THEN n * -1e40 - 1e-12 ELSE n + 0.25 END AS amount, (n % 30 - 9)::smallint AS visits, n * 1000003 AS pieces
+FROM generate_series(1::bigint, 9000) n;
+CREATE FUNCTION of_groups(is_hashed boolean) RETURNS TABLE (g bigint, days bigint, states text[])
+	LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+	PERFORM set_config(CASE WHEN is_hashed THEN 'enable_sort' ELSE 'enable_hashagg' END, 'off', true);
+	RETURN QUERY
+	SELECT w.g, n % 3, ARRAY[kpi_amounts(id, amount)::text, kpi_amounts(code, amount)::text, kpi_amounts(name, amount)::text, kpi_amounts(id, visits)::text, kpi_amounts(name, pieces) FILTER (WHERE id < 500)::text,
+		kpi_accounts(name, pieces, '2026-01-01'::date + w.g::integer, NULL, '2026-02-01', '2026-03-01')::text]
+	FROM wide w GROUP BY GROUPING SETS ((w.g, n % 3), (w.g), ());
+	PERFORM set_config(CASE WHEN is_hashed THEN 'enable_sort' ELSE 'enable_hashagg' END, 'on', true);
+END $$;
+SELECT count(*) AS groups, count(*) FILTER (WHERE h.states IS DISTINCT FROM s.states) AS different, count(DISTINCT h.states) AS states
+FROM of_groups(true) h FULL JOIN of_groups(false) s ON coalesce(h.g, -1) = coalesce(s.g, -1) AND coalesce(h.days, -1) = coalesce(s.days, -1);
+SELECT count(*) AS groups, count(*) FILTER (WHERE got IS DISTINCT FROM (ids, total)) AS different
+FROM (SELECT ROW(kpi_count(kpi_amounts(name, amount)), kpi_total(kpi_amounts(name, amount))) AS got,
+		count(DISTINCT name) FILTER (WHERE amount > 0) AS ids, sum(amount) AS total FROM wide GROUP BY g) v;
+-- Groups within groups, in which errors are caught: these take their own rows with them, and no others.
+CREATE FUNCTION customers_of(g bigint, sign integer) RETURNS bigint
+	LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RETURN (SELECT sum((kpi_movements(a)).customers_closing)
+			  FROM (SELECT kpi_accounts(id, sign * pieces, '2026-01-01'::date, NULL, '2026-02-01', '2026-03-01') AS a FROM wide w WHERE w.g = customers_of.g GROUP BY n % 5) v);
+EXCEPTION WHEN invalid_parameter_value THEN
+	RETURN NULL;
+END $$;
+SET enable_sort = off;
+SELECT count(*) AS groups, count(*) FILTER (WHERE (kpi_count(a), kpi_total(a)) <> (ids, total)) AS different, count(total) AS with_some
+FROM (SELECT kpi_amounts(id, customers) AS a, count(DISTINCT id) FILTER (WHERE customers > 0) AS ids, sum(customers) AS total
+	FROM (SELECT g, id, customers_of(g, CASE WHEN n % 7 = 0 THEN -1 ELSE 1 END) AS customers FROM wide WHERE n <= 700 OFFSET 0) w GROUP BY g) v;
+SELECT count(*) FILTER (WHERE customers_of(g, 1) <> expected) AS different, count(customers_of(g, -1)) AS of_errors
+FROM (SELECT g, count(DISTINCT (n % 5, id)) AS expected FROM wide GROUP BY g) v;
+RESET enable_sort;
+CREATE AGGREGATE from_none(bigint, bigint) (SFUNC = kpi_amounts_add, STYPE = kpi_amounts, INITCOND = 'kpi_amounts:01690000');
+SELECT count(*) AS groups, count(*) FILTER (WHERE from_none <> kpi_amounts) AS different FROM (SELECT from_none(id, pieces), kpi_amounts(id, pieces) FROM wide GROUP BY g) v;
+
 -- An aggregate of one's own without final function hands out states as they are:
 -- everything reads them all the same; but keys do not change their type.
 CREATE AGGREGATE open_amounts(bigint, numeric) (SFUNC = kpi_amounts_add, STYPE = kpi_amounts);

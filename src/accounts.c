@@ -46,8 +46,6 @@ is_possible(const KeyedItem *item)
 		(item->flag || salkpi_sum_is_zero(&item->sums[AT_OPENING]));
 }
 
-static const KeyedType accounts_type = {"kpi_accounts", 2, true, is_possible};
-
 /* ---------- The aggregate ---------- */
 
 /* A row: days or microseconds from 2000. */
@@ -146,38 +144,42 @@ add_interval(Keyed *keyed, const Span *span, const Amount *amount,
 }
 
 /*
- * Transition, for customers, amounts and instants of each type.  By the number
- * of arguments behind the customer: (at, opening, closing), (from, to, opening,
- * closing), and the same behind an amount.
+ * Add an interval.  By the number of arguments behind the customer: (at, opening,
+ * closing), (from, to, opening, closing), and the same behind an amount.
  */
-PG_FUNCTION_INFO_V1(salkpi_accounts_add);
-Datum
-salkpi_accounts_add(PG_FUNCTION_ARGS)
+static inline void
+add_row(Keyed *keyed, FunctionCallInfo fcinfo)
 {
-	Keyed	   *keyed = salkpi_keyed_state(&accounts_type, fcinfo);
-	bool		is_first = keyed == NULL;
+	bool		is_first = keyed->kind == 0;
 	bool		has_amount = PG_NARGS() == 7;
 	Span		span;
 	Amount		amount;
 	KeyedItem	item;
 
-	if (is_first)
-		keyed = salkpi_keyed_start(&accounts_type, fcinfo);
 	salkpi_keyed_expect(keyed, fcinfo);
 	get_interval(fcinfo, has_amount ? 3 : 2, PG_NARGS() > 5, keyed->unit, &span);
 	if (is_first)
 		set_bounds(keyed, &span);
 	check_bounds(keyed, &span);
 	if (PG_ARGISNULL(1) || (has_amount && PG_ARGISNULL(2)))
-		return salkpi_keyed_datum(keyed);
+		return;
 	salkpi_amount_get(keyed->amount_type, PG_GETARG_DATUM(2), &amount);
 	if (amount.sign < 0)
 		raise_negative(&amount);
 	if (amount.sign == 0 || span.to <= span.from || span.from >= span.bounds[1])
-		return salkpi_keyed_datum(keyed);
+		return;
 	salkpi_key_get(keyed->kind, PG_GETARG_DATUM(1), &item.key);
 	add_interval(keyed, &span, &amount, &item);
-	return salkpi_keyed_datum(keyed);
+}
+
+static const KeyedType accounts_type = {"kpi_accounts", 2, true, is_possible, add_row};
+
+/* Transition, for customers, amounts and instants of each type. */
+PG_FUNCTION_INFO_V1(salkpi_accounts_add);
+Datum
+salkpi_accounts_add(PG_FUNCTION_ARGS)
+{
+	return salkpi_keyed_transition(&accounts_type, fcinfo);
 }
 
 KEYED_FUNCTIONS(accounts);

@@ -34,34 +34,34 @@ is_possible(const KeyedItem *item)
 		salkpi_sum_is_zero(&item->sums[0]);
 }
 
-static const KeyedType amounts_type = {"kpi_amounts", 1, false, is_possible};
-
 /* ---------- The aggregate ---------- */
 
-/* Transition, for keys and amounts of each type: add a line. */
-PG_FUNCTION_INFO_V1(salkpi_amounts_add);
-Datum
-salkpi_amounts_add(PG_FUNCTION_ARGS)
+/* Add a line, whose key and amount are no NULL. */
+static inline void
+add_line(Keyed *keyed, FunctionCallInfo fcinfo)
 {
-	Keyed	   *keyed = salkpi_keyed_state(&amounts_type, fcinfo);
 	Amount		amount;
 	KeyedItem	item;
 
-	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
-	{
-		if (keyed == NULL)
-			PG_RETURN_NULL();
-		return salkpi_keyed_datum(keyed);
-	}
-	if (keyed == NULL)
-		keyed = salkpi_keyed_start(&amounts_type, fcinfo);
 	salkpi_keyed_expect(keyed, fcinfo);
 	salkpi_amount_get(keyed->amount_type, PG_GETARG_DATUM(2), &amount);
 	salkpi_key_get(keyed->kind, PG_GETARG_DATUM(1), &item.key);
 	item.flag = amount.sign > 0;
 	salkpi_keyed_scale(keyed, &amount, &item.sums[0]);
 	salkpi_keyed_add(keyed, &item);
-	return salkpi_keyed_datum(keyed);
+}
+
+static const KeyedType amounts_type = {"kpi_amounts", 1, false, is_possible, add_line};
+
+/* Transition, for keys and amounts of each type. */
+PG_FUNCTION_INFO_V1(salkpi_amounts_add);
+Datum
+salkpi_amounts_add(PG_FUNCTION_ARGS)
+{
+	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2))
+		return salkpi_keyed_transition(&amounts_type, fcinfo);
+	fcinfo->isnull = PG_ARGISNULL(0);
+	return PG_GETARG_DATUM(0);
 }
 
 KEYED_FUNCTIONS(amounts);

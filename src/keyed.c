@@ -19,8 +19,9 @@
  *
  * With many groups most of the time goes into memory.  So the heads of all
  * groups' tables are in one place, small, and what a row needs of one in one or
- * two cache lines; and a log grows by chunks that are never copied.  Records are
- * made unique where they are, even when a result is only read: it doesn't show.
+ * two cache lines, fetched for several rows at once (keyed_tables.c); and a log
+ * grows by chunks that are never copied.  Records are made unique where they are,
+ * even when a result is only read: it doesn't show.
  *
  * Amounts are 30-bit integers until one is larger, then 62-bit and at last
  * 126-bit ones; what even these cannot hold is a numeric behind its record.
@@ -46,31 +47,13 @@
 /* The allocator rounds to powers of two up to here. */
 #define CHUNK_SIZE_ROUNDED	8192
 
-/*
- * With chunks of this size, records come into a buffer of that one first: those
- * of all groups are on few pages, and the processor knows where these are.
- */
-#define CHUNK_SIZE_LARGE	1024
-#define BUFFER_SIZE			512
-
-/* Where tables are: a child of the memory context of the aggregate's states. */
-#define CONTEXT_NAME		"salkpi tables"
-
-/* The next records come here. */
-static void
-use(Keyed *keyed, KeyedChunk *place)
-{
-	keyed->place = place;
-	keyed->end = (char *) place + place->used;
-	keyed->limit = (char *) place + place->size;
-}
-
-/* They go to this chunk, by way of the buffer if there is one. */
+/* Records go to the end of this chunk. */
 void
 salkpi_keyed_fill(Keyed *keyed, KeyedChunk *chunk)
 {
 	keyed->tail = chunk;
-	use(keyed, keyed->buffer != NULL ? keyed->buffer : chunk);
+	keyed->end = (char *) chunk + chunk->used;
+	keyed->limit = (char *) chunk + chunk->size;
 }
 
 /* An empty table, of which it is not known yet what of. */
@@ -90,24 +73,6 @@ salkpi_keyed_create(const KeyedType *type, MemoryContext context)
 	keyed->chunk.used = sizeof(KeyedChunk);
 	salkpi_keyed_fill(keyed, &keyed->chunk);
 	return keyed;
-}
-
-/*
- * The same as the state of an aggregate, in the context of all its tables: for
- * each new group the executor walks all contexts, hence there is one.  It is
- * looked for, since what could remember it outlives it.
- */
-Keyed *
-salkpi_keyed_start(const KeyedType *type, FunctionCallInfo fcinfo)
-{
-	MemoryContext parent = salkpi_aggregate_context(fcinfo, type->name);
-	MemoryContext context = parent->firstchild;
-
-	while (context != NULL && strcmp(context->name, CONTEXT_NAME) != 0)
-		context = context->nextchild;
-	if (context == NULL)
-		context = AllocSetContextCreate(parent, CONTEXT_NAME, ALLOCSET_DEFAULT_SIZES);
-	return salkpi_keyed_create(type, context);
 }
 
 static KeyKind
@@ -243,69 +208,25 @@ salkpi_keyed_extend(Keyed *keyed, Size bytes)
 		}
 		chunk = chunk->next;
 	} while (chunk->size - sizeof(KeyedChunk) < bytes);
-	if (keyed->buffer == NULL && chunk->size >= CHUNK_SIZE_LARGE)
-		keyed->buffer = create_chunk(keyed, BUFFER_SIZE);
 	salkpi_keyed_fill(keyed, chunk);
 }
 
-/* Move what is in the buffer to the last chunk, or a new one. */
-static void
-empty_buffer(Keyed *keyed)
-{
-	char	   *records = salkpi_keyed_first(keyed->buffer);
-	Size		bytes = keyed->end - records;
-	KeyedChunk *chunk = keyed->tail;
-	char	   *place;
-
-	if (bytes == 0)
-		return;
-	if (bytes > chunk->size - chunk->used)
-	{
-		salkpi_keyed_extend(keyed, bytes);
-		chunk = keyed->tail;
-	}
-	place = (char *) chunk + chunk->used;
-	memcpy(place, records, bytes);
-	keyed->last = place + (keyed->last - records);
-	keyed->end = records;
-	chunk->used += bytes;
-	keyed->bytes += bytes;
-}
-
-/* Have all records in chunks, and noted how many bytes of each are used. */
+/* Note how many bytes of the chunks are used. */
 void
 salkpi_keyed_settle(Keyed *keyed)
 {
-	uint32		used;
+	uint32		used = keyed->end - (char *) keyed->tail;
 
-	if (keyed->place == keyed->buffer)
-	{
-		empty_buffer(keyed);
-		return;
-	}
-	used = keyed->end - (char *) keyed->tail;
 	keyed->bytes += used - keyed->tail->used;
 	keyed->tail->used = used;
-}
-
-/* Make room for a record: in the buffer, unless it is larger than that. */
-static void
-make_room(Keyed *keyed, Size bytes)
-{
-	salkpi_keyed_fill(keyed, keyed->tail);
-	if (keyed->buffer == NULL && bytes > keyed->limit - keyed->end)
-		salkpi_keyed_extend(keyed, bytes);
-	if (bytes <= keyed->limit - keyed->end)
-		return;
-	if (bytes > keyed->tail->size - keyed->tail->used)
-		salkpi_keyed_extend(keyed, bytes);
-	use(keyed, keyed->tail);
 }
 
 /* Add an item for which there is no room, or not yet. */
 static void
 add_with_room(Keyed *keyed, const KeyedItem *item)
 {
+	Size		size;
+
 	salkpi_keyed_settle(keyed);
 	if (!is_roomy_enough(layout_of(keyed), item) ||
 		(!keyed->is_unique && keyed->bytes >= keyed->unique_at &&
@@ -314,7 +235,9 @@ add_with_room(Keyed *keyed, const KeyedItem *item)
 		salkpi_keyed_rewrite(keyed, item, keyed->dscale);
 		return;
 	}
-	make_room(keyed, record_size(layout_of(keyed), item));
+	size = record_size(layout_of(keyed), item);
+	if (size > keyed->limit - keyed->end)
+		salkpi_keyed_extend(keyed, size);
 	(void) try_add(keyed, item);
 }
 

@@ -5,6 +5,8 @@
 #ifndef SALKPI_KEYED_H
 #define SALKPI_KEYED_H
 
+#include "executor/nodeAgg.h"
+#include "nodes/execnodes.h"
 #include "port/pg_bswap.h"
 #include "utils/expandeddatum.h"
 
@@ -59,6 +61,8 @@ typedef struct KeyedItem
 	ExactSum	sums[KEYED_MAX_WIDTH];	/* settled, at the table's scale */
 } KeyedItem;
 
+struct Keyed;
+
 /* What tells one type of tables from another. */
 typedef struct KeyedType
 {
@@ -66,6 +70,8 @@ typedef struct KeyedType
 	int			width;			/* amounts of a key */
 	bool		has_bounds;		/* is there an opening and a closing? */
 	bool		(*is_possible) (const KeyedItem *item); /* can rows make it? */
+	void		(*add_row) (struct Keyed *keyed, FunctionCallInfo fcinfo);	/* the arguments of
+																			 * a transition, behind the state */
 } KeyedType;
 
 /*
@@ -113,8 +119,6 @@ typedef struct Keyed
 	const KeyedType *type;		/* whose table it is */
 	struct varlena *flat;		/* the flat form between size and flatten */
 	KeyedChunk *tail;			/* the last chunk with records */
-	KeyedChunk *buffer;			/* where records come before, if that is large */
-	KeyedChunk *place;			/* where they come now: one of these two */
 	KeyedChunk	chunk;			/* the first one */
 } Keyed;
 
@@ -143,7 +147,6 @@ typedef struct KeyedScan
 
 /* keyed.c */
 extern Keyed *salkpi_keyed_create(const KeyedType *type, MemoryContext context);
-extern Keyed *salkpi_keyed_start(const KeyedType *type, FunctionCallInfo fcinfo);
 extern void salkpi_keyed_set_function(Keyed *keyed, Oid function);
 extern void salkpi_keyed_rescale(Keyed *keyed, int dscale);
 extern void salkpi_keyed_add(Keyed *keyed, const KeyedItem *item);
@@ -151,6 +154,11 @@ extern const char *salkpi_keyed_next_record(const KeyedChunk **chunk,
 											const char *record);
 extern const char *salkpi_keyed_read(const Keyed *keyed, const char *record,
 									 KeyedItem *item);
+
+/* keyed_tables.c */
+extern Keyed *salkpi_keyed_start(const KeyedType *type, FunctionCallInfo fcinfo);
+extern bool salkpi_keyed_wait(FunctionCallInfo fcinfo);
+extern void salkpi_keyed_add_waiting(const Keyed *keyed);
 
 /* keyed_unique.c */
 extern void salkpi_keyed_unique(Keyed *keyed);
@@ -263,16 +271,41 @@ salkpi_keyed_state(const KeyedType *type, FunctionCallInfo fcinfo)
 {
 	Keyed	   *keyed;
 
-	if (!PG_ARGISNULL(0))
-		__builtin_prefetch((char *) PG_GETARG_POINTER(0) + 64, 1);	/* the rest of its head */
 	(void) salkpi_aggregate_context(fcinfo, type->name);
 	if (PG_ARGISNULL(0))
 		return NULL;
 	keyed = salkpi_keyed_open(PG_GETARG_DATUM(0));
-	if (unlikely(keyed == NULL))
-		return salkpi_keyed_load(type, fcinfo);
-	__builtin_prefetch(keyed->end, 1);	/* in time for the record */
-	return keyed;
+	return likely(keyed != NULL) ? keyed : salkpi_keyed_load(type, fcinfo);
+}
+
+/*
+ * Are states, of which there may be many, in a hash table of the executor's?
+ * And are they tables that a row began, rather than a flat one that the aggregate
+ * begins with?
+ */
+static inline bool
+salkpi_is_hashed(FunctionCallInfo fcinfo)
+{
+	AggState   *aggregates = (AggState *) fcinfo->context;
+
+	return aggregates != NULL && IsA(aggregates, AggState) &&
+		(aggregates->aggstrategy == AGG_HASHED || aggregates->aggstrategy == AGG_MIXED) &&
+		aggregates->curpertrans->initValueIsNull;
+}
+
+/* Transition: a row is added, at once or together with others. */
+static inline Datum
+salkpi_keyed_transition(const KeyedType *type, FunctionCallInfo fcinfo)
+{
+	Keyed	   *keyed;
+
+	if (!PG_ARGISNULL(0) && salkpi_is_hashed(fcinfo) && salkpi_keyed_wait(fcinfo))
+		return PG_GETARG_DATUM(0);
+	keyed = salkpi_keyed_state(type, fcinfo);
+	if (keyed == NULL)
+		keyed = salkpi_keyed_start(type, fcinfo);
+	type->add_row(keyed, fcinfo);
+	return salkpi_keyed_datum(keyed);
 }
 
 /* Have rows come from this function before?  Then what they are is known. */

@@ -415,10 +415,11 @@ salkpi_keyed_rewrite(Keyed *keyed, const KeyedItem *more, int dscale)
 	pfree(items);
 }
 
-/* Make the records of each key one, whatever it takes, to go through them. */
+/* Have all rows added, and the records of each key made one, to go through them. */
 void
 salkpi_keyed_unique(Keyed *keyed)
 {
+	salkpi_keyed_add_waiting(keyed);
 	if (!keyed->is_unique && !salkpi_keyed_make_unique(keyed))
 		salkpi_keyed_rewrite(keyed, NULL, keyed->dscale);
 	salkpi_keyed_settle(keyed);

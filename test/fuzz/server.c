@@ -106,6 +106,15 @@ MemoryContextDelete(MemoryContext context)
 {
 }
 
+static MemoryContextCallback *callbacks = NULL;
+
+void
+MemoryContextRegisterResetCallback(MemoryContext context, MemoryContextCallback *callback)
+{
+	callback->next = callbacks;
+	callbacks = callback;
+}
+
 /* What was there is freed with the rest. */
 void *
 repalloc(void *pointer, Size size)
@@ -150,6 +159,8 @@ pfree(void *pointer)
 void
 free_all(void)
 {
+	for (; callbacks != NULL; callbacks = callbacks->next)
+		callbacks->func(callbacks->arg);
 	while (pieces != NULL)
 	{
 		Piece	   *next = pieces->next;
