@@ -88,6 +88,16 @@ CREATE VIEW crm.share AS SELECT sale_id, sold_at, amount / (sale_id - 2) AS amou
 SELECT count(*) > 0 FROM kpi_bind('sale', 'crm.share');
 SELECT crm.refused($$SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00')$$), crm.as_before();
 
+-- What called the snapshot says nothing of it, what the view calls does.
+CREATE FUNCTION crm.share_of(sale_id bigint) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RAISE 'no share of %', sale_id; END $$;
+CREATE OR REPLACE VIEW crm.share AS SELECT sale_id, sold_at, amount / crm.share_of(sale_id) AS amount, region FROM crm.sale;
+SAVEPOINT before_share;
+\set VERBOSITY default
+\set SHOW_CONTEXT always
+SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00');
+\set SHOW_CONTEXT errors
+\set VERBOSITY terse
+ROLLBACK TO before_share;
 -- A view that has lost a column, or got another type, since it was bound.
 CREATE VIEW crm.lost AS SELECT sale_id, sold_at, amount, region FROM crm.sale;
 SELECT count(*) > 0 FROM kpi_bind('sale', 'crm.lost');

@@ -224,7 +224,8 @@ salkpi_report_source(const Step *step, const ErrorData *error)
 			 errmsg("cannot read source \"%s\" (%s): %s", step->source, step->relation, error->message),
 			 errdetail("%s", error->detail != NULL ? error->detail : "The facts are as they were."),
 			 errhint("%s", error->hint != NULL ? error->hint :
-					 psprintf("SELECT * FROM %s may show it too.", step->relation))));
+					 psprintf("SELECT * FROM %s may show it too.", step->relation)),
+			 error->context != NULL ? errcontext("%s", error->context) : 0));
 }
 
 /* A ledger of more than its memory, or a datum, may have shows before there is any row. */
@@ -513,6 +514,7 @@ salkpi_read_sources(PG_FUNCTION_ARGS)
 		.dimensions = {PG_GETARG_DATUM(2), PG_ARGISNULL(2)},
 		.with_faults = PG_ARGISNULL(1)
 	};
+	ErrorContextCallback *caller = error_context_stack;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(3))
 		ereport(ERROR,
@@ -521,8 +523,10 @@ salkpi_read_sources(PG_FUNCTION_ARGS)
 	salkpi_keep_memory();
 	r.columns = lookup_rowtype_tupdesc_copy(get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid)), -1);
 	r.step_context = AllocSetContextCreate(CurrentMemoryContext, "kpi_read_sources step", ALLOCSET_DEFAULT_SIZES);
+	error_context_stack = NULL; /* a long statement that says nothing of sources */
 	SPI_connect();
 	take_steps(&r, fcinfo);
 	SPI_finish();
+	error_context_stack = caller;
 	PG_RETURN_ARRAYTYPE_P(make_array(&r));
 }
