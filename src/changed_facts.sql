@@ -50,7 +50,7 @@ BEGIN ATOMIC
 						   string_agg(format('coalesce(f.%I, 0)', m.measure), ', ' ORDER BY m.n) FILTER (WHERE m.type = 'bigint') AS integer_columns,
 						   string_agg(format('coalesce(f.%I, 0)', m.measure), ', ' ORDER BY m.n) FILTER (WHERE m.type = 'numeric') AS numeric_columns,
 						   string_agg(format('f.%I', m.measure), ', ') AS columns
-					  FROM (SELECT f.*, row_number() OVER ()::integer AS n FROM @extschema@.kpi_fact_measures() f) m
+					  FROM @extschema@.kpi_fact_measures() m
 					  JOIN @extschema@.kpi_slots(p.source, p.part) k USING (measure)
 					 WHERE @extschema@.kpi_has_columns(p.source, k.needs, columns)) s
 	 WHERE p.starts = 'NULL' AND s.columns IS NOT NULL AND p.part = ANY (@extschema@.kpi_parts_to_read(p.source, NULL))

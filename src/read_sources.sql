@@ -149,6 +149,7 @@ COMMENT ON FUNCTION @extschema@.kpi_generic(text) IS 'a query of kpi_source_quer
 CREATE FUNCTION @extschema@.kpi_reading_steps(sources text[], wanted_parts text[], wanted_dimensions text[]) RETURNS SETOF @extschema@.kpi_reading_step
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan	-- as in kpi_source_query
 AS $$
 DECLARE
 	columns text[] := (SELECT array_agg(u.source || '.' || u.column_name || e.suffix)
@@ -227,6 +228,7 @@ COMMENT ON FUNCTION @extschema@.kpi_read_sources(text[], text[], text[], @extsch
 CREATE FUNCTION @extschema@.kpi_bound_sources(wanted text[] DEFAULT NULL) RETURNS text[]
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan	-- as in kpi_source_query
 AS $$
 DECLARE
 	bound text[];

@@ -33,16 +33,16 @@ COMMENT ON TYPE @extschema@.kpi_reading IS
 'what reading a source gave: for each part one panel or more, with the measures that its values are (numbers as of kpi_fact_measures) and the first atom of its grid that has anything; for the source as a whole (part NULL) when subscriptions begin, the rates of exchange_rate, and the bad rows';
 
 /* The columns of kpi_fact that are measures, in their order. */
-CREATE FUNCTION @extschema@.kpi_fact_measures() RETURNS TABLE (measure text, type text)
+CREATE FUNCTION @extschema@.kpi_fact_measures() RETURNS TABLE (measure text, type text, n integer)
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)
+	SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), row_number() OVER (ORDER BY a.attnum)::integer
 	  FROM pg_catalog.pg_attribute a
 	 WHERE a.attrelid = '@extschema@.kpi_fact'::regclass AND NOT a.attisdropped
 	   AND a.attname IN (SELECT m.measure FROM @extschema@.kpi_measure m)
 	 ORDER BY a.attnum;
 END;
-COMMENT ON FUNCTION @extschema@.kpi_fact_measures() IS 'the measure columns of kpi_fact and their types, in order';
+COMMENT ON FUNCTION @extschema@.kpi_fact_measures() IS 'the measure columns of kpi_fact and their types, in order; n: the number of each';
 
 CREATE FUNCTION @extschema@.kpi_has_columns(source text, needs text[], columns text[]) RETURNS boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -58,11 +58,11 @@ COMMENT ON FUNCTION @extschema@.kpi_has_columns(text, text[], text[]) IS
 CREATE FUNCTION @extschema@.kpi_measure_number(measure text) RETURNS integer
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT f.n::integer FROM (SELECT m.measure, row_number() OVER () AS n FROM @extschema@.kpi_fact_measures() m) f WHERE f.measure = kpi_measure_number.measure;
+	SELECT f.n FROM @extschema@.kpi_fact_measures() f WHERE f.measure = kpi_measure_number.measure;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_measure_number(text) IS 'the place of a measure in kpi_fact_measures; NULL for something else';
 
-CREATE FUNCTION @extschema@.kpi_measure_sources() RETURNS TABLE (n bigint, sources text[])
+CREATE FUNCTION @extschema@.kpi_measure_sources() RETURNS TABLE (n integer, sources text[])
 	LANGUAGE sql STABLE PARALLEL SAFE
 	ROWS 70
 BEGIN ATOMIC
@@ -70,7 +70,7 @@ BEGIN ATOMIC
 		SELECT s.source, @extschema@.kpi_parts_to_read(s.source, NULL) AS parts FROM @extschema@.kpi_source s
 	)
 	SELECT f.n, array_agg(DISTINCT m.source) FILTER (WHERE m.source IS NOT NULL)
-	  FROM (SELECT m.measure, row_number() OVER () AS n FROM @extschema@.kpi_fact_measures() m) f
+	  FROM @extschema@.kpi_fact_measures() f
 	  LEFT JOIN (@extschema@.kpi_measure m JOIN read r ON r.source = m.source AND m.part = ANY (r.parts)) ON m.measure = f.measure
 	 GROUP BY f.n;
 END;
@@ -104,8 +104,9 @@ BEGIN ATOMIC
 				WITH ORDINALITY m(expression, place), p
 		 WHERE p.kind = 'ledger'
 	), known AS (	-- which measure a slot is, when read so
-		SELECT CASE WHEN own.slot IN ('to_date', 'opening') THEN own.slot ELSE 'period' END AS at, k.slot, k.n, k.expression, @extschema@.kpi_measure_number(own.measure) AS measure
+		SELECT CASE WHEN own.slot IN ('to_date', 'opening') THEN own.slot ELSE 'period' END AS at, k.slot, k.n, k.expression, f.n AS measure
 		  FROM slot own
+		  LEFT JOIN @extschema@.kpi_fact_measures() f ON f.measure = own.measure
 		  JOIN slot k ON k.measure = CASE WHEN own.slot IN ('to_date', 'opening') THEN own.expression ELSE own.measure END
 		 WHERE @extschema@.kpi_has_columns(kpi_part_readings.source, own.needs || k.needs, columns)
 	)
@@ -174,6 +175,7 @@ CREATE FUNCTION @extschema@.kpi_source_query(source text, columns text[], wanted
 											 buckets integer DEFAULT 1, reads text DEFAULT 'source', only_some boolean DEFAULT false, with_faults boolean DEFAULT true) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan	-- of all that it calls: else most would be planned five times a session
 AS $$
 DECLARE
 	part record;
