@@ -251,14 +251,14 @@ BEGIN
 		SELECT NULL::bigint, s.kpi, $2, coalesce(s.member, ''), %2$s, %3$s, s.value, s.currency,
 			   CASE WHEN NOT @extschema@.kpi_is_infinite(s.warn_at) THEN s.warn_at END, NULL::numeric
 		  FROM (SELECT * FROM (%1$s) s
-				 WHERE s.kpi = ANY ($1) AND coalesce(nullif(s.dimension, ''), 'total') = $2 AND ($3 IS NULL OR coalesce(s.member, '') IN (SELECT unnest($3)))
+				 WHERE s.kpi = ANY ($1) AND coalesce(nullif(s.dimension, ''), 'total') = $2 AND ($3 IS NULL OR coalesce(s.member, '') = $6 OR $6 IS NULL AND coalesce(s.member, '') IN (SELECT unnest($3)))
 				OFFSET 0) s
 		 WHERE %2$s < $5 AND %3$s > $4 AND %3$s > %2$s AND NOT @extschema@.kpi_is_infinite(s.value)
 		$query$, @extschema@.kpi_source_select(source), days[1], days[2]);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_targets_query(text) IS
-'the text of the query that reads the bound source "target", for kpi_source_rows; parameters as the arguments of kpi_source_targets';
+'the text of the query that reads the bound source "target", for kpi_source_rows; parameters as the arguments of kpi_source_targets, and the only member, where there is one';
 
 /* The targets of a bound source, as rows of kpi_target.  One that cannot be used is left out. */
 CREATE FUNCTION @extschema@.kpi_source_targets(kpis text[], dimension text, members text[], from_day date, to_day date)
@@ -279,7 +279,7 @@ BEGIN
 	FOR t IN
 		SELECT s.*
 		  FROM @extschema@.kpi_source_rows('target', relation, @extschema@.kpi_setting('time_zone'),
-										   '@extschema@.kpi_source_targets_query'::regproc, ROW(kpis, dimension, members, from_day, to_day))
+										   '@extschema@.kpi_source_targets_query'::regproc, ROW(kpis, dimension, members, from_day, to_day, CASE cardinality(members) WHEN 1 THEN members[1] END))
 			AS s(target bigint, kpi text, dimension text, member text, from_day date, to_day date, value numeric, currency text, warn_at numeric, rate numeric)
 	LOOP
 		IF t.currency <> currency THEN

@@ -44,12 +44,18 @@ COMMENT ON FUNCTION @extschema@.kpi_working_days(date, date) IS
 'how many of the days from from_day to before to_day are worked: those of the setting working_days that are not in kpi_holiday; 0 for an empty range';
 
 CREATE FUNCTION @extschema@.kpi_spread_share(by_working_days boolean, amount numeric, from_day date, to_day date, first_day date, end_day date) RETURNS numeric
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT CASE coalesce(w.days, 0) WHEN 0 THEN @extschema@.kpi_day_share(amount, from_day, to_day, first_day, end_day)
-		   ELSE @extschema@.kpi_quotient(amount * @extschema@.kpi_working_days(from_day, end_day), w.days, 12)
-			  - @extschema@.kpi_quotient(amount * @extschema@.kpi_working_days(from_day, first_day), w.days, 12) END
-	  FROM (SELECT CASE WHEN by_working_days THEN @extschema@.kpi_working_days(from_day, to_day) END AS days) w;
+	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	days bigint := CASE WHEN by_working_days THEN @extschema@.kpi_working_days(from_day, to_day) ELSE 0 END;
+BEGIN
+	IF days = 0 THEN
+		RETURN @extschema@.kpi_day_share(amount, from_day, to_day, first_day, end_day);
+	END IF;
+	RETURN @extschema@.kpi_quotient(amount * @extschema@.kpi_working_days(from_day, end_day), days, 12)
+		   - @extschema@.kpi_quotient(amount * @extschema@.kpi_working_days(from_day, first_day), days, 12);
 END;
+$$;
 COMMENT ON FUNCTION @extschema@.kpi_spread_share(boolean, numeric, date, date, date, date) IS
 'as kpi_day_share, over all days or over the working days alone; over all where none of the range is worked';
