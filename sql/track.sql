@@ -371,6 +371,18 @@ SELECT * FROM pg_temp.take();
 SELECT * FROM pg_temp.take();
 CREATE OR REPLACE VIEW crm.lead AS SELECT lead_no AS id, came_on + 31 AS created_at, qualified_on AS qualified_at, customer_no AS account_id FROM crm.prospect;
 SELECT * FROM pg_temp.take();
+CREATE FUNCTION crm.days() RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 31; END';
+CREATE FUNCTION crm.later(day date) RETURNS date LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN day + crm.days(); END';
+CREATE TYPE crm.way AS ENUM ('web', 'fair');
+CREATE OR REPLACE VIEW crm.lead AS SELECT lead_no AS id, crm.later(came_on) AS created_at, qualified_on AS qualified_at, customer_no AS account_id FROM crm.prospect;
+SELECT * FROM pg_temp.take();
+SELECT * FROM pg_temp.take();
+CREATE OR REPLACE FUNCTION crm.days() RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 62; END';
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+ALTER TYPE crm.way RENAME VALUE 'fair' TO 'show';
+SELECT * FROM pg_temp.take();
+CREATE OR REPLACE VIEW crm.lead AS SELECT lead_no AS id, came_on + 31 AS created_at, qualified_on AS qualified_at, customer_no AS account_id FROM crm.prospect;
+SELECT * FROM pg_temp.take();
 ALTER TABLE crm.offer DISABLE TRIGGER kpi_track_insert;
 INSERT INTO crm.offer VALUES (22, 10, '2024-03-10', NULL);
 SELECT relation, tracked, reason FROM kpi_tracking() WHERE NOT tracked;
@@ -408,7 +420,7 @@ SELECT source, relation, tracked, reason FROM kpi_tracking() WHERE NOT tracked;
 --
 SELECT kpi_set('lookback_days', '45');
 SELECT * FROM pg_temp.take();
-SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();	-- from 30 April on
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();	-- from 45 days before
 SELECT kpi_set('lookback_days', NULL);
 SELECT * FROM pg_temp.take();
 SELECT kpi_unbind('exchange_rate');

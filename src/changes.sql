@@ -45,7 +45,8 @@
  */
 /*
  * What facts are made from besides the rows of the sources.  Catalog rows are
- * taken with their xmin, so that what was changed and changed back shows too.
+ * taken with their xmin and ctid, so that what was changed and changed back, or
+ * twice in a transaction, shows too.
  */
 CREATE FUNCTION @extschema@.kpi_basis() RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -57,7 +58,7 @@ BEGIN ATOMIC
 	), member AS MATERIALIZED (
 		SELECT DISTINCT m.relation FROM lineage l, @extschema@.kpi_table_tree(l.relation) m(relation) WHERE l.item = 'table'
 	), rule AS MATERIALIZED (
-		SELECT r.oid, r.xmin FROM lineage l JOIN pg_catalog.pg_rewrite r ON r.ev_class = l.relation WHERE l.item = 'view'
+		SELECT r.oid, r.xmin, r.ctid FROM lineage l JOIN pg_catalog.pg_rewrite r ON r.ev_class = l.relation WHERE l.item = 'view'
 	)
 	SELECT pg_catalog.md5(pg_catalog.string_agg(b.kind || ' ' || b.what, E'\n' ORDER BY b.kind COLLATE "C", b.what COLLATE "C"))
 	  FROM (
@@ -72,25 +73,30 @@ BEGIN ATOMIC
 		SELECT 'column', u.source || '.' || u.column_name || ' ' || u.type || ' ' || @extschema@.kpi_source_relation(u.source)::oid
 		  FROM @extschema@.kpi_usable_columns() u
 		UNION ALL
-		SELECT 'rule', r.oid || ' ' || r.xmin FROM rule r
+		SELECT 'rule', r.oid || ' ' || r.xmin || ' ' || r.ctid FROM rule r
 		UNION ALL
-		SELECT 'function', p.oid || ' ' || p.xmin
-		  FROM rule r
-		  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_proc'::regclass
-		  JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid
+		/* What a function calls, its text does not always tell. */
+		SELECT 'function', p.oid || ' ' || p.xmin || ' ' || p.ctid
+		  FROM pg_catalog.pg_proc p
+		 WHERE p.oid >= 16384
+		   AND EXISTS (SELECT FROM rule r
+						 JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid AND d.refobjid >= 16384
+												AND d.refclassid IN ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass))
 		UNION ALL
-		SELECT 'table', m.relation::oid || ' ' || a.attnum || ' ' || a.xmin
+		SELECT 'enum', e.oid || ' ' || e.xmin || ' ' || e.ctid FROM pg_catalog.pg_enum e
+		UNION ALL
+		SELECT 'table', m.relation::oid || ' ' || a.attnum || ' ' || a.xmin || ' ' || a.ctid
 		  FROM member m JOIN pg_catalog.pg_attribute a ON a.attrelid = m.relation AND a.attnum > 0
 		UNION ALL
-		SELECT 'part', i.inhrelid || ' ' || i.inhparent || ' ' || i.xmin
+		SELECT 'part', i.inhrelid || ' ' || i.inhparent || ' ' || i.xmin || ' ' || i.ctid
 		  FROM member m JOIN pg_catalog.pg_inherits i ON i.inhrelid = m.relation
 		UNION ALL
-		SELECT 'trigger', t.oid || ' ' || t.xmin
+		SELECT 'trigger', t.oid || ' ' || t.xmin || ' ' || t.ctid
 		  FROM member m JOIN pg_catalog.pg_trigger t ON t.tgrelid = m.relation AND t.tgfoid = '@extschema@.kpi_track_change()'::regprocedure
 	  ) b;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_basis() IS
-'a hash of what facts are made from besides rows: settings, dimensions, a calendar of one''s own, the definitions of views, tables and triggers under the sources. Facts of different bases may differ though no row changed';
+'a hash of what facts are made from besides rows: settings, dimensions, a calendar of one''s own, the definitions of views, tables and triggers under the sources, labels of enums and, where a view calls a function that is not PostgreSQL''s own, those of all such functions. Facts of different bases may differ though no row changed';
 
 /*
  * SQL text of the days that a row influences, as an array of ranges over its
