@@ -127,18 +127,49 @@ COMMENT ON FUNCTION @extschema@.kpi_facts_query(text) IS
 'SQL text of the common table expressions that read the sources, and of one called new that makes facts of them; kept: as of kpi_kept_panels';
 
 /*
+ * What the settings leave out is not kept up to date, and so not current any more.
+ * Which dimensions and grains there are is told by the index, a pair at a time.
+ */
+CREATE FUNCTION @extschema@.kpi_close_left_out(as_of timestamptz) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	closed bigint;
+BEGIN
+	WITH RECURSIVE kept AS (
+		(SELECT f.dimension, f.grain FROM @extschema@.kpi_fact f WHERE f.superseded_at IS NULL ORDER BY f.dimension, f.grain LIMIT 1)
+		UNION ALL
+		SELECT n.dimension, n.grain
+		  FROM kept k
+		 CROSS JOIN LATERAL (SELECT f.dimension, f.grain FROM @extschema@.kpi_fact f
+							  WHERE f.superseded_at IS NULL AND (f.dimension, f.grain) > (k.dimension, k.grain) ORDER BY f.dimension, f.grain LIMIT 1) n
+	), left_out AS (
+		SELECT k.dimension, k.grain FROM kept k
+		 WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE d.dimension = k.dimension)
+			OR split_part(k.grain, '_', 1) <> ALL (string_to_array(@extschema@.kpi_setting('grains'), ','))
+	)
+	UPDATE @extschema@.kpi_fact f SET superseded_at = kpi_close_left_out.as_of
+	  FROM left_out l
+	 WHERE f.superseded_at IS NULL AND f.dimension = l.dimension AND f.grain = l.grain;
+	GET DIAGNOSTICS closed = ROW_COUNT;
+	RETURN closed;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_close_left_out(timestamptz) IS
+'closes the facts of the dimensions and grains that the settings leave out; returns how many';
+
+/*
  * SQL text that writes the facts: new versions of what changed, after closing
- * the versions they replace (and those of members that no longer have any, and
- * of grains no longer computed).
+ * the versions they replace (and those of members that no longer have any).
  */
 CREATE FUNCTION @extschema@.kpi_write_query(kept text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT @extschema@.kpi_readings_query() || replace(replace(replace(replace(replace($q$, outdated AS (	-- of grains no longer computed, of periods cut elsewhere
+	SELECT @extschema@.kpi_readings_query() || replace(replace(replace(replace(replace($q$, outdated AS (	-- of periods cut elsewhere
 	SELECT DISTINCT f.grain, f.period FROM @extschema@.kpi_fact f
 	 WHERE f.superseded_at IS NULL AND f.dimension = 'total'
-	   AND (f.grain LIKE '%\_cut' AND $7 OR f.grain IN (SELECT grain || '_cut' FROM period WHERE NOT is_complete)
-			OR split_part(f.grain, '_', 1) <> ALL (string_to_array(@extschema@.kpi_setting('grains'), ',')))
+	   AND (f.grain LIKE '%\_cut' AND $7 OR f.grain IN (SELECT grain || '_cut' FROM period WHERE NOT is_complete))
 	   AND (f.grain, f.period) NOT IN (SELECT k.grain, k.period FROM unnest($2::@extschema@.kpi_period[]) k)
 ), compared AS (
 	SELECT coalesce(array_agg(k.period ORDER BY k.n), '{}') AS periods

@@ -19,7 +19,7 @@ INSERT INTO @extschema@.kpi_setting_default VALUES
 	('fiscal_year_month', '1', '[1-9]|1[0-2]', true, true, 'first month of the fiscal year: years and quarters begin there'),
 	('week_start', 'monday', 'monday|sunday', false, true, 'first day of a week'),
 	('grains', 'month,quarter,year', '(day|week|month|quarter|year)(,(day|week|month|quarter|year))*', false, false, 'grains that a snapshot computes, separated by commas; the facts of any other are closed by the next one'),
-	('dimensions', 'all', 'all|[a-z_]+(\+[a-z_]+)*(,[a-z_]+(\+[a-z_]+)*)*', false, false, 'which of the dimensions that come with salkpi a snapshot computes besides the total, separated by commas; own ones (kpi_define_dimension) it always computes'),
+	('dimensions', 'all', 'all|[a-z_]+(\+[a-z_]+)*(,[a-z_]+(\+[a-z_]+)*)*', false, false, 'which of the dimensions that come with salkpi a snapshot computes besides the total, separated by commas; own ones (kpi_define_dimension) it always computes, the facts of any other are closed by the next one'),
 	('language', 'en', 'en|de', false, false, 'language of labels and descriptions'),
 	('customer_active_days', '365', '[1-9][0-9]{0,3}', true, true, 'without subscriptions, how many days after a purchase an account still is a customer'),
 	('ledger_memory_mb', '256', '[1-9][0-9]{0,3}', false, false, 'megabytes that the ledger of all customers may need, in each process of a parallel plan; beyond it a snapshot reads them in groups, which spills to disk'),

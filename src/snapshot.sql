@@ -63,6 +63,7 @@ DECLARE
 	altered_grains text[];	-- the facts with new versions
 	altered_dimensions text[];
 	altered_periods date[];
+	closed bigint;
 BEGIN
 	SELECT d.first_day, d.last_day INTO first_day, last_day FROM @extschema@.kpi_snapshot_days(from_day, to_day, as_of) d;
 	IF first_day > last_day THEN
@@ -80,11 +81,13 @@ BEGIN
 				  HINT = 'Bind one that says what happened: kpi_bind(''sale'', ''my_table'').';
 	END IF;
 	PERFORM set_config('application_name', 'kpi_snapshot: writing facts', true);	-- once it has read
+	closed := @extschema@.kpi_close_left_out(as_of);
 	/* The planner may take kpi_fact for empty, and would look for each of its rows in all that changed. */
 	PERFORM set_config('enable_nestloop', 'off', true);
 	EXECUTE @extschema@.kpi_write_query(@extschema@.kpi_kept_panels(columns)) INTO periods, facts, changed, changed, problems, made_from, begun_on, next_instants, altered_grains, altered_dimensions, altered_periods
 	  USING sources, taken, @extschema@.kpi_grid(taken, as_of), run, first_day, from_day IS NULL, from_day IS NULL AND to_day IS NULL, NULL::text[], NULL::text[];
 	PERFORM set_config('enable_nestloop', 'on', true);
+	changed := changed + closed;
 	UPDATE @extschema@.kpi_run r SET basis = made_from, beginning = begun_on, next_at = next_instants WHERE r.run = kpi_take_snapshot.run;
 	PERFORM @extschema@.kpi_keep_expected(run, as_of);
 	PERFORM @extschema@.kpi_keep_rep_roles(as_of);
