@@ -99,4 +99,12 @@ SELECT * FROM kpi_pipeline(NULL, 'rep');
 SELECT * FROM kpi_top_opportunities(-1);
 SELECT kpi_unbind('opportunity');
 SELECT * FROM kpi_top_opportunities();
+
+-- ---------- without stages ----------
+SELECT * FROM kpi_pipeline();
+CREATE VIEW stageless AS SELECT id, status, amount, rep_id, created_at FROM deals WHERE id <= 4;
+SELECT count(*) > 0 AS bound FROM kpi_bind('opportunity', 'stageless');
+SELECT p.*, p.value = (SELECT sum(amount) FROM stageless WHERE status = 'open') AS is_right FROM kpi_pipeline() p;
+SELECT * FROM kpi_pipeline(dimension => 'rep', member => 'r1');
+SELECT count(*) FROM kpi_pipeline(dimension => 'stage', member => 'Offer');
 ROLLBACK;

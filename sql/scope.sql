@@ -53,6 +53,15 @@ FROM unnest(ARRAY['{}', '{"region": ["North"]}', '{"region": ["North", "South"]}
 SELECT r.label, trim_scale(r.value) AS value, s.by_members[array_position(s.members, r.member)] AS product
 FROM kpi_scope('{"region": ["North"]}', 'product') s, kpi_ranking('revenue', '2025-01-01', s.dimension) r WHERE r.member = ANY (s.members) ORDER BY r.rank;
 
+-- A dashboard names all dimensions, also those that are left out.
+SELECT kpi_set('dimensions', 'rep') AS dimensions;
+SELECT filters, s.dimension, s.members, s.label, s.reason
+FROM unnest(ARRAY['{"region": [], "rep": ["2"]}', '{"region": ["North"]}', '{"region": ["North"], "rep": ["2"]}']::jsonb[]) WITH ORDINALITY f(filters, n), kpi_scope(filters) s ORDER BY n;
+SELECT s.dimension, s.reason FROM kpi_scope('{}', 'region', 'de') s;
+SELECT count(*) AS members FROM kpi_members('region');
+SELECT crm.refused($$SELECT kpi_value('revenue', NULL, 'region', 'North')$$) AS left_out, crm.refused($$SELECT * FROM kpi_pipeline(dimension => 'rep', member => '2')$$) AS by_stage;
+SELECT kpi_set('dimensions', NULL) AS dimensions;
+
 SELECT crm.refused($$SELECT * FROM kpi_scope('{"colour": ["red"]}')$$) AS unknown, crm.refused($$SELECT * FROM kpi_scope('{"region+product": ["a+b"]}')$$) AS combined,
 	crm.refused($$SELECT * FROM kpi_scope('{}', 'total')$$) AS by_nothing, crm.refused($$SELECT * FROM kpi_scope('[1]')$$) AS no_object, crm.refused($$SELECT * FROM kpi_scope('{}', lang => 'fr')$$) AS lang;
 SELECT count(*) AS nothing FROM kpi_scope(NULL) WHERE dimension = 'total';

@@ -330,7 +330,9 @@ BEGIN
 						   WHEN 'no exchange rate' THEN CASE WHEN is_german THEN 'Ziel in einer Währung ohne Kurs' ELSE 'target in a currency without a rate' END
 						   ELSE CASE WHEN is_german THEN 'Ziel vor den ersten Zahlen' ELSE 'target before the first facts' END END,
 			   format(CASE WHEN is_german THEN 'Ziele: %s' ELSE 'targets: %s' END, t.targets),
-			   CASE t.what WHEN 'unknown member' THEN format(CASE WHEN is_german THEN 'kpi_members(%L) zählt sie auf.' ELSE 'kpi_members(%L) lists them.' END, t.dimension) END
+			   CASE t.what WHEN 'unknown member' THEN format(CASE WHEN is_german THEN 'kpi_members(%L) zählt sie auf.' ELSE 'kpi_members(%L) lists them.' END, t.dimension)
+						   WHEN 'unknown dimension' THEN CASE WHEN is_german THEN 'SELECT dimension FROM kpi_dimension zählt sie auf; die Einstellung dimensions kann welche auslassen.'
+																				 ELSE 'SELECT dimension FROM kpi_dimension lists them; the setting dimensions may leave some out.' END END
 		  FROM @extschema@.kpi_target_faults() t ORDER BY 2, 3;
 
 	/* What is a dimension of nothing? */

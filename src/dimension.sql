@@ -52,6 +52,14 @@ CREATE VIEW @extschema@.kpi_dimension AS
 COMMENT ON VIEW @extschema@.kpi_dimension IS
 'the dimensions: name, parts (base dimensions it combines), labels; of those that come with salkpi the ones that the setting dimensions names';
 
+CREATE FUNCTION @extschema@.kpi_left_out_dimensions() RETURNS TABLE (dimension text, parts text[], label_en text, label_de text)
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT s.dimension, s.parts, s.label_en, s.label_de FROM @extschema@.kpi_dimension_shipped s
+	 WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE d.dimension = s.dimension);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_left_out_dimensions() IS 'the dimensions that come with salkpi and that the setting dimensions leaves out';
+
 CREATE FUNCTION @extschema@.kpi_member(parts text[]) RETURNS text
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC

@@ -17,6 +17,7 @@ BEGIN
 	SELECT d.dimension INTO combined FROM @extschema@.kpi_dimension d
 	 WHERE d.parts @> wanted AND d.parts <@ wanted ORDER BY d.parts <> wanted LIMIT 1;
 	IF combined IS NULL THEN
+		PERFORM @extschema@.kpi_require_dimension(l.dimension) FROM @extschema@.kpi_left_out_dimensions() l WHERE l.parts @> wanted AND l.parts <@ wanted;	-- which raises
 		RAISE EXCEPTION 'there is no dimension of "%" by %', dimension, part
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = format('SELECT kpi_define_dimension(%L) makes it; the next snapshot computes it.', array_to_string(wanted, '+'));
@@ -88,6 +89,10 @@ BEGIN
 	IF day IS NULL AND as_of IS NOT NULL THEN
 		day := @extschema@.kpi_day(as_of);
 	END IF;
+	IF dimension <> by_stage AND NOT EXISTS (SELECT FROM unnest('{opportunity,opportunity_history}'::text[]) s(source)
+											  WHERE 'open' = ANY (@extschema@.kpi_parts_to_read(s.source, NULL)) AND @extschema@.kpi_has_dimension(s.source, 'open', by_stage)) THEN
+		by_stage := dimension;	-- no stage is known of any
+	END IF;
 	fixed := @extschema@.kpi_member_parts(member, (SELECT cardinality(d.parts) FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_pipeline.dimension));
 	SELECT array_position(s.parts, 'stage'), ARRAY(SELECT array_position(s.parts, p.part) FROM unnest(d.parts) WITH ORDINALITY p(part, i) ORDER BY p.i)
 	  INTO stage_place, places
@@ -100,7 +105,7 @@ BEGIN
 		UNION ALL
 		SELECT * FROM @extschema@.kpi_open_now(by_stage) WHERE day IS NULL
 	)
-	SELECT f.parts[stage_place], p.stage_position, sum(f.opportunities)::bigint, trim_scale(sum(f.value)), trim_scale(sum(f.weighted))
+	SELECT coalesce(f.parts[stage_place], '(none)'), p.stage_position, sum(f.opportunities)::bigint, trim_scale(sum(f.value)), trim_scale(sum(f.weighted))
 	  FROM found f
 	  LEFT JOIN @extschema@.kpi_stages() p ON p.stage = f.parts[stage_place]
 	 WHERE f.opportunities > 0

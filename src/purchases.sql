@@ -11,7 +11,6 @@ CREATE FUNCTION @extschema@.kpi_revenue_by(base text, from_day date, to_day date
 AS $$
 DECLARE
 	begins timestamptz := @extschema@.kpi_midnight(from_day);
-	columns text[];
 	fixed text[];
 	wanted text;
 BEGIN
@@ -20,9 +19,7 @@ BEGIN
 	PERFORM @extschema@.kpi_source_select('sale');
 	SELECT array_to_string(d.parts || base, '+'), @extschema@.kpi_member_parts(member, cardinality(d.parts)) INTO wanted, fixed
 	  FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_revenue_by.dimension;
-	SELECT array_agg(u.source || '.' || u.column_name) INTO columns FROM @extschema@.kpi_usable_columns() u;
-	IF begins >= now()
-		OR NOT EXISTS (SELECT FROM @extschema@.kpi_part_dimensions('sold', @extschema@.kpi_member_expressions('sale', columns), ARRAY[wanted])) THEN
+	IF begins >= now() OR NOT @extschema@.kpi_has_dimension('sale', 'sold', wanted) THEN
 		RETURN;
 	END IF;
 

@@ -94,6 +94,11 @@ AS $$
 DECLARE
 	blank text := @extschema@.kpi_blank_member(dimension);
 BEGIN
+	IF blank IS NULL AND EXISTS (SELECT FROM @extschema@.kpi_left_out_dimensions() l WHERE l.dimension = kpi_require_dimension.dimension) THEN
+		RAISE EXCEPTION 'dimension "%" is left out by the setting "dimensions"', dimension
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = format('SELECT kpi_set(''dimensions'', %L) has the next snapshot compute it too.', @extschema@.kpi_setting('dimensions') || ',' || dimension);
+	END IF;
 	IF blank IS NULL THEN
 		RAISE EXCEPTION 'unknown dimension "%"', dimension
 			USING ERRCODE = 'invalid_parameter_value',
@@ -104,7 +109,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_require_dimension(text) IS
-'the blank member of a dimension; an error for an unknown dimension or NULL';
+'the blank member of a dimension; an error for an unknown dimension, one that is left out, or NULL';
 
 CREATE FUNCTION @extschema@.kpi_require_member(dimension text, members text[]) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -239,6 +244,9 @@ CREATE FUNCTION @extschema@.kpi_members(dimension text, lang text DEFAULT NULL, 
 AS $$
 #variable_conflict use_column
 BEGIN
+	IF EXISTS (SELECT FROM @extschema@.kpi_left_out_dimensions() l WHERE l.dimension = kpi_members.dimension) THEN
+		RETURN;	-- a dashboard has variables of all
+	END IF;
 	PERFORM @extschema@.kpi_require_dimension(dimension);
 	lang := @extschema@.kpi_require_language(lang);
 	RETURN QUERY
@@ -251,7 +259,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_members(text, text, timestamptz) IS
-'the members of a dimension that have facts, or had at as_of, with what to call them in a language (en, de; NULL: the setting), by label';
+'the members of a dimension that have facts, or had at as_of, with what to call them in a language (en, de; NULL: the setting), by label; none of a dimension that the setting dimensions leaves out';
 
 /*
  * ---------- periods ----------

@@ -18,6 +18,7 @@ DECLARE
 	parts text[];
 	part text;
 	unfit text;
+	left_out text;
 	combinations jsonb[] := '{"[]"}';
 BEGIN
 	lang := @extschema@.kpi_require_language(lang);
@@ -27,7 +28,8 @@ BEGIN
 	END IF;
 	SELECT f.name INTO unfit
 	  FROM (SELECT jsonb_object_keys(filters) UNION ALL SELECT by WHERE by IS NOT NULL) f(name)
-	 WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE d.dimension = f.name AND cardinality(d.parts) = 1) LIMIT 1;
+	 WHERE NOT EXISTS (SELECT FROM (TABLE @extschema@.kpi_dimension UNION ALL SELECT * FROM @extschema@.kpi_left_out_dimensions()) d
+						WHERE d.dimension = f.name AND cardinality(d.parts) = 1) LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'unknown base dimension "%"', unfit
 			USING ERRCODE = 'invalid_parameter_value',
@@ -40,15 +42,21 @@ BEGIN
 			  FROM jsonb_each(filters) f(name, value)) c;
 	wanted := ARRAY(SELECT k FROM jsonb_object_keys(chosen) k UNION SELECT by WHERE by IS NOT NULL);
 	SELECT string_agg(concat(CASE lang WHEN 'de' THEN d.label_de ELSE d.label_en END, ': ' || named.members), ' · ' ORDER BY d.dimension COLLATE "C") INTO label
-	  FROM @extschema@.kpi_dimension d
-	  LEFT JOIN LATERAL (SELECT string_agg(l.label, ', ' ORDER BY l.label COLLATE "C") AS members
-						   FROM @extschema@.kpi_labels(d.dimension, ARRAY(SELECT jsonb_array_elements_text(chosen -> d.dimension)), lang) l) named ON true
+	  FROM (TABLE @extschema@.kpi_dimension UNION ALL SELECT * FROM @extschema@.kpi_left_out_dimensions()) d
+	 CROSS JOIN LATERAL (SELECT string_agg(coalesce(l.label, m.member), ', ' ORDER BY coalesce(l.label, m.member) COLLATE "C") AS members
+						   FROM jsonb_array_elements_text(chosen -> d.dimension) m(member)
+						   LEFT JOIN @extschema@.kpi_labels(d.dimension, ARRAY(SELECT jsonb_array_elements_text(chosen -> d.dimension)), lang) l USING (member)) named
 	 WHERE d.dimension IN (SELECT jsonb_object_keys(chosen));
 	label := coalesce(label, (SELECT CASE lang WHEN 'de' THEN d.label_de ELSE d.label_en END FROM @extschema@.kpi_dimension d WHERE d.dimension = 'total'));
 	SELECT d.dimension, d.parts INTO dimension, parts FROM @extschema@.kpi_dimension d
 	 WHERE d.parts @> wanted AND d.parts <@ wanted ORDER BY d.dimension COLLATE "C" LIMIT 1;
 
-	IF dimension IS NULL THEN
+	SELECT string_agg(CASE lang WHEN 'de' THEN l.label_de ELSE l.label_en END, ', ' ORDER BY l.dimension COLLATE "C") INTO left_out
+	  FROM @extschema@.kpi_left_out_dimensions() l WHERE l.dimension = ANY (wanted);
+	IF left_out IS NOT NULL THEN
+		dimension := NULL;
+		reason := format(CASE lang WHEN 'de' THEN 'nicht berechnet: %s fehlt in der Einstellung dimensions' ELSE 'not computed: %s is left out by the setting dimensions' END, left_out);
+	ELSIF dimension IS NULL THEN
 		reason := format(CASE lang WHEN 'de' THEN '%s gemeinsam sind nicht berechnet: kpi_define_dimension(%L)'
 								   ELSE '%s together are not computed: kpi_define_dimension(%L)' END,
 						 (SELECT string_agg(CASE lang WHEN 'de' THEN d.label_de ELSE d.label_en END, ' + ' ORDER BY d.dimension COLLATE "C")
@@ -73,4 +81,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_scope(jsonb, text, text) IS
-'the dimension, and its members, that filters by several dimensions mean together, to hand to the readers. filters: an object with the members chosen of each base dimension, {"team": ["North"], "region": []}; NULL, an empty array or '''' chooses all. One row: without a filter the dimension total; with one that dimension and the members chosen; with several the dimension that combines them and all combinations. by: another base dimension, whose members are to be listed: members are then those with current facts that the filters let through, by_members their part of it. label: the filters in words; reason: why there is no dimension (then NULL): none combines these (kpi_define_dimension makes it), or no snapshot has computed it yet. lang: en, de, NULL: the setting. Raises for what is no base dimension';
+'the dimension, and its members, that filters by several dimensions mean together, to hand to the readers. filters: an object with the members chosen of each base dimension, {"team": ["North"], "region": []}; NULL, an empty array or '''' chooses all. One row: without a filter the dimension total; with one that dimension and the members chosen; with several the dimension that combines them and all combinations. by: another base dimension, whose members are to be listed: members are then those with current facts that the filters let through, by_members their part of it. label: the filters in words; reason: why there is no dimension (then NULL): none combines these (kpi_define_dimension makes it), one is left out by the setting dimensions, or no snapshot has computed it yet. lang: en, de, NULL: the setting. Raises for what is no base dimension';

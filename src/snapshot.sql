@@ -233,6 +233,15 @@ CREATE VIEW @extschema@.kpi_runs AS
 COMMENT ON VIEW @extschema@.kpi_runs IS
 'the runs of kpi_run; one that says "running" but no longer holds the lock has crashed (a standby, which cannot see the lock, says running)';
 
+CREATE FUNCTION @extschema@.kpi_has_dimension(source text, part text, dimension text) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT EXISTS (SELECT FROM @extschema@.kpi_part_dimensions(part, @extschema@.kpi_member_expressions(source,
+						(SELECT array_agg(u.source || '.' || u.column_name) FROM @extschema@.kpi_usable_columns() u)), ARRAY[dimension]));
+END;
+COMMENT ON FUNCTION @extschema@.kpi_has_dimension(text, text, text) IS
+'whether the bound columns tell to which members of a dimension the rows of a part belong';
+
 /* The open opportunities of this moment, from the sources. */
 CREATE FUNCTION @extschema@.kpi_open_now(dimension text)
 	RETURNS TABLE (parts text[], opportunities bigint, value numeric, weighted numeric)
@@ -243,7 +252,9 @@ BEGIN ATOMIC
 	SELECT c.members, sum(c.integers[1])::bigint, sum(c.numerics[1]), sum(c.numerics[2])
 	  FROM unnest(@extschema@.kpi_read_sources(
 			ARRAY(SELECT s.source FROM unnest(@extschema@.kpi_bound_sources()) WITH ORDINALITY s(source, n)
-				   WHERE s.source IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity', 'opportunity_history') ORDER BY s.n),
+				   WHERE s.source IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity', 'opportunity_history')
+					 AND ('open' <> ALL (@extschema@.kpi_parts_to_read(s.source, NULL)) OR @extschema@.kpi_has_dimension(s.source, 'open', dimension))
+				   ORDER BY s.n),
 			'{opportunity.open,opportunity_history.open}', ARRAY[dimension],
 			ARRAY[ROW(now(), ARRAY[now() - interval '1 day', now()], ARRAY[@extschema@.kpi_today(), @extschema@.kpi_today() + 1], ARRAY[now()], NULL, NULL,
 				'{1}', '{1}', NULL, NULL, '{1}', '{1}', '{1}', ARRAY[now()], ARRAY[now()], NULL, NULL)::@extschema@.kpi_grid])) r
@@ -253,4 +264,4 @@ BEGIN ATOMIC
 	HAVING sum(c.integers[1]) > 0;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_open_now(text) IS
-'the opportunities open at this moment, read from the sources, by member of a dimension (its parts): how many, their amount, their weighted amount';
+'the opportunities open at this moment, read from the sources, by member of a dimension (its parts): how many, their amount, their weighted amount; no rows where the bound columns do not tell the members';
