@@ -207,6 +207,14 @@ SELECT count(*) = 3 * (SELECT count(DISTINCT kpi) FROM kpi_selection WHERE selec
   FROM kpi_compare(ARRAY(SELECT kpi FROM kpi_selection WHERE selection = 'all'), '2026-04-15', 'rep', members => '{r2,r1,r2,(none)}');
 SELECT member, label, kpi, kpi_label, value, target, status FROM kpi_compare('{revenue,win_rate}', '2026-04-15', 'rep', lang => 'de');
 SELECT count(*) FROM kpi_compare('{revenue}', '1999-01-01');
+-- r2 had nothing in April; whom no fact ever was of had not nothing, unless a target says so
+INSERT INTO kpi_target (kpi, dimension, member, from_day, to_day, value) VALUES ('revenue', 'rep', 'r7', '2026-04-01', '2026-05-01', 10);
+SELECT member, kpi, value, status, reason FROM kpi_compare('{revenue}', '2026-04-15', 'rep', members => '{r2,r7,r8,Ada}');
+SELECT kpi, value, n, reason FROM kpi_report('2026-04-15', dimension => 'rep', member => 'Ada', lang => 'de') WHERE value IS NOT NULL OR reason <> 'unbekanntes Mitglied';
+SELECT member, value, reason FROM kpi_series('revenue', '2026-04-01', '2026-05-01', dimension => 'rep', members => '{r8}');
+SELECT members, m.value, m.reason FROM (VALUES (1, '{r1,r8}'::text[]), (2, '{r8,r9}')) v(n, members), kpi_merged_series('revenue', '2026-04-01', '2026-05-01', dimension => 'rep', members => v.members) m ORDER BY v.n;
+SELECT kpi_value('revenue', '2026-04-15', 'rep', 'r8') AS unknown, kpi_value('revenue', '2026-04-15', 'rep', 'r2') AS known;
+DELETE FROM kpi_target WHERE member = 'r7';
 SELECT * FROM kpi_compare('{revenue,nonsense}', '2026-04-15');
 
 -- ---------- ranking ----------

@@ -467,6 +467,7 @@ BEGIN ATOMIC
 		WHEN 'dimension does not apply' THEN 'Dimension passt nicht'
 		WHEN 'not additive' THEN 'nicht summierbar'
 		WHEN 'subscriptions count instead' THEN 'Abonnements gelten stattdessen'
+		WHEN 'unknown member' THEN 'unbekanntes Mitglied'
 		/* and of a bad row */
 		WHEN 'rate is not a positive number' THEN 'Kurs ist keine positive Zahl'
 		WHEN 'no day' THEN 'kein Tag'
@@ -657,13 +658,13 @@ DECLARE
 	setting_names text[];
 	setting_values numeric[];
 	additive text[];	-- NULL: nothing is merged
-	visible text[];
+	known text[] := ARRAY(SELECT m FROM unnest(members) m
+						   WHERE m = blank_member OR EXISTS (SELECT FROM @extschema@.kpi_fact f WHERE f.dimension = kpi_computed.dimension AND f.member = m));
+	unknown text[] := '{}';
 BEGIN
 	/* A period in which a member has no facts is one of 0; but not to who may be kept from seeing them. */
 	IF row_security_active('@extschema@.kpi_fact'::regclass) THEN
-		visible := ARRAY(SELECT m FROM unnest(members) m
-						  WHERE m = blank_member OR EXISTS (SELECT FROM @extschema@.kpi_fact f WHERE f.dimension = kpi_computed.dimension AND f.member = m));
-		members := CASE WHEN is_merged AND cardinality(visible) < cardinality(members) THEN '{}' ELSE visible END;
+		members := CASE WHEN is_merged AND cardinality(known) < cardinality(members) THEN '{}' ELSE known END;
 	END IF;
 	SELECT max(d.reach), max(d.months), bool_or(d.targets <> '{}'), bool_or(d.formula LIKE '%setting(%' OR d.n_formula LIKE '%setting(%')
 	  INTO depth, months, read_targets, read_settings FROM unnest(definitions) d;
@@ -738,6 +739,14 @@ BEGIN
 		  FROM (SELECT DISTINCT t.kpi FROM unnest(target_kpis) t(kpi)) t;
 		by_working_days := @extschema@.kpi_setting('target_days') = 'working';
 	END IF;
+	/* Who never had any facts, and is not expected to, is no one. */
+	IF cardinality(known) < cardinality(members) AND NOT is_merged THEN
+		unknown := ARRAY(SELECT m FROM unnest(members) m
+						  WHERE m <> ALL (known || target_members)
+							AND NOT EXISTS (SELECT FROM @extschema@.kpi_target t WHERE t.dimension = kpi_computed.dimension AND t.member = m));
+	ELSIF known = '{}' AND members <> '{}' THEN
+		unknown := '{""}';
+	END IF;
 	IF read_settings THEN
 		SELECT array_agg(d.setting), array_agg(@extschema@.kpi_setting(d.setting)::numeric) INTO setting_names, setting_values
 		  FROM @extschema@.kpi_setting_default d WHERE d.is_number;
@@ -745,15 +754,19 @@ BEGIN
 
 	RETURN QUERY
 	SELECT c.ordinal, c.kpi, c.number, c.label, c.unit, c.better, c.formula, c.measures,
-		   c.member, c.base, c.is_cut, c.period, c.is_complete, c.value, c.numerator, c.denominator, c.n,
-		   c.target, c.attainment, c.status, c.reason, c.missing,
-		   CASE WHEN c.is_complete OR c.target IS NULL THEN c.attainment
+		   c.member, c.base, c.is_cut, c.period, c.is_complete, CASE WHEN k.is_known THEN c.value END, CASE WHEN k.is_known THEN c.numerator END,
+		   CASE WHEN k.is_known THEN c.denominator END, CASE WHEN k.is_known THEN c.n END,
+		   c.target, CASE WHEN k.is_known THEN c.attainment END, CASE WHEN k.is_known THEN c.status ELSE 'none' END,
+		   CASE WHEN k.is_known THEN c.reason ELSE 'unknown member' END, c.missing,
+		   CASE WHEN NOT k.is_known THEN NULL
+				WHEN c.is_complete OR c.target IS NULL THEN c.attainment
 				ELSE @extschema@.kpi_quotient(100 * c.part, coalesce(c.whole, 1)
 						* @extschema@.kpi_target_to_date(c.target, rules[array_position(rule_kpis, c.kpi)], c.period, ends[c.base + 1],
 														 c.period + c.days, by_working_days)) END
 	  FROM @extschema@.kpi_evaluate_all(definitions, facts, members, blank_member, grain, starts, month_starts, periods_per_year,
 				bases, cut_bases, shown_bases, additive,
-				target_kpis, target_members, target_periods, target_values, target_warn_at, setting_names, setting_values) c;
+				target_kpis, target_members, target_periods, target_values, target_warn_at, setting_names, setting_values) c
+	 CROSS JOIN LATERAL (SELECT c.member <> ALL (unknown) AS is_known) k;
 	CLOSE facts;
 END;
 $$;
