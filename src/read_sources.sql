@@ -256,6 +256,12 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_bound_sources(text[]) IS
 'the sources bound, of those wanted (NULL: all), in reading order; raises when one of them can no longer be read as bound, naming source and columns, and when any bound relation is gone: it might have told members';
 
+CREATE FUNCTION @extschema@.kpi_bound_number(at timestamptz, bounds timestamptz[]) RETURNS integer
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN CASE WHEN bounds[width_bucket(at, bounds)] = at THEN width_bucket(at, bounds) END;
+COMMENT ON FUNCTION @extschema@.kpi_bound_number(timestamptz, timestamptz[]) IS
+'the place of an instant among ascending ones, as array_position, but found at once; NULL when it is not there';
+
 CREATE FUNCTION @extschema@.kpi_grid(periods @extschema@.kpi_period[], as_of timestamptz, every_instant timestamptz[] DEFAULT NULL) RETURNS @extschema@.kpi_grid
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -277,9 +283,9 @@ BEGIN
 	SELECT array_agg(i ORDER BY i) INTO g.instants
 	  FROM (SELECT least(p.ends_at, as_of) AS i FROM unnest(periods) p WHERE p.period IS NOT NULL UNION SELECT p.starts_at FROM unnest(periods) p WHERE p.period IS NOT NULL) x;
 
-	SELECT array_agg(array_position(g.bounds, p.starts_at) ORDER BY p.n), array_agg(array_position(g.bounds, p.at) - 1 ORDER BY p.n),
-		   array_agg(array_position(g.plan_bounds, p.starts_at) ORDER BY p.n), array_agg(array_position(g.plan_bounds, p.ends_at) - 1 ORDER BY p.n),
-		   array_agg(array_position(g.instants, p.starts_at) ORDER BY p.n), array_agg(array_position(g.instants, p.at) ORDER BY p.n),
+	SELECT array_agg(@extschema@.kpi_bound_number(p.starts_at, g.bounds) ORDER BY p.n), array_agg(@extschema@.kpi_bound_number(p.at, g.bounds) - 1 ORDER BY p.n),
+		   array_agg(@extschema@.kpi_bound_number(p.starts_at, g.plan_bounds) ORDER BY p.n), array_agg(@extschema@.kpi_bound_number(p.ends_at, g.plan_bounds) - 1 ORDER BY p.n),
+		   array_agg(@extschema@.kpi_bound_number(p.starts_at, g.instants) ORDER BY p.n), array_agg(@extschema@.kpi_bound_number(p.at, g.instants) ORDER BY p.n),
 		   array_agg(CASE WHEN p.ends_at >= as_of THEN 1 END ORDER BY p.n), array_agg(p.starts_at ORDER BY p.n), array_agg(p.at ORDER BY p.n),
 		   CASE WHEN count(p.at) * 2 < count(*) THEN range_agg(tstzrange(p.starts_at, p.ends_at)) FILTER (WHERE p.at IS NOT NULL) END	-- to leave out little takes longer than to read it
 	  INTO g.first_atom, g.last_atom, g.first_plan_atom, g.last_plan_atom, g.opening, g.closing, g.present, g.starts_at, g.at, g.only_within
