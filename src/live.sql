@@ -94,6 +94,7 @@ DECLARE
 	targets record;
 	settings record;
 	facts refcursor;
+	lang text := @extschema@.kpi_setting('language');
 BEGIN
 	PERFORM @extschema@.kpi_require_kpi(k) FROM unnest(kpis) k;
 	PERFORM @extschema@.kpi_require_member(dimension, members);
@@ -145,7 +146,11 @@ BEGIN
 	OPEN facts FOR
 	SELECT f.* FROM @extschema@.kpi_facts_now(ARRAY(SELECT DISTINCT m FROM unnest(definitions) k, unnest(k.measures) m), periods, dimension, members || blank_member, as_of) f;
 	RETURN QUERY
-	SELECT v.kpi, v.member, v.value, v.numerator, v.denominator, v.reason
+	SELECT v.kpi, v.member, v.value, v.numerator, v.denominator,
+		   CASE WHEN v.reason IN ('not available', 'not computed') THEN	-- no facts are made where none of the measures is there
+					@extschema@.kpi_reason('not available', v.measures, coalesce(v.missing, v.measures), range_grain, dimension, v.period, v.is_complete,
+										   (SELECT @extschema@.kpi_states_of_measures(false)), NULL, lang)
+				ELSE @extschema@.kpi_reason_text(v.reason, lang) END
 	  FROM @extschema@.kpi_evaluate_all(definitions, facts, ARRAY(SELECT DISTINCT u.member FROM unnest(members) u(member)), blank_member, coalesce(range_grain, 'range'),
 				starts, CASE range_grain WHEN 'month' THEN '{}' ELSE month_starts END, periods_per_year, '{0}', '{}', '{}', NULL,
 				targets.kpis, targets.members, targets.periods, targets.amounts, targets.warn_at, settings.names, settings.amounts) v

@@ -518,10 +518,11 @@ CREATE TYPE @extschema@.kpi_measure_states AS (
 	unbound		text[],
 	replaced	text[],
 	present_only text[],
+	readable	text[],
 	is_merged	boolean
 );
 COMMENT ON TYPE @extschema@.kpi_measure_states IS
-'measures that no bound source has, those that subscriptions say instead, those whose stock has no history, and whether several members are merged';
+'measures that no bound source has, those that subscriptions say instead, those whose stock has no history, those that the bound columns allow, and whether several members are merged';
 
 CREATE FUNCTION @extschema@.kpi_states_of_measures(is_merged boolean) RETURNS @extschema@.kpi_measure_states
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -530,20 +531,22 @@ CREATE FUNCTION @extschema@.kpi_states_of_measures(is_merged boolean) RETURNS @e
 AS $$
 DECLARE
 	states @extschema@.kpi_measure_states;
+	columns text[] := (SELECT array_agg(u.source || '.' || u.column_name) FROM @extschema@.kpi_usable_columns() u);
 BEGIN
 	WITH source AS MATERIALIZED (
 		SELECT s.source, @extschema@.kpi_parts_to_read(s.source, NULL) AS parts FROM @extschema@.kpi_source s
 	), measure AS (
 		SELECT x.measure, bool_or(s.source IS NOT NULL) AS is_bound, bool_and(NOT p.part = ANY (s.parts)) AS is_replaced,
-			   bool_and(p.kind = 'stock' AND p.starts = 'NULL') FILTER (WHERE s.source IS NOT NULL) AS is_present_only
+			   bool_and(p.kind = 'stock' AND p.starts = 'NULL') FILTER (WHERE s.source IS NOT NULL) AS is_present_only,
+			   bool_or(p.part = ANY (s.parts) AND @extschema@.kpi_has_columns(x.source, x.needs, columns)) AS is_readable
 		  FROM @extschema@.kpi_measure x
 		  JOIN @extschema@.kpi_part p ON p.source = x.source AND p.part = x.part
 		  LEFT JOIN source s ON s.source = x.source
 		 GROUP BY x.measure
 	)
 	SELECT array_agg(m.measure) FILTER (WHERE NOT m.is_bound), array_agg(m.measure) FILTER (WHERE m.is_replaced),
-		   array_agg(m.measure) FILTER (WHERE m.is_present_only)
-	  INTO states.unbound, states.replaced, states.present_only FROM measure m;
+		   array_agg(m.measure) FILTER (WHERE m.is_present_only), array_agg(m.measure) FILTER (WHERE m.is_readable)
+	  INTO states.unbound, states.replaced, states.present_only, states.readable FROM measure m;
 	states.is_merged := kpi_states_of_measures.is_merged;
 	RETURN states;
 END;
@@ -563,8 +566,8 @@ DECLARE
 	in_total text[];	-- those that the total has
 	in_blank text[];	-- those that single members have
 BEGIN
-	IF reason = 'not computed' THEN
-		reason := 'not computed yet';
+	IF reason = 'not computed' THEN	-- the period, or an earlier one; a default snapshot computes all that there is
+		reason := CASE WHEN is_complete IS NOT NULL AND EXISTS (SELECT FROM @extschema@.kpi_last_run()) THEN 'no history' ELSE 'not computed yet' END;
 	ELSIF reason = 'not available' THEN
 		IF is_missing THEN
 			causes := ARRAY(SELECT m FROM unnest(measures) m WHERE m = ANY (missing));
@@ -585,13 +588,14 @@ BEGIN
 					   WHEN causes && states.replaced THEN 'subscriptions count instead'
 					   WHEN dimension <> 'total' AND is_missing AND in_total <> '{}' THEN 'dimension does not apply'
 					   WHEN causes && states.present_only AND (is_complete OR NOT is_missing) THEN 'no history'
+					   WHEN causes <@ states.readable THEN 'not computed yet'	-- bound since
 					   ELSE 'column missing' END;
 	END IF;
 	RETURN @extschema@.kpi_reason_text(reason, lang);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_reason(text, text[], text[], text, text, date, boolean, @extschema@.kpi_measure_states, timestamptz, text) IS
-'the reason of kpi_evaluate spelt out: for a measure that is not available, whether its source is not bound, subscriptions say instead who is a customer, its dimension does not apply, it does not add up over the members merged, its stock has no history, or a column is missing. NULL for NULL';
+'the reason of kpi_evaluate spelt out: for a measure that is not available, whether its source is not bound, subscriptions say instead who is a customer, its dimension does not apply, it does not add up over the members merged, its stock has no history, it was bound since the last snapshot, or a column is missing (kpi_needs names it); for a period that is not computed, whether it lies before all data of a default snapshot. NULL for NULL';
 
 /* ---------- the work ---------- */
 
