@@ -135,7 +135,7 @@ ROLLBACK TO before;
 
 -- What was bound and is no longer as it was.
 ALTER TABLE shop.line DROP COLUMN amount;
-ALTER TABLE shop.rep ALTER name TYPE integer USING 1, ALTER team TYPE integer USING 2;
+ALTER TABLE shop.rep ALTER name TYPE boolean USING true, ALTER team TYPE boolean USING true;
 DROP TABLE shop.call;
 SELECT * FROM shop.state();
 SELECT * FROM shop.state('de');

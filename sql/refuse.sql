@@ -62,6 +62,17 @@ SELECT 'unbound: ' || kpi_unbind('stage');
 ALTER TABLE crm.sale ADD stranger jsonb, ADD industry text;
 SELECT string_agg(column_name || ': ' || status, ', ' ORDER BY column_name) FROM kpi_bind('sale', 'crm.sale') WHERE column_name IN ('sale_id', 'stranger', 'industry', 'rep_id');
 ALTER TABLE crm.sale DROP stranger, DROP industry;
+-- What is text may be a code, or one of an enum; what it cannot be, a hint says how to cast.
+CREATE TYPE crm.colour AS ENUM ('red', 'green');
+ALTER TABLE crm.sale ADD product integer, ADD channel crm.colour, ADD shade crm.colour, ADD size integer;
+SELECT string_agg(column_name || ': ' || status, ', ' ORDER BY column_name) FROM kpi_bind('sale', 'crm.sale') WHERE column_name IN ('product', 'channel', 'shade', 'size');
+ALTER TABLE crm.sale DROP product, DROP channel, DROP shade, DROP size;
+CREATE TABLE crm.typed (sale_id integer, sold_at text, amount text, product jsonb);
+SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);
+ALTER TABLE crm.typed ALTER amount TYPE integer USING 1;
+SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);
+ALTER TABLE crm.typed DROP product;
+SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);
 
 --
 -- Snapshots: the facts of the first one stay through all that follows.

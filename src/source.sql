@@ -85,14 +85,15 @@ CREATE FUNCTION @extschema@.kpi_type_suits(type regtype, kind text) RETURNS bool
 BEGIN ATOMIC
 	SELECT type = ANY (CASE kind
 		WHEN 'id' THEN '{bigint,integer,smallint,uuid,text,varchar,bpchar,name}'::regtype[]
-		WHEN 'text' THEN '{text,varchar,bpchar,name}'::regtype[]
+		WHEN 'text' THEN '{text,varchar,bpchar,name,bigint,integer,smallint,uuid}'::regtype[]
+		WHEN 'dimension' THEN '{text,varchar,bpchar,name}'::regtype[]
 		WHEN 'instant' THEN '{timestamptz,date}'::regtype[]
 		WHEN 'number' THEN '{numeric,bigint,integer,smallint,float8,float4}'::regtype[]
 		WHEN 'integer' THEN '{integer,smallint,bigint}'::regtype[]
 		WHEN 'boolean' THEN '{boolean}'::regtype[] END);
 END;
 COMMENT ON FUNCTION @extschema@.kpi_type_suits(regtype, text) IS
-'whether a column of this type can serve as a source column of this kind';
+'whether a column of this type can serve as a source column of this kind, or (kind dimension) as a dimension that no source names; enums aside, which can serve as text and as a dimension';
 
 CREATE FUNCTION @extschema@.kpi_base_type(type regtype) RETURNS regtype
 AS 'MODULE_PATHNAME', 'salkpi_kpi_base_type'
@@ -129,9 +130,10 @@ BEGIN ATOMIC
 				  WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped) a
 		ON a.attname = c.column_name
 	  LEFT JOIN LATERAL (
-			SELECT base, @extschema@.kpi_type_suits(base, c.kind) AS suits,
-				   @extschema@.kpi_type_suits(base, 'text') AS is_text
-			  FROM (SELECT @extschema@.kpi_base_type(a.atttypid::regtype) AS base) t) b ON true
+			SELECT base, @extschema@.kpi_type_suits(base, c.kind) OR c.kind = 'text' AND is_enum AS suits,
+				   @extschema@.kpi_type_suits(base, 'dimension') OR is_enum AS is_text
+			  FROM (SELECT t.base, (SELECT e.typtype = 'e' FROM pg_catalog.pg_type e WHERE e.oid = t.base) AS is_enum
+					  FROM (SELECT @extschema@.kpi_base_type(a.atttypid::regtype) AS base) t) t) b ON true
 	 ORDER BY c."position", a.attnum;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_relation_columns(text, regclass) IS
@@ -160,10 +162,11 @@ BEGIN
 	SELECT string_agg(format('%I %s%s', c.column_name, c.status, '; found ' || c.type), E'.\n') AS faults,
 		   min(c.column_name) AS first_column, count(*) AS n,
 		   bool_or(c.status LIKE 'missing%') AS is_missing,
-		   bool_or(c.status LIKE 'wrong%timestamp with%' AND c.type LIKE 'timestamp%') AS zoneless
+		   bool_or(c.status LIKE 'wrong%timestamp with%' AND c.type LIKE 'timestamp%') AS zoneless,
+		   min(c.kind) FILTER (WHERE c.column_name = c.first_column) AS kind
 	  INTO fault
-	  FROM @extschema@.kpi_bound_columns(source, relation) c
-	 WHERE c.status LIKE 'wrong type%' OR c.status = 'missing: required';
+	  FROM (SELECT k.*, min(k.column_name) OVER () AS first_column FROM @extschema@.kpi_relation_columns(source, relation) k
+			 WHERE k.status LIKE 'wrong type%' OR k.status = 'missing: required') c;
 
 	IF fault.n > 0 THEN
 		RAISE EXCEPTION '% cannot serve as source "%": % of its columns cannot be used, the first is "%"',
@@ -172,7 +175,10 @@ BEGIN
 				  DETAIL = fault.faults || '.',
 				  HINT = CASE WHEN fault.zoneless
 					THEN 'Bind a view that turns a timestamp into an instant, for example: created_at AT TIME ZONE ''UTC'' AS created_at.'
-					ELSE format('Bind a view that has these columns; SELECT kpi_skeleton(%L) writes one to fill in.', source) END;
+					WHEN fault.is_missing THEN format('Bind a view that has these columns; SELECT kpi_skeleton(%L) writes one to fill in.', source)
+					ELSE format(CASE fault.kind WHEN 'instant' THEN 'Bind a view that makes a date of it, for example: to_date(%I, ''DD.MM.YYYY'') AS %1$I.'
+								ELSE 'Bind a view that casts it, for example: %I::%s AS %1$I.' END,
+								fault.first_column, CASE fault.kind WHEN 'id' THEN 'text' WHEN 'number' THEN 'numeric' ELSE fault.kind END) END;
 	END IF;
 
 	IF NOT has_table_privilege(relation, 'SELECT') AND NOT has_any_column_privilege(relation, 'SELECT') THEN
