@@ -125,17 +125,28 @@ BEGIN ATOMIC
 		SELECT min(f.period) AS first_day FROM @extschema@.kpi_fact f
 		 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain NOT LIKE '%\_cut'
 	), target AS (
-		SELECT t.kpi, t.dimension, t.member, t.to_day, NULL AS fault FROM @extschema@.kpi_target t
+		SELECT t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.warn_at, NULL AS fault FROM @extschema@.kpi_target t
 		UNION ALL
-		SELECT t.kpi, t.dimension, t.member, t.to_day, t.fault FROM @extschema@.kpi_source_target_rows() t
+		SELECT t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.warn_at, t.fault FROM @extschema@.kpi_source_target_rows() t
+	), short AS MATERIALIZED (	-- whose last day was taken for the first that no longer belongs
+		SELECT r.from_day, r.to_day FROM (SELECT DISTINCT t.from_day, t.to_day FROM target t) r
+		 WHERE EXISTS (SELECT FROM unnest('{month,quarter,year}'::text[]) g
+						WHERE @extschema@.kpi_period_start(g, r.from_day) = r.from_day AND @extschema@.kpi_period_end(g, r.from_day) = r.to_day + 1)
+	), unmeasured AS MATERIALIZED (
+		SELECT d.kpi FROM @extschema@.kpi_definition d
+		 WHERE d.kpi IN (SELECT t.kpi FROM target t)
+		   AND EXISTS (SELECT FROM @extschema@.kpi_needs(d.kpi) n GROUP BY n.measure HAVING NOT bool_or(n.status = 'ok'))
 	), judged AS (
 		SELECT t.kpi, t.dimension, t.member,
 			   CASE WHEN t.fault IS NOT NULL THEN t.fault
 					WHEN d.kpi IS NULL THEN 'unknown kpi'
 					WHEN x.dimension IS NULL THEN 'unknown dimension'
+					WHEN d.kpi IN (SELECT u.kpi FROM unmeasured u) THEN 'not measured'
 					WHEN t.to_day <= c.first_day THEN 'before all facts'
 					WHEN NOT EXISTS (SELECT FROM @extschema@.kpi_fact f
-									  WHERE f.superseded_at IS NULL AND f.dimension = t.dimension AND f.member = t.member) THEN 'unknown member' END AS what
+									  WHERE f.superseded_at IS NULL AND f.dimension = t.dimension AND f.member = t.member) THEN 'unknown member'
+					WHEN (t.from_day, t.to_day) IN (SELECT s.from_day, s.to_day FROM short s) THEN 'a day short'
+					WHEN CASE d.better WHEN 'up' THEN t.warn_at > t.value WHEN 'down' THEN t.warn_at < t.value END THEN 'never near' END AS what
 		  FROM target t
 		 CROSS JOIN computed c
 		  LEFT JOIN @extschema@.kpi_definition d ON d.kpi = t.kpi
@@ -148,7 +159,7 @@ BEGIN ATOMIC
 	 GROUP BY j.kpi, j.dimension, j.member, j.what;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_target_faults() IS
-'targets, of kpi_target and the bound source, that no fact can be measured against: of a KPI or dimension that is not defined, a member without current facts, or days before all facts, and rows of the source that are no target (see kpi_source_target_rows); how many for each KPI and member. No rows before the first snapshot';
+'targets, of kpi_target and the bound source, that no fact can be measured against: of a KPI or dimension that is not defined, a KPI whose sources or columns are missing, a member without current facts, or days before all facts; those that end a day before a month, quarter or year or warn beyond the target; and rows of the source that are no target (see kpi_source_target_rows); how many for each KPI and member. No rows before the first snapshot';
 
 /* One source whose changes go unseen, and the others' triggers spare little or, with a look-back, miss what is older. */
 CREATE FUNCTION @extschema@.kpi_untracked()
@@ -325,12 +336,18 @@ BEGIN
 			   CASE t.what WHEN 'unknown kpi' THEN CASE WHEN is_german THEN 'Ziel einer unbekannten Kennzahl' ELSE 'target of an unknown KPI' END
 						   WHEN 'unknown dimension' THEN CASE WHEN is_german THEN 'Ziel einer unbekannten Dimension' ELSE 'target in an unknown dimension' END
 						   WHEN 'unknown member' THEN CASE WHEN is_german THEN 'Ziel ohne Zahlen: unbekanntes Mitglied' ELSE 'target without facts: unknown member' END
+						   WHEN 'not measured' THEN CASE WHEN is_german THEN 'Ziel einer Kennzahl, deren Quellen oder Spalten fehlen' ELSE 'target of a KPI whose sources or columns are missing' END
+						   WHEN 'a day short' THEN CASE WHEN is_german THEN 'Ziel endet einen Tag vor Monat, Quartal oder Jahr' ELSE 'target ends a day before its month, quarter or year' END
+						   WHEN 'never near' THEN CASE WHEN is_german THEN 'warn_at liegt jenseits des Ziels' ELSE 'warn_at lies beyond the target' END
 						   WHEN 'no days' THEN CASE WHEN is_german THEN 'Ziel ohne Tage' ELSE 'target without days' END
 						   WHEN 'no value' THEN CASE WHEN is_german THEN 'Ziel ohne endlichen Wert' ELSE 'target without a finite value' END
 						   WHEN 'no exchange rate' THEN CASE WHEN is_german THEN 'Ziel in einer Währung ohne Kurs' ELSE 'target in a currency without a rate' END
 						   ELSE CASE WHEN is_german THEN 'Ziel vor den ersten Zahlen' ELSE 'target before the first facts' END END,
 			   format(CASE WHEN is_german THEN 'Ziele: %s' ELSE 'targets: %s' END, t.targets),
 			   CASE t.what WHEN 'unknown member' THEN format(CASE WHEN is_german THEN 'kpi_members(%L) zählt sie auf.' ELSE 'kpi_members(%L) lists them.' END, t.dimension)
+						   WHEN 'not measured' THEN format(CASE WHEN is_german THEN 'SELECT * FROM kpi_needs(%L) sagt, was fehlt.' ELSE 'SELECT * FROM kpi_needs(%L) says what is missing.' END, t.kpi)
+						   WHEN 'a day short' THEN CASE WHEN is_german THEN 'to_day ist der erste Tag, der nicht mehr dazugehört.' ELSE 'to_day is the first day that no longer belongs.' END
+						   WHEN 'never near' THEN CASE WHEN is_german THEN 'So ist der Status nie "near".' ELSE 'So the status is never "near".' END
 						   WHEN 'unknown dimension' THEN CASE WHEN is_german THEN 'SELECT dimension FROM kpi_dimension zählt sie auf; die Einstellung dimensions kann welche auslassen.'
 																				 ELSE 'SELECT dimension FROM kpi_dimension lists them; the setting dimensions may leave some out.' END END
 		  FROM @extschema@.kpi_target_faults() t ORDER BY 2, 3;
@@ -360,6 +377,14 @@ BEGIN
 							   ELSE CASE WHEN is_german THEN 'Sie haben weder Reihenfolge noch Wahrscheinlichkeit.' ELSE 'They have neither a position nor a probability.' END END
 			  FROM @extschema@.kpi_unknown_names() u;
 		reader := 'rep';
+		RETURN QUERY
+			SELECT 'warning', f.source, CASE WHEN f.is_future THEN CASE WHEN is_german THEN 'Datum in der Zukunft: ' ELSE 'dated in the future: ' END
+											 ELSE CASE WHEN is_german THEN 'Datum vor aller Historie: ' ELSE 'dated before all history: ' END END || f.column_name,
+				   format(CASE WHEN is_german THEN 'Zeilen: %s, bis %s' ELSE 'rows: %s, as far as %s' END, f.bad_rows, to_char(f.example, 'YYYY-MM-DD')),
+				   CASE WHEN f.is_future THEN CASE WHEN is_german THEN 'Sie zählen erst dann.' ELSE 'They count only then.' END
+						ELSE CASE WHEN is_german THEN 'Sie zählen in keinem Zeitraum; wie weit ein Snapshot zurückblickt, sagt die Einstellung history_years.'
+										 ELSE 'They count in no period; how far a snapshot looks back is the setting history_years.' END END
+			  FROM @extschema@.kpi_far_dates() f ORDER BY f.source, f.column_name, f.is_future;
 		FOR x IN SELECT u.unknown FROM (SELECT @extschema@.kpi_unknown_reps() AS unknown) u WHERE u.unknown IS NOT NULL LOOP
 			RETURN QUERY SELECT 'warning', 'rep', CASE WHEN is_german THEN 'Vertriebler, die die Quelle nicht kennt' ELSE 'reps that the source does not know' END,
 				format('%s: %s', cardinality(x.unknown), array_to_string(x.unknown[:5], ', ')),

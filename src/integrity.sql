@@ -1,8 +1,8 @@
 /*
  * Whether the sources fit together, for kpi_check: keys that a join in a view
  * may have repeated, names that another source does not know, dimensions that no
- * source has.  A snapshot does not ask: each row counts, and what is not known
- * is (none).
+ * source has, dates that no snapshot looks at.  A snapshot does not ask: each row
+ * counts where it says, and what is not known is (none).
  */
 CREATE FUNCTION @extschema@.kpi_repeated_keys()
 	RETURNS TABLE (source text, keys bigint, examples text[])
@@ -57,6 +57,36 @@ END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_unknown_names() IS
 'the accounts and stages that rows of a source name, but the source account or stage (kind) does not know: how many, and the smallest. What is not bound, or the caller may not read, is left out';
+
+CREATE FUNCTION @extschema@.kpi_far_dates()
+	RETURNS TABLE (source text, column_name text, is_future boolean, bad_rows bigint, example date)
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	ROWS 3
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	oldest timestamptz := @extschema@.kpi_midnight((@extschema@.kpi_today() - @extschema@.kpi_setting('history_years')::integer * interval '1 year')::date);
+	c record;
+BEGIN
+	FOR c IN	-- what has happened; what is planned may lie far ahead
+		SELECT k.* FROM (VALUES ('activity', 'happened_at', 'status IS NULL OR status = ''done'''), ('lead', 'created_at', 'true'), ('opportunity', 'closed_at', 'status IN (''won'', ''lost'')'),
+								('opportunity', 'created_at', 'true'), ('quote', 'sent_at', 'true'), ('sale', 'sold_at', 'true')) k(source, column_name, condition)
+		 WHERE @extschema@.kpi_may_read(k.source) ORDER BY k.source, k.column_name
+	LOOP
+		source := c.source;
+		column_name := c.column_name;
+		FOR is_future, bad_rows, example IN
+			EXECUTE format('SELECT r.at > $2, count(*), @extschema@.kpi_day(CASE WHEN bool_or(r.at > $2) THEN max(r.at) ELSE min(r.at) END) FROM (SELECT %I AS at FROM (%s) s WHERE %s) r'
+						   ' WHERE isfinite(r.at) AND (r.at < $1 OR r.at > $2) GROUP BY 1 ORDER BY 1', c.column_name, @extschema@.kpi_source_select(c.source), c.condition)
+			USING oldest, now() + interval '1 day'
+		LOOP
+			RETURN NEXT;
+		END LOOP;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_far_dates() IS
+'the dates of what has happened that lie more than a day ahead (is_future), or further back than a snapshot looks by itself (setting history_years): how many rows have such a one in which column, and the farthest. What the caller may not read is left out';
 
 CREATE FUNCTION @extschema@.kpi_missing_parts() RETURNS TABLE (dimension text, part text)
 	LANGUAGE sql STABLE PARALLEL SAFE

@@ -65,6 +65,11 @@ DECLARE
 	altered_periods date[];
 	closed bigint;
 BEGIN
+	IF row_security_active('@extschema@.kpi_fact'::regclass) THEN	-- as PostgreSQL would, but saying what to do
+		RAISE EXCEPTION 'query would be affected by row-level security policy for table "kpi_fact"'
+			USING ERRCODE = 'insufficient_privilege',
+				  HINT = 'Have the owner of kpi_fact, or a role with BYPASSRLS, take snapshots.';
+	END IF;
 	SELECT d.first_day, d.last_day INTO first_day, last_day FROM @extschema@.kpi_snapshot_days(from_day, to_day, as_of) d;
 	IF first_day > last_day THEN
 		RAISE EXCEPTION 'from_day % must not be after to_day %', first_day, last_day

@@ -293,7 +293,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_targets(text[], text, text[], date, date) IS
 'the targets of the bound source "target" that overlap the days (members NULL: of any); none where nothing is bound or the caller may not read it, nor those in another currency without a rate or of a KPI that is no money, or that are no finite number or range';
 
-CREATE FUNCTION @extschema@.kpi_source_target_rows() RETURNS TABLE (kpi text, dimension text, member text, to_day date, fault text)
+CREATE FUNCTION @extschema@.kpi_source_target_rows() RETURNS TABLE (kpi text, dimension text, member text, from_day date, to_day date, value numeric, warn_at numeric, fault text)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -305,11 +305,11 @@ BEGIN
 	END IF;
 	days := @extschema@.kpi_target_days('target');
 	RETURN QUERY EXECUTE format($query$
-		SELECT t.kpi, t.dimension, t.member, t.to_day,
+		SELECT t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.warn_at,
 			   CASE WHEN (t.to_day > t.from_day) IS NOT TRUE THEN 'no days'
 					WHEN t.value IS NULL OR @extschema@.kpi_is_infinite(t.value) THEN 'no value'
 					WHEN t.currency <> $1 AND @extschema@.kpi_rate_at(t.currency, @extschema@.kpi_midnight(t.from_day)) IS NULL THEN 'no exchange rate' END
-		  FROM (SELECT s.kpi, coalesce(nullif(s.dimension, ''), 'total') AS dimension, coalesce(s.member, '') AS member, %2$s AS from_day, %3$s AS to_day, s.value, s.currency
+		  FROM (SELECT s.kpi, coalesce(nullif(s.dimension, ''), 'total') AS dimension, coalesce(s.member, '') AS member, %2$s AS from_day, %3$s AS to_day, s.value, s.currency, s.warn_at
 				  FROM (%1$s) s) t$query$, @extschema@.kpi_source_select('target'), days[1], days[2]) USING @extschema@.kpi_setting('currency');
 END;
 $$;
