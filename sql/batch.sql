@@ -62,6 +62,8 @@ $$;
 -- The parameters are those of kpi_parameters; their names follow.
 SELECT attnum, attname FROM pg_attribute WHERE attrelid = 'kpi_parameters'::regclass AND attnum IN (4, 6, 8, 9) ORDER BY attnum;
 
+CREATE FUNCTION shop.pieces(n integer) RETURNS integer[] LANGUAGE plpgsql STABLE AS $$ DECLARE x integer[] := ARRAY[n]; BEGIN x := x || 2; RETURN x; END $$;
+
 CREATE TABLE shop.expression (n integer GENERATED ALWAYS AS IDENTITY, value text);
 INSERT INTO shop.expression (value) VALUES
 	-- comparisons
@@ -84,6 +86,11 @@ INSERT INTO shop.expression (value) VALUES
 	('d::timestamp AT TIME ZONE ''Europe/Berlin'''), ('(ts AT TIME ZONE ''Europe/Berlin'')::date'), ('d::timestamptz'), ('kpi_microseconds(ts, $4)'), ('ts::date - d'),
 	('(v).i2'), ('(v).t = ''call'''), ('(CASE WHEN b THEN v END).i8'), ('(ROW(i4, t)::shop.pair).b'),
 	('ARRAY[i2, i4]'), ('(SELECT max(x) FROM unnest(ARRAY[i4, 3]) x)'), ('(SELECT sum(v.i2) FROM shop.whole v WHERE v.k <= 20 AND v.i2 < data.i4)'), ('array_length(ARRAY[1, 2], 1) + i4'), ('(ARRAY[''a'', ''b''])[i4]'), ('t || coalesce(t, ''!'')'),
+	-- what a subquery gives, which is freed for the next row
+	('(SELECT v.t FROM shop.whole v WHERE v.k = data.k % 40 + 1)'), ('(SELECT v.n FROM shop.whole v WHERE v.k = data.k)'), ('coalesce((SELECT v.t FROM shop.whole v WHERE v.k = data.k % 40), t)'),
+	('CASE WHEN b THEN (SELECT v.t FROM shop.whole v WHERE v.k = data.k % 40) ELSE t END'), ('greatest((SELECT v.t FROM shop.whole v WHERE v.k = data.k % 40), t)'),
+	('(SELECT array_agg(v.i4 ORDER BY v.k) FROM shop.whole v WHERE v.k <= 30 AND v.i2 = data.i2)'), ('(SELECT v FROM shop.whole v WHERE v.k = data.k % 7)'),
+	('nullif((SELECT v.t FROM shop.whole v WHERE v.k = data.k % 40), (SELECT v.t FROM shop.whole v WHERE v.k = data.i4))'),
 	-- look-ups
 	('kpi_lookup($6, t, 1, ts)'), ('kpi_lookup($6, t, 2, NULL)'), ('kpi_lookup($6, nullif(t, ''''), i4, ts)'), ('kpi_knows($6, t)'), ('kpi_lookup_first($6, t)'), ('kpi_lookup($6, t, 3, ts)'), ('kpi_lookup_number($6, t, 1, ts)'), ('kpi_lookup(NULL, t, 1, ts)'), ('kpi_knows(NULL, t)'),
 	('kpi_lookup_number($8, kpi_id_text(i8), 1, ts)'), ('kpi_lookup_instant($8, kpi_id_text(i8), 3, NULL)'), ('kpi_lookup($8, i8::text, 4, $4)'), ('kpi_lookup($8, i4::text, 4, $4)'), ('kpi_knows($8, kpi_id_text(i8)) AND kpi_lookup_number($8, kpi_id_text(i8), 1, NULL) > 0'),
@@ -126,6 +133,9 @@ SELECT n, value, batches FROM shop.outcome WHERE rows = 1500 AND batches[1] ~ '^
 -- Rows from a join, from a window, from a union, and for each of others.
 SELECT n, shop.by_batches(query) = shop.by_executor(query) AS same, (shop.by_batches(query))[1] <> '' AS is_there
   FROM unnest(ARRAY[
+	'SELECT ARRAY[string_agg(array_to_string(array_append(shop.pieces(1), s.k), '',''), '' '')] FROM (SELECT k FROM shop.whole WHERE k < 5 OFFSET 0) s',
+	'SELECT ARRAY[string_agg(array_to_string(array_append(shop.pieces(s.k), 9), '',''), '' '') || string_agg(array_to_string(shop.pieces(s.k), '',''), '' '')] FROM (SELECT k FROM shop.whole WHERE k < 5 OFFSET 0) s',
+	'SELECT ARRAY[string_agg(q.x, '','')] FROM (VALUES (''UTC''), (''Asia/Tokyo''), (''America/New_York'')) z(name), LATERAL (SELECT max(s.y)::text AS x FROM (SELECT timezone(z.name, d::timestamp) AS y FROM shop.data OFFSET 0) s) q',
 	'SELECT ARRAY[string_agg(s.x || s.y, '','')] FROM (SELECT a.t AS x, kpi_id_text(b.i8) AS y FROM shop.data a JOIN shop.data b ON a.k = b.k + 1 OFFSET 0) s',
 	'SELECT ARRAY[string_agg(s.x::text, '',''), count(s.y)::text] FROM (SELECT lead(d) OVER (PARTITION BY i4 ORDER BY k) AS x, nullif(t, '''') AS y FROM shop.data OFFSET 0) s',
 	'SELECT ARRAY[string_agg(concat_ws(''/'', s.k, s.x, s.y, ARRAY[s.y], s.z), '','')] FROM (SELECT k, lead(ts) OVER w AS x, lead(t) OVER w AS y, lead(t) OVER w || lead(k) OVER w AS z FROM shop.data WINDOW w AS (PARTITION BY i2, b ORDER BY ts, k) OFFSET 0) s',

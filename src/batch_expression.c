@@ -23,6 +23,7 @@
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "utils/acl.h"
+#include "utils/expandeddatum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/typcache.h"
@@ -41,6 +42,7 @@ typedef struct ByExecutor
 {
 	ExprState  *state;
 	int		   *columns;		/* their places in a row */
+	int16		length;			/* of the type of the result; 0: it stays where it is */
 } ByExecutor;
 
 /* ---------- values ---------- */
@@ -154,7 +156,7 @@ evaluate_constant(BatchExpression *e, const BatchRows *rows)
 									 e->program->parent->ps_ExprContext, &is_null);
 
 	MemoryContextSwitchTo(caller);
-	fill(e, value, is_null);
+	fill(e, MakeExpandedObjectReadOnly(value, is_null, get_typlen(exprType((Node *) e->expr))), is_null);
 }
 
 /* For the executor a row has the columns that the expression looks at. */
@@ -178,6 +180,9 @@ evaluate_by_executor(BatchExpression *e, const BatchRows *rows)
 		}
 		ExecStoreVirtualTuple(slot);
 		e->values[row] = ExecEvalExpr(details->state, econtext, &e->nulls[row]);
+		/* What a subquery gives is freed when it is run for the next row. */
+		if (details->length != 0 && !e->nulls[row])
+			e->values[row] = salkpi_batch_keep(e->program, e->values[row], details->length);
 	}
 }
 
@@ -292,7 +297,7 @@ static void
 compile_by_executor(BatchExpression *e)
 {
 	List	   *vars = pull_var_clause((Node *) e->expr, 0);
-	ByExecutor *details = palloc(sizeof(ByExecutor));
+	ByExecutor *details = palloc0(sizeof(ByExecutor));
 	ListCell   *cell;
 
 	salkpi_batch_compile_args(e, vars);
@@ -300,6 +305,8 @@ compile_by_executor(BatchExpression *e)
 	foreach(cell, vars)
 		details->columns[foreach_current_index(cell)] = lfirst_node(Var, cell)->varattno - 1;
 	details->state = ExecInitExpr(e->expr, e->program->parent);
+	if (contain_subplans((Node *) e->expr) && !get_typbyval(exprType((Node *) e->expr)))
+		details->length = get_typlen(exprType((Node *) e->expr));
 	e->details = details;
 }
 

@@ -12,6 +12,7 @@
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/expandeddatum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
@@ -51,6 +52,7 @@ typedef struct Call
 	int			nvarying;		/* others */
 	int		   *varying;		/* their numbers */
 	Memory	   *memory;			/* of few values, or NULL */
+	int16		length;			/* of the type of the result */
 } Call;
 
 /* The text of an integer: an id, or what a view makes of a small number. */
@@ -84,7 +86,8 @@ call(Call *call, BatchExpression *e, int row, bool *is_null)
 		Datum		result = FunctionCallInvoke(fcinfo);
 
 		*is_null = fcinfo->isnull;
-		return result;
+		/* Others may look at it too. */
+		return call->length != -1 ? result : MakeExpandedObjectReadOnly(result, fcinfo->isnull, -1);
 	}
 }
 
@@ -335,6 +338,7 @@ create_call(BatchExpression *e, Oid function, int nargs, Oid collation)
 	salkpi_batch_may_execute(function);
 	fmgr_info(function, &c->function);
 	fmgr_info_set_expr((Node *) e->expr, &c->function);
+	c->length = get_typlen(get_func_rettype(function));
 	c->fcinfo = palloc0(SizeForFunctionCallInfo(nargs));
 	InitFunctionCallInfoData(*c->fcinfo, &c->function, nargs, collation, NULL, NULL);
 	c->varying = palloc((e->nargs + 1) * sizeof(int));
@@ -389,10 +393,13 @@ own_comparison(Oid function)
 	}
 }
 
-/* What is a function of few values costs more than remembering them. */
+/* What is a function of few values, and of nothing that a parameter changes, costs more than remembering them. */
 static bool
 is_worth_remembering(const BatchExpression *e, const Call *c)
 {
+	for (int n = 0; n < e->nargs; n++)
+		if (e->args[n]->is_constant && !IsA(e->args[n]->expr, Const))
+			return false;
 	return c->nvarying == 1 && get_typbyval(exprType((Node *) e->args[c->varying[0]]->expr)) &&
 		(c->function.fn_oid == F_TIMEZONE_TEXT_TIMESTAMP || c->function.fn_oid == F_DATE_TIMESTAMPTZ);
 }
