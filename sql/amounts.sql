@@ -174,6 +174,17 @@ RESET enable_sort;
 CREATE AGGREGATE from_none(bigint, bigint) (SFUNC = kpi_amounts_add, STYPE = kpi_amounts, INITCOND = 'kpi_amounts:01690000');
 SELECT count(*) AS groups, count(*) FILTER (WHERE from_none <> kpi_amounts) AS different FROM (SELECT from_none(id, pieces), kpi_amounts(id, pieces) FROM wide GROUP BY g) v;
 
+-- A final function that catches errors gets no number from what is left of the rows; one that is called before any row.
+CREATE FUNCTION caught(a kpi_amounts) RETURNS text LANGUAGE plpgsql AS
+	$$ BEGIN RETURN kpi_count(a) || ' / ' || kpi_total(a); EXCEPTION WHEN OTHERS THEN RETURN SQLERRM; END $$;
+CREATE AGGREGATE caught_amounts(bigint, numeric) (SFUNC = kpi_amounts_add, STYPE = kpi_amounts, FINALFUNC = caught);
+SELECT count(DISTINCT said) AS said, count(*) FILTER (WHERE said ~ '^[0-9]') AS numbers
+FROM (SELECT n % 5, caught_amounts(id, CASE WHEN n = 20 THEN 'NaN' ELSE 1.5 END) AS said FROM wide WHERE n <= 40 GROUP BY n % 5) v;
+SELECT count(DISTINCT said) AS said, min(said) FROM (SELECT g, caught_amounts(id, 1.5) AS said FROM wide WHERE n <= 140 GROUP BY g) v;
+CREATE AGGREGATE from_some(text, numeric, date, date, date, date) (SFUNC = kpi_accounts_add, STYPE = kpi_accounts, FINALFUNC = kpi_accounts_add, FINALFUNC_EXTRA,
+	INITCOND = 'kpi_accounts:017464ba8901f4890100010161010a0a');
+SELECT g, h, from_some('a', 1, NULL::date, NULL::date, '2024-02-01', '2024-03-01') AS same FROM (SELECT 1 AS g, 2 AS h WHERE false) v GROUP BY GROUPING SETS ((g), (h), ());
+
 -- An aggregate of one's own without final function hands out states as they are:
 -- everything reads them all the same; but keys do not change their type.
 CREATE AGGREGATE open_amounts(bigint, numeric) (SFUNC = kpi_amounts_add, STYPE = kpi_amounts);

@@ -290,7 +290,7 @@ salkpi_is_hashed(FunctionCallInfo fcinfo)
 
 	return aggregates != NULL && IsA(aggregates, AggState) &&
 		(aggregates->aggstrategy == AGG_HASHED || aggregates->aggstrategy == AGG_MIXED) &&
-		aggregates->curpertrans->initValueIsNull;
+		aggregates->curpertrans != NULL && aggregates->curpertrans->initValueIsNull;
 }
 
 /* Transition: a row is added, at once or together with others. */

@@ -56,6 +56,7 @@ typedef struct Waiting
 {
 	int			nfunctions;
 	RowFunction functions[MOST_FUNCTIONS];
+	bool		is_broken;		/* could some not be added? */
 	int			nrows;
 	WaitingRow	rows[MOST_WAITING];
 } Waiting;
@@ -235,14 +236,21 @@ add_waiting(Waiting *waiting)
 	int			nrows = waiting->nrows;
 	int			i;
 
+	/* Whoever has caught the error of a row shall not go on without the others. */
+	if (waiting->is_broken)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("rows of an aggregate could not be added, as an earlier error has said")));
 	fetch(waiting->rows, nrows);
-	waiting->nrows = 0;
+	waiting->is_broken = true;
 	for (i = 0; i < nrows; i++)
 	{
 		Keyed	   *keyed = table_of(&waiting->rows[i]);
 
 		keyed->type->add_row(keyed, &waiting->rows[i].call);
 	}
+	waiting->is_broken = false;
+	waiting->nrows = 0;
 }
 
 /*

@@ -21,6 +21,7 @@
 struct NewFacts
 {
 	int64		number;			/* by which they are asked for */
+	EState	   *statement;		/* that they were left by, and are written by */
 	TupleDesc	columns;		/* of kpi_fact */
 	Tuplestorestate *rows;
 	struct NewFacts *next;		/* left by other calls of running statements */
@@ -69,9 +70,10 @@ salkpi_new_facts_begin(ReturnSetInfo *result, Oid schema)
 	Relation	table = table_open(get_relname_relid("kpi_fact", schema), AccessShareLock);
 
 	facts->number = ++last_number;
+	facts->statement = result->econtext->ecxt_estate;
 	facts->columns = CreateTupleDescCopy(RelationGetDescr(table));
 	table_close(table, NoLock);
-	facts->rows = tuplestore_begin_heap(false, false, work_mem);
+	facts->rows = tuplestore_begin_heap(true, false, work_mem);
 	facts->next = all;
 	all = facts;
 	callback->func = forget;
@@ -112,7 +114,7 @@ salkpi_new_facts(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("set-valued function called in context that cannot accept a set")));
-	while (facts != NULL && facts->number != PG_GETARG_INT64(0))
+	while (facts != NULL && (facts->number != PG_GETARG_INT64(0) || facts->statement != result->econtext->ecxt_estate))
 		facts = facts->next;
 	if (facts == NULL)
 		ereport(ERROR,
