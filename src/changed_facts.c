@@ -469,6 +469,21 @@ array_argument(FunctionCallInfo fcinfo, int arg, bool **nulls, int *count)
 	return elements;
 }
 
+/* The same of one that has no NULL. */
+static Datum *
+whole_array_argument(FunctionCallInfo fcinfo, int arg, int *count)
+{
+	bool	   *nulls;
+	Datum	   *elements = array_argument(fcinfo, arg, &nulls, count);
+
+	for (int i = 0; i < *count; i++)
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("dimensions and their blank members must not be NULL")));
+	return elements;
+}
+
 /* Read the periods, and make of those that are compared parameters of the plan. */
 static void
 open_periods(Comparison *c, FunctionCallInfo fcinfo, int arg)
@@ -490,6 +505,11 @@ open_periods(Comparison *c, FunctionCallInfo fcinfo, int arg)
 		if (nulls[p])
 			continue;
 		salkpi_parameters_read(&c->periods[p], composites[p]);
+		for (int i = 0; i <= PERIOD_DAYS; i++)
+			if (c->periods[p].nulls[i])
+				ereport(ERROR,
+						(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						 errmsg("a period has no grain, days or is_complete")));
 		columns[0][count] = c->periods[p].values[PERIOD_GRAIN];
 		columns[1][count++] = c->periods[p].values[PERIOD_START];
 		put_period_key(&c->key, c->periods[p].values[PERIOD_GRAIN], c->periods[p].values[PERIOD_START]);
@@ -539,12 +559,16 @@ plan_current(const Comparison *c, const char *schema)
 static void
 compare_dimensions(Comparison *c, FunctionCallInfo fcinfo)
 {
-	bool	   *nulls;
 	int			count;
-	Datum	   *dimensions = array_argument(fcinfo, 2, &nulls, &count);
-	Datum	   *blanks = array_argument(fcinfo, 3, &nulls, &count);
+	int			nblanks;
+	Datum	   *dimensions = whole_array_argument(fcinfo, 2, &count);
+	Datum	   *blanks = whole_array_argument(fcinfo, 3, &nblanks);
 	bool	   *is_compared = palloc0((count + 1) * sizeof(bool));
 
+	if (nblanks != count)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("there must be a blank member for each dimension")));
 	if (c->period_keys.index.count == 0)
 		return;					/* there are no current facts to ask for */
 	while (salkpi_facts_next(&c->facts))

@@ -27,30 +27,6 @@
 
 #define MICROSECONDS_PER_DAY INT64CONST(86400000000)
 
-/* The arguments of kpi_evaluate_all. */
-enum
-{
-	ARGUMENT_DEFINITIONS,
-	ARGUMENT_FACTS,
-	ARGUMENT_MEMBERS,
-	ARGUMENT_BLANK,
-	ARGUMENT_GRAIN,
-	ARGUMENT_STARTS,
-	ARGUMENT_MONTH_STARTS,
-	ARGUMENT_PER_YEAR,
-	ARGUMENT_BASES,
-	ARGUMENT_CUT_BASES,
-	ARGUMENT_SHOWN_BASES,
-	ARGUMENT_ADDITIVE,
-	ARGUMENT_TARGET_KPIS,
-	ARGUMENT_TARGET_MEMBERS,
-	ARGUMENT_TARGET_PERIODS,
-	ARGUMENT_TARGET_VALUES,
-	ARGUMENT_TARGET_WARN_AT,
-	ARGUMENT_SETTING_NAMES,
-	ARGUMENT_SETTING_VALUES
-};
-
 /* The columns of the result. */
 enum
 {
@@ -380,121 +356,6 @@ compute_all(Request *request, ReturnSetInfo *rsinfo)
 	MemoryContextDelete(context);
 }
 
-/* ---------- arguments ---------- */
-
-static Elements
-array_argument(FunctionCallInfo fcinfo, int argument)
-{
-	if (PG_ARGISNULL(argument))
-		return (Elements) {0};
-	return salkpi_array_elements(PG_GETARG_ARRAYTYPE_P(argument), "arrays");
-}
-
-static bool
-has_unit(const Definition *definition, const char *unit)
-{
-	return salkpi_is_text(definition->columns[RESOLVED_UNIT], unit);
-}
-
-static FormulaNode *
-bound_formula(const Definition *definition, int column, TupleDesc facts, Oid durations_type)
-{
-	FormulaNode *tree;
-
-	if (definition->nulls[column])
-		return NULL;
-	tree = salkpi_formula_parse(TextDatumGetCString(definition->columns[column]), NULL);
-	salkpi_formula_bind(tree, facts, durations_type);
-	return tree;
-}
-
-static void
-read_definition(Definition *definition, TupleDesc tupdesc, Datum row, TupleDesc facts,
-				Oid durations_type)
-{
-	HeapTupleData tuple = {0};
-
-	tuple.t_data = DatumGetHeapTupleHeader(row);
-	tuple.t_len = HeapTupleHeaderGetDatumLength(tuple.t_data);
-	heap_deform_tuple(&tuple, tupdesc, definition->columns, definition->nulls);
-	definition->formula = bound_formula(definition, RESOLVED_FORMULA, facts, durations_type);
-	definition->n = bound_formula(definition, RESOLVED_N_FORMULA, facts, durations_type);
-	definition->counts_state = DatumGetBool(definition->columns[RESOLVED_COUNTS_STATE]);
-	definition->reach = DatumGetInt32(definition->columns[RESOLVED_REACH]);
-	definition->is_percent = has_unit(definition, "percent");
-	definition->is_duration = has_unit(definition, "days") &&
-		DatumGetBool(definition->columns[RESOLVED_HAS_STATE]);
-	definition->is_down = salkpi_is_text(definition->columns[RESOLVED_BETTER], "down");
-}
-
-static void
-read_definitions(Request *request, ArrayType *array, TupleDesc facts, Oid durations_type)
-{
-	Elements	rows = salkpi_array_elements(array, "definitions");
-	TupleDesc	tupdesc = lookup_rowtype_tupdesc(ARR_ELEMTYPE(array), -1);
-	int			deepest = 0;
-
-	request->definitions = palloc0(sizeof(Definition) * rows.count);
-	request->ndefinitions = rows.count;
-	for (int i = 0; i < rows.count; i++)
-	{
-		read_definition(&request->definitions[i], tupdesc, rows.values[i], facts, durations_type);
-		deepest = Max(deepest, request->definitions[i].reach);
-	}
-	request->evaluation.facts.rows = palloc(sizeof(FactRow *) * (deepest + 1));
-	ReleaseTupleDesc(tupdesc);
-}
-
-static void
-read_members(Request *request, Datum blank)
-{
-	request->names = salkpi_sort_keys(&request->members);
-	request->blank = salkpi_find_key(request->names, request->members.count, blank);
-	request->nplaces = request->members.count;
-	if (request->blank < 0)
-		request->blank = request->nplaces++;
-}
-
-static void
-read_request(FunctionCallInfo fcinfo, Request *request)
-{
-	Evaluation *evaluation = &request->evaluation;
-	Elements	additive = array_argument(fcinfo, ARGUMENT_ADDITIVE);
-
-	request->members = array_argument(fcinfo, ARGUMENT_MEMBERS);
-	request->grain = text_to_cstring(PG_GETARG_TEXT_PP(ARGUMENT_GRAIN));
-	request->starts = array_argument(fcinfo, ARGUMENT_STARTS);
-	request->month_starts = array_argument(fcinfo, ARGUMENT_MONTH_STARTS);
-	request->per_year = salkpi_check_periods_per_year(PG_GETARG_INT32(ARGUMENT_PER_YEAR));
-	request->bases = array_argument(fcinfo, ARGUMENT_BASES);
-	request->cut_bases = array_argument(fcinfo, ARGUMENT_CUT_BASES);
-	request->shown_bases = array_argument(fcinfo, ARGUMENT_SHOWN_BASES);
-	request->target_kpis = array_argument(fcinfo, ARGUMENT_TARGET_KPIS);
-	request->target_members = array_argument(fcinfo, ARGUMENT_TARGET_MEMBERS);
-	request->target_periods = array_argument(fcinfo, ARGUMENT_TARGET_PERIODS);
-	request->target_values = array_argument(fcinfo, ARGUMENT_TARGET_VALUES);
-	request->target_warn_at = array_argument(fcinfo, ARGUMENT_TARGET_WARN_AT);
-	evaluation->setting_names = array_argument(fcinfo, ARGUMENT_SETTING_NAMES);
-	evaluation->setting_values = array_argument(fcinfo, ARGUMENT_SETTING_VALUES);
-	evaluation->facts.per_year = request->per_year;
-	evaluation->months.per_year = SALKPI_MONTHS_PER_YEAR;
-	if (!PG_ARGISNULL(ARGUMENT_ADDITIVE))
-		request->is_additive = salkpi_fact_listed(evaluation->tupdesc, additive.values, additive.count);
-	read_members(request, PG_GETARG_DATUM(ARGUMENT_BLANK));
-}
-
-static Portal
-find_cursor(const char *name)
-{
-	Portal		cursor = SPI_cursor_find(name);
-
-	if (cursor == NULL || cursor->tupDesc == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_CURSOR),
-				 errmsg("cursor \"%s\" does not exist", name)));
-	return cursor;
-}
-
 Datum
 salkpi_kpi_evaluate_all(PG_FUNCTION_ARGS)
 {
@@ -502,15 +363,8 @@ salkpi_kpi_evaluate_all(PG_FUNCTION_ARGS)
 	Portal		facts;
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (PG_ARGISNULL(ARGUMENT_DEFINITIONS))
-		return (Datum) 0;
 	SPI_connect();
-	facts = find_cursor(text_to_cstring(PG_GETARG_TEXT_PP(ARGUMENT_FACTS)));
-	request.evaluation.tupdesc = facts->tupDesc;
-	request.evaluation.columns = salkpi_fact_columns(facts->tupDesc);
-	read_request(fcinfo, &request);
-	read_definitions(&request, PG_GETARG_ARRAYTYPE_P(ARGUMENT_DEFINITIONS),
-					 facts->tupDesc, salkpi_durations_type(fcinfo->flinfo->fn_oid));
+	facts = salkpi_read_request(fcinfo, &request);
 	salkpi_place_facts(&request, facts);
 	sort_targets(&request);
 	compute_all(&request, (ReturnSetInfo *) fcinfo->resultinfo);

@@ -93,6 +93,9 @@ typedef struct Request
 	Evaluation	evaluation;
 } Request;
 
+/* computed_arguments.c */
+extern Portal salkpi_read_request(FunctionCallInfo fcinfo, Request *request);
+
 /* places.c */
 extern TextKey salkpi_text_key(Datum value, int index);
 extern int	salkpi_compare_keys(const void *a, const void *b);

@@ -27,6 +27,8 @@ typedef struct FactRows
 /* Columns of kpi_fact that tell what a row is about: attribute numbers. */
 typedef struct FactColumns
 {
+	int			grain;
+	int			member;
 	int			period;
 	int			period_end;
 	int			days;
@@ -77,6 +79,7 @@ extern void salkpi_check_same_length(const Elements *a, const Elements *b,
 extern int	salkpi_check_periods_per_year(int periods);
 extern Oid	salkpi_durations_type(Oid function);
 extern FactColumns salkpi_fact_columns(TupleDesc tupdesc);
+extern void salkpi_check_fact(const FactColumns *columns, const FactRow *row);
 extern void salkpi_formula_bind(FormulaNode *node, TupleDesc tupdesc,
 								Oid durations_type);
 

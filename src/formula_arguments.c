@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -123,20 +124,38 @@ find_measure(TupleDesc tupdesc, const char *name, Oid durations_type, bool want_
 	return attribute->attnum;
 }
 
+/* The number of a column that every fact has. */
+static int
+find_column(TupleDesc tupdesc, const char *name, Oid type)
+{
+	Form_pg_attribute attribute = find_attribute(tupdesc, name);
+
+	if (attribute == NULL || attribute->atttypid != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("facts lack a column \"%s\" of type %s", name, format_type_be(type))));
+	return attribute->attnum;
+}
+
+/* The columns of facts that are no measures, as far as they are looked at. */
 FactColumns
 salkpi_fact_columns(TupleDesc tupdesc)
 {
-	Form_pg_attribute period = find_attribute(tupdesc, "period");
-	Form_pg_attribute period_end = find_attribute(tupdesc, "period_end");
-	Form_pg_attribute days = find_attribute(tupdesc, "days");
-	Form_pg_attribute is_complete = find_attribute(tupdesc, "is_complete");
+	return (FactColumns) {
+		find_column(tupdesc, "grain", TEXTOID), find_column(tupdesc, "member", TEXTOID), find_column(tupdesc, "period", DATEOID),
+		find_column(tupdesc, "period_end", DATEOID), find_column(tupdesc, "days", INT4OID), find_column(tupdesc, "is_complete", BOOLOID)
+	};
+}
 
-	if (period == NULL || period->atttypid != DATEOID ||
-		period_end == NULL || period_end->atttypid != DATEOID ||
-		days == NULL || days->atttypid != INT4OID ||
-		is_complete == NULL || is_complete->atttypid != BOOLOID)
-		elog(ERROR, "kpi_fact lacks period, period_end, days or is_complete");
-	return (FactColumns) {period->attnum, period_end->attnum, days->attnum, is_complete->attnum};
+/* None of these is NULL in a fact. */
+void
+salkpi_check_fact(const FactColumns *columns, const FactRow *row)
+{
+	if (row->nulls[columns->grain - 1] || row->nulls[columns->member - 1] || row->nulls[columns->period - 1] ||
+		row->nulls[columns->period_end - 1] || row->nulls[columns->days - 1] || row->nulls[columns->is_complete - 1])
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("a fact has no grain, member, period, period_end, days or is_complete")));
 }
 
 /* Looks up the column of every leaf, also of those never reached. */

@@ -94,11 +94,6 @@ salkpi_find_period(const Elements *starts, DateADT period)
 
 /* ---------- facts in their places ---------- */
 
-/* kpi_fact's own columns, from 0, as its declaration has them first. */
-#define FACT_GRAIN 0
-#define FACT_PERIOD 1
-#define FACT_MEMBER 4
-
 static int
 periods_of(const Request *request, PlaceKind kind)
 {
@@ -128,13 +123,14 @@ is_complete(const Request *request, const FactRow *row)
 static void
 put_fact(Request *request, FactRow *row)
 {
-	Datum		grain = row->values[FACT_GRAIN];
+	const FactColumns *columns = &request->evaluation.columns;
+	Datum		grain = row->values[columns->grain - 1];
 	PlaceKind	kind = salkpi_is_text(grain, request->grain) ? PLACE_WHOLE :
 		salkpi_is_text(grain, MONTH) ? PLACE_MONTH : PLACE_CUT;
 	int			base = salkpi_find_period(kind == PLACE_MONTH ? &request->month_starts : &request->starts,
-								   DatumGetDateADT(row->values[FACT_PERIOD]));
+								   DatumGetDateADT(row->values[columns->period - 1]));
 	int			member = salkpi_find_key(request->names, request->members.count,
-								   row->values[FACT_MEMBER]);
+								   row->values[columns->member - 1]);
 
 	if (base < 0)
 		return;
@@ -192,7 +188,12 @@ place_rows(Request *request, Portal facts, long count)
 {
 	SPI_cursor_fetch(facts, true, count);
 	for (uint64 i = 0; i < SPI_processed; i++)
-		put_fact(request, salkpi_fact_open(request->evaluation.tupdesc, SPI_tuptable->vals[i]));
+	{
+		FactRow    *row = salkpi_fact_open(request->evaluation.tupdesc, SPI_tuptable->vals[i]);
+
+		salkpi_check_fact(&request->evaluation.columns, row);
+		put_fact(request, row);
+	}
 }
 
 static bool

@@ -107,19 +107,29 @@ compare_rows(const void *a, const void *b)
 	return order != 0 ? order : left->layer - right->layer;
 }
 
+static void
+raise_incomplete(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("a target has no kpi, member, days or value")));
+}
+
 /* Appends the rows of an array of kpi_target to *rows, which has *count of them. */
 static void
 add_rows(FunctionCallInfo fcinfo, int argument, TargetRow ***rows, int *count)
 {
+	static const int required[] = {TARGET_KPI, TARGET_MEMBER, TARGET_FROM_DAY, TARGET_TO_DAY, TARGET_VALUE};
 	ArrayType  *array;
 	TupleDesc	tupdesc;
 	Datum	   *elements;
+	bool	   *nulls;
 	int			n;
 
 	if (PG_ARGISNULL(argument))
 		return;
 	array = PG_GETARG_ARRAYTYPE_P(argument);
-	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_DOUBLE, &elements, NULL, &n);
+	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_DOUBLE, &elements, &nulls, &n);
 	tupdesc = lookup_rowtype_tupdesc(ARR_ELEMTYPE(array), -1);
 	*rows = *rows == NULL ? palloc(sizeof(TargetRow *) * (n + 1)) :
 		repalloc(*rows, sizeof(TargetRow *) * (*count + n + 1));
@@ -128,11 +138,16 @@ add_rows(FunctionCallInfo fcinfo, int argument, TargetRow ***rows, int *count)
 		TargetRow  *target = palloc(sizeof(TargetRow));
 		HeapTupleData tuple = {0};
 
+		if (nulls[i])
+			raise_incomplete();
 		target->row = elements[i];
 		target->layer = argument + 1;
 		tuple.t_data = DatumGetHeapTupleHeader(elements[i]);
 		tuple.t_len = HeapTupleHeaderGetDatumLength(tuple.t_data);
 		heap_deform_tuple(&tuple, tupdesc, target->values, target->nulls);
+		for (int k = 0; k < lengthof(required); k++)
+			if (target->nulls[required[k]])
+				raise_incomplete();
 		(*rows)[(*count)++] = target;
 	}
 	ReleaseTupleDesc(tupdesc);
