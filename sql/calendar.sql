@@ -73,6 +73,14 @@ SELECT g.grain, (SELECT count(*) FROM kpi_series('revenue', '2023-10-02', '2026-
 SELECT value = (SELECT sum(amount) FROM sales WHERE sold_at >= '2026-04-27') AS value, previous = (SELECT sum(amount) FROM sales WHERE sold_at >= '2026-03-30' AND sold_at < date '2026-03-30' + 16) AS previous,
 	   year_ago = (SELECT sum(amount) FROM sales WHERE sold_at >= p.period AND sold_at < p.period + 16) AS year_ago, p.period, is_complete
   FROM kpi_report('2026-05-13', selection => 'measures') r, (SELECT period FROM kpi_calendar WHERE grain = 'month' AND period < '2026-04-27' ORDER BY period DESC OFFSET 11 LIMIT 1) p WHERE kpi = 'revenue';
+-- what is added up is whole but for the running month, what that is compared with is cut alike
+SELECT kpi_define('growth_of_three', 'last_three - prior(last_three)', 'money', 'up', 'Growth of the last three'), kpi_define('mean_of_thirteen', 'mean_last(revenue, 13)', 'money', 'up', 'Mean of thirteen');
+SELECT kpi_value('last_three', '2026-05-13') = (SELECT sum(amount) FROM sales WHERE sold_at >= m.starts[3]) AS last_three,
+	   kpi_value('growth_of_three', '2026-05-13') = (SELECT sum(amount) FROM sales WHERE sold_at >= m.starts[3])
+			- (SELECT sum(amount) FROM sales WHERE sold_at >= m.starts[4] AND sold_at < m.starts[2] OR sold_at >= m.starts[2] AND sold_at < m.starts[2] + 16) AS growth,
+	   kpi_value('mean_of_thirteen', '2026-05-13') = round((SELECT sum(amount) FROM sales WHERE sold_at >= m.starts[13]) / 13.0, 16) AS mean,
+	   (SELECT sum(amount) FROM kpi_made_of('last_three', '2026-05-13')) = kpi_value('last_three', '2026-05-13') AS made_of
+  FROM (SELECT array_agg(period ORDER BY period DESC) AS starts FROM kpi_calendar WHERE grain = 'month' AND period <= '2026-04-27') m;
 -- stocks, their movements, and a restatement
 SELECT count(*), bool_and(opening + new + reactivation + expansion - contraction - churned = closing) AS adds_up,
 	   bool_and(closing = (SELECT coalesce(sum(amount), 0) FROM paid p, kpi_calendar c WHERE c.grain = 'month' AND c.period::timestamp AT TIME ZONE 'UTC' = m."time" AND p.valid_from < c.period_end AND (p.valid_to IS NULL OR p.valid_to >= c.period_end))) AS closing

@@ -245,9 +245,17 @@ SELECT * FROM pg_temp.take();
 -- A contract from its start on; a purchase of its customer, who is of another cohort now.
 INSERT INTO crm.contract VALUES (3, 5, '2025-05-05', NULL);
 SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
--- A rate from its day on.
+-- A rate from its day on, and for what is there at the end of the day before.
 INSERT INTO crm.exchange_rate VALUES ('USD', '2025-06-01', 1);
 SELECT * FROM pg_temp.take();
+SAVEPOINT of_rate;
+CREATE OR REPLACE VIEW crm.quote AS SELECT offer_no AS id, sent_on AS sent_at, decided_on AS decided_at, deal_no AS opportunity_id, 100 AS amount, 'USD' AS currency FROM crm.offer;
+SELECT * FROM pg_temp.take();
+SELECT * FROM pg_temp.take();
+UPDATE crm.exchange_rate SET rate = 2 WHERE valid_on = '2025-06-01';
+SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
+SELECT kpi_value('open_quotes_value', '2025-05-01') AS value, kpi_live('open_quotes_value', '2025-05-01', '2025-06-01') AS live;
+ROLLBACK TO of_rate;
 -- Overdue: deal 11 was to close in March. Without currencies and histories its value does not depend on when it is asked.
 UPDATE crm.deal SET due_on = '2025-03-31' WHERE deal_no = 11;
 SELECT * FROM pg_temp.take();

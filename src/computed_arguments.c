@@ -150,6 +150,7 @@ read_definitions(Request *request, FunctionCallInfo fcinfo, TupleDesc facts)
 		deepest = Max(deepest, request->definitions[i].reach);
 	}
 	request->evaluation.facts.rows = palloc(sizeof(FactRow *) * (deepest + 1));
+	request->evaluation.facts.whole = palloc(sizeof(FactRow *) * (deepest + 1));
 	ReleaseTupleDesc(tupdesc);
 }
 

@@ -15,7 +15,7 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_last_taken(date, date) IS
 'what the last snapshot that looked at the days from period to before period_end took as now; without one, now';
 
-/* The periods that a formula reads, as the readers find them: an unfinished one is compared with cut ones. */
+/* The periods that a formula reads, as the readers find them: an unfinished one is compared with cut ones, and added up with whole ones. */
 CREATE FUNCTION @extschema@.kpi_formula_periods(formula text, grain text, newest date, as_of timestamptz)
 	RETURNS TABLE (name text, used_as text, part text, from_day date, to_day date)
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -26,7 +26,7 @@ BEGIN ATOMIC
 			   @extschema@.kpi_starts(grain, newest, @extschema@.kpi_formula_reach(formula, p.per_year)) AS starts
 		  FROM (SELECT @extschema@.kpi_period_end(grain, newest) AS newest_end, @extschema@.kpi_periods_per_year(grain) AS per_year) p
 	), period AS (
-		SELECT r.*, p.elapsed, p.is_running AND b IN (1, p.per_year) AND b > 0 AS is_cut,
+		SELECT r.*, p.elapsed, p.is_running AND b IN (1, p.per_year) AND b > 0 AND b = r.nearest AS is_cut,
 			   p.starts[b + 1] AS period, CASE b WHEN 0 THEN p.newest_end ELSE p.starts[b] END AS period_end
 		  FROM present p, @extschema@.kpi_formula_reads(formula, p.per_year) r, generate_series(r.nearest, r.farthest) b
 	), known AS (

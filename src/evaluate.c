@@ -434,21 +434,26 @@ static bool
 evaluate_last(Evaluation *evaluation, const FormulaNode *node, int offset,
 			  Rational *result)
 {
+	FactRow   **rows = evaluation->facts.rows;
 	Rational	periods = {int64_to_numeric(node->periods), NULL};
+	bool		is_known = true;
 
-	for (int i = 0; i < node->periods; i++)
+	for (int i = 0; i < node->periods && is_known; i++)
 	{
 		Rational	value;
 
-		if (!is_computed(evaluation, offset + i))
-			return unknown(evaluation, NOT_COMPUTED);
-		if (!evaluate(evaluation, linitial(node->args), offset + i, &value))
-			return false;
-		*result = i == 0 ? value : rational_sum(numeric_add, *result, value);
+		if (i > 0)
+			evaluation->facts.rows = evaluation->facts.whole;
+		is_known = is_computed(evaluation, offset + i) ?
+			evaluate(evaluation, linitial(node->args), offset + i, &value) :
+			unknown(evaluation, NOT_COMPUTED);
+		if (is_known)
+			*result = i == 0 ? value : rational_sum(numeric_add, *result, value);
 	}
-	if (node->kind == FORMULA_MEAN_LAST)
+	evaluation->facts.rows = rows;
+	if (is_known && node->kind == FORMULA_MEAN_LAST)
 		*result = rational_quotient(*result, periods);
-	return true;
+	return is_known;
 }
 
 static DateADT

@@ -16,10 +16,15 @@ typedef struct Rational
 	Numeric		denominator;	/* > 0, or NULL: the value is plain */
 } Rational;
 
-/* Rows of kpi_fact, the newest first; NULL: not computed. */
+/*
+ * Rows of kpi_fact, the newest first; NULL: not computed.  What a running period
+ * is compared with is cut to its length, and is so in "rows" alone: what is added
+ * up over periods is whole but for the newest one.
+ */
 typedef struct FactRows
 {
 	FactRow   **rows;
+	FactRow   **whole;
 	int			count;
 	int			per_year;		/* how many of them make up a year */
 } FactRows;

@@ -32,7 +32,7 @@ read_facts(TupleDesc tupdesc, ArrayType *array, const char *name, int per_year)
 	Elements	elements = salkpi_array_elements(array, name);
 	FactRows	facts = {.count = elements.count,.per_year = per_year};
 
-	facts.rows = palloc0(sizeof(FactRow *) * elements.count);
+	facts.rows = facts.whole = palloc0(sizeof(FactRow *) * elements.count);
 	for (int i = 0; i < elements.count; i++)
 	{
 		if (!elements.nulls[i])

@@ -242,7 +242,7 @@ salkpi_place_facts(Request *request, Portal facts)
 
 /* ---------- what a formula reads ---------- */
 
-/* The rows from a base on; those of a period that is not whole compare with cut ones. */
+/* The rows from a base on; a period that is not whole is compared with cut ones. */
 void
 salkpi_set_window(Request *request, const Definition *definition, int member, int base, bool is_cut)
 {
@@ -257,6 +257,7 @@ salkpi_set_window(Request *request, const Definition *definition, int member, in
 		PlaceKind	kind = is_part && (looks_back || (i == 0 && is_cut)) ? PLACE_CUT : PLACE_WHOLE;
 
 		facts->rows[i] = salkpi_fact_at(request, kind, member, base + i);
+		facts->whole[i] = salkpi_fact_at(request, PLACE_WHOLE, member, base + i);
 	}
 }
 
@@ -268,4 +269,5 @@ salkpi_set_months(Request *request, int member)
 
 	request->evaluation.months.count = count;
 	request->evaluation.months.rows = count > 0 ? place(request, kind, member, 0) : NULL;
+	request->evaluation.months.whole = request->evaluation.months.rows;
 }

@@ -43,7 +43,8 @@ BEGIN
 		search.repliers := search.repliers || c.contact_ids;
 		IF source = 'exchange_rate' AND c.is_any THEN	-- whatever it is that is in a currency
 			search.rates_from := coalesce(@extschema@.kpi_midnight(lower(c.spans)), search.rates_from);
-			search.found := ARRAY(SELECT f + c.spans FROM unnest(search.found) WITH ORDINALITY u(f, i) ORDER BY i);
+			/* From the day before on: what is there at the end of a period has the rate of that instant. */
+			search.found := ARRAY(SELECT f + datemultirange(daterange(lower(c.spans) - 1, NULL)) FROM unnest(search.found) WITH ORDINALITY u(f, i) ORDER BY i);
 			search.concerned := array_fill(true, ARRAY[cardinality(search.bound)]);
 		END IF;
 	END LOOP;

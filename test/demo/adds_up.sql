@@ -1,6 +1,7 @@
 /*
  * What is behind a number adds up to it, for every KPI: its formula over the
- * sums of what kpi_drill gives, instead of over facts, has the same value.  Of
+ * sums of what kpi_drill gives, instead of over facts, has the same value.  (A
+ * running period is compared with cut ones, and added up with whole ones.)  Of
  * the facts only that they are there is used, and which measures are known.
  */
 CREATE FUNCTION pg_temp.added_up(kpi text, grain text, day date, dimension text, member text) RETURNS numeric
@@ -26,7 +27,7 @@ LANGUAGE sql AS $$
 	), slot AS (
 		SELECT n, s.period FROM k, unnest(kpi_starts(grain, day, kpi_formula_reach(k.formula, k.year))) WITH ORDINALITY AS s(period, n)
 	), history AS (
-		SELECT array_agg(CASE WHEN s.n - 1 IN (1, k.year) AND NOT (now.rebuilt).is_complete THEN c.rebuilt ELSE w.rebuilt END ORDER BY s.n) AS facts
+		SELECT array_agg(CASE WHEN s.n - 1 IN (1, k.year) AND NOT (now.rebuilt).is_complete AND k.formula !~ '_last\(' THEN c.rebuilt ELSE w.rebuilt END ORDER BY s.n) AS facts
 		FROM k CROSS JOIN slot AS s
 			LEFT JOIN fact AS now ON now.of_grain = grain AND now.period = day
 			LEFT JOIN fact AS w ON w.of_grain = grain AND w.period = s.period
@@ -48,7 +49,8 @@ FROM (VALUES (false, 'total'), (true, 'rep')) AS s(is_complete, dimension)
 WHERE f.superseded_at IS NULL AND f.grain = 'month' AND f.member <> '(none)'
 ORDER BY s.is_complete, s.dimension, f.period DESC, coalesce(f.revenue, f.won_value) DESC NULLS LAST, f.member;
 
-SELECT kpi_define('functions', 'sum_last(leads, 2) + mean_last(won_deals, 3) - prior(leads) + year_ago(won_deals) + sum_months(won_deals, 2) + coalesce(customers_of_year, 7)'
+SELECT kpi_define('rolling', 'sum_last(leads, 2) + mean_last(won_deals, 3)', 'count', 'up', 'Sums over several periods') IS NOT NULL AS defined \gset
+SELECT kpi_define('functions', 'leads - prior(leads) + year_ago(won_deals) + sum_months(won_deals, 2) + coalesce(customers_of_year, 7)'
 	' + days() + least(won_deals, leads) - greatest(won_deals, 1) + target(won_value) + coalesce(mean(sales_cycle) * quantile(sales_cycle, 0.3), 0) / nullif(leads, -1)',
 	'count', 'up', 'All functions of formulas') IS NOT NULL AS defined \gset
 INSERT INTO kpi_target (kpi, dimension, member, from_day, to_day, value)
@@ -60,7 +62,7 @@ CREATE TEMP TABLE added AS
 SELECT d.kpi, a.dimension, kpi_value(d.kpi, a.period, a.dimension, a.member, a.grain) AS value,
 	pg_temp.added_up(d.kpi, a.grain, a.period, a.dimension, a.member) AS sum
 FROM adding AS a, (SELECT *, row_number() OVER (ORDER BY kpi) % 2 = 0 AS is_even FROM kpi_definition WHERE layer <> 2) AS d
-WHERE (a.dimension = 'total') = d.is_even OR d.kpi = 'functions' OR d.formula LIKE '%target(%';
+WHERE (a.dimension = 'total') = d.is_even OR d.kpi IN ('functions', 'rolling') OR d.formula LIKE '%target(%';
 
 SELECT pg_temp.same('what is behind a number adds up to it, for every KPI', 'SELECT kpi, dimension, trim_scale(sum) FROM added', 'SELECT kpi, dimension, trim_scale(value) FROM added');
-SELECT pg_temp.same('most of them have a value', 'SELECT count(value) > 30, count(*) FILTER (WHERE kpi = ''functions'' AND value IS NOT NULL) FROM added', 'SELECT true, 2');
+SELECT pg_temp.same('most of them have a value', 'SELECT count(value) > 30, count(*) FILTER (WHERE kpi IN (''functions'', ''rolling'') AND value IS NOT NULL) FROM added', 'SELECT true, 4');
