@@ -33,4 +33,12 @@ SELECT count(*) > 0 AS bound FROM kpi_bind('activity', 'calls');
 SELECT kpi, value, reason FROM kpi_report() WHERE kpi IN ('demos_done', 'show_rate', 'onboardings', 'profit_margin') ORDER BY kpi;
 SELECT outcome FROM kpi_snapshot();
 SELECT kpi, value, reason FROM kpi_report() WHERE kpi IN ('show_rate', 'profit_margin') ORDER BY kpi;
+-- Before there was anything sums are of nothing, as in the rows; means and comparisons have no history.
+ALTER TABLE sales ADD direct_cost numeric DEFAULT 20;
+SELECT kpi_set('margin_default', '30') AS margin, kpi_define('of_months', 'sum_months(revenue, 12)', 'money', 'up', 'Of twelve months'), kpi_define('of_periods', 'sum_last(revenue, 12)', 'money', 'up', 'Of twelve'),
+	kpi_define('mean_of_periods', 'mean_last(revenue, 12)', 'money', 'up', 'Mean of twelve'), kpi_define('growth_of_periods', 'revenue - year_ago(revenue)', 'money', 'up', 'Growth');
+SELECT outcome FROM kpi_snapshot();
+SELECT k AS kpi, trim_scale(v.value) AS value, v.reason, k IN ('mean_of_periods', 'growth_of_periods') OR v.value = kpi_live(k, m.day, (m.day + interval '1 month')::date) AS as_live
+FROM unnest('{of_months,of_periods,margin_of_year,mean_of_periods,growth_of_periods}'::text[]) WITH ORDINALITY u(k, n), (SELECT (date_trunc('month', kpi_today()) - interval '1 month')::date AS day) m,
+	kpi_series(k, m.day, (m.day + interval '1 month')::date) v ORDER BY u.n;
 ROLLBACK;

@@ -84,6 +84,9 @@ typedef struct Request
 	Elements	shown_bases;
 	bool	   *is_additive;	/* by column of kpi_fact; NULL: no merging */
 	FactRow   **places[PLACE_KINDS];	/* by member, then period */
+	bool		has_beginning;	/* is it known when data begin? */
+	DateADT		beginning;		/* that day */
+	FactRow    *before[PLACE_KINDS];	/* any member in a period before that */
 	Elements	target_kpis;
 	Elements	target_members;
 	Elements	target_periods;

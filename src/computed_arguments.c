@@ -38,7 +38,8 @@ enum
 	ARGUMENT_TARGET_VALUES,
 	ARGUMENT_TARGET_WARN_AT,
 	ARGUMENT_SETTING_NAMES,
-	ARGUMENT_SETTING_VALUES
+	ARGUMENT_SETTING_VALUES,
+	ARGUMENT_BEGINNING
 };
 
 /* ---------- arrays ---------- */
@@ -222,6 +223,9 @@ salkpi_read_request(FunctionCallInfo fcinfo, Request *request)
 	request->per_year = salkpi_check_periods_per_year(PG_GETARG_INT32(ARGUMENT_PER_YEAR));
 	request->evaluation.facts.per_year = request->per_year;
 	request->evaluation.months.per_year = SALKPI_MONTHS_PER_YEAR;
+	request->has_beginning = !PG_ARGISNULL(ARGUMENT_BEGINNING);
+	if (request->has_beginning)
+		request->beginning = PG_GETARG_DATEADT(ARGUMENT_BEGINNING);
 	read_arrays(fcinfo, request);
 	read_targets(fcinfo, request);
 	read_members(request, PG_GETARG_DATUM(ARGUMENT_BLANK));

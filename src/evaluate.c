@@ -193,6 +193,13 @@ is_computed(const Evaluation *evaluation, int offset)
 	return offset < evaluation->facts.count && evaluation->facts.rows[offset] != NULL;
 }
 
+/* Nothing happened, but it is no period for a mean. */
+static bool
+is_before_data(const Evaluation *evaluation, int offset)
+{
+	return evaluation->facts.before != NULL && evaluation->facts.rows[offset] == evaluation->facts.before;
+}
+
 /* Sets *value to a column of the row that many periods ago. */
 static bool
 read_column(Evaluation *evaluation, int column, int offset, Datum *value)
@@ -444,7 +451,7 @@ evaluate_last(Evaluation *evaluation, const FormulaNode *node, int offset,
 
 		if (i > 0)
 			evaluation->facts.rows = evaluation->facts.whole;
-		is_known = is_computed(evaluation, offset + i) ?
+		is_known = is_computed(evaluation, offset + i) && (node->kind != FORMULA_MEAN_LAST || !is_before_data(evaluation, offset + i)) ?
 			evaluate(evaluation, linitial(node->args), offset + i, &value) :
 			unknown(evaluation, NOT_COMPUTED);
 		if (is_known)

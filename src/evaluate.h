@@ -19,12 +19,14 @@ typedef struct Rational
 /*
  * Rows of kpi_fact, the newest first; NULL: not computed.  What a running period
  * is compared with is cut to its length, and is so in "rows" alone: what is added
- * up over periods is whole but for the newest one.
+ * up over periods is whole but for the newest one.  Before there was any data
+ * nothing is computed, and the sum is 0.
  */
 typedef struct FactRows
 {
 	FactRow   **rows;
 	FactRow   **whole;
+	const FactRow *before;		/* in "whole": a period before all data */
 	int			count;
 	int			per_year;		/* how many of them make up a year */
 } FactRows;

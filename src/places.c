@@ -113,6 +113,19 @@ salkpi_fact_at(const Request *request, PlaceKind kind, int member, int base)
 	return base < periods_of(request, kind) ? *place(request, kind, member, base) : NULL;
 }
 
+/* The same with zeros before there was any data. */
+static FactRow *
+whole_at(const Request *request, PlaceKind kind, int member, int base)
+{
+	const Elements *starts = kind == PLACE_MONTH ? &request->month_starts : &request->starts;
+	FactRow    *row = salkpi_fact_at(request, kind, member, base);
+
+	if (row == NULL && request->has_beginning && base > 0 && base < starts->count &&
+		DatumGetDateADT(starts->values[base - 1]) <= request->beginning)
+		return request->before[kind];
+	return row;
+}
+
 static bool
 is_complete(const Request *request, const FactRow *row)
 {
@@ -146,6 +159,8 @@ fill_gaps(Request *request, PlaceKind kind)
 		FactRow    *blank = *place(request, kind, request->blank, base);
 		FactRow    *zero = NULL;
 
+		if (blank != NULL && request->before[kind] == NULL)
+			request->before[kind] = salkpi_fact_zero(request->evaluation.tupdesc, blank);
 		for (int member = 0; blank != NULL && member < request->members.count; member++)
 		{
 			FactRow   **row = place(request, kind, member, base);
@@ -251,23 +266,29 @@ salkpi_set_window(Request *request, const Definition *definition, int member, in
 	bool		is_part = is_cut || (present != NULL && !is_complete(request, present));
 
 	facts->count = definition->reach + 1;
+	facts->before = request->before[PLACE_WHOLE];
 	for (int i = 0; i < facts->count; i++)
 	{
 		bool		looks_back = i == 1 || (i == request->per_year && i > 0);
 		PlaceKind	kind = is_part && (looks_back || (i == 0 && is_cut)) ? PLACE_CUT : PLACE_WHOLE;
 
 		facts->rows[i] = salkpi_fact_at(request, kind, member, base + i);
-		facts->whole[i] = salkpi_fact_at(request, PLACE_WHOLE, member, base + i);
+		facts->whole[i] = whole_at(request, PLACE_WHOLE, member, base + i);
 	}
 }
 
 void
 salkpi_set_months(Request *request, int member)
 {
+	FactRows   *months = &request->evaluation.months;
 	PlaceKind	kind = strcmp(request->grain, MONTH) == 0 ? PLACE_WHOLE : PLACE_MONTH;
 	int			count = periods_of(request, kind);
 
-	request->evaluation.months.count = count;
-	request->evaluation.months.rows = count > 0 ? place(request, kind, member, 0) : NULL;
-	request->evaluation.months.whole = request->evaluation.months.rows;
+	months->count = count;
+	months->rows = count > 0 ? place(request, kind, member, 0) : NULL;
+	months->before = request->before[kind];
+	if (months->whole == NULL)
+		months->whole = palloc(sizeof(FactRow *) * (count + 1));
+	for (int i = 0; i < count; i++)
+		months->whole[i] = whole_at(request, kind, member, i);
 }

@@ -603,7 +603,7 @@ CREATE FUNCTION @extschema@.kpi_evaluate_all(
 	definitions @extschema@.kpi_resolved[], facts refcursor, members text[], blank_member text, grain text,
 	starts date[], month_starts date[], periods_per_year integer, bases integer[], cut_bases integer[], shown_bases integer[], additive text[],
 	target_kpis text[], target_members text[], target_periods date[], target_values numeric[], target_warn_at numeric[],
-	setting_names text[], setting_values numeric[])
+	setting_names text[], setting_values numeric[], beginning date DEFAULT NULL)
 	RETURNS TABLE (ordinal bigint, kpi text, number integer, label text, unit text, better text, formula text, measures text[],
 				   member text, base integer, is_cut boolean, period date, is_complete boolean,
 				   value numeric, numerator numeric, denominator numeric, n numeric,
@@ -612,8 +612,8 @@ CREATE FUNCTION @extschema@.kpi_evaluate_all(
 AS 'MODULE_PATHNAME', 'salkpi_kpi_evaluate_all'
 LANGUAGE C STABLE PARALLEL RESTRICTED
 ROWS 50;
-COMMENT ON FUNCTION @extschema@.kpi_evaluate_all(@extschema@.kpi_resolved[], refcursor, text[], text, text, date[], date[], integer, integer[], integer[], integer[], text[], text[], text[], date[], numeric[], numeric[], text[], numeric[]) IS
-'the work of kpi_computed, see there: facts is an open cursor on those of the members and of the blank one, in any order (those of the members first: the rest is read where they have gaps), starts and month_starts the first days of the periods and months that formulas reach, the newest first; additive: the measures that add up over members, which are then merged (NULL: they are not); the target of target_kpis[i] for target_members[i] in the period that begins on target_periods[i]. days: begun so far; part and whole: the fraction as it is';
+COMMENT ON FUNCTION @extschema@.kpi_evaluate_all(@extschema@.kpi_resolved[], refcursor, text[], text, text, date[], date[], integer, integer[], integer[], integer[], text[], text[], text[], date[], numeric[], numeric[], text[], numeric[], date) IS
+'the work of kpi_computed, see there: beginning is the day before which there was nothing to compute, and sums are of 0 (NULL: not known), facts is an open cursor on those of the members and of the blank one, in any order (those of the members first: the rest is read where they have gaps), starts and month_starts the first days of the periods and months that formulas reach, the newest first; additive: the measures that add up over members, which are then merged (NULL: they are not); the target of target_kpis[i] for target_members[i] in the period that begins on target_periods[i]. days: begun so far; part and whole: the fraction as it is';
 
 CREATE FUNCTION @extschema@.kpi_computed(kpis text[], grain text, dimension text, members text[], newest date,
 										 bases integer[], cut_bases integer[], shown_bases integer[], is_merged boolean,
@@ -637,6 +637,7 @@ DECLARE
 	definitions @extschema@.kpi_resolved[] := @extschema@.kpi_resolve(kpis, periods_per_year, lang);
 	depth integer;	-- how far formulas reach
 	months integer;
+	beginning date;	-- of all data, where a default snapshot has told it
 	read_targets boolean;	-- do formulas?
 	read_settings boolean;
 	farthest integer;	-- base
@@ -673,6 +674,10 @@ BEGIN
 	SELECT max(d.reach), max(d.months), bool_or(d.targets <> '{}'), bool_or(d.formula LIKE '%setting(%' OR d.n_formula LIKE '%setting(%')
 	  INTO depth, months, read_targets, read_settings FROM unnest(definitions) d;
 	/* From the newest month on, which may be the running one, to those that the oldest period needs. */
+	IF depth > 0 OR months > 0 THEN
+		beginning := (SELECT r.beginning FROM @extschema@.kpi_run r
+					   WHERE r.basis IS NOT NULL AND r.outcome = 'done' AND (kpi_computed.as_of IS NULL OR r.as_of <= kpi_computed.as_of) ORDER BY r.as_of DESC LIMIT 1);
+	END IF;
 	farthest := (SELECT max(b) FROM unnest(bases || cut_bases) b);
 	starts := @extschema@.kpi_starts(grain, newest, farthest + depth);
 	IF months > 0 THEN
@@ -769,7 +774,7 @@ BEGIN
 														 c.period + c.days, by_working_days)) END
 	  FROM @extschema@.kpi_evaluate_all(definitions, facts, members, blank_member, grain, starts, month_starts, periods_per_year,
 				bases, cut_bases, shown_bases, additive,
-				target_kpis, target_members, target_periods, target_values, target_warn_at, setting_names, setting_values) c
+				target_kpis, target_members, target_periods, target_values, target_warn_at, setting_names, setting_values, beginning) c
 	 CROSS JOIN LATERAL (SELECT c.member <> ALL (unknown) AS is_known) k;
 	CLOSE facts;
 END;
