@@ -221,6 +221,18 @@ SELECT changed > 0 AS changed FROM kpi_snapshot('2025-01-01', '2025-01-31', '202
 SELECT 'a row without segment' AS rule_7, bool_and(member IN ('', '(none)')) AND count(*) > 0 AS holds FROM kpi_fact WHERE superseded_at IS NOT NULL;
 ROLLBACK TO rule;
 
+-- An end that never comes, as temporal tables have it, is none.
+SAVEPOINT rule;
+SELECT crm.bind('opportunity', 'opportunity_history');
+INSERT INTO crm.opportunity (id, status, created_at, closed_at, amount, probability) VALUES (1, 'open', '2025-04-01 10:00+02', NULL, 1000, 0.5), (2, 'lost', '2025-04-01 10:00+02', NULL, 300, 0.5);
+INSERT INTO crm.opportunity_history (opportunity_id, valid_from, valid_to, stage) VALUES (1, '2025-04-01 10:00+02', NULL, 'x'), (2, '2025-04-01 10:00+02', NULL, 'x');
+SELECT outcome FROM kpi_snapshot('2025-04-01', NULL, '2025-05-20 12:00+02');
+CREATE TABLE crm.endless AS SELECT open_opportunities, pipeline_value, weighted_pipeline FROM kpi_fact WHERE grain = 'month' AND dimension = 'total' AND period = '2025-05-01';
+UPDATE crm.opportunity_history SET valid_to = CASE opportunity_id WHEN 1 THEN 'infinity' ELSE '9999-12-31' END::timestamptz;
+SELECT outcome FROM kpi_snapshot('2025-04-01', NULL, '2025-05-20 13:00+02');
+SELECT 'an endless row has not ended' AS rule_3, (SELECT (e.*)::text = '(1,1000,500.0)' FROM crm.endless e) AND NOT EXISTS (SELECT FROM kpi_fact WHERE recorded_at = '2025-05-20 13:00+02' AND grain = 'month' AND period = '2025-05-01') AS holds;
+ROLLBACK TO rule;
+
 --
 -- Rule 8: an unfinished period.  It is noon of 11 June: ten whole days lie
 -- behind, an eleventh has begun.

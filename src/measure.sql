@@ -30,7 +30,7 @@ INSERT INTO @extschema@.kpi_part VALUES
 	('opportunity', 'closing', 'plan', 'expected_close', NULL, $$status = 'open'$$),
 	('opportunity', 'open', 'stock', 'NULL', 'NULL', $$status = 'open'$$),
 	('opportunity_history', 'open', 'stock', 'valid_from', $$least(valid_to, next_from, {closed_at})$$,
-		$$CASE WHEN status IS NULL THEN {is_open_stage} ELSE status = 'open' END AND (coalesce(valid_to, next_from) IS NOT NULL OR {closed_unknown_when} IS NOT TRUE)$$),
+		$$CASE WHEN status IS NULL THEN {is_open_stage} ELSE status = 'open' END AND (next_from IS NOT NULL OR (valid_to <= {now}) IS TRUE OR {closed_unknown_when} IS NOT TRUE)$$),
 	('lead', 'created', 'flow', 'created_at', NULL, DEFAULT),
 	('lead', 'converted', 'flow', '{converted_at}', NULL, '{converted_too_early} IS NOT TRUE'),
 	('quote', 'sent', 'flow', 'sent_at', NULL, $$status IS DISTINCT FROM 'draft'$$),

@@ -96,7 +96,7 @@ BEGIN
 		WHEN 'is_open_stage' THEN 'coalesce(@extschema@.kpi_lookup((SELECT $8), stage, 4, NULL::timestamptz), ''open'') = ''open'''
 		WHEN 'probability' THEN CASE source WHEN 'opportunity_history'
 			/* That of a deal that is closed is its outcome, which nobody knew while it was open. */
-			THEN format('CASE WHEN probability IS NULL THEN CASE WHEN coalesce(valid_to, next_from) IS NOT NULL THEN %1$s'
+			THEN format('CASE WHEN probability IS NULL THEN CASE WHEN next_from IS NOT NULL OR valid_to <= {now} THEN %1$s'
 						' WHEN {deal_status} = ''open'' THEN coalesce(%2$s, %1$s) ELSE coalesce(%1$s, %2$s) END'
 						' WHEN probability BETWEEN 0 AND 1 THEN probability END', stage_probability, deal_probability)
 			ELSE 'CASE WHEN probability IS NULL THEN ' || stage_probability || ' WHEN probability BETWEEN 0 AND 1 THEN probability END' END
