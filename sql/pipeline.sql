@@ -107,4 +107,13 @@ SELECT count(*) > 0 AS bound FROM kpi_bind('opportunity', 'stageless');
 SELECT p.*, p.value = (SELECT sum(amount) FROM stageless WHERE status = 'open') AS is_right FROM kpi_pipeline() p;
 SELECT * FROM kpi_pipeline(dimension => 'rep', member => 'r1');
 SELECT count(*) FROM kpi_pipeline(dimension => 'stage', member => 'Offer');
+
+-- ---------- who was the last to have a rep, and who will be the first ----------
+CREATE TABLE reps_of_time AS
+SELECT id, name, team, now() + valid_from * interval '1 day' AS valid_from, now() + valid_to * interval '1 day' AS valid_to
+  FROM (VALUES ('r1', 'Ada', 'A', -90, -30), ('r1', 'Ada', 'Old', -200, -90), ('r+2', 'Bob', 'B', 30, NULL), ('r+2', 'Bob', 'C', 60, NULL)) v(id, name, team, valid_from, valid_to);
+SELECT count(*) > 0 AS bound FROM kpi_bind('rep', 'reps_of_time');
+SELECT team, array_agg(t.id ORDER BY t.id) AS top,
+	   kpi_live('open_opportunities', kpi_today() - 1, kpi_today() + 1, 'team', team) AS open
+  FROM unnest('{A,B,C,Old,(none)}'::text[]) WITH ORDINALITY v(team, n), kpi_top_opportunities(10, 'team', team) t GROUP BY team, n ORDER BY n;
 ROLLBACK;

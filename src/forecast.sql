@@ -53,13 +53,9 @@ BEGIN
 			 WHERE o.status = 'open' AND o.id IS NOT NULL AND (o.amount > '-Infinity' AND o.amount < 'Infinity') IS NOT FALSE
 			   AND o.expected_close >= (SELECT min(t) FROM unnest($6) t) AND o.expected_close < (SELECT max(t) FROM unnest($7) t)
 		), account AS (
-			SELECT DISTINCT ON (x.id) x.* FROM (%2$s) x
-			 WHERE (x.valid_from <= $2) IS NOT FALSE AND (x.valid_to > $2) IS NOT FALSE AND x.id IN (SELECT account_id FROM opened)
-			 ORDER BY x.id, x.valid_from DESC NULLS LAST
+			%2$s
 		), rep AS (
-			SELECT DISTINCT ON (x.id) x.* FROM (%3$s) x
-			 WHERE (x.valid_from <= $2) IS NOT FALSE AND (x.valid_to > $2) IS NOT FALSE AND x.id IN (SELECT rep_id FROM opened)
-			 ORDER BY x.id, x.valid_from DESC NULLS LAST
+			%3$s
 		)
 		INSERT INTO @extschema@.kpi_expected (grain, period, opportunity_id, amount, members, run)
 		SELECT p.grain, p.period, o.id, trim_scale(o.reported), jsonb_build_object(%4$s), $3
@@ -70,8 +66,10 @@ BEGIN
 		 WHERE o.reported IS NOT NULL
 		$query$,
 		@extschema@.kpi_source_select('opportunity'),
-		CASE WHEN @extschema@.kpi_source_relation('account') IS NULL THEN none ELSE @extschema@.kpi_source_select('account') END,
-		CASE WHEN @extschema@.kpi_source_relation('rep') IS NULL THEN none ELSE @extschema@.kpi_source_select('rep') END,
+		CASE WHEN @extschema@.kpi_source_relation('account') IS NULL THEN none
+			 ELSE @extschema@.kpi_version_select(format('SELECT * FROM (%s) k WHERE k.id IN (SELECT account_id FROM opened)', @extschema@.kpi_source_select('account')), '$2') END,
+		CASE WHEN @extschema@.kpi_source_relation('rep') IS NULL THEN none
+			 ELSE @extschema@.kpi_version_select(format('SELECT * FROM (%s) k WHERE k.id IN (SELECT rep_id FROM opened)', @extschema@.kpi_source_select('rep')), '$2') END,
 		(SELECT string_agg(format('%L, coalesce(nullif(%s, ''''), ''(none)'')', p.part, @extschema@.kpi_open_member_expression(p.part)), ', ') FROM unnest(parts) p(part)))
 	USING @extschema@.kpi_setting('currency'), as_of, run, grains, periods, starts, ends;
 	GET DIAGNOSTICS kept = ROW_COUNT;

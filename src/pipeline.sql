@@ -168,13 +168,9 @@ BEGIN
 
 	RETURN QUERY EXECUTE format($query$
 		WITH account AS (
-			SELECT DISTINCT ON (x.id) x.* FROM (%2$s) x
-			 WHERE (x.valid_from <= now()) IS NOT FALSE AND (x.valid_to > now()) IS NOT FALSE
-			 ORDER BY x.id, x.valid_from DESC NULLS LAST
+			%2$s
 		), rep AS (
-			SELECT DISTINCT ON (x.id) x.* FROM (%3$s) x
-			 WHERE (x.valid_from <= now()) IS NOT FALSE AND (x.valid_to > now()) IS NOT FALSE
-			 ORDER BY x.id, x.valid_from DESC NULLS LAST
+			%3$s
 		), rate AS (
 			SELECT DISTINCT ON (x.currency) x.currency, x.rate FROM (%4$s) x
 			 WHERE x.valid_on <= now() AND x.rate > 0 AND x.rate < 'Infinity'
@@ -203,8 +199,8 @@ BEGIN
 		 ORDER BY t.reported DESC NULLS LAST, t.id COLLATE "C"
 		$query$,
 		@extschema@.kpi_source_select('opportunity'),
-		CASE WHEN @extschema@.kpi_may_read('account') THEN @extschema@.kpi_source_select('account') ELSE none END,
-		CASE WHEN @extschema@.kpi_may_read('rep') THEN @extschema@.kpi_source_select('rep') ELSE none END,
+		CASE WHEN @extschema@.kpi_may_read('account') THEN @extschema@.kpi_version_select(@extschema@.kpi_source_select('account'), 'now()') ELSE none END,
+		CASE WHEN @extschema@.kpi_may_read('rep') THEN @extschema@.kpi_version_select(@extschema@.kpi_source_select('rep'), 'now()') ELSE none END,
 		CASE WHEN @extschema@.kpi_may_read('exchange_rate') THEN @extschema@.kpi_source_select('exchange_rate')
 			 ELSE 'SELECT NULL::text AS currency, NULL::timestamptz AS valid_on, NULL::numeric AS rate WHERE false' END,
 		coalesce(members, ''))
