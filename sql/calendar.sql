@@ -112,3 +112,17 @@ SELECT kpi_set('calendar', 'table', rebuild => true);
 SELECT outcome FROM kpi_snapshot('2026-01-01', NULL, '2026-05-13 15:00Z');
 SELECT * FROM kpi_cohorts();
 ROLLBACK;
+
+-- ---------- the same day of the year before ----------
+BEGIN;
+CREATE TABLE sales AS SELECT n AS sale_id, date '2023-11-01' + n AS sold_at, (n * 7919 % 1000)::numeric + 1 AS amount FROM generate_series(1, 520) n;
+SELECT count(*) FROM kpi_bind('sale', 'sales');
+SELECT kpi_set('grains', 'day');
+SELECT outcome FROM kpi_snapshot('2023-11-01', NULL, '2025-04-05 12:00Z');
+SELECT count(*), count(*) FILTER (WHERE g.value IS DISTINCT FROM round(100 * (s.amount - y.amount)::numeric(60,30) / y.amount, 16)) AS wrong
+  FROM kpi_series('revenue_growth_year', '2024-11-02', '2025-04-05', 'day') g
+  JOIN sales s ON s.sold_at::timestamp AT TIME ZONE 'UTC' = g."time" JOIN sales y ON y.sold_at = (s.sold_at - interval '1 year')::date;
+SELECT r.year_ago = s.amount AS year_ago, (SELECT array_agg(m.from_day ORDER BY m.from_day) FROM kpi_made_of('revenue_growth_year', '2024-12-31', grain => 'day') m) AS made_of,
+	   kpi_value('revenue_growth_year', '2024-12-31', grain => 'day') = kpi_live('revenue_growth_year', '2024-12-31', '2025-01-01') AS as_live
+  FROM kpi_report('2024-12-31', 'day', selection => 'measures') r, sales s WHERE r.kpi = 'revenue' AND s.sold_at = '2023-12-31';
+ROLLBACK;

@@ -24,7 +24,7 @@ BEGIN ATOMIC
 	WITH present AS MATERIALIZED (
 		SELECT p.*, @extschema@.kpi_midnight(p.newest_end) > as_of AS is_running, @extschema@.kpi_day(as_of) - newest AS elapsed,
 			   @extschema@.kpi_starts(grain, newest, @extschema@.kpi_formula_reach(formula, p.per_year)) AS starts
-		  FROM (SELECT @extschema@.kpi_period_end(grain, newest) AS newest_end, @extschema@.kpi_periods_per_year(grain) AS per_year) p
+		  FROM (SELECT @extschema@.kpi_period_end(grain, newest) AS newest_end, @extschema@.kpi_periods_per_year(grain, newest) AS per_year) p
 	), period AS (
 		SELECT r.*, p.elapsed, p.is_running AND b IN (1, p.per_year) AND b > 0 AND b = r.nearest AS is_cut,
 			   p.starts[b + 1] AS period, CASE b WHEN 0 THEN p.newest_end ELSE p.starts[b] END AS period_end

@@ -79,7 +79,7 @@ DECLARE
 	as_of timestamptz := statement_timestamp();
 	today date := @extschema@.kpi_day(as_of);
 	range_grain text := @extschema@.kpi_range_grain(from_day, to_day);
-	periods_per_year integer := @extschema@.kpi_periods_per_year(coalesce(range_grain, 'month'));
+	periods_per_year integer := @extschema@.kpi_periods_per_year(coalesce(range_grain, 'month'), from_day);
 	blank_member text := @extschema@.kpi_require_dimension(dimension);
 	definitions @extschema@.kpi_resolved[];
 	d @extschema@.kpi_resolved;

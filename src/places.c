@@ -14,11 +14,14 @@
 
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/timestamp.h"
 
 #include "computed.h"
 #include "salkpi.h"
 
 #define MONTH "month"
+#define DAY "day"
 
 /* ---------- names and periods ---------- */
 
@@ -257,6 +260,19 @@ salkpi_place_facts(Request *request, Portal facts)
 
 /* ---------- what a formula reads ---------- */
 
+/* How many periods before one lies the same of the year before: of days that depends on the day. */
+static int
+periods_of_year(const Request *request, int base)
+{
+	Datum		year_before;
+
+	if (strcmp(request->grain, DAY) != 0 || base >= request->starts.count)
+		return request->per_year;
+	year_before = DirectFunctionCall2(date_mi_interval, request->starts.values[base],
+									  IntervalPGetDatum(&(Interval) {.month = MONTHS_PER_YEAR}));
+	return DatumGetDateADT(request->starts.values[base]) - DatumGetDateADT(DirectFunctionCall1(timestamp_date, year_before));
+}
+
 /* The rows from a base on; a period that is not whole is compared with cut ones. */
 void
 salkpi_set_window(Request *request, const Definition *definition, int member, int base, bool is_cut)
@@ -266,10 +282,11 @@ salkpi_set_window(Request *request, const Definition *definition, int member, in
 	bool		is_part = is_cut || (present != NULL && !is_complete(request, present));
 
 	facts->count = definition->reach + 1;
+	facts->per_year = periods_of_year(request, base);
 	facts->before = request->before[PLACE_WHOLE];
 	for (int i = 0; i < facts->count; i++)
 	{
-		bool		looks_back = i == 1 || (i == request->per_year && i > 0);
+		bool		looks_back = i == 1 || (i == facts->per_year && i > 0);
 		PlaceKind	kind = is_part && (looks_back || (i == 0 && is_cut)) ? PLACE_CUT : PLACE_WHOLE;
 
 		facts->rows[i] = salkpi_fact_at(request, kind, member, base + i);

@@ -54,12 +54,12 @@ COMMENT ON FUNCTION @extschema@.kpi_fact_version(text, text, text, date, timesta
 
 /* ---------- checking arguments ---------- */
 
-CREATE FUNCTION @extschema@.kpi_periods_per_year(grain text) RETURNS integer
+CREATE FUNCTION @extschema@.kpi_periods_per_year(grain text, period date DEFAULT NULL) RETURNS integer
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	n integer := CASE grain WHEN 'day' THEN 365 WHEN 'week' THEN 52 WHEN 'month' THEN 12 WHEN 'quarter' THEN 4 WHEN 'year' THEN 1 END;
+	n integer := CASE grain WHEN 'day' THEN coalesce(period - (period - interval '1 year')::date, 366) WHEN 'week' THEN 52 WHEN 'month' THEN 12 WHEN 'quarter' THEN 4 WHEN 'year' THEN 1 END;
 BEGIN
 	IF n IS NULL THEN
 		RAISE EXCEPTION 'unknown grain "%"', grain
@@ -68,8 +68,8 @@ BEGIN
 	RETURN n;
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_periods_per_year(text) IS
-'how many periods of the grain make up a year; an error for an unknown grain or NULL';
+COMMENT ON FUNCTION @extschema@.kpi_periods_per_year(text, date) IS
+'how many periods of the grain lie between one and the same of the year before; of days that depends on the day: without one the most. An error for an unknown grain or NULL';
 
 CREATE FUNCTION @extschema@.kpi_require_language(lang text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -829,14 +829,14 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	kpis text[];
-	year integer := @extschema@.kpi_periods_per_year(grain);
+	year integer;
 	newest date;
 	is_running boolean;
 	bases integer[] := '{0,1,2,3,4,5,6,7,8,9,10,11}';
 	cut_bases integer[] := '{}';
 BEGIN
 	members := ARRAY(SELECT DISTINCT unnest(coalesce(members, ARRAY[member])));
-	PERFORM @extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	kpis := ARRAY(SELECT s.kpi FROM @extschema@.kpi_selection s WHERE s.selection = kpi_report.selection ORDER BY s."position", s.kpi);
 	IF kpis = '{}' THEN
@@ -847,6 +847,7 @@ BEGIN
 	END IF;
 	newest := coalesce(@extschema@.kpi_find_period(grain, dimension, period, as_of),
 					   @extschema@.kpi_period_start(grain, coalesce(period, @extschema@.kpi_today())));
+	year := @extschema@.kpi_periods_per_year(grain, newest);
 	is_running := @extschema@.kpi_is_running(grain, dimension, newest, as_of);
 	IF year > 11 THEN
 		bases := bases || year;
