@@ -123,6 +123,15 @@ SELECT at, (age < 2 OR age < 12 AND at = max(at) OVER (PARTITION BY day) OR at =
 		  FROM moment, LATERAL (SELECT ((at - interval '1 second') AT TIME ZONE 'Europe/Berlin')::date AS day) d) x;
 SELECT count(*), count(*) FILTER (WHERE is_kept) AS kept, max(at) FROM meant;
 -- in batches it comes to the same as at once
+-- where there are weeks, a forecast rests on the first snapshot of each
+SAVEPOINT weeks;
+SELECT kpi_set('grains', 'month,week');
+WITH first AS (
+	SELECT DISTINCT ON (w.week) w.run FROM (SELECT r.run, r.as_of, kpi_period_start('week', kpi_day(r.as_of - interval '1 microsecond')) AS week FROM kpi_run r WHERE r.outcome = 'done' AND NOT r.is_pruned) w
+	ORDER BY w.week, w.as_of
+)
+SELECT count(*) > 0 AS some, count(*) FILTER (WHERE p.run IN (SELECT f.run FROM first f)) AS first_of_week FROM kpi_prunable_runs('1,1') p;
+ROLLBACK TO weeks;
 SELECT pruned_runs, gone_facts > 0 AS some_gone FROM kpi_prune('2,12', 3);
 SELECT pruned_runs, gone_facts > 0 AS some_gone FROM kpi_prune('2,12', 2);
 SELECT pruned_runs FROM kpi_prune('2,12');

@@ -48,6 +48,8 @@ INSERT INTO kpi_target (kpi, from_day, to_day, value) VALUES ('not_there_yet', '
 ROLLBACK TO before;
 
 -- ---------- what KPIs do with targets of other periods ----------
+SELECT kpi_define('revenue_k', 'revenue / 1000', 'money', 'up', 'Revenue in thousands') AS revenue_k, kpi_define('per_call', '(revenue - 2 * direct_cost / 4) / calls', 'money', 'up', 'Per call') AS per_call;
+SELECT kpi, kpi_target_rule(kpi) FROM unnest('{revenue_k,per_call}'::text[]) kpi;
 SELECT kpi, kpi_target_rule(kpi) FROM unnest('{revenue,won_deals,sales_by_region,demo_and_onboarding_calls,deals_quoted,pipeline_value,open_quotes,profit_margin,
 	average_purchase_value,sales_cycle_median,reps,revenue_growth,purchases,buying_customers,rep_days}'::text[]) WITH ORDINALITY u(kpi, n) ORDER BY n;
 

@@ -6,8 +6,9 @@
  * all members alike, and never with a mixture.
  *
  * Kept are all snapshots of the last days, then the last of each day, then the
- * last of each month; and always the first of each month, on which forecasts
- * rest.  A snapshot at midnight belongs to the day that ends there.
+ * last of each month; and always the first of each month and, where there are
+ * weeks, of each week, on which forecasts rest.  A snapshot at midnight belongs to
+ * the day that ends there.
  */
 CREATE FUNCTION @extschema@.kpi_prunable_runs(keep text) RETURNS TABLE (run bigint, as_of timestamptz)
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -21,6 +22,7 @@ BEGIN
 	RETURN QUERY
 	WITH taken AS (
 		SELECT r.run, r.as_of, d.day, @extschema@.kpi_period_start('month', d.day) AS month,
+			   CASE WHEN 'week' = ANY (string_to_array(@extschema@.kpi_setting('grains'), ',')) THEN @extschema@.kpi_period_start('week', d.day) END AS week,
 			   max(d.day) OVER () - d.day AS age
 		  FROM @extschema@.kpi_run r
 		  CROSS JOIN LATERAL (SELECT @extschema@.kpi_day(r.as_of - interval '1 microsecond') AS day) d
@@ -29,9 +31,10 @@ BEGIN
 	SELECT t.run, t.as_of
 	  FROM (SELECT *, lead(t.as_of) OVER (PARTITION BY t.day ORDER BY t.as_of) IS NULL AS is_last_of_day,
 				   lead(t.as_of) OVER (PARTITION BY t.month ORDER BY t.as_of) IS NULL AS is_last_of_month,
-				   lag(t.as_of) OVER (PARTITION BY t.month ORDER BY t.as_of) IS NULL AS is_first_of_month
+				   lag(t.as_of) OVER (PARTITION BY t.month ORDER BY t.as_of) IS NULL
+				   OR t.week IS NOT NULL AND lag(t.as_of) OVER (PARTITION BY t.week ORDER BY t.as_of) IS NULL AS is_first	-- on which forecasts rest
 			  FROM taken t) t
-	 WHERE t.age >= all_days AND NOT t.is_first_of_month
+	 WHERE t.age >= all_days AND NOT t.is_first
 	   AND NOT CASE WHEN t.age < daily_days THEN t.is_last_of_day ELSE t.is_last_of_month END
 	 ORDER BY t.as_of;
 END;
@@ -97,4 +100,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_prune(text, integer) IS
-'thins the history of facts as keep says (NULL: the setting history_keep): two numbers of days, of which all snapshots and of which the last of each day are kept; before, the last of each month, and always the first of each month; or all. Afterwards all is as if only these had been taken. At most batch snapshots at a time, the oldest first; returns how many, and how many versions are gone. kpi_refresh calls it after each snapshot';
+'thins the history of facts as keep says (NULL: the setting history_keep): two numbers of days, of which all snapshots and of which the last of each day are kept; before, the last of each month, and always the first of each month and, where the setting grains has weeks, of each week; or all. Afterwards all is as if only these had been taken. At most batch snapshots at a time, the oldest first; returns how many, and how many versions are gone. kpi_refresh calls it after each snapshot';

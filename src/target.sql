@@ -178,15 +178,15 @@ CREATE TRIGGER kpi_target_rated BEFORE INSERT OR UPDATE ON @extschema@.kpi_targe
 CREATE FUNCTION @extschema@.kpi_sum_of(formula text) RETURNS text[]
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT CASE WHEN formula ~ '^([0-9.]+ \* )?[a-z_][a-z0-9_]*( [+-] ([0-9.]+ \* )?[a-z_][a-z0-9_]*)*$'
-		   THEN pg_catalog.regexp_split_to_array(regexp_replace(formula, '[0-9.]+ \* ', '', 'g'), ' [+-] ') END;
+	SELECT CASE WHEN formula ~ '^([0-9.]+ \* )?[a-z_][a-z0-9_]*( / [0-9.]+)?( [+-] ([0-9.]+ \* )?[a-z_][a-z0-9_]*( / [0-9.]+)?)*$'
+		   THEN pg_catalog.regexp_split_to_array(regexp_replace(formula, '[0-9.]+ \* | / [0-9.]+', '', 'g'), ' [+-] ') END;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_sum_of(text) IS
-'the names that an expanded formula adds up or subtracts, also a number of times, when it does nothing else; NULL for any other formula';
+'the names that an expanded formula adds up or subtracts, also a number of times or a fraction of it, when it does nothing else; NULL for any other formula';
 
 /*
  * "add": sums of flows, whose months add up to the quarter.  "hold": stocks and
- * whatever divides, which have the same target in each period.  "exact": the
+ * whatever divides by another measure, which have the same target in each period.  "exact": the
  * rest, such as the distinct customers of a month, of which those of a quarter
  * are neither the sum nor the same, or the movements of MRR.
  */
@@ -201,12 +201,12 @@ DECLARE
 BEGIN
 	SELECT d.unit, d.formula INTO unit, formula FROM @extschema@.kpi_definition d WHERE d.kpi = kpi_target_rule.kpi;
 	measures := @extschema@.kpi_sum_of(formula);
-	IF unit IN ('money', 'count') AND NOT formula ~ '/'
+	IF unit IN ('money', 'count') AND NOT formula ~ '/ ?[^0-9 ]'
 		AND NOT coalesce((SELECT bool_and(u.name IN (SELECT m.measure FROM @extschema@.kpi_measure m)) FROM unnest(measures) u(name)), false) THEN
 		formula := @extschema@.kpi_expanded(kpi);
 		measures := @extschema@.kpi_sum_of(formula);
 	END IF;
-	IF unit NOT IN ('money', 'count') OR formula ~ '/|\m(mean|mean_last|quantile)\(' THEN
+	IF unit NOT IN ('money', 'count') OR formula ~ '/ ?[^0-9 ]|\m(mean|mean_last|quantile)\(' THEN
 		RETURN 'hold';
 	END IF;
 	RETURN (SELECT CASE WHEN bool_and(m.is_additive_flow) THEN 'add' WHEN bool_and(m.is_stock) THEN 'hold' ELSE 'exact' END
