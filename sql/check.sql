@@ -82,7 +82,8 @@ INSERT INTO shop.phase VALUES ('Old', 1, 0.1), ('Old', 2, 0.2);
 CREATE VIEW shop.deals AS SELECT d.*, c.region FROM shop.deal d LEFT JOIN shop.customer c ON d.id = 'A';
 CREATE TABLE shop.quota (kpi text, dimension text, member text, from_day date, to_day date, value numeric, currency text);
 INSERT INTO shop.quota VALUES ('revenue', 'rep', '1', kpi_today() - 7, kpi_today(), 10, NULL), ('turnover', NULL, NULL, kpi_today() - 7, kpi_today(), 10, NULL), ('calls', NULL, NULL, kpi_today(), kpi_today(), 10, NULL),
-	('revenue', NULL, NULL, kpi_today() - 7, kpi_today(), 'NaN', NULL), ('revenue', '', '', kpi_today() - 7, kpi_today(), 10, 'GBP'), ('revenue', 'rep', '77', kpi_today() - 7, kpi_today(), 10, NULL);
+	('revenue', NULL, NULL, kpi_today() - 7, kpi_today(), 'NaN', NULL), ('revenue', '', '', kpi_today() - 7, kpi_today(), 10, 'GBP'), ('revenue', 'rep', '77', kpi_today() - 7, kpi_today(), 10, NULL),
+	('calls', NULL, NULL, kpi_today(), 'infinity', 10, NULL);
 SELECT count(*) AS bound FROM (VALUES ('sale', 'shop.order'), ('account', 'shop.customer'), ('stage', 'shop.phase'), ('opportunity', 'shop.deals'), ('target', 'shop.quota')) v(source, relation)
 WHERE EXISTS (SELECT FROM kpi_bind(source, relation::regclass));
 SELECT kpi_define_dimension('artikl'), kpi_define_dimension('region+product'), kpi_define_dimension('rep+team');
@@ -90,6 +91,7 @@ SELECT outcome, problems FROM kpi_snapshot();
 SELECT * FROM shop.state();
 SELECT * FROM shop.state('de');
 SELECT * FROM kpi_bad_rows('target');
+SELECT count(*) > 0 AS readable FROM kpi_series('calls', kpi_today() - 40, kpi_today() + 1);
 ROLLBACK TO before;
 
 -- A look-back without anything tracked: what is older goes unnoticed.

@@ -461,10 +461,13 @@ run_workers(Reading *r, const Step *steps, char *const *queries, const int *turn
 	shm_toc_insert(parallel->toc, KEY_QUEUES, queues);
 	LaunchParallelWorkers(parallel);
 	are_enough = parallel->nworkers_launched >= 2;
-	if (are_enough)
-		take_messages(parallel, readings, r->context);
-	else
-		pg_atomic_write_u32(&((Shared *) shared)->next, PG_INT32_MAX);	/* one has nothing to do */
+	if (!are_enough)
+	{
+		/* One has nothing to do, but for what it may have begun, which is read so that it ends. */
+		pg_atomic_write_u32(&((Shared *) shared)->next, PG_INT32_MAX);
+		readings = palloc0(nsteps * sizeof(List *));
+	}
+	take_messages(parallel, readings, r->context);
 	WaitForParallelWorkersToFinish(parallel);
 	DestroyParallelContext(parallel);
 	ExitParallelMode();

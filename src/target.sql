@@ -253,7 +253,7 @@ BEGIN
 		  FROM (SELECT * FROM (%1$s) s
 				 WHERE s.kpi = ANY ($1) AND coalesce(nullif(s.dimension, ''), 'total') = $2 AND ($3 IS NULL OR coalesce(s.member, '') = $6 OR $6 IS NULL AND coalesce(s.member, '') IN (SELECT unnest($3)))
 				OFFSET 0) s
-		 WHERE %2$s < $5 AND %3$s > $4 AND %3$s > %2$s AND NOT @extschema@.kpi_is_infinite(s.value)
+		 WHERE %2$s < $5 AND %3$s > $4 AND %3$s > %2$s AND isfinite(%2$s) AND isfinite(%3$s) AND NOT @extschema@.kpi_is_infinite(s.value)
 		$query$, @extschema@.kpi_source_select(source), days[1], days[2]);
 END;
 $$;
@@ -306,7 +306,7 @@ BEGIN
 	days := @extschema@.kpi_target_days('target');
 	RETURN QUERY EXECUTE format($query$
 		SELECT t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.warn_at,
-			   CASE WHEN (t.to_day > t.from_day) IS NOT TRUE THEN 'no days'
+			   CASE WHEN (t.to_day > t.from_day AND isfinite(t.from_day) AND isfinite(t.to_day)) IS NOT TRUE THEN 'no days'
 					WHEN t.value IS NULL OR @extschema@.kpi_is_infinite(t.value) THEN 'no value'
 					WHEN t.currency <> $1 AND @extschema@.kpi_rate_at(t.currency, @extschema@.kpi_midnight(t.from_day)) IS NULL THEN 'no exchange rate' END
 		  FROM (SELECT s.kpi, coalesce(nullif(s.dimension, ''), 'total') AS dimension, coalesce(s.member, '') AS member, %2$s AS from_day, %3$s AS to_day, s.value, s.currency, s.warn_at
@@ -314,7 +314,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_target_rows() IS
-'the rows of the bound source "target", and why one is no target: no days (NULL, or none between them), no value (NULL, infinite or no number) or no exchange rate; no rows where nothing is bound or the caller may not read it';
+'the rows of the bound source "target", and why one is no target: no days (NULL, infinite, or none between them), no value (NULL, infinite or no number) or no exchange rate; no rows where nothing is bound or the caller may not read it';
 
 CREATE TYPE @extschema@.kpi_target_piece AS (
 	target		@extschema@.kpi_target,
