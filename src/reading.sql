@@ -301,23 +301,28 @@ CREATE FUNCTION @extschema@.kpi_find_range(grain text, dimension text, from_day 
 	SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-	lowest date := coalesce(from_day, '-infinity') - CASE grain WHEN 'day' THEN 1 WHEN 'week' THEN 14 WHEN 'month' THEN 62
-															   WHEN 'quarter' THEN 122 ELSE 400 END;
-	blank text := @extschema@.kpi_blank_member(dimension);	-- which every period has
+	lowest date := from_day - CASE grain WHEN 'day' THEN 1 WHEN 'week' THEN 14 WHEN 'month' THEN 62 WHEN 'quarter' THEN 122 ELSE 400 END;
 BEGIN
 	IF as_of IS NULL THEN
 		SELECT f.period INTO newest FROM @extschema@.kpi_fact f
-		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_find_range.dimension AND f.grain = kpi_find_range.grain AND f.member = blank
-		   AND f.period < coalesce(to_day, 'infinity') AND f.period > lowest AND f.period_end > coalesce(from_day, '-infinity')
+		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_find_range.dimension AND f.grain = kpi_find_range.grain
+		   AND f.period < coalesce(to_day, 'infinity') AND f.period > coalesce(lowest, '-infinity') AND f.period_end > coalesce(from_day, '-infinity')
 		 ORDER BY f.dimension DESC, f.grain DESC, f.period DESC LIMIT 1;
+		/* The one that contains from_day, which is found going back from there; else the first one behind. */
 		SELECT f.period INTO oldest FROM @extschema@.kpi_fact f
-		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_find_range.dimension AND f.grain = kpi_find_range.grain AND f.member = blank
-		   AND f.period < coalesce(to_day, 'infinity') AND f.period > lowest AND f.period_end > coalesce(from_day, '-infinity')
-		 ORDER BY f.dimension, f.grain, f.period LIMIT 1;
+		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_find_range.dimension AND f.grain = kpi_find_range.grain
+		   AND f.period <= from_day AND f.period < coalesce(to_day, 'infinity') AND f.period > lowest AND f.period_end > from_day
+		 ORDER BY f.dimension DESC, f.grain DESC, f.period DESC LIMIT 1;
+		IF NOT FOUND THEN
+			SELECT f.period INTO oldest FROM @extschema@.kpi_fact f
+			 WHERE f.superseded_at IS NULL AND f.dimension = kpi_find_range.dimension AND f.grain = kpi_find_range.grain
+			   AND f.period < coalesce(to_day, 'infinity') AND f.period > coalesce(from_day, '-infinity')
+			 ORDER BY f.dimension, f.grain, f.period LIMIT 1;
+		END IF;
 	ELSE
 		SELECT min(f.period), max(f.period) INTO oldest, newest FROM @extschema@.kpi_fact f
 		 WHERE f.recorded_at <= as_of AND (f.superseded_at IS NULL OR f.superseded_at > as_of)
-		   AND f.dimension = kpi_find_range.dimension AND f.member = blank AND f.grain = kpi_find_range.grain
+		   AND f.dimension = kpi_find_range.dimension AND f.member = (SELECT @extschema@.kpi_blank_member(kpi_find_range.dimension)) AND f.grain = kpi_find_range.grain
 		   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity');
 	END IF;
 END;
