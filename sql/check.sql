@@ -158,3 +158,16 @@ FROM named n, (SELECT DISTINCT source FROM kpi_source_column) s, kpi_faults(s.so
 SELECT count(*) > 10 AS phrases, array_agg(p.phrase) FILTER (WHERE kpi_detail_text('x ' || p.phrase, 'de') = 'x ' || p.phrase) AS without
 FROM (SELECT btrim(m[1]) AS phrase FROM unnest('{kpi_track_obstacle,kpi_tracking}'::text[]) f,
 		regexp_matches(pg_get_functiondef(f::regproc), '''((?:, a part of it,)? ?(?:is|has|lacks) [a-z][^'']+)''', 'g') m) p;
+
+-- One of several ways to measure is enough; days before the year that a snapshot goes back to count in no period.
+BEGIN;
+CREATE TABLE bought AS SELECT n AS sale_id, (date_trunc('year', kpi_today()) - (30 - n) * interval '1 month')::date AS sold_at, 100 AS amount, 'a' || n % 3 AS account_id FROM generate_series(0, 29) n;
+SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'bought');
+SELECT kpi_set('history_years', '2') AS years;
+SELECT outcome FROM kpi_snapshot();
+SELECT kpi_value('yearly_revenue_per_customer', (date_trunc('year', kpi_today()) - interval '1 month')::date) IS NOT NULL AS measured, count(*) FILTER (WHERE status <> 'ok') > 0 AS in_another_way FROM kpi_needs('yearly_revenue_per_customer');
+INSERT INTO kpi_target (kpi, from_day, to_day, value)
+SELECT kpi, (date_trunc('year', kpi_today()) - interval '1 month')::date, date_trunc('year', kpi_today())::date, 1 FROM unnest('{yearly_revenue_per_customer,revenue,mrr}'::text[]) kpi;
+SELECT * FROM kpi_target_faults();
+SELECT f.source, f.column_name, f.is_future, f.bad_rows = (SELECT count(*) FROM bought WHERE sold_at < date_trunc('year', kpi_today() - interval '2 years')) AS those_before, f.bad_rows > 0 AS some FROM kpi_far_dates() f;
+ROLLBACK;

@@ -68,3 +68,32 @@ SELECT kpi_set('dimensions', '');
 SELECT kpi_set('dimensions', 'region, rep');
 SELECT kpi_setting('dimensions');
 ROLLBACK;
+
+-- What a snapshot with bounds closed is made up for, though nothing else changed.
+BEGIN;
+CREATE TABLE sale (sale_id integer PRIMARY KEY, sold_at date, amount numeric, rep_id text, region text);
+INSERT INTO sale SELECT n, '2025-01-15'::date + 30 * n, 100 + n, 'r' || n % 2, 'R' || n % 3 FROM generate_series(0, 15) n;
+SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'sale');
+SELECT count(*) > 0 AS tracked FROM kpi_track('sale');
+SELECT kpi_set('dimensions', 'all') AS dimensions, kpi_define_dimension('region+rep') AS own;
+SELECT outcome FROM kpi_snapshot(as_of => '2026-05-01');
+CREATE FUNCTION made_up_for() RETURNS TABLE (of_region boolean, of_both boolean) LANGUAGE sql AS $$
+	SELECT kpi_value('revenue', '2025-05-01', 'region', 'R1') = (SELECT sum(amount) FROM sale WHERE region = 'R1' AND to_char(sold_at, 'YYYY-MM') = '2025-05'),
+		   kpi_value('revenue', '2025-05-01', 'region+rep', 'R1+r0') = (SELECT sum(amount) FROM sale WHERE region = 'R1' AND rep_id = 'r0' AND to_char(sold_at, 'YYYY-MM') = '2025-05') $$;
+SELECT * FROM made_up_for();
+SELECT kpi_set('dimensions', 'rep') AS dimensions;
+SELECT changed > 0 AS closed FROM kpi_snapshot('2026-04-01', '2026-04-30', '2026-05-02');
+SELECT s.dimension, s.members, s.reason FROM kpi_scope('{"region": ["R1"], "rep": ["r0"]}') s;
+SELECT kpi_set('dimensions', 'all') AS dimensions;
+SELECT outcome FROM kpi_snapshot(as_of => '2026-05-03 06:00');
+SELECT * FROM made_up_for();
+SELECT changed FROM kpi_snapshot(as_of => '2026-05-03 07:00');
+SELECT kpi_undefine_dimension('region+rep') AS own;
+SELECT changed > 0 AS closed FROM kpi_snapshot('2026-04-01', '2026-04-30', '2026-05-04');
+SELECT kpi_define_dimension('region+rep') AS own;
+SELECT outcome FROM kpi_snapshot('2025-07-01', '2025-07-31', '2026-05-05');
+SELECT kpi, value, reason FROM kpi_report('2025-07-01', dimension => 'region+rep', member => 'R0+r0') WHERE kpi IN ('revenue', 'revenue_growth') ORDER BY kpi;
+SELECT outcome FROM kpi_snapshot(as_of => '2026-05-06');
+SELECT kpi, value IS NOT NULL AS known, reason FROM kpi_report('2025-07-01', dimension => 'region+rep', member => 'R0+r0') WHERE kpi IN ('revenue', 'revenue_growth') ORDER BY kpi;
+SELECT * FROM made_up_for();
+ROLLBACK;

@@ -42,3 +42,46 @@ SELECT k AS kpi, trim_scale(v.value) AS value, v.reason, k IN ('mean_of_periods'
 FROM unnest('{of_months,of_periods,margin_of_year,mean_of_periods,growth_of_periods}'::text[]) WITH ORDINALITY u(k, n), (SELECT (date_trunc('month', kpi_today()) - interval '1 month')::date AS day) m,
 	kpi_series(k, m.day, (m.day + interval '1 month')::date) v ORDER BY u.n;
 ROLLBACK;
+
+-- Where it is not known that there was nothing, sums are not taken for known: before the days looked at, and of stocks and rosters, which may be older.
+BEGIN;
+CREATE TABLE sales AS SELECT n AS sale_id, ('2023-01-15'::date + n * interval '1 month')::date AS sold_at, 100 AS amount FROM generate_series(0, 39) n;
+CREATE TABLE reps AS SELECT 'r1' AS id, '2024-01-01'::date AS active_from;
+CREATE TABLE contracts AS SELECT 'a' || n AS account_id, '2025-03-01'::date AS valid_from, NULL::date AS valid_to, 10 AS amount FROM generate_series(1, 2) n;
+SELECT kpi_define('three', 'sum_last(revenue, 3)', 'money', 'up', 'Three'), kpi_define('three_months', 'sum_months(revenue, 3)', 'money', 'up', 'Three months'),
+	kpi_define('mean_of_three', 'mean_last(revenue, 3)', 'money', 'up', 'Mean of three'), kpi_define('twice', 'sum_last(sum_months(revenue, 2), 2)', 'money', 'up', 'Twice'),
+	kpi_define('days_of_three', 'sum_last(days(), 3)', 'count', 'up', 'Days'), kpi_define('rep_days_of_three', 'sum_last(rep_days, 3)', 'count', 'up', 'Days of three'),
+	kpi_define('mrr_of_three', 'sum_last(mrr, 3)', 'money', 'up', 'MRR of three');
+CREATE FUNCTION told(first_day date) RETURNS TABLE (kpi text, at_first text, second text, third text) LANGUAGE sql AS $$
+	SELECT u.k, v.told[1], v.told[2], v.told[3]
+	FROM unnest('{three,three_months,mean_of_three,twice,days_of_three,rep_days_of_three,mrr_of_three}'::text[]) WITH ORDINALITY u(k, n),
+		LATERAL (SELECT array_agg(coalesce(trim_scale(round(s.value, 2))::text, s.reason) ORDER BY s."time") AS told
+				 FROM kpi_series(u.k, first_day, (first_day + interval '3 months')::date) s) v ORDER BY u.n $$;
+SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'sales');
+SAVEPOINT before;
+-- sales since 2023, but the year before is all that is looked at
+SELECT kpi_set('history_years', '1') AS years;
+SELECT outcome FROM kpi_snapshot(as_of => '2026-05-10');
+SELECT * FROM told('2025-01-01');
+ROLLBACK TO before;
+-- nothing in January, of before it is not known
+SELECT kpi_set('history_years', '1') AS years;
+DELETE FROM sales WHERE sold_at < '2025-02-01';
+SELECT outcome FROM kpi_snapshot(as_of => '2026-05-10');
+SELECT * FROM told('2025-02-01');
+ROLLBACK TO before;
+-- nothing before March but a rep, and contracts since then
+DELETE FROM sales WHERE sold_at < '2025-03-01';
+SELECT count(*) > 0 AS bound FROM kpi_bind('rep', 'reps');
+SELECT count(*) > 0 AS bound FROM kpi_bind('subscription', 'contracts');
+SELECT outcome FROM kpi_snapshot(as_of => '2026-05-10');
+SELECT * FROM told('2025-03-01');
+SELECT v.kpi, v.day, trim_scale(kpi_live(v.kpi, v.day, (v.day + interval '1 month')::date)) AS live
+FROM (VALUES (1, 'three', '2025-03-01'::date), (2, 'rep_days_of_three', '2025-05-01'), (3, 'mrr_of_three', '2025-04-01')) v(n, kpi, day) ORDER BY v.n;
+ROLLBACK TO before;
+-- contracts alone
+SELECT count(*) AS unbound FROM kpi_unbind('sale');
+SELECT count(*) > 0 AS bound FROM kpi_bind('subscription', 'contracts');
+SELECT outcome FROM kpi_snapshot(as_of => '2026-05-10');
+SELECT * FROM told('2025-03-01');
+ROLLBACK;

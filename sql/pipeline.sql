@@ -116,4 +116,11 @@ SELECT count(*) > 0 AS bound FROM kpi_bind('rep', 'reps_of_time');
 SELECT team, array_agg(t.id ORDER BY t.id) AS top,
 	   kpi_live('open_opportunities', kpi_today() - 1, kpi_today() + 1, 'team', team) AS open
   FROM unnest('{A,B,C,Old,(none)}'::text[]) WITH ORDINALITY v(team, n), kpi_top_opportunities(10, 'team', team) t GROUP BY team, n ORDER BY n;
+-- of versions that start together the one that lasts longer, then the greater one
+DELETE FROM reps_of_time;
+INSERT INTO reps_of_time SELECT id, 'x', team, now() - interval '90 days', now() + valid_to * interval '1 day'
+  FROM (VALUES ('r1', 'A', 30), ('r1', 'Old', NULL), ('r1', 'C', 20), ('r+2', 'B', NULL), ('r+2', 'C', NULL), ('r+2', 'A', NULL)) v(id, team, valid_to);
+SELECT team, array_agg(t.id ORDER BY t.id) AS top,
+	   kpi_live('open_opportunities', kpi_today() - 1, kpi_today() + 1, 'team', team) AS open
+  FROM unnest('{A,B,C,Old,(none)}'::text[]) WITH ORDINALITY v(team, n), kpi_top_opportunities(10, 'team', team) t GROUP BY team, n ORDER BY n;
 ROLLBACK;

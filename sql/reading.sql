@@ -276,3 +276,24 @@ SELECT "time", label, value FROM kpi_series('revenue', '2026-05-01', '2026-06-01
 SELECT count(*) FROM kpi_report('2026-05-17', dimension => 'rep', member => 'r1');
 ROLLBACK TO before;
 ROLLBACK;
+
+-- ---------- who is no one: without facts, targets and name, or a combination with such a part ----------
+BEGIN;
+SET LOCAL client_min_messages = warning;
+CREATE TABLE purchases (sale_id integer, sold_at date, amount numeric, region text, product text, account_id text);
+INSERT INTO purchases VALUES (1, '2026-03-05', 10, 'R1', 'A', 'a1'), (2, '2026-03-06', 20, 'R2', 'B', 'a2'), (3, '2026-01-07', 40, 'R1', 'B', 'a2');
+CREATE TABLE customers (id text, name text);
+INSERT INTO customers VALUES ('a1', 'One'), ('a2', 'Two'), ('a3', 'Three');
+CREATE TABLE plan (kpi text, dimension text, member text, from_day date, to_day date, value numeric);
+INSERT INTO plan VALUES ('revenue', 'region', 'R5', '2026-04-01', '2026-05-01', 100);
+SELECT count(*) AS bound FROM (VALUES ('sale', 'purchases'), ('account', 'customers'), ('target', 'plan')) v(source, relation), kpi_bind(v.source, v.relation::regclass) b WHERE b.required;
+SELECT kpi_define_dimension('region+product'), kpi_define_dimension('account'), kpi_set('dimensions', 'region');
+SELECT outcome FROM kpi_snapshot(as_of => '2026-05-02');
+SELECT dimension, v.member, trim_scale(s.value) AS value, s.reason, trim_scale(kpi_value('revenue', '2026-03-01', dimension, v.member)) AS alone
+FROM (VALUES (1, 'region', 'R2'), (2, 'region', 'R3'), (3, 'region', 'R5'), (4, 'account', 'a1'), (5, 'account', 'a3'), (6, 'account', 'a9'),
+			 (7, 'region+product', 'R1+A'), (8, 'region+product', 'R2+A'), (9, 'region+product', 'R3+A'), (10, 'region+product', 'R5+A'), (11, 'region+product', 'R1+(none)')) v(n, dimension, member),
+	 kpi_series('revenue', '2026-03-01', '2026-04-01', 'month', dimension, ARRAY[v.member]) s ORDER BY v.n;
+SELECT members, trim_scale(value) AS value, target, status, reason
+FROM unnest(ARRAY['{R1,R3}', '{R3,R5}', '{R3,R4}']) WITH ORDINALITY v(members, n), kpi_merged_series('revenue', '2026-04-01', '2026-05-01', dimension => 'region', members => members::text[]) ORDER BY v.n;
+SELECT s.members, trim_scale(m.value) AS value, m.reason FROM kpi_scope('{"region": ["R2"], "product": ["A"]}') s, kpi_merged_series('revenue', '2026-03-01', '2026-04-01', 'month', s.dimension, s.members) m;
+ROLLBACK;

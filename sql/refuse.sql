@@ -71,7 +71,9 @@ CREATE TABLE crm.typed (sale_id integer, sold_at text, amount text, product json
 SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);
 ALTER TABLE crm.typed ALTER amount TYPE integer USING 1;
 SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);
-ALTER TABLE crm.typed DROP product;
+ALTER TABLE crm.typed DROP product, ALTER sold_at TYPE bigint USING 1;
+SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);
+ALTER TABLE crm.typed ALTER sold_at TYPE text;
 SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);
 
 --

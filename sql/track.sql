@@ -382,12 +382,16 @@ SELECT * FROM pg_temp.take();
 CREATE FUNCTION crm.days() RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 31; END';
 CREATE FUNCTION crm.later(day date) RETURNS date LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN day + crm.days(); END';
 CREATE TYPE crm.way AS ENUM ('web', 'fair');
+ALTER TABLE crm.prospect ADD way crm.way;
 CREATE OR REPLACE VIEW crm.lead AS SELECT lead_no AS id, crm.later(came_on) AS created_at, qualified_on AS qualified_at, customer_no AS account_id FROM crm.prospect;
 SELECT * FROM pg_temp.take();
 SELECT * FROM pg_temp.take();
 CREATE OR REPLACE FUNCTION crm.days() RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 62; END';
 SELECT *, pg_temp.as_from_nothing() FROM pg_temp.take();
 ALTER TYPE crm.way RENAME VALUE 'fair' TO 'show';
+SELECT * FROM pg_temp.take();
+CREATE TYPE crm.other AS ENUM ('none of them');	-- nor a function of a session
+CREATE FUNCTION pg_temp.other() RETURNS integer LANGUAGE sql AS 'SELECT 1';
 SELECT * FROM pg_temp.take();
 CREATE OR REPLACE VIEW crm.lead AS SELECT lead_no AS id, came_on + 31 AS created_at, qualified_on AS qualified_at, customer_no AS account_id FROM crm.prospect;
 SELECT * FROM pg_temp.take();

@@ -153,11 +153,14 @@ BEGIN
 	  FROM left_out l
 	 WHERE f.superseded_at IS NULL AND f.dimension = l.dimension AND f.grain = l.grain;
 	GET DIAGNOSTICS closed = ROW_COUNT;
+	IF closed > 0 THEN	-- which no period would show once they are no longer left out
+		UPDATE @extschema@.kpi_run r SET basis = '' WHERE r.run = (SELECT l.run FROM @extschema@.kpi_last_run() l);
+	END IF;
 	RETURN closed;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_close_left_out(timestamptz) IS
-'closes the facts of the dimensions and grains that the settings leave out; returns how many';
+'closes the facts of the dimensions and grains that the settings leave out, and has the next default snapshot take everything if there were any; returns how many';
 
 /*
  * SQL text that writes the facts: new versions of what changed, after closing

@@ -62,7 +62,7 @@ BEGIN ATOMIC
 	)
 	SELECT pg_catalog.md5(pg_catalog.string_agg(b.kind || ' ' || b.what, E'\n' ORDER BY b.kind COLLATE "C", b.what COLLATE "C"))
 	  FROM (
-		SELECT 'version' AS kind, e.extversion AS what FROM pg_catalog.pg_extension e WHERE e.extname = 'salkpi'
+		SELECT 'extension' AS kind, e.extname || ' ' || e.extversion AS what FROM pg_catalog.pg_extension e
 		UNION ALL
 		SELECT 'setting', v.setting || '=' || v.value FROM @extschema@.kpi_setting_value v WHERE v.setting NOT IN ('language', 'lookback_days')
 		UNION ALL
@@ -77,13 +77,21 @@ BEGIN ATOMIC
 		UNION ALL
 		/* What a function calls, its text does not always tell. */
 		SELECT 'function', p.oid || ' ' || p.xmin || ' ' || p.ctid
-		  FROM pg_catalog.pg_proc p
-		 WHERE p.oid >= 16384
+		  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+		 WHERE p.oid >= 16384 AND n.nspname NOT LIKE 'pg\_temp%'
+		   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+							WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
 		   AND EXISTS (SELECT FROM rule r
 						 JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid AND d.refobjid >= 16384
 												AND d.refclassid IN ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass))
 		UNION ALL
-		SELECT 'enum', e.oid || ' ' || e.xmin || ' ' || e.ctid FROM pg_catalog.pg_enum e
+		SELECT 'enum', e.oid || ' ' || e.xmin || ' ' || e.ctid
+		  FROM pg_catalog.pg_enum e
+		 WHERE EXISTS (SELECT FROM member m JOIN pg_catalog.pg_attribute a ON a.attrelid = m.relation AND a.attnum > 0 AND NOT a.attisdropped
+						 JOIN pg_catalog.pg_type t ON t.oid = @extschema@.kpi_base_type(a.atttypid::regtype)
+						WHERE e.enumtypid IN (t.oid, t.typelem))
+			OR EXISTS (SELECT FROM rule r JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
+													 AND d.refclassid = 'pg_catalog.pg_type'::regclass AND d.refobjid = e.enumtypid)
 		UNION ALL
 		SELECT 'table', m.relation::oid || ' ' || a.attnum || ' ' || a.xmin || ' ' || a.ctid
 		  FROM member m JOIN pg_catalog.pg_attribute a ON a.attrelid = m.relation AND a.attnum > 0
@@ -96,7 +104,7 @@ BEGIN ATOMIC
 	  ) b;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_basis() IS
-'a hash of what facts are made from besides rows: settings, dimensions, a calendar of one''s own, the definitions of views, tables and triggers under the sources, labels of enums and, where a view calls a function that is not PostgreSQL''s own, those of all such functions. Facts of different bases may differ though no row changed';
+'a hash of what facts are made from besides rows: extensions, settings, dimensions, a calendar of one''s own, the definitions of views, tables and triggers under the sources, labels of their enums and, where a view calls a function that is not PostgreSQL''s own, all functions that are of no extension. Facts of different bases may differ though no row changed';
 
 /*
  * SQL text of the days that a row influences, as an array of ranges over its
@@ -425,13 +433,14 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.kpi_covers(datemultirange, daterange[]) IS 'whether each of some periods has days in spans; NULL when there are none';
 
-CREATE FUNCTION @extschema@.kpi_last_run() RETURNS SETOF @extschema@.kpi_run
+CREATE FUNCTION @extschema@.kpi_last_run(as_of timestamptz DEFAULT NULL) RETURNS SETOF @extschema@.kpi_run
 	LANGUAGE sql STABLE PARALLEL SAFE
 	ROWS 1
 BEGIN ATOMIC
-	SELECT r.* FROM @extschema@.kpi_run r WHERE r.basis IS NOT NULL AND r.outcome = 'done' ORDER BY r.as_of DESC LIMIT 1;	-- a run may wait after it got its number
+	SELECT r.* FROM @extschema@.kpi_run r WHERE r.basis IS NOT NULL AND r.outcome = 'done' AND (kpi_last_run.as_of IS NULL OR r.as_of <= kpi_last_run.as_of)
+	 ORDER BY r.as_of DESC LIMIT 1;	-- a run may wait after it got its number
 END;
-COMMENT ON FUNCTION @extschema@.kpi_last_run() IS 'the last default snapshot: what changed since then has to be taken';
+COMMENT ON FUNCTION @extschema@.kpi_last_run(timestamptz) IS 'the last default snapshot (until as_of): what changed since then has to be taken';
 
 CREATE FUNCTION @extschema@.kpi_is_due(grain text, period date, period_end date, is_complete boolean, days integer) RETURNS boolean
 	LANGUAGE sql STABLE PARALLEL SAFE

@@ -135,7 +135,9 @@ BEGIN ATOMIC
 	), unmeasured AS MATERIALIZED (
 		SELECT d.kpi FROM @extschema@.kpi_definition d
 		 WHERE d.kpi IN (SELECT t.kpi FROM target t)
-		   AND EXISTS (SELECT FROM @extschema@.kpi_needs(d.kpi) n GROUP BY n.measure HAVING NOT bool_or(n.status = 'ok'))
+		   AND (SELECT CASE WHEN (@extschema@.kpi_resolve(ARRAY[d.kpi], 12, 'en'))[1].formula LIKE '%coalesce(%' THEN NOT bool_or(m.is_there)
+							ELSE NOT bool_and(m.is_there) END	-- where there are alternatives one may do
+				  FROM (SELECT bool_or(n.status = 'ok') AS is_there FROM @extschema@.kpi_needs(d.kpi) n GROUP BY n.measure) m)
 	), judged AS (
 		SELECT t.kpi, t.dimension, t.member,
 			   CASE WHEN t.fault IS NOT NULL THEN t.fault

@@ -84,8 +84,12 @@ typedef struct Request
 	Elements	shown_bases;
 	bool	   *is_additive;	/* by column of kpi_fact; NULL: no merging */
 	FactRow   **places[PLACE_KINDS];	/* by member, then period */
-	bool		has_beginning;	/* is it known when data begin? */
-	DateADT		beginning;		/* that day */
+	bool		has_beginning;	/* is it known from when to when there was
+								 * nothing? */
+	DateADT		first_day;		/* from that day */
+	DateADT		beginning;		/* to before that one */
+	bool	   *has_begun;		/* by column: is it a measure of what began
+								 * then? */
 	FactRow    *before[PLACE_KINDS];	/* any member in a period before that */
 	Elements	target_kpis;
 	Elements	target_members;

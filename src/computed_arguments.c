@@ -39,7 +39,9 @@ enum
 	ARGUMENT_TARGET_WARN_AT,
 	ARGUMENT_SETTING_NAMES,
 	ARGUMENT_SETTING_VALUES,
-	ARGUMENT_BEGINNING
+	ARGUMENT_FIRST_DAY,
+	ARGUMENT_BEGINNING,
+	ARGUMENT_BEGUN_MEASURES
 };
 
 /* ---------- arrays ---------- */
@@ -202,6 +204,20 @@ read_arrays(FunctionCallInfo fcinfo, Request *request)
 		request->is_additive = salkpi_fact_listed(evaluation->tupdesc, additive.values, additive.count);
 }
 
+/* From which day to which there was nothing, as far as that is known. */
+static void
+read_beginning(FunctionCallInfo fcinfo, Request *request)
+{
+	Elements	measures = array_argument(fcinfo, ARGUMENT_BEGUN_MEASURES, "measures");
+
+	request->has_beginning = !PG_ARGISNULL(ARGUMENT_FIRST_DAY) && !PG_ARGISNULL(ARGUMENT_BEGINNING);
+	if (!request->has_beginning)
+		return;
+	request->first_day = PG_GETARG_DATEADT(ARGUMENT_FIRST_DAY);
+	request->beginning = PG_GETARG_DATEADT(ARGUMENT_BEGINNING);
+	request->has_begun = salkpi_fact_listed(request->evaluation.tupdesc, measures.values, measures.count);
+}
+
 /* Returns the cursor on the facts, whose rows are checked when they are read. */
 Portal
 salkpi_read_request(FunctionCallInfo fcinfo, Request *request)
@@ -223,10 +239,8 @@ salkpi_read_request(FunctionCallInfo fcinfo, Request *request)
 	request->per_year = salkpi_check_periods_per_year(PG_GETARG_INT32(ARGUMENT_PER_YEAR));
 	request->evaluation.facts.per_year = request->per_year;
 	request->evaluation.months.per_year = SALKPI_MONTHS_PER_YEAR;
-	request->has_beginning = !PG_ARGISNULL(ARGUMENT_BEGINNING);
-	if (request->has_beginning)
-		request->beginning = PG_GETARG_DATEADT(ARGUMENT_BEGINNING);
 	read_arrays(fcinfo, request);
+	read_beginning(fcinfo, request);
 	read_targets(fcinfo, request);
 	read_members(request, PG_GETARG_DATUM(ARGUMENT_BLANK));
 	read_definitions(request, fcinfo, facts->tupDesc);

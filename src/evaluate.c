@@ -193,7 +193,7 @@ is_computed(const Evaluation *evaluation, int offset)
 	return offset < evaluation->facts.count && evaluation->facts.rows[offset] != NULL;
 }
 
-/* Nothing happened, but it is no period for a mean. */
+/* Nothing happened; it is no period for a mean, and its days are not known. */
 static bool
 is_before_data(const Evaluation *evaluation, int offset)
 {
@@ -210,7 +210,7 @@ read_column(Evaluation *evaluation, int column, int offset, Datum *value)
 		return unknown(evaluation, NOT_COMPUTED);
 	row = evaluation->facts.rows[offset];
 	if (row->nulls[column - 1])
-		return unknown(evaluation, NOT_AVAILABLE);
+		return unknown(evaluation, is_before_data(evaluation, offset) ? NOT_COMPUTED : NOT_AVAILABLE);
 	*value = row->values[column - 1];
 	return true;
 }
@@ -520,7 +520,7 @@ evaluate_months(Evaluation *evaluation, const FormulaNode *node, int offset,
 	bool		is_known;
 	int			last;
 
-	if (!is_computed(evaluation, offset))
+	if (!is_computed(evaluation, offset) || is_before_data(evaluation, offset))
 		return unknown(evaluation, NOT_COMPUTED);
 	last = last_complete_month(evaluation, facts.rows[offset]);
 	evaluation->facts = evaluation->months;

@@ -20,12 +20,14 @@ CREATE TABLE @extschema@.kpi_run (
 	pid			integer DEFAULT pg_catalog.pg_backend_pid(),
 	is_pruned	boolean NOT NULL DEFAULT false,
 	basis		text,
+	first_day	date,
 	beginning	date,
 	next_at		jsonb
 );
 CREATE INDEX kpi_run_as_of ON @extschema@.kpi_run (as_of) WHERE outcome = 'done';
 COMMENT ON COLUMN @extschema@.kpi_run.basis IS
-'of a snapshot without day bounds: a hash of what its facts were made from besides the sources'' rows (kpi_basis)';
+'of a snapshot without day bounds: a hash of what its facts were made from besides the sources'' rows (kpi_basis); empty when not all of them are there any more';
+COMMENT ON COLUMN @extschema@.kpi_run.first_day IS 'the first day that the snapshot looked at';
 COMMENT ON COLUMN @extschema@.kpi_run.beginning IS 'the day from which on there are facts, as far as the snapshot could tell';
 COMMENT ON COLUMN @extschema@.kpi_run.next_at IS
 'of a snapshot without day bounds: for sources of which it is known, the first instant in their rows that was still to come (kpi_changes)';

@@ -67,9 +67,9 @@ BEGIN
 		$query$,
 		@extschema@.kpi_source_select('opportunity'),
 		CASE WHEN @extschema@.kpi_source_relation('account') IS NULL THEN none
-			 ELSE @extschema@.kpi_version_select(format('SELECT * FROM (%s) k WHERE k.id IN (SELECT account_id FROM opened)', @extschema@.kpi_source_select('account')), '$2') END,
+			 ELSE @extschema@.kpi_version_select('account', format('SELECT * FROM (%s) k WHERE k.id IN (SELECT account_id FROM opened)', @extschema@.kpi_source_select('account')), '$2') END,
 		CASE WHEN @extschema@.kpi_source_relation('rep') IS NULL THEN none
-			 ELSE @extschema@.kpi_version_select(format('SELECT * FROM (%s) k WHERE k.id IN (SELECT rep_id FROM opened)', @extschema@.kpi_source_select('rep')), '$2') END,
+			 ELSE @extschema@.kpi_version_select('rep', format('SELECT * FROM (%s) k WHERE k.id IN (SELECT rep_id FROM opened)', @extschema@.kpi_source_select('rep')), '$2') END,
 		(SELECT string_agg(format('%L, coalesce(nullif(%s, ''''), ''(none)'')', p.part, @extschema@.kpi_open_member_expression(p.part)), ', ') FROM unnest(parts) p(part)))
 	USING @extschema@.kpi_setting('currency'), as_of, run, grains, periods, starts, ends;
 	GET DIAGNOSTICS kept = ROW_COUNT;

@@ -65,7 +65,7 @@ CREATE FUNCTION @extschema@.kpi_far_dates()
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	oldest timestamptz := @extschema@.kpi_midnight((@extschema@.kpi_today() - @extschema@.kpi_setting('history_years')::integer * interval '1 year')::date);
+	oldest timestamptz := @extschema@.kpi_midnight((SELECT d.first_day FROM @extschema@.kpi_snapshot_days(NULL, NULL, now()) d));
 	c record;
 BEGIN
 	FOR c IN	-- what has happened; what is planned may lie far ahead

@@ -102,12 +102,16 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_member_expressions(text, text[], text[]) IS
 'for each base dimension that the bound columns allow (of those wanted; NULL: all, and the account), the SQL text of a row''s member; {at} in it stands for the instant';
 
-CREATE FUNCTION @extschema@.kpi_version_select(input text, at text) RETURNS text
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION @extschema@.kpi_version_select(source text, input text, at text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT format($q$SELECT DISTINCT ON (x.id) x.* FROM (%1$s) x
  ORDER BY x.id, ((x.valid_from <= %2$s) IS NOT FALSE AND (x.valid_to > %2$s) IS NOT FALSE) DESC, (x.valid_from <= %2$s) IS NOT FALSE DESC,
-		  CASE WHEN (x.valid_from <= %2$s) IS NOT FALSE THEN x.valid_from END DESC NULLS LAST, x.valid_from$q$, input, at);
+		  CASE WHEN (x.valid_from <= %2$s) IS NOT FALSE THEN coalesce(x.valid_from, '-infinity') END DESC NULLS LAST, coalesce(x.valid_from, '-infinity'),
+		  coalesce(x.valid_to, 'infinity') DESC%3$s$q$, input, at, (
+				SELECT string_agg(format(', x.%I COLLATE "C" DESC NULLS LAST', a.name), '' ORDER BY a.n)
+				  FROM unnest(@extschema@.kpi_dictionary_attributes(source,
+							(SELECT array_agg(u.source || '.' || u.column_name) FROM @extschema@.kpi_usable_columns() u))) WITH ORDINALITY a(name, n)));
 END;
-COMMENT ON FUNCTION @extschema@.kpi_version_select(text, text) IS
-'the text of a query that gives of each rep or account (input: the text of a query with id, valid_from and valid_to) the one version that kpi_lookup finds for an instant (at: SQL text)';
+COMMENT ON FUNCTION @extschema@.kpi_version_select(text, text, text) IS
+'the text of a query that gives of each rep or account (source; input: the text of a query for its rows) the one version that kpi_lookup finds for an instant (at: SQL text)';

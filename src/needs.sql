@@ -24,4 +24,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_needs(text) IS
-'what a KPI is made of: each measure in its formula, the source it is read from (there is a row for each where it may be one of several), the columns of it that are needed beside those required of the source (a|b: one of them; source.column: of another source), those of them that are missing, and ok, source not bound or column missing. Raises for an unknown KPI';
+'what a KPI is made of: each measure in its formula, the source it is read from (there is a row for each where it may be one of several), the columns of it that are needed beside those required of the source (a|b: one of them; source.column: of another source), those of them that are missing, and ok, source not bound or column missing. Where the formula has alternatives (coalesce) they are all listed, though one will do. Raises for an unknown KPI';

@@ -199,8 +199,8 @@ BEGIN
 		 ORDER BY t.reported DESC NULLS LAST, t.id COLLATE "C"
 		$query$,
 		@extschema@.kpi_source_select('opportunity'),
-		CASE WHEN @extschema@.kpi_may_read('account') THEN @extschema@.kpi_version_select(@extschema@.kpi_source_select('account'), 'now()') ELSE none END,
-		CASE WHEN @extschema@.kpi_may_read('rep') THEN @extschema@.kpi_version_select(@extschema@.kpi_source_select('rep'), 'now()') ELSE none END,
+		CASE WHEN @extschema@.kpi_may_read('account') THEN @extschema@.kpi_version_select('account', @extschema@.kpi_source_select('account'), 'now()') ELSE none END,
+		CASE WHEN @extschema@.kpi_may_read('rep') THEN @extschema@.kpi_version_select('rep', @extschema@.kpi_source_select('rep'), 'now()') ELSE none END,
 		CASE WHEN @extschema@.kpi_may_read('exchange_rate') THEN @extschema@.kpi_source_select('exchange_rate')
 			 ELSE 'SELECT NULL::text AS currency, NULL::timestamptz AS valid_on, NULL::numeric AS rate WHERE false' END,
 		coalesce(members, ''))

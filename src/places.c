@@ -116,7 +116,7 @@ salkpi_fact_at(const Request *request, PlaceKind kind, int member, int base)
 	return base < periods_of(request, kind) ? *place(request, kind, member, base) : NULL;
 }
 
-/* The same with zeros before there was any data. */
+/* The same with zeros where it is known that there was nothing yet. */
 static FactRow *
 whole_at(const Request *request, PlaceKind kind, int member, int base)
 {
@@ -124,6 +124,7 @@ whole_at(const Request *request, PlaceKind kind, int member, int base)
 	FactRow    *row = salkpi_fact_at(request, kind, member, base);
 
 	if (row == NULL && request->has_beginning && base > 0 && base < starts->count &&
+		DatumGetDateADT(starts->values[base]) >= request->first_day &&
 		DatumGetDateADT(starts->values[base - 1]) <= request->beginning)
 		return request->before[kind];
 	return row;
@@ -153,6 +154,18 @@ put_fact(Request *request, FactRow *row)
 	*place(request, kind, member < 0 ? request->blank : member, base) = row;
 }
 
+/* Zeros for what began later; of other measures it is not known. */
+static FactRow *
+row_before_data(const Request *request, const FactRow *blank)
+{
+	TupleDesc	tupdesc = request->evaluation.tupdesc;
+	FactRow    *row = salkpi_fact_zero(tupdesc, blank);
+
+	for (int i = 0; i < tupdesc->natts; i++)
+		row->nulls[i] = row->nulls[i] || !request->has_begun[i];
+	return row;
+}
+
 /* Members without a fact in a computed period share its row of zeros. */
 static void
 fill_gaps(Request *request, PlaceKind kind)
@@ -162,8 +175,8 @@ fill_gaps(Request *request, PlaceKind kind)
 		FactRow    *blank = *place(request, kind, request->blank, base);
 		FactRow    *zero = NULL;
 
-		if (blank != NULL && request->before[kind] == NULL)
-			request->before[kind] = salkpi_fact_zero(request->evaluation.tupdesc, blank);
+		if (blank != NULL && request->has_beginning && request->before[kind] == NULL)
+			request->before[kind] = row_before_data(request, blank);
 		for (int member = 0; blank != NULL && member < request->members.count; member++)
 		{
 			FactRow   **row = place(request, kind, member, base);

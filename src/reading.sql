@@ -59,7 +59,7 @@ CREATE FUNCTION @extschema@.kpi_periods_per_year(grain text, period date DEFAULT
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	n integer := CASE grain WHEN 'day' THEN coalesce(period - (period - interval '1 year')::date, 366) WHEN 'week' THEN 52 WHEN 'month' THEN 12 WHEN 'quarter' THEN 4 WHEN 'year' THEN 1 END;
+	n integer := CASE grain WHEN 'day' THEN CASE WHEN isfinite(period) THEN period - (period - interval '1 year')::date ELSE 366 END WHEN 'week' THEN 52 WHEN 'month' THEN 12 WHEN 'quarter' THEN 4 WHEN 'year' THEN 1 END;
 BEGIN
 	IF n IS NULL THEN
 		RAISE EXCEPTION 'unknown grain "%"', grain
@@ -330,6 +330,15 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_find_range(text, text, date, date, timestamptz) IS
 'the first days of the oldest and the newest computed period that overlap the days from from_day to before to_day (NULL: no limit); NULL when none does';
 
+CREATE FUNCTION @extschema@.kpi_first_period(grain text, dimension text) RETURNS date
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT min(f.period) FROM @extschema@.kpi_fact f
+	 WHERE f.superseded_at IS NULL AND f.dimension = kpi_first_period.dimension AND f.grain = kpi_first_period.grain;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_first_period(text, text) IS
+'the first day of the earliest period of a grain that has current facts of a dimension; NULL when none has';
+
 CREATE FUNCTION @extschema@.kpi_is_running(grain text, dimension text, period date, as_of timestamptz) RETURNS boolean
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -571,8 +580,10 @@ DECLARE
 	in_total text[];	-- those that the total has
 	in_blank text[];	-- those that single members have
 BEGIN
-	IF reason = 'not computed' THEN	-- the period, or an earlier one; a default snapshot computes all that there is
-		reason := CASE WHEN is_complete IS NOT NULL AND EXISTS (SELECT FROM @extschema@.kpi_last_run()) THEN 'no history' ELSE 'not computed yet' END;
+	IF reason = 'not computed' THEN	-- the period, or an earlier one; a default snapshot computes all that there is, of dimensions that it knew
+		reason := CASE WHEN is_complete IS NOT NULL AND EXISTS (SELECT FROM @extschema@.kpi_last_run(as_of))
+							AND (@extschema@.kpi_first_period(grain, dimension) > @extschema@.kpi_first_period(grain, 'total')) IS NOT TRUE
+					   THEN 'no history' ELSE 'not computed yet' END;
 	ELSIF reason = 'not available' THEN
 		IF is_missing THEN
 			causes := ARRAY(SELECT m FROM unnest(measures) m WHERE m = ANY (missing));
@@ -600,15 +611,68 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_reason(text, text[], text[], text, text, date, boolean, @extschema@.kpi_measure_states, timestamptz, text) IS
-'the reason of kpi_evaluate spelt out: for a measure that is not available, whether its source is not bound, subscriptions say instead who is a customer, its dimension does not apply, it does not add up over the members merged, its stock has no history, it was bound since the last snapshot, or a column is missing (kpi_needs names it); for a period that is not computed, whether it lies before all data of a default snapshot. NULL for NULL';
+'the reason of kpi_evaluate spelt out: for a measure that is not available, whether its source is not bound, subscriptions say instead who is a customer, its dimension does not apply, it does not add up over the members merged, its stock has no history, it was bound since the last snapshot, or a column is missing (kpi_needs names it); for a period that is not computed, whether a snapshot without bounds goes no further back, or has not computed the dimension yet. NULL for NULL';
+
+/* ---------- who is no one ---------- */
+
+/*
+ * Who never had any facts, is not expected to, and whom no source names: more
+ * likely mistyped than idle.  A combined member nothing happened to is one as
+ * long as there are its parts.
+ */
+CREATE FUNCTION @extschema@.kpi_unknown_members(dimension text, members text[]) RETURNS text[]
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+	parts text[] := (SELECT d.parts FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_unknown_members.dimension);
+	unseen text[] := ARRAY(SELECT m FROM unnest(members) m
+							WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_fact f WHERE f.dimension = kpi_unknown_members.dimension AND f.member = m)
+							  AND NOT EXISTS (SELECT FROM @extschema@.kpi_target t WHERE t.dimension = kpi_unknown_members.dimension AND t.member = m));
+BEGIN
+	IF unseen = '{}' THEN
+		RETURN unseen;
+	END IF;
+	unseen := ARRAY(SELECT m FROM unnest(unseen) m
+					EXCEPT SELECT t.member FROM @extschema@.kpi_source_target_rows() t WHERE t.dimension = kpi_unknown_members.dimension AND t.fault IS NULL);
+	IF dimension IN ('rep', 'account') THEN
+		unseen := ARRAY(SELECT m FROM unnest(unseen) m EXCEPT SELECT n.id FROM @extschema@.kpi_names(dimension, unseen) n);
+	ELSIF cardinality(parts) > 1 THEN
+		unseen := ARRAY(SELECT m FROM unnest(unseen) m
+						 WHERE EXISTS (SELECT FROM unnest(parts, @extschema@.kpi_member_parts(m, cardinality(parts))) p(part, name)
+										 JOIN @extschema@.kpi_dimension d ON d.dimension = p.part	-- else it has no facts of its own
+										WHERE @extschema@.kpi_unknown_members(p.part, ARRAY[p.name]) <> '{}'));
+	END IF;
+	RETURN unseen;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_unknown_members(text, text[]) IS
+'those of the members that never had facts, have no targets, are no rep or account with a name, and, if they are combined, have such a part';
 
 /* ---------- the work ---------- */
+
+CREATE FUNCTION @extschema@.kpi_begun_measures(measures text[]) RETURNS text[]
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+	RETURN ARRAY(SELECT m.measure
+				   FROM @extschema@.kpi_measure m JOIN @extschema@.kpi_part p USING (source, part)
+				  WHERE m.measure = ANY (measures)
+				  GROUP BY m.measure HAVING bool_and(p.kind IN ('flow', 'ledger') OR p.source = 'cost'));	-- as kpi_write_query finds the beginning
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_begun_measures(text[]) IS
+'those of the measures that were 0 before the first day with data (kpi_run.beginning); stocks and rosters may be older';
 
 CREATE FUNCTION @extschema@.kpi_evaluate_all(
 	definitions @extschema@.kpi_resolved[], facts refcursor, members text[], blank_member text, grain text,
 	starts date[], month_starts date[], periods_per_year integer, bases integer[], cut_bases integer[], shown_bases integer[], additive text[],
 	target_kpis text[], target_members text[], target_periods date[], target_values numeric[], target_warn_at numeric[],
-	setting_names text[], setting_values numeric[], beginning date DEFAULT NULL)
+	setting_names text[], setting_values numeric[],
+	first_day date DEFAULT NULL, beginning date DEFAULT NULL, begun_measures text[] DEFAULT NULL)
 	RETURNS TABLE (ordinal bigint, kpi text, number integer, label text, unit text, better text, formula text, measures text[],
 				   member text, base integer, is_cut boolean, period date, is_complete boolean,
 				   value numeric, numerator numeric, denominator numeric, n numeric,
@@ -617,8 +681,8 @@ CREATE FUNCTION @extschema@.kpi_evaluate_all(
 AS 'MODULE_PATHNAME', 'salkpi_kpi_evaluate_all'
 LANGUAGE C STABLE PARALLEL RESTRICTED
 ROWS 50;
-COMMENT ON FUNCTION @extschema@.kpi_evaluate_all(@extschema@.kpi_resolved[], refcursor, text[], text, text, date[], date[], integer, integer[], integer[], integer[], text[], text[], text[], date[], numeric[], numeric[], text[], numeric[], date) IS
-'the work of kpi_computed, see there: beginning is the day before which there was nothing to compute, and sums are of 0 (NULL: not known), facts is an open cursor on those of the members and of the blank one, in any order (those of the members first: the rest is read where they have gaps), starts and month_starts the first days of the periods and months that formulas reach, the newest first; additive: the measures that add up over members, which are then merged (NULL: they are not); the target of target_kpis[i] for target_members[i] in the period that begins on target_periods[i]. days: begun so far; part and whole: the fraction as it is';
+COMMENT ON FUNCTION @extschema@.kpi_evaluate_all(@extschema@.kpi_resolved[], refcursor, text[], text, text, date[], date[], integer, integer[], integer[], integer[], text[], text[], text[], date[], numeric[], numeric[], text[], numeric[], date, date, text[]) IS
+'the work of kpi_computed, see there: from first_day to before beginning there was nothing yet, and sums over periods take 0 for the begun_measures (NULL: not known), facts is an open cursor on those of the members and of the blank one, in any order (those of the members first: the rest is read where they have gaps), starts and month_starts the first days of the periods and months that formulas reach, the newest first; additive: the measures that add up over members, which are then merged (NULL: they are not); the target of target_kpis[i] for target_members[i] in the period that begins on target_periods[i]. days: begun so far; part and whole: the fraction as it is';
 
 CREATE FUNCTION @extschema@.kpi_computed(kpis text[], grain text, dimension text, members text[], newest date,
 										 bases integer[], cut_bases integer[], shown_bases integer[], is_merged boolean,
@@ -642,7 +706,8 @@ DECLARE
 	definitions @extschema@.kpi_resolved[] := @extschema@.kpi_resolve(kpis, periods_per_year, lang);
 	depth integer;	-- how far formulas reach
 	months integer;
-	beginning date;	-- of all data, where a default snapshot has told it
+	last_run @extschema@.kpi_run;	-- without bounds, which tells since when there is something
+	begun_measures text[];	-- of what begins
 	read_targets boolean;	-- do formulas?
 	read_settings boolean;
 	farthest integer;	-- base
@@ -679,10 +744,6 @@ BEGIN
 	SELECT max(d.reach), max(d.months), bool_or(d.targets <> '{}'), bool_or(d.formula LIKE '%setting(%' OR d.n_formula LIKE '%setting(%')
 	  INTO depth, months, read_targets, read_settings FROM unnest(definitions) d;
 	/* From the newest month on, which may be the running one, to those that the oldest period needs. */
-	IF depth > 0 OR months > 0 THEN
-		beginning := (SELECT r.beginning FROM @extschema@.kpi_run r
-					   WHERE r.basis IS NOT NULL AND r.outcome = 'done' AND (kpi_computed.as_of IS NULL OR r.as_of <= kpi_computed.as_of) ORDER BY r.as_of DESC LIMIT 1);
-	END IF;
 	farthest := (SELECT max(b) FROM unnest(bases || cut_bases) b);
 	starts := @extschema@.kpi_starts(grain, newest, farthest + depth);
 	IF months > 0 THEN
@@ -693,6 +754,12 @@ BEGIN
 		ELSIF grain <> 'month' THEN
 			month_starts := @extschema@.kpi_starts('month', newest_month, months - 1);
 			grains := grains || 'month'::text;
+		END IF;
+	END IF;
+	IF depth > 0 OR months > 0 THEN
+		SELECT * INTO last_run FROM @extschema@.kpi_last_run(as_of);
+		IF least(starts[cardinality(starts)], month_starts[cardinality(month_starts)]) < last_run.beginning THEN
+			begun_measures := @extschema@.kpi_begun_measures(ARRAY(SELECT DISTINCT m FROM unnest(definitions) d, unnest(d.measures) m));
 		END IF;
 	END IF;
 	IF depth > 0 OR cut_bases <> '{}' THEN
@@ -753,13 +820,11 @@ BEGIN
 		  FROM (SELECT DISTINCT t.kpi FROM unnest(target_kpis) t(kpi)) t;
 		by_working_days := @extschema@.kpi_setting('target_days') = 'working';
 	END IF;
-	/* Who never had any facts, and is not expected to, is no one. */
-	IF cardinality(known) < cardinality(members) AND NOT is_merged THEN
-		unknown := ARRAY(SELECT m FROM unnest(members) m
-						  WHERE m <> ALL (known || target_members)
-							AND NOT EXISTS (SELECT FROM @extschema@.kpi_target t WHERE t.dimension = kpi_computed.dimension AND t.member = m));
-	ELSIF known = '{}' AND members <> '{}' THEN
-		unknown := '{""}';
+	IF cardinality(known) < cardinality(members) THEN
+		unknown := @extschema@.kpi_unknown_members(dimension, members);
+		IF is_merged THEN
+			unknown := CASE WHEN unknown @> members THEN '{""}' ELSE '{}' END;
+		END IF;
 	END IF;
 	IF read_settings THEN
 		SELECT array_agg(d.setting), array_agg(@extschema@.kpi_setting(d.setting)::numeric) INTO setting_names, setting_values
@@ -779,7 +844,8 @@ BEGIN
 														 c.period + c.days, by_working_days)) END
 	  FROM @extschema@.kpi_evaluate_all(definitions, facts, members, blank_member, grain, starts, month_starts, periods_per_year,
 				bases, cut_bases, shown_bases, additive,
-				target_kpis, target_members, target_periods, target_values, target_warn_at, setting_names, setting_values, beginning) c
+				target_kpis, target_members, target_periods, target_values, target_warn_at, setting_names, setting_values,
+				last_run.first_day, last_run.beginning, begun_measures) c
 	 CROSS JOIN LATERAL (SELECT c.member <> ALL (unknown) AS is_known) k;
 	CLOSE facts;
 END;
@@ -806,7 +872,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_value(text, date, text, text, text, timestamptz) IS
-'the value of a KPI in the period of a grain (day, week, month, quarter, year) that contains the day (NULL: the last complete one), for a member of a dimension, as it is or as it was known at as_of. NULL when it was not computed, is not available or has a zero denominator; kpi_report says which';
+'the value of a KPI in the period of a grain (day, week, month, quarter, year) that contains the day (NULL: the last complete one), for a member of a dimension, as it is or as it was known at as_of. NULL when it was not computed, is not available, has a zero denominator or nobody knows the member; kpi_report says which';
 
 CREATE FUNCTION @extschema@.kpi_sparkline(amounts numeric[]) RETURNS text
 AS 'MODULE_PATHNAME', 'salkpi_kpi_sparkline'

@@ -53,8 +53,7 @@ BEGIN
 
 	SELECT string_agg(CASE lang WHEN 'de' THEN l.label_de ELSE l.label_en END, ', ' ORDER BY l.dimension COLLATE "C") INTO left_out
 	  FROM @extschema@.kpi_left_out_dimensions() l WHERE l.dimension = ANY (wanted);
-	IF left_out IS NOT NULL THEN
-		dimension := NULL;
+	IF dimension IS NULL AND left_out IS NOT NULL THEN
 		reason := format(CASE lang WHEN 'de' THEN 'nicht berechnet: %s fehlt in der Einstellung dimensions' ELSE 'not computed: %s is left out by the setting dimensions' END, left_out);
 	ELSIF dimension IS NULL THEN
 		reason := format(CASE lang WHEN 'de' THEN '%s gemeinsam sind nicht berechnet: kpi_define_dimension(%L)'

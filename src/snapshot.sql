@@ -53,8 +53,8 @@ AS $$
 DECLARE
 	today date := @extschema@.kpi_day(as_of);
 	sources text[] := @extschema@.kpi_bound_sources();
-	first_day date;
-	last_day date;
+	looked_from date;
+	looked_to date;
 	taken @extschema@.kpi_period[];
 	columns text[];
 	made_from text;
@@ -70,15 +70,15 @@ BEGIN
 			USING ERRCODE = 'insufficient_privilege',
 				  HINT = 'Have the owner of kpi_fact, or a role with BYPASSRLS, take snapshots.';
 	END IF;
-	SELECT d.first_day, d.last_day INTO first_day, last_day FROM @extschema@.kpi_snapshot_days(from_day, to_day, as_of) d;
-	IF first_day > last_day THEN
-		RAISE EXCEPTION 'from_day % must not be after to_day %', first_day, last_day
+	SELECT d.first_day, d.last_day INTO looked_from, looked_to FROM @extschema@.kpi_snapshot_days(from_day, to_day, as_of) d;
+	IF looked_from > looked_to THEN
+		RAISE EXCEPTION 'from_day % must not be after to_day %', looked_from, looked_to
 			USING ERRCODE = 'invalid_parameter_value',
 				  DETAIL = format('Today is %s in the reporting time zone.', today);
 	END IF;
 	PERFORM @extschema@.kpi_require_calendar(today);
 	PERFORM @extschema@.kpi_lock_sources();
-	taken := ARRAY(SELECT p FROM @extschema@.kpi_periods(first_day, last_day, as_of) p);
+	taken := ARRAY(SELECT p FROM @extschema@.kpi_periods(looked_from, looked_to, as_of) p);
 	SELECT array_agg(u.source || '.' || u.column_name) INTO columns FROM @extschema@.kpi_usable_columns() u;
 	IF NOT EXISTS (SELECT FROM unnest(sources) s(source) WHERE @extschema@.kpi_parts_to_read(s.source, NULL) <> '{}') THEN
 		RAISE EXCEPTION 'there is nothing to compute from the sources bound, %', array_to_string(sources, ', ')
@@ -90,10 +90,10 @@ BEGIN
 	/* The planner may take kpi_fact for empty, and would look for each of its rows in all that changed. */
 	PERFORM set_config('enable_nestloop', 'off', true);
 	EXECUTE @extschema@.kpi_write_query(@extschema@.kpi_kept_panels(columns)) INTO periods, facts, changed, changed, problems, made_from, begun_on, next_instants, altered_grains, altered_dimensions, altered_periods
-	  USING sources, taken, @extschema@.kpi_grid(taken, as_of), run, first_day, from_day IS NULL, from_day IS NULL AND to_day IS NULL, NULL::text[], NULL::text[];
+	  USING sources, taken, @extschema@.kpi_grid(taken, as_of), run, looked_from, from_day IS NULL, from_day IS NULL AND to_day IS NULL, NULL::text[], NULL::text[];
 	PERFORM set_config('enable_nestloop', 'on', true);
 	changed := changed + closed;
-	UPDATE @extschema@.kpi_run r SET basis = made_from, beginning = begun_on, next_at = next_instants WHERE r.run = kpi_take_snapshot.run;
+	UPDATE @extschema@.kpi_run r SET basis = made_from, first_day = looked_from, beginning = begun_on, next_at = next_instants WHERE r.run = kpi_take_snapshot.run;
 	PERFORM @extschema@.kpi_keep_expected(run, as_of);
 	PERFORM @extschema@.kpi_keep_rep_roles(as_of);
 	PERFORM @extschema@.kpi_announce(run, 'done', json_build_object('periods', periods, 'facts', facts, 'changed', changed, 'problems', problems,
