@@ -287,13 +287,88 @@ INSERT INTO customers VALUES ('a1', 'One'), ('a2', 'Two'), ('a3', 'Three');
 CREATE TABLE plan (kpi text, dimension text, member text, from_day date, to_day date, value numeric);
 INSERT INTO plan VALUES ('revenue', 'region', 'R5', '2026-04-01', '2026-05-01', 100);
 SELECT count(*) AS bound FROM (VALUES ('sale', 'purchases'), ('account', 'customers'), ('target', 'plan')) v(source, relation), kpi_bind(v.source, v.relation::regclass) b WHERE b.required;
-SELECT kpi_define_dimension('region+product'), kpi_define_dimension('account'), kpi_set('dimensions', 'region');
+SELECT kpi_define_dimension('region+product'), kpi_define_dimension('region+account'), kpi_define_dimension('account'), kpi_set('dimensions', 'region');
 SELECT outcome FROM kpi_snapshot(as_of => '2026-05-02');
 SELECT dimension, v.member, trim_scale(s.value) AS value, s.reason, trim_scale(kpi_value('revenue', '2026-03-01', dimension, v.member)) AS alone
 FROM (VALUES (1, 'region', 'R2'), (2, 'region', 'R3'), (3, 'region', 'R5'), (4, 'account', 'a1'), (5, 'account', 'a3'), (6, 'account', 'a9'),
-			 (7, 'region+product', 'R1+A'), (8, 'region+product', 'R2+A'), (9, 'region+product', 'R3+A'), (10, 'region+product', 'R5+A'), (11, 'region+product', 'R1+(none)')) v(n, dimension, member),
+			 (7, 'region+product', 'R1+A'), (8, 'region+product', 'R2+A'), (9, 'region+product', 'R3+A'), (10, 'region+product', 'R5+A'), (11, 'region+product', 'R1+(none)'),
+			 (12, 'region+account', 'R1+a3'), (13, 'region+account', 'R1+a9'), (14, 'region+account', 'R1+(none)')) v(n, dimension, member),
 	 kpi_series('revenue', '2026-03-01', '2026-04-01', 'month', dimension, ARRAY[v.member]) s ORDER BY v.n;
 SELECT members, trim_scale(value) AS value, target, status, reason
 FROM unnest(ARRAY['{R1,R3}', '{R3,R5}', '{R3,R4}']) WITH ORDINALITY v(members, n), kpi_merged_series('revenue', '2026-04-01', '2026-05-01', dimension => 'region', members => members::text[]) ORDER BY v.n;
+INSERT INTO purchases VALUES (4, '2026-05-02', 5, 'R3', 'A', 'a1');
+SELECT outcome FROM kpi_snapshot(as_of => '2026-05-03');
+SELECT kpi_value('revenue', '2026-03-01', 'region', 'R3') AS known_since, kpi_value('revenue', '2026-03-01', 'region', 'R3', as_of => '2026-05-02 12:00') AS unknown_then;
 SELECT s.members, trim_scale(m.value) AS value, m.reason FROM kpi_scope('{"region": ["R2"], "product": ["A"]}') s, kpi_merged_series('revenue', '2026-03-01', '2026-04-01', 'month', s.dimension, s.members) m;
+ROLLBACK;
+
+-- ---------- what may not be read is not taken for what is not there ----------
+BEGIN;
+SET LOCAL client_min_messages = warning;
+SET LOCAL search_path = kpi, public;
+CREATE SCHEMA shut;
+CREATE TABLE shut.lines (sale_id integer, sold_at date, amount numeric, rep_id text, account_id text);
+INSERT INTO shut.lines VALUES (1, '2026-03-05', 100, 'a', 'x'), (2, '2026-03-06', 10, 'b', 'y');
+CREATE TABLE shut.plan (kpi text, dimension text, member text, from_day date, to_day date, value numeric, currency text);
+INSERT INTO shut.plan VALUES ('revenue', 'rep', 'a', '2026-01-01', '2027-01-01', 365, NULL), ('revenue', 'rep', 'a', '2026-03-01', '2026-04-01', 50, 'USD'), ('revenue', 'rep', 'b', '2026-03-01', '2026-04-01', 40, NULL);
+CREATE TABLE shut.rates (currency text, valid_on date, rate numeric);
+INSERT INTO shut.rates VALUES ('USD', '2025-01-01', 0.5);
+CREATE TABLE shut.deals (id integer, status text, amount numeric, currency text, rep_id text);
+INSERT INTO shut.deals VALUES (1, 'open', 100, NULL, 'a'), (2, 'open', 300, 'USD', 'b');
+CREATE TABLE shut.staff (id text, name text, team text);
+INSERT INTO shut.staff VALUES ('a', 'Ann', 'A'), ('b', 'Ben', 'B');
+SELECT count(*) AS bound FROM (VALUES ('sale', 'shut.lines'), ('target', 'shut.plan'), ('exchange_rate', 'shut.rates'), ('opportunity', 'shut.deals'), ('rep', 'shut.staff')) v(source, relation),
+	kpi_bind(v.source, v.relation::regclass) b WHERE b.required;
+SELECT kpi_define('gap', 'coalesce(target(revenue), 0) - revenue', 'money', 'down', 'Gap') AS defined;
+SELECT outcome FROM kpi_snapshot(as_of => '2026-05-02');
+CREATE ROLE regress_salkpi_reader;
+SELECT count(*) > 10 AS granted, bool_or(g LIKE '%kpi_track_log%') AS the_log FROM kpi_grant('regress_salkpi_reader', 'reader') g;
+CREATE VIEW seen AS
+SELECT v.member, s.kpi, trim_scale(round(s.value, 2)) AS value, trim_scale(round(s.target, 2)) AS target, s.status, s.reason
+  FROM unnest('{a,b}'::text[]) v(member), LATERAL (SELECT k.kpi, r.* FROM unnest('{revenue,gap,target_attainment}'::text[]) k(kpi), kpi_series(k.kpi, '2026-03-01', '2026-04-01', 'month', 'rep', ARRAY[v.member]) r) s;
+GRANT SELECT ON seen TO regress_salkpi_reader;
+CREATE FUNCTION refused(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	message text;
+	hint text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'not refused';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+	RETURN SQLSTATE || ' ' || message || ' ' || hint;
+END $$;
+SET LOCAL ROLE regress_salkpi_reader;
+SELECT * FROM seen ORDER BY member, kpi;
+SELECT * FROM kpi_reps_at_target('2026-03-01');
+SELECT refused('SELECT * FROM kpi_top_opportunities()');
+RESET ROLE;
+SELECT * FROM seen ORDER BY member, kpi;
+SELECT * FROM kpi_reps_at_target('2026-03-01');
+-- nor without the rates
+GRANT USAGE ON SCHEMA shut TO regress_salkpi_reader;
+GRANT SELECT ON shut.plan, shut.lines, shut.deals TO regress_salkpi_reader;
+SET LOCAL ROLE regress_salkpi_reader;
+SELECT kpi_targets_hidden() AS hidden, (SELECT count(*) FROM kpi_source_target_rows()) AS faults, kpi_value('gap', '2026-03-01', 'rep', 'a') AS gap;
+SELECT refused($$SELECT kpi_live('gap', '2026-03-01', '2026-04-01', 'rep', 'a')$$) AS live, refused('SELECT * FROM kpi_top_opportunities()') AS top;
+RESET ROLE;
+GRANT SELECT ON shut.rates TO regress_salkpi_reader;
+SET LOCAL ROLE regress_salkpi_reader;
+SELECT kpi_targets_hidden() AS hidden, trim_scale(kpi_value('gap', '2026-03-01', 'rep', 'a')) AS gap;
+SELECT array_agg(id) AS top FROM kpi_top_opportunities();
+SELECT refused($$SELECT * FROM kpi_top_opportunities(2, 'team', 'A')$$) AS by_team;
+RESET ROLE;
+-- sums are of all rows or none
+ALTER TABLE shut.lines ENABLE ROW LEVEL SECURITY;
+ALTER TABLE shut.deals ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON shut.lines USING (rep_id = 'a');
+CREATE POLICY own ON shut.deals USING (rep_id = 'a');
+GRANT SELECT ON shut.staff TO regress_salkpi_reader;
+SET LOCAL ROLE regress_salkpi_reader;
+SELECT refused($$SELECT * FROM kpi_top_customers(2, '2026-03-01')$$) AS customers, refused('SELECT * FROM kpi_pipeline()') AS pipeline;
+RESET ROLE;
+ALTER TABLE kpi_fact ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON kpi_fact USING (member = 'a');
+SET LOCAL ROLE regress_salkpi_reader;
+SELECT refused($$SELECT kpi_live('revenue', '2026-03-01', '2026-04-01', 'rep', 'a')$$) AS live;
 ROLLBACK;

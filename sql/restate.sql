@@ -150,3 +150,22 @@ ROLLBACK TO empty;
 SELECT count(*), min(take(at)) FROM unnest(:'kept'::timestamptz[]) at;
 SELECT :states AS states, array_agg(state(at) ORDER BY at)::text = :'thinned' AS same FROM unnest(:'kept'::timestamptz[]) at;
 ROLLBACK;
+
+-- Between two snapshots that are kept all is as the earlier one had it, also since when there is anything.
+BEGIN;
+SET LOCAL client_min_messages = warning;
+CREATE TABLE late (sale_id integer, sold_at date, amount numeric);
+INSERT INTO late SELECT n, ('2025-07-05'::date + n * interval '1 month')::date, 100 FROM generate_series(0, 7) n;
+SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'late');
+SELECT kpi_define('of_year', 'sum_months(revenue, 12)', 'money', 'up', 'Of a year') AS defined;
+SELECT outcome FROM kpi_snapshot(as_of => '2026-03-10 08:00');
+INSERT INTO late VALUES (99, '2025-01-10', 1000);
+SELECT outcome FROM kpi_snapshot(as_of => '2026-03-10 09:00');
+INSERT INTO late VALUES (100, '2026-02-11', 1);
+SELECT outcome FROM kpi_snapshot(as_of => '2026-03-10 10:00');
+INSERT INTO late VALUES (101, '2026-03-11', 1);
+SELECT outcome FROM kpi_snapshot(as_of => '2026-03-25 10:00');
+SELECT kpi_value('of_year', '2026-03-10', as_of => '2026-03-10 08:30') AS first, kpi_value('of_year', '2026-03-10', as_of => '2026-03-10 09:30') AS second;
+SELECT pruned_runs FROM kpi_prune('1,92');
+SELECT kpi_value('of_year', '2026-03-10', as_of => '2026-03-10 08:30') AS first, kpi_value('of_year', '2026-03-10', as_of => '2026-03-10 09:30') AS second;
+ROLLBACK;

@@ -433,14 +433,14 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION @extschema@.kpi_covers(datemultirange, daterange[]) IS 'whether each of some periods has days in spans; NULL when there are none';
 
-CREATE FUNCTION @extschema@.kpi_last_run(as_of timestamptz DEFAULT NULL) RETURNS SETOF @extschema@.kpi_run
+CREATE FUNCTION @extschema@.kpi_last_run(until timestamptz DEFAULT NULL) RETURNS SETOF @extschema@.kpi_run
 	LANGUAGE sql STABLE PARALLEL SAFE
 	ROWS 1
 BEGIN ATOMIC
-	SELECT r.* FROM @extschema@.kpi_run r WHERE r.basis IS NOT NULL AND r.outcome = 'done' AND (kpi_last_run.as_of IS NULL OR r.as_of <= kpi_last_run.as_of)
+	SELECT r.* FROM @extschema@.kpi_run r WHERE r.basis IS NOT NULL AND r.outcome = 'done' AND (until IS NULL OR r.as_of <= until AND NOT r.is_pruned)
 	 ORDER BY r.as_of DESC LIMIT 1;	-- a run may wait after it got its number
 END;
-COMMENT ON FUNCTION @extschema@.kpi_last_run(timestamptz) IS 'the last default snapshot (until as_of): what changed since then has to be taken';
+COMMENT ON FUNCTION @extschema@.kpi_last_run(timestamptz) IS 'the last default snapshot: what changed since then has to be taken; until: of those that kpi_prune has kept the last one until then';
 
 CREATE FUNCTION @extschema@.kpi_is_due(grain text, period date, period_end date, is_complete boolean, days integer) RETURNS boolean
 	LANGUAGE sql STABLE PARALLEL SAFE

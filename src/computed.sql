@@ -197,8 +197,9 @@ DECLARE
 	setting_values numeric[];
 	additive text[];	-- NULL: nothing is merged
 	known text[] := ARRAY(SELECT m FROM unnest(members) m
-						   WHERE m = blank_member OR EXISTS (SELECT FROM @extschema@.kpi_fact f WHERE f.dimension = kpi_computed.dimension AND f.member = m));
+						   WHERE m = blank_member OR EXISTS (SELECT FROM @extschema@.kpi_fact f WHERE f.dimension = kpi_computed.dimension AND f.member = m AND (as_of IS NULL OR f.recorded_at <= as_of)));
 	unknown text[] := '{}';
+	unsure text[] := '{}';	-- KPIs made of targets, some of which may not be read
 BEGIN
 	/* A period in which a member has no facts is one of 0; but not to who may be kept from seeing them. */
 	IF row_security_active('@extschema@.kpi_fact'::regclass) THEN
@@ -257,6 +258,9 @@ BEGIN
 		SELECT array_agg(starts[b + 1]), array_agg(ends[b + 1]) INTO needed, needed_ends
 		  FROM (SELECT DISTINCT b FROM unnest(bases || cut_bases) b WHERE b < cardinality(starts) ORDER BY b) b;
 	END IF;
+	IF read_targets AND @extschema@.kpi_targets_hidden() THEN
+		unsure := ARRAY(SELECT d.kpi FROM unnest(definitions) d WHERE d.targets <> '{}');
+	END IF;
 	IF NOT is_merged THEN
 		SELECT array_agg(t.kpi), array_agg(t.member), array_agg(t.period), array_agg(t.value), array_agg(t.warn_at)
 		  INTO target_kpis, target_members, target_periods, target_values, target_warn_at
@@ -284,7 +288,7 @@ BEGIN
 		by_working_days := @extschema@.kpi_setting('target_days') = 'working';
 	END IF;
 	IF cardinality(known) < cardinality(members) THEN
-		unknown := @extschema@.kpi_unknown_members(dimension, members);
+		unknown := @extschema@.kpi_unknown_members(dimension, members, as_of);
 		IF is_merged THEN
 			unknown := CASE WHEN unknown @> members THEN '{""}' ELSE '{}' END;
 		END IF;
@@ -296,11 +300,11 @@ BEGIN
 
 	RETURN QUERY
 	SELECT c.ordinal, c.kpi, c.number, c.label, c.unit, c.better, c.formula, c.measures,
-		   c.member, c.base, c.is_cut, c.period, c.is_complete, CASE WHEN k.is_known THEN c.value END, CASE WHEN k.is_known THEN c.numerator END,
-		   CASE WHEN k.is_known THEN c.denominator END, CASE WHEN k.is_known THEN c.n END,
-		   c.target, CASE WHEN k.is_known THEN c.attainment END, CASE WHEN k.is_known THEN c.status ELSE 'none' END,
-		   CASE WHEN k.is_known THEN c.reason ELSE 'unknown member' END, c.missing,
-		   CASE WHEN NOT k.is_known THEN NULL
+		   c.member, c.base, c.is_cut, c.period, c.is_complete, CASE WHEN k.doubt IS NULL THEN c.value END, CASE WHEN k.doubt IS NULL THEN c.numerator END,
+		   CASE WHEN k.doubt IS NULL THEN c.denominator END, CASE WHEN k.doubt IS NULL THEN c.n END,
+		   c.target, CASE WHEN k.doubt IS NULL THEN c.attainment END, CASE WHEN k.doubt IS NULL THEN c.status ELSE 'none' END,
+		   coalesce(k.doubt, c.reason), c.missing,
+		   CASE WHEN k.doubt IS NOT NULL THEN NULL
 				WHEN c.is_complete OR c.target IS NULL THEN c.attainment
 				ELSE @extschema@.kpi_quotient(100 * c.part, coalesce(c.whole, 1)
 						* @extschema@.kpi_target_to_date(c.target, rules[array_position(rule_kpis, c.kpi)], c.period, ends[c.base + 1],
@@ -309,7 +313,7 @@ BEGIN
 				bases, cut_bases, shown_bases, additive,
 				target_kpis, target_members, target_periods, target_values, target_warn_at, setting_names, setting_values,
 				last_run.first_day, last_run.beginning, begun_measures) c
-	 CROSS JOIN LATERAL (SELECT c.member <> ALL (unknown) AS is_known) k;
+	 CROSS JOIN LATERAL (SELECT CASE WHEN c.member = ANY (unknown) THEN 'unknown member' WHEN c.kpi = ANY (unsure) THEN 'targets not readable' END AS doubt) k;
 	CLOSE facts;
 END;
 $$;

@@ -150,3 +150,17 @@ BEGIN
 			   FROM @extschema@.kpi_measure);
 END;
 $$;
+
+CREATE FUNCTION @extschema@.kpi_require_all_facts(hint text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF row_security_active('@extschema@.kpi_fact'::regclass) THEN	-- as PostgreSQL would, but saying what to do
+		RAISE EXCEPTION 'query would be affected by row-level security policy for table "kpi_fact"'
+			USING ERRCODE = 'insufficient_privilege', HINT = hint;
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_require_all_facts(text) IS
+'raises, with the hint, when row-level security may hide facts from the caller';

@@ -23,6 +23,7 @@ BEGIN
 	  FROM pg_depend d JOIN pg_class c ON c.oid = d.objid
 	 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND c.relkind IN ('r', 'v')
 	   AND d.refobjid = (SELECT e.refobjid FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = '@extschema@.kpi_fact'::regclass AND e.deptype = 'e')
+	   AND (d.objid <> '@extschema@.kpi_track_log'::regclass OR what = 'runner')	-- values of the sources
 	UNION ALL
 	SELECT 'INSERT, UPDATE, DELETE', 'TABLE @extschema@.' || t.name
 	  FROM unnest(CASE what WHEN 'editor' THEN '{kpi_target,kpi_holiday,kpi_calendar,kpi_definition_own,kpi_selection_own,kpi_dimension_own}'::text[]

@@ -98,6 +98,7 @@ DECLARE
 BEGIN
 	PERFORM @extschema@.kpi_require_kpi(k) FROM unnest(kpis) k;
 	PERFORM @extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_require_all_facts('kpi_value and kpi_report tell what is recorded, of what you may see.');
 	IF (from_day < to_day) IS NOT TRUE OR NOT isfinite(from_day) OR NOT isfinite(to_day) THEN
 		RAISE EXCEPTION 'to_day % must be after from_day %', to_day, from_day
 			USING ERRCODE = 'invalid_parameter_value';
@@ -137,6 +138,9 @@ BEGIN
 		RETURN;
 	END IF;
 	target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) k, unnest(k.targets) t);
+	IF target_names <> '{}' AND @extschema@.kpi_targets_hidden() THEN	-- says what may not be read
+		PERFORM @extschema@.kpi_require_columns(s.source, @extschema@.kpi_source_relation(s.source)) FROM @extschema@.kpi_source s WHERE s.source IN ('target', 'exchange_rate');
+	END IF;
 	SELECT array_agg(s.setting) AS names, array_agg(@extschema@.kpi_setting(s.setting)::numeric) AS amounts INTO settings
 	  FROM @extschema@.kpi_setting_default s WHERE s.is_number;
 	SELECT array_agg(t.kpi) AS kpis, array_agg(t.member) AS members, array_agg(t.period) AS periods, array_agg(t.value) AS amounts, array_agg(t.warn_at) AS warn_at

@@ -92,7 +92,7 @@ DECLARE
 BEGIN
 	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_dimension(dimension);
 	newest := @extschema@.kpi_find_period(grain, dimension, period, as_of);
-	IF newest IS NULL THEN
+	IF newest IS NULL OR @extschema@.kpi_targets_hidden() THEN
 		RETURN;
 	END IF;
 	SELECT count(*), count(*) FILTER (WHERE c.status = 'met'), count(*) FILTER (WHERE c.status = 'near'), count(*) FILTER (WHERE c.status = 'missed')
@@ -105,4 +105,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_reps_at_target(date, text, text, text, timestamptz) IS
-'how many reps (or members of another dimension) with a target for the KPI in the period (NULL: the last complete one) are at or beyond it, near it, or miss it, and the share of those at target in percent. A rep with a target who did nothing misses it; NULL share when none has a target and a value';
+'how many reps (or members of another dimension) with a target for the KPI in the period (NULL: the last complete one) are at or beyond it, near it, or miss it, and the share of those at target in percent. A rep with a target who did nothing misses it; NULL share when none has a target and a value; all NULL when nothing was computed or the caller may not read all targets';

@@ -136,13 +136,16 @@ BEGIN
 				   WHERE EXISTS (SELECT FROM @extschema@.kpi_usable_columns() c WHERE c.source = h.source AND c.column_name = part)
 					 AND NOT (h.source = 'rep' AND part = 'region')
 				   ORDER BY h.n LOOP
+		IF NOT @extschema@.kpi_may_read(holder.source) THEN
+			PERFORM @extschema@.kpi_require_columns(holder.source, @extschema@.kpi_source_relation(holder.source));	-- says so
+		END IF;
 		places := places || format('nullif(%s.%I, '''')', holder.alias, part);
 	END LOOP;
 	RETURN CASE WHEN places = '{}' THEN 'NULL::text' ELSE format('coalesce(%s)', array_to_string(places, ', ')) END;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_open_member_expression(text) IS
-'SQL for the member of a base dimension that an open opportunity belongs to: its own column, else the account''s, else the rep''s (never the rep''s region)';
+'SQL for the member of a base dimension that an open opportunity belongs to: its own column, else the account''s, else the rep''s (never the rep''s region). Raises when the caller may not read one that is needed';
 
 CREATE FUNCTION @extschema@.kpi_top_opportunities(n integer DEFAULT 10, dimension text DEFAULT 'total', member text DEFAULT '')
 	RETURNS TABLE (rank bigint, id text, name text, account text, rep text, stage text, amount numeric, probability numeric, weighted numeric,
@@ -154,6 +157,7 @@ DECLARE
 	parts text[];
 	zone text := @extschema@.kpi_setting('time_zone');
 	none text := 'SELECT NULL::text AS id, NULL::timestamptz AS valid_from, NULL::timestamptz AS valid_to WHERE false';
+	opportunities text;
 	members text;
 BEGIN
 	PERFORM @extschema@.kpi_require_dimension(dimension);
@@ -162,6 +166,11 @@ BEGIN
 		RAISE EXCEPTION 'number of opportunities must be 0 or more, not %', n
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
+	opportunities := @extschema@.kpi_source_select('opportunity');
+	PERFORM @extschema@.kpi_require_columns(s.source, @extschema@.kpi_source_relation(s.source))
+	   FROM @extschema@.kpi_source s
+	  WHERE s.source = 'opportunity'
+		 OR s.source = 'exchange_rate' AND EXISTS (SELECT FROM @extschema@.kpi_usable_columns() u WHERE u.source = 'opportunity' AND u.column_name = 'currency');
 	parts := (SELECT d.parts FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_top_opportunities.dimension);
 	members := (SELECT string_agg(format('coalesce(nullif(%s, ''''), ''(none)'')', @extschema@.kpi_open_member_expression(p.part)), ', ' ORDER BY p.i)
 				  FROM unnest(parts) WITH ORDINALITY p(part, i));
@@ -198,7 +207,7 @@ BEGIN
 									 (now() AT TIME ZONE $4)::date AS today) d
 		 ORDER BY t.reported DESC NULLS LAST, t.id COLLATE "C"
 		$query$,
-		@extschema@.kpi_source_select('opportunity'),
+		opportunities,
 		CASE WHEN @extschema@.kpi_may_read('account') THEN @extschema@.kpi_version_select('account', @extschema@.kpi_source_select('account'), 'now()') ELSE none END,
 		CASE WHEN @extschema@.kpi_may_read('rep') THEN @extschema@.kpi_version_select('rep', @extschema@.kpi_source_select('rep'), 'now()') ELSE none END,
 		CASE WHEN @extschema@.kpi_may_read('exchange_rate') THEN @extschema@.kpi_source_select('exchange_rate')

@@ -125,6 +125,20 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_may_read(text) IS
 'whether a source is bound to a relation that the caller may read; NULL: NULL';
 
+CREATE FUNCTION @extschema@.kpi_targets_hidden() RETURNS boolean
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN @extschema@.kpi_source_relation('target') IS NOT NULL
+		AND (NOT @extschema@.kpi_may_read('target')
+			 OR @extschema@.kpi_source_relation('exchange_rate') IS NOT NULL AND NOT @extschema@.kpi_may_read('exchange_rate')
+				AND EXISTS (SELECT FROM @extschema@.kpi_usable_columns() u WHERE u.source = 'target' AND u.column_name = 'currency'));
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_targets_hidden() IS
+'whether there may be targets in the bound source "target" that the caller has no right to read, or in a currency whose rates he may not read';
+
 CREATE FUNCTION @extschema@.kpi_rate_at(currency text, at timestamptz) RETURNS numeric
 	LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
@@ -273,7 +287,7 @@ DECLARE
 	currency text := @extschema@.kpi_setting('currency');
 	t @extschema@.kpi_target;
 BEGIN
-	IF relation IS NULL THEN
+	IF relation IS NULL OR @extschema@.kpi_targets_hidden() THEN
 		RETURN;
 	END IF;
 	FOR t IN
@@ -291,7 +305,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_targets(text[], text, text[], date, date) IS
-'the targets of the bound source "target" that overlap the days (members NULL: of any); none where nothing is bound or the caller may not read it, nor those in another currency without a rate or of a KPI that is no money, or that are no finite number or range';
+'the targets of the bound source "target" that overlap the days (members NULL: of any); none where nothing is bound or the caller may not read it (kpi_targets_hidden), nor those in another currency without a rate or of a KPI that is no money, or that are no finite number or range';
 
 CREATE FUNCTION @extschema@.kpi_source_target_rows() RETURNS TABLE (kpi text, dimension text, member text, from_day date, to_day date, value numeric, warn_at numeric, fault text)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
@@ -300,7 +314,7 @@ AS $$
 DECLARE
 	days text[];
 BEGIN
-	IF NOT @extschema@.kpi_may_read('target') THEN
+	IF NOT @extschema@.kpi_may_read('target') OR @extschema@.kpi_targets_hidden() THEN
 		RETURN;
 	END IF;
 	days := @extschema@.kpi_target_days('target');
