@@ -144,6 +144,13 @@ DROP TABLE shop.short_lived;
 SELECT kpi_live('revenue', '2025-06-01', '2025-07-01', 'region', 'North');
 ROLLBACK TO before;
 
+-- A formula may ask for no more than days, targets and settings.
+INSERT INTO kpi_target (kpi, from_day, to_day, value) VALUES ('revenue', '2024-04-01', '2024-07-01', 9100);
+SELECT kpi_define('a_day', 'target(revenue) / days()', 'money', 'up', 'A day'), kpi_define('of_two', 'sum_last(days(), 2)', 'count', 'up', 'Days'), kpi_set('margin_default', '30') AS margin, kpi_define('margins', 'sum_months(setting(margin_default), 2)', 'percent', 'up', 'Margins');
+SELECT trim_scale(kpi_live('a_day', '2024-04-01', '2024-07-01')) AS a_day, kpi_live('of_two', '2024-04-01', '2024-07-01') AS of_two, kpi_live('margins', '2024-04-01', '2024-07-01') AS margins,
+	(SELECT array_agg(trim_scale(v.value)) FROM kpi_live_values('{a_day,revenue}', '2024-04-01', '2024-07-01') v WHERE v.kpi = 'a_day') AS in_company;
+ROLLBACK TO before;
+
 -- With the rights of the caller, and never a part of a number.
 CREATE ROLE regress_salkpi_live;
 SELECT count(*) > 0 AS granted FROM kpi_grant('regress_salkpi_live', 'reader');

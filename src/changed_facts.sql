@@ -90,7 +90,7 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 								(SELECT (k.period_end <= u.until AND k.grain NOT LIKE '%\_cut' AND k.period < (SELECT o.period FROM oldest o WHERE o.grain = k.grain)) IS NOT TRUE
 										AND @extschema@.kpi_is_due(k.grain, k.period, k.period_end, k.is_complete, k.days) AS is_due OFFSET 0) w
 						  WHERE w.is_due OR CASE WHEN k.is_complete THEN c.spans && daterange(k.period, k.period_end) ELSE NOT c.is_still END) d
-	 WHERE d.sources IS NOT NULL
+	 WHERE d.sources IS NOT NULL OR $1 = '{}'	-- where nothing is to be read a formula may ask for days and targets
 ), t AS MATERIALIZED (	-- the sources to be read; when all periods are taken of all sources there is one grid
 	SELECT s.source, s.n, CASE WHEN w.is_all THEN $3 ELSE (
 				SELECT @extschema@.kpi_grid(array_agg(CASE WHEN s.source = ANY (p.sources)
