@@ -83,6 +83,14 @@ SELECT p.period, t.* FROM (VALUES ('2026-01-01'::date, '2027-01-01'::date), ('20
 	('2024-01-01', '2024-04-01'), ('2025-03-01', '2025-07-01'), ('2023-01-01', '2023-02-01'), ('2025-12-15', '2026-01-15')) p(period, period_end)
 	CROSS JOIN LATERAL kpi_target_value('revenue', p.period, p.period_end) t ORDER BY p.period, p.period_end;
 
+-- months are added up, though a longer piece that leads nowhere begins where they do; what nothing tiles has its share of the one around it
+SAVEPOINT before_odd;
+INSERT INTO kpi_target (kpi, from_day, to_day, value) VALUES ('revenue', '2025-01-01', '2025-02-20', 7);
+SELECT p.period, p.period_end, t.* FROM (VALUES ('2025-01-01'::date, '2025-04-01'::date), ('2025-01-01', '2025-03-01'), ('2025-01-01', '2025-02-11')) p(period, period_end)
+	CROSS JOIN LATERAL kpi_target_value('revenue', p.period, p.period_end) t ORDER BY p.period, p.period_end;
+SELECT round(7 * 41 / 50.0, 2) AS forty_one_of_fifty_days;
+ROLLBACK TO before_odd;
+
 -- a negative target spreads symmetrically
 SELECT kpi_day_share(-1000, '2026-01-01', '2027-01-01', '2026-02-01', '2026-03-01');
 

@@ -132,7 +132,7 @@ AS $$
 BEGIN
 	RETURN @extschema@.kpi_source_relation('target') IS NOT NULL
 		AND (NOT @extschema@.kpi_may_read('target')
-			 OR @extschema@.kpi_source_relation('exchange_rate') IS NOT NULL AND NOT @extschema@.kpi_may_read('exchange_rate')
+			 OR NOT @extschema@.kpi_may_read('exchange_rate') AND @extschema@.kpi_source_relation('exchange_rate') IS NOT NULL
 				AND EXISTS (SELECT FROM @extschema@.kpi_usable_columns() u WHERE u.source = 'target' AND u.column_name = 'currency'));
 END;
 $$;
@@ -354,7 +354,9 @@ DECLARE
 	piece record;
 	share numeric;
 	warn_share numeric;
-	at date := period;
+	at date;
+	begins_whole boolean;	-- the first piece
+	leads date[];	-- days from which whole pieces reach the end; NULL: not asked for
 BEGIN
 	IF rule = 'exact' THEN
 		RETURN;
@@ -372,30 +374,47 @@ BEGIN
 		RETURN;
 	END IF;
 
-	value := 0;
-	warn_at := 0;
-	how := 'summed';
-	WHILE at < period_end LOOP
-		SELECT t.value, t.warn_at, t.from_day, t.to_day, t.from_day = at AND t.to_day <= period_end AS is_whole, t AS target INTO piece
-		  FROM unnest(targets) t
-		 WHERE t.from_day <= at AND t.to_day > at
-		 ORDER BY 5 DESC, (t.to_day - t.from_day) * CASE WHEN t.from_day = at AND t.to_day <= period_end THEN -1 ELSE 1 END
-		 LIMIT 1;
-		IF piece.from_day IS NULL OR NOT piece.is_whole AND around.value IS NOT NULL THEN
-			at := NULL;
-			EXIT;
-		END IF;
-		share := piece.value;
-		warn_share := piece.warn_at;
-		IF NOT piece.is_whole THEN
-			how := 'spread';
-			share := @extschema@.kpi_spread_share(by_working_days, share, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
-			warn_share := @extschema@.kpi_spread_share(by_working_days, warn_share, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
-		END IF;
-		value := value + share;
-		pieces := pieces || ROW(piece.target, share)::@extschema@.kpi_target_piece;
-		warn_at := warn_at + warn_share;
-		at := least(piece.to_day, period_end);
+	LOOP
+		at := period;
+		value := 0;
+		warn_at := 0;
+		how := 'summed';
+		pieces := NULL;
+		WHILE at < period_end LOOP
+			SELECT t.value, t.warn_at, t.from_day, t.to_day, t.from_day = at AND t.to_day <= period_end AS is_whole, t AS target INTO piece
+			  FROM unnest(targets) t
+			 WHERE t.from_day <= at AND t.to_day > at AND (leads IS NULL OR t.from_day = at AND t.to_day = ANY (leads))
+			 ORDER BY 5 DESC, (t.to_day - t.from_day) * CASE WHEN t.from_day = at AND t.to_day <= period_end THEN -1 ELSE 1 END
+			 LIMIT 1;
+			IF at = period THEN
+				begins_whole := coalesce(piece.is_whole, false);
+			END IF;
+			IF piece.from_day IS NULL OR NOT piece.is_whole AND around.value IS NOT NULL THEN
+				at := NULL;
+				EXIT;
+			END IF;
+			share := piece.value;
+			warn_share := piece.warn_at;
+			IF NOT piece.is_whole THEN
+				how := 'spread';
+				share := @extschema@.kpi_spread_share(by_working_days, share, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
+				warn_share := @extschema@.kpi_spread_share(by_working_days, warn_share, piece.from_day, piece.to_day, at, least(piece.to_day, period_end));
+			END IF;
+			value := value + share;
+			pieces := pieces || ROW(piece.target, share)::@extschema@.kpi_target_piece;
+			warn_at := warn_at + warn_share;
+			at := least(piece.to_day, period_end);
+		END LOOP;
+		/* The longest one may lead nowhere, though others tile the period. */
+		EXIT WHEN at IS NOT NULL AND how = 'summed' OR leads IS NOT NULL OR NOT begins_whole;
+		leads := ARRAY(
+			WITH RECURSIVE lead(day) AS (
+				SELECT period_end
+				UNION
+				SELECT t.from_day FROM lead l JOIN unnest(targets) t ON t.to_day = l.day AND t.from_day >= period
+			)
+			SELECT l.day FROM lead l);
+		EXIT WHEN period <> ALL (leads);
 	END LOOP;
 
 	IF at IS NULL THEN
