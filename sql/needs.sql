@@ -78,6 +78,15 @@ SELECT outcome FROM kpi_snapshot(as_of => '2026-05-10');
 SELECT * FROM told('2025-03-01');
 SELECT v.kpi, v.day, trim_scale(kpi_live(v.kpi, v.day, (v.day + interval '1 month')::date)) AS live
 FROM (VALUES (1, 'three', '2025-03-01'::date), (2, 'rep_days_of_three', '2025-05-01'), (3, 'mrr_of_three', '2025-04-01')) v(n, kpi, day) ORDER BY v.n;
+-- the last month that was over when the first one ran had nothing: of the week of its beginning, of days, and of it while it runs
+SELECT kpi_set('grains', 'day,week,month,year') AS grains;
+SELECT outcome FROM kpi_snapshot(as_of => '2026-05-11');
+SELECT v.grain, v.day, trim_scale(kpi_value('three_months', v.day, grain => v.grain)) AS value, trim_scale(kpi_live('three_months', v.day, v.day_end)) AS live
+FROM (VALUES (1, 'week', '2025-03-03'::date, '2025-03-10'::date), (2, 'week', '2025-03-31', '2025-04-07'), (3, 'week', '2025-04-28', '2025-05-05'), (4, 'day', '2025-03-05', '2025-03-06'), (5, 'day', '2025-04-05', '2025-04-06'), (6, 'month', '2025-03-01', '2025-04-01')) v(n, grain, day, day_end) ORDER BY v.n;
+ROLLBACK TO before;
+DELETE FROM sales WHERE sold_at < '2025-03-01';
+SELECT outcome FROM kpi_snapshot(as_of => '2025-03-20');
+SELECT trim_scale(kpi_value('three_months', '2025-03-20')) AS running, trim_scale(kpi_value('three', '2025-03-20')) AS with_it;
 ROLLBACK TO before;
 -- contracts alone
 SELECT count(*) AS unbound FROM kpi_unbind('sale');

@@ -481,8 +481,9 @@ end_of_begun(const Evaluation *evaluation, const FactRow *row)
  * Where in the months the last complete one is that ended with or before a
  * period: with one that is complete, else at the end of the days begun so far.
  * If it did not end on that very day, the month after it must be there and
- * reach so far, lest one that was not computed is passed over.  Past the end
- * of the array if there is none.
+ * reach so far, lest one that was not computed is passed over; this may be the
+ * first of all, after one before all data.  Past the end of the array if there
+ * is none.
  */
 static int
 last_complete_month(const Evaluation *evaluation, const FactRow *row)
@@ -496,6 +497,10 @@ last_complete_month(const Evaluation *evaluation, const FactRow *row)
 		const FactRow *next = i > 0 ? months->rows[i - 1] : NULL;
 		DateADT		month_end;
 
+		if (month == NULL && months->whole[i] != NULL && next != NULL &&
+			day_of_row(next, evaluation->columns.period) <= end &&
+			day_of_row(next, evaluation->columns.period_end) >= end)
+			return i;
 		if (month == NULL)
 			continue;
 		month_end = day_of_row(month, evaluation->columns.period_end);
@@ -524,6 +529,7 @@ evaluate_months(Evaluation *evaluation, const FormulaNode *node, int offset,
 		return unknown(evaluation, NOT_COMPUTED);
 	last = last_complete_month(evaluation, facts.rows[offset]);
 	evaluation->facts = evaluation->months;
+	evaluation->facts.rows = evaluation->months.whole;
 	evaluation->in_months = true;
 	is_known = evaluate_last(evaluation, node, last, result);
 	evaluation->facts = facts;
