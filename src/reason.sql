@@ -153,7 +153,7 @@ COMMENT ON FUNCTION @extschema@.kpi_reason(text, text[], text[], text, text, dat
  * likely mistyped than idle.  A combined member nothing happened to is one as
  * long as there are its parts.
  */
-CREATE FUNCTION @extschema@.kpi_unknown_members(dimension text, members text[], as_of timestamptz DEFAULT NULL) RETURNS text[]
+CREATE FUNCTION @extschema@.kpi_unknown_members(dimension text, members text[], until timestamptz DEFAULT NULL) RETURNS text[]
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
@@ -161,7 +161,7 @@ AS $$
 DECLARE
 	parts text[] := (SELECT d.parts FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_unknown_members.dimension);
 	unseen text[] := ARRAY(SELECT m FROM unnest(members) m
-							WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_fact f WHERE f.dimension = kpi_unknown_members.dimension AND f.member = m AND (as_of IS NULL OR f.recorded_at <= as_of))
+							WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_fact f WHERE f.dimension = kpi_unknown_members.dimension AND f.member = m AND (until IS NULL OR f.recorded_at <= until))
 							  AND NOT EXISTS (SELECT FROM @extschema@.kpi_target t WHERE t.dimension = kpi_unknown_members.dimension AND t.member = m));
 BEGIN
 	IF unseen = '{}' THEN
@@ -176,10 +176,10 @@ BEGIN
 						 WHERE EXISTS (SELECT FROM unnest(parts, @extschema@.kpi_member_parts(m, cardinality(parts))) p(part, name)
 										WHERE (EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE d.dimension = p.part)	-- else it has no facts of its own
 											   OR p.part IN ('rep', 'account') AND p.name <> '(none)' AND @extschema@.kpi_may_read(p.part))
-										  AND @extschema@.kpi_unknown_members(p.part, ARRAY[p.name], as_of) <> '{}'));
+										  AND @extschema@.kpi_unknown_members(p.part, ARRAY[p.name], until) <> '{}'));
 	END IF;
 	RETURN unseen;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_unknown_members(text, text[], timestamptz) IS
-'those of the members that never had facts (until as_of), have no targets, are no rep or account with a name, and, if they are combined, have such a part';
+'those of the members that never had facts (until an instant), have no targets, are no rep or account with a name, and, if they are combined, have such a part';

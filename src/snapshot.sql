@@ -249,7 +249,6 @@ CREATE FUNCTION @extschema@.kpi_open_now(dimension text)
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET client_min_messages = warning
-	SET row_security = off	-- an error, not a part of the number
 BEGIN ATOMIC
 	SELECT c.members, sum(c.integers[1])::bigint, sum(c.numerics[1]), sum(c.numerics[2])
 	  FROM unnest(@extschema@.kpi_read_sources(
