@@ -358,6 +358,11 @@ SELECT kpi_targets_hidden() AS hidden, trim_scale(kpi_value('gap', '2026-03-01',
 SELECT array_agg(id) AS top FROM kpi_top_opportunities();
 SELECT refused($$SELECT * FROM kpi_top_opportunities(2, 'team', 'A')$$) AS by_team;
 RESET ROLE;
+-- a table that is gone is no matter of rights
+SAVEPOINT gone;
+DROP TABLE shut.rates;
+SELECT array_agg(id) AS top, array_agg(amount) AS amounts FROM kpi_top_opportunities();
+ROLLBACK TO gone;
 -- shares are of all rows or none
 ALTER TABLE shut.lines ENABLE ROW LEVEL SECURITY;
 ALTER TABLE shut.deals ENABLE ROW LEVEL SECURITY;

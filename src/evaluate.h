@@ -19,8 +19,8 @@ typedef struct Rational
 /*
  * Rows of kpi_fact, the newest first; NULL: not computed.  What a running period
  * is compared with is cut to its length, and is so in "rows" alone: what is added
- * up over periods is whole but for the newest one.  Before there was any data
- * nothing is computed, and the sum is 0.
+ * up over periods is whole but for the newest one.  Where it is known that there
+ * was nothing yet, "whole" has 0 for what began later, and NULL for the rest.
  */
 typedef struct FactRows
 {

@@ -141,7 +141,8 @@ BEGIN
 	END IF;
 	target_names := ARRAY(SELECT DISTINCT t FROM unnest(definitions) k, unnest(k.targets) t);
 	IF target_names <> '{}' AND @extschema@.kpi_targets_hidden() THEN	-- says what may not be read
-		PERFORM @extschema@.kpi_require_columns(s.source, @extschema@.kpi_source_relation(s.source)) FROM @extschema@.kpi_source s WHERE s.source IN ('target', 'exchange_rate');
+		PERFORM @extschema@.kpi_require_columns(s.source, @extschema@.kpi_source_relation(s.source)) FROM @extschema@.kpi_source s
+		  WHERE s.source IN ('target', 'exchange_rate') AND @extschema@.kpi_source_relation(s.source) IS NOT NULL;
 	END IF;
 	SELECT array_agg(s.setting) AS names, array_agg(@extschema@.kpi_setting(s.setting)::numeric) AS amounts INTO settings
 	  FROM @extschema@.kpi_setting_default s WHERE s.is_number;
