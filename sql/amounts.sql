@@ -83,16 +83,27 @@ FROM (SELECT harness.outcome(format('SELECT kpi.kpi_amounts(1::%s, 1::%s), kpi.k
 SELECT harness.outcome('SELECT kpi.kpi_amounts(1, 1::double precision)') LIKE '42883 | %' AS refused;
 
 -- Many rows of fewer ids, in no order, whose amounts and decimals grow: what is
--- kept of them is what is kept of their sums, whatever integers these need.
+-- kept of them is what is kept of their sums, whatever integers these need; and so
+-- where ids are so many that it is remembered where each is.
 CREATE TABLE long AS
-SELECT n, (n * 7919 % 307) AS id, CASE WHEN n > 30000 AND n % 11 = 0 THEN n + 1e-18 WHEN n > 20000 AND n % 37 = 0 THEN n * 1e31 WHEN n > 8000 AND n % 41 = 0 THEN n * 1e14
+SELECT n, CASE WHEN n > 30000 AND n % 11 = 0 THEN n + 1e-18 WHEN n > 20000 AND n % 37 = 0 THEN n * 1e31 WHEN n > 8000 AND n % 41 = 0 THEN n * 1e14
 	WHEN n > 3000 THEN n + 0.25 ELSE n END AS amount
-FROM generate_series(1::bigint, 40000) n;
-SELECT rows, kpi_amounts(id, amount) = kpi_amounts(id, total) FILTER (WHERE is_last) AS integers, kpi_amounts(id::text, amount) = kpi_amounts(id::text, total) FILTER (WHERE is_last) AS texts,
+FROM generate_series(1::bigint, 80000) n;
+SELECT ids, rows, kpi_amounts(id, amount) = kpi_amounts(id, total) FILTER (WHERE is_last) AS integers, kpi_amounts(id::text, amount) = kpi_amounts(id::text, total) FILTER (WHERE is_last) AS texts,
 	kpi_amounts(md5(id::text)::uuid, amount) = kpi_amounts(md5(id::text)::uuid, total) FILTER (WHERE is_last) AS uuids, kpi_total(kpi_amounts(id, amount)) = sum(amount) AS total
-FROM (SELECT rows, id, amount, sum(amount) OVER (PARTITION BY rows, id) AS total, row_number() OVER (PARTITION BY rows, id ORDER BY n) = 1 AS is_last
-	FROM long, unnest('{1,300,2000,5000,10000,25000,40000}'::integer[]) rows WHERE n <= rows) v
-GROUP BY rows ORDER BY rows;
+FROM (SELECT ids, rows, n * 7919 % ids AS id, amount, sum(amount) OVER of_one AS total, row_number() OVER (of_one ORDER BY n) = 1 AS is_last
+	FROM long, (VALUES (307, '{1,300,2000,5000,10000,25000,40000}'::integer[]), (20011, '{20000,40000,80000}')) v(ids, steps), unnest(steps) rows
+	WHERE n <= rows WINDOW of_one AS (PARTITION BY ids, rows, n * 7919 % ids)) v
+GROUP BY ids, rows ORDER BY ids, rows;
+
+-- Many ids that are read while rows still come.  Amounts are small first: records keep their places.
+SELECT count(*) AS compared, count(*) FILTER (WHERE (is_right) IS NOT TRUE) AS different
+FROM (SELECT kpi_count(i) = ids AND kpi_count(t) = ids AND kpi_count(u) = ids AND kpi_total(i) = total AND kpi_total(t) = total AND kpi_total(u) = total AS is_right
+	FROM (SELECT n, kpi_amounts(id, amount) OVER so_far AS i, kpi_amounts(id::text, amount) OVER so_far AS t, kpi_amounts(md5(id::text)::uuid, amount) OVER so_far AS u,
+			sum(amount) OVER so_far AS total, sum(is_first::integer) OVER so_far AS ids
+		FROM (SELECT n, n * 7919 % 20011 AS id, 1 + n % 100 + CASE WHEN n < 60000 THEN 0 ELSE 0.5 END AS amount, row_number() OVER (PARTITION BY n * 7919 % 20011 ORDER BY n) = 1 AS is_first FROM long) r
+		WINDOW so_far AS (ORDER BY n / 10000)) w
+	WHERE n % 10000 = 0) v;
 
 -- Ids and amounts on both sides of what four and eight bytes hold, and sums that get there.
 SELECT count(*) AS compared, count(*) FILTER (WHERE of_rows <> of_sums OR total <> expected) AS different

@@ -230,7 +230,7 @@ add_with_room(Keyed *keyed, const KeyedItem *item)
 	salkpi_keyed_settle(keyed);
 	if (!is_roomy_enough(layout_of(keyed), item) ||
 		(!keyed->is_unique && keyed->bytes >= keyed->unique_at &&
-		 !salkpi_keyed_make_unique(keyed)))
+		 !salkpi_keyed_make_unique(keyed, true)))
 	{
 		salkpi_keyed_rewrite(keyed, item, keyed->dscale);
 		return;

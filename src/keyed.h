@@ -90,6 +90,9 @@ typedef struct KeyedChunk
 	uint32		used;			/* of these, as of salkpi_keyed_settle() */
 } KeyedChunk;
 
+/* Where each key is, see keyed_unique.c. */
+typedef struct KeyedIndex KeyedIndex;
+
 /*
  * An open table: an expanded object, with the first of its chunks.  What a row
  * needs comes first.
@@ -118,6 +121,7 @@ typedef struct Keyed
 	uint32		room;			/* size of all chunks together */
 	const KeyedType *type;		/* whose table it is */
 	struct varlena *flat;		/* the flat form between size and flatten */
+	KeyedIndex *index;			/* of records that are unique, if they are many; else NULL */
 	KeyedChunk *tail;			/* the last chunk with records */
 	KeyedChunk	chunk;			/* the first one */
 } Keyed;

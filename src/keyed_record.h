@@ -21,9 +21,13 @@
 #define KEYED_CHUNK_BITS	25
 #define KEYED_CHUNK_MAX		((Size) sizeof(int32) << KEYED_CHUNK_BITS)
 
-/* Records of so few bytes are not made unique; up to so many, seldom if of no use. */
+/*
+ * Records of so few bytes are not made unique; up to so many, seldom if of no
+ * use; and once there are more it is remembered where each key is.
+ */
 #define UNIQUE_MIN			1024
 #define UNIQUE_EARLY_MAX	0x10000
+#define UNIQUE_STEP			0x10000
 
 /* keyed.c */
 extern void salkpi_keyed_settle(Keyed *keyed);
@@ -31,23 +35,22 @@ extern void salkpi_keyed_fill(Keyed *keyed, KeyedChunk *chunk);
 extern void salkpi_keyed_extend(Keyed *keyed, Size bytes);
 
 /* keyed_unique.c */
-extern bool salkpi_keyed_make_unique(Keyed *keyed);
+extern bool salkpi_keyed_make_unique(Keyed *keyed, bool is_growing);
 extern void salkpi_keyed_rewrite(Keyed *keyed, const KeyedItem *more,
 								 int dscale);
 
 /*
  * Bytes at which keys are to be made unique, which are so many with unique ones:
- * four times as many, not yet while they are few, and soon where a table ends.
- * While a table is small and most keys were new the last time, it is left to grow
- * longer: there is little to be saved.
+ * four times as many, not yet while they are few, and soon where it is
+ * remembered where they are.  While a table is small and most keys were new the last
+ * time, it is left to grow longer: there is little to be saved.
  */
 static inline uint32
 unique_at(Size bytes, bool was_of_use)
 {
-	Size		factor = was_of_use || bytes > UNIQUE_EARLY_MAX ? 4 : 16;
-	Size		at = Min(Max(bytes * factor, UNIQUE_MIN), MaxAllocSize / 2);
-
-	return Max(at, bytes + bytes / 4);
+	if (bytes > UNIQUE_EARLY_MAX)
+		return bytes + UNIQUE_STEP;
+	return Max(bytes * (was_of_use ? 4 : 16), UNIQUE_MIN);
 }
 
 /* ---------- Keys ---------- */

@@ -3,9 +3,10 @@
  *	  Sums of amounts by key: the records of each key made one.
  *
  * In place, if the sums fit: a hash table of where each key's first record is,
- * which is thrown away afterwards, and whose entries, and the records behind them,
- * are fetched for a batch of records before they are needed.  Else into fresh
- * chunks, wider or with numerics, by way of a list of items.
+ * whose entries, and the records behind them, are fetched for a batch of records
+ * before they are needed.  It is thrown away afterwards, or kept where records are
+ * many: then only those that came since are looked up.  Else into fresh chunks,
+ * wider or with numerics, by way of a list of items.
  */
 #include "postgres.h"
 
@@ -21,6 +22,9 @@
 /* Most chunks of a table: each but the first few has a quarter of those before. */
 #define MAX_CHUNKS		(1 << (32 - KEYED_CHUNK_BITS))
 
+/* A record: the number of its chunk, and where it starts in that in words. */
+typedef uint32 Place;
+
 /*
  * Where the first record of each key is.  These two are small, and passed to no
  * function that is not inlined: so they are kept in registers while a record
@@ -28,10 +32,25 @@
  */
 typedef struct Slots
 {
-	uint32	   *slots;			/* a place, or 0 if the slot is free */
+	Place	   *slots;			/* 0 if the slot is free */
 	uint32		mask;			/* number of slots, a power of two, less 1 */
 	uint32		free;			/* how many of them may still be taken */
 } Slots;
+
+/* What is kept of a table that is large and grows. */
+struct KeyedIndex
+{
+	Slots		slots;
+	Place		last;			/* the last record that has one */
+};
+
+/* Some records, one behind the other. */
+typedef struct Batch
+{
+	int			count;
+	const char *records[BATCH_SIZE + 1];	/* the last one is behind them */
+	uint32		slots[BATCH_SIZE];	/* where each looks first */
+} Batch;
 
 /* Where the next record is to be: behind those that have been moved. */
 typedef struct Target
@@ -44,8 +63,7 @@ typedef struct Target
 	uint32		count;			/* records moved, and those still to come */
 } Target;
 
-/* A place: a chunk, and the offset of a record in it in words. */
-static pg_attribute_always_inline uint32
+static pg_attribute_always_inline Place
 make_place(KeyedChunk **chunks, int chunk, const char *record)
 {
 	return (uint32) chunk << KEYED_CHUNK_BITS |
@@ -53,26 +71,37 @@ make_place(KeyedChunk **chunks, int chunk, const char *record)
 }
 
 static pg_attribute_always_inline char *
-record_at(KeyedChunk **chunks, uint32 place)
+record_at(KeyedChunk **chunks, Place place)
 {
 	return (char *) chunks[place >> KEYED_CHUNK_BITS] +
 		(Size) (place & ((1 << KEYED_CHUNK_BITS) - 1)) * sizeof(int32);
 }
 
-/* Free slots for so many keys. */
+/* Free slots for so many keys of a table. */
 static Slots
-create_slots(uint32 count)
+create_slots(const Keyed *keyed, uint32 count)
 {
 	Slots		slots;
 	Size		nslots = 64;
 
 	while (nslots < (Size) count + count / 2)
 		nslots *= 2;
-	slots.slots = palloc_extended(nslots * sizeof(uint32),
-								  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	slots.slots = MemoryContextAllocExtended(keyed->header.eoh_context, nslots * sizeof(Place),
+											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	slots.mask = nslots - 1;
 	slots.free = nslots / 3 * 2;
 	return slots;
+}
+
+/* Forget where keys are. */
+static void
+free_index(Keyed *keyed)
+{
+	if (keyed->index == NULL)
+		return;
+	pfree(keyed->index->slots.slots);
+	pfree(keyed->index);
+	keyed->index = NULL;
 }
 
 /* Lists the chunks of a table, whose records are settled; returns their number. */
@@ -149,7 +178,7 @@ settle_record(Layout layout, Slots *slots, Target *target, uint32 slot,
 	KeyedKey	key = {0};	/* else compilers that inline all of it are in doubt */
 	KeyedKey	other_key = {0};
 	bool		is_known = false;
-	uint32		place;
+	Place	place;
 	char	   *other;
 
 	(void) get_key(layout, record, &key);
@@ -172,38 +201,54 @@ settle_record(Layout layout, Slots *slots, Target *target, uint32 slot,
 	return !is_known;
 }
 
-/* Do so with some records of a chunk; returns where the next one is. */
+/* Take the next records of a chunk, and have their slots fetched; returns what is behind. */
 static pg_attribute_always_inline const char *
-settle_batch(Layout layout, Slots *slots, Target *target, const char *record,
-			 const char *end, bool *is_unique)
+take_batch(Layout layout, const Slots *slots, const char *record, const char *end,
+		   Batch *batch)
 {
-	const char *records[BATCH_SIZE + 1];
-	uint32		slot[BATCH_SIZE];
 	KeyedKey	key = {0};	/* as above */
 	int			n;
-	int			i;
 
 	for (n = 0; n < BATCH_SIZE && record < end; n++)
 	{
-		records[n] = record;
+		batch->records[n] = record;
 		record = skip_record(layout, record, &key);
-		slot[n] = hash_key(layout.kind, &key) & slots->mask;
-		__builtin_prefetch(&slots->slots[slot[n]]);
+		batch->slots[n] = hash_key(layout.kind, &key) & slots->mask;
+		__builtin_prefetch(&slots->slots[batch->slots[n]]);
 	}
-	records[n] = record;
-	for (i = 0; i < n; i++)
-		__builtin_prefetch(record_at(target->chunks, slots->slots[slot[i]]));
-	for (i = 0; i < n; i++)
-		*is_unique &= settle_record(layout, slots, target, slot[i], records[i],
-									records[i + 1] - records[i]);
+	batch->records[n] = record;
+	batch->count = n;
 	return record;
 }
 
-/* Slots for all records that are still to come, with those that were moved. */
-static pg_attribute_always_inline Slots
-grow_slots(Layout layout, const Slots *old, const Target *target)
+/* Have the records fetched that are in the slots of a batch. */
+static pg_attribute_always_inline void
+fetch_batch(const Slots *slots, const Target *target, const Batch *batch)
 {
-	Slots		slots = create_slots(target->count);
+	int			i;
+
+	for (i = 0; i < batch->count; i++)
+		__builtin_prefetch(record_at(target->chunks, slots->slots[batch->slots[i]]));
+}
+
+/* Settle the records of a batch; false if some could not be. */
+static pg_attribute_always_inline bool
+settle_batch(Layout layout, Slots *slots, Target *target, const Batch *batch)
+{
+	bool		is_unique = true;
+	int			i;
+
+	for (i = 0; i < batch->count; i++)
+		is_unique &= settle_record(layout, slots, target, batch->slots[i], batch->records[i],
+								   batch->records[i + 1] - batch->records[i]);
+	return is_unique;
+}
+
+/* Slots for all records that are still to come, and some more, with those that were moved. */
+static pg_attribute_always_inline Slots
+grow_slots(const Keyed *keyed, Layout layout, const Slots *old, const Target *target)
+{
+	Slots		slots = create_slots(keyed, target->count + target->count / 2);
 	int			c;
 
 	pfree(old->slots);
@@ -229,55 +274,121 @@ grow_slots(Layout layout, const Slots *old, const Target *target)
 	return slots;
 }
 
+/* Begin behind the records that are indexed already, if some are. */
+static pg_attribute_always_inline Target
+begin_target(const Keyed *keyed, Layout layout, KeyedChunk **chunks)
+{
+	Target		target = {.chunks = chunks,.count = keyed->count};
+	KeyedKey	key = {0};	/* as above */
+
+	if (keyed->index == NULL)
+		begin_chunk(&target, 0);
+	else
+	{
+		begin_chunk(&target, keyed->index->last >> KEYED_CHUNK_BITS);
+		target.last = record_at(chunks, keyed->index->last);
+		target.end = (char *) skip_record(layout, target.last, &key);
+	}
+	return target;
+}
+
 /*
- * Make the records of each key one, in place, in these chunks; false if some
- * could not be, since the sum needs more room.
+ * Settle the records of a chunk from this one on; false if some could not be.
+ * What one batch needs is fetched while the one before is settled.
  */
 static pg_attribute_always_inline bool
-make_unique_of(Keyed *keyed, Layout layout, KeyedChunk **chunks)
+settle_records(const Keyed *keyed, Layout layout, Slots *slots, Target *target,
+			   const char *record, const char *end)
 {
+	Batch		batches[2];
+	bool		is_unique = true;
+	int			i;
+
+	record = take_batch(layout, slots, record, end, &batches[0]);
+	for (i = 0; batches[i].count > 0; i = 1 - i)
+	{
+		if (unlikely(slots->free < BATCH_SIZE))
+		{
+			*slots = grow_slots(keyed, layout, slots, target);
+			record = take_batch(layout, slots, batches[i].records[0], end, &batches[i]);
+		}
+		fetch_batch(slots, target, &batches[i]);
+		record = take_batch(layout, slots, record, end, &batches[1 - i]);
+		is_unique &= settle_batch(layout, slots, target, &batches[i]);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return is_unique;
+}
+
+/* Making the records of each key one. */
+typedef struct Pass
+{
+	KeyedChunk *chunks[MAX_CHUNKS];
+	KeyedIndex	index;			/* that there was, and then that of all */
+} Pass;
+
+/* In place; false if some records could not be, since the sum needs more room. */
+static pg_attribute_always_inline bool
+make_unique_of(Keyed *keyed, Layout layout, Pass *pass)
+{
+	KeyedChunk **chunks = pass->chunks;
 	int			nchunks = list_chunks(keyed, chunks);
-	Slots		slots = create_slots(Min(keyed->count, 2 * keyed->unique_count));
-	Target		target = {.chunks = chunks,.count = keyed->count};
+	Target		target = begin_target(keyed, layout, chunks);
+	Slots		slots = pass->index.slots;
+	const char *record = target.end;
 	bool		is_unique = true;
 	int			c;
 
-	begin_chunk(&target, 0);
-	for (c = 0; c < nchunks; c++)
+	for (c = target.chunk; c < nchunks; c++)
 	{
-		const char *record = salkpi_keyed_first(chunks[c]);
-		const char *end = (char *) chunks[c] + chunks[c]->used;
-
-		while (record < end)
-		{
-			if (slots.free < BATCH_SIZE)
-				slots = grow_slots(layout, &slots, &target);
-			record = settle_batch(layout, &slots, &target, record, end, &is_unique);
-			CHECK_FOR_INTERRUPTS();
-		}
+		is_unique &= settle_records(keyed, layout, &slots, &target, record,
+									(char *) chunks[c] + chunks[c]->used);
+		if (c + 1 < nchunks)
+			record = salkpi_keyed_first(chunks[c + 1]);
 	}
-	pfree(slots.slots);
 	end_chunk(&target);
 	for (c = target.chunk + 1; c < nchunks; c++)
 		chunks[c]->used = sizeof(KeyedChunk);
+	pass->index.slots = slots;
+	pass->index.last = make_place(chunks, target.chunk, target.last);
 	keyed->count = target.count;
 	keyed->last = target.last;
 	salkpi_keyed_fill(keyed, chunks[target.chunk]);
 	return is_unique;
 }
 
-bool
-salkpi_keyed_make_unique(Keyed *keyed)
+/* Keep an index with its table, if it is worth that. */
+static void
+keep_index(Keyed *keyed, const KeyedIndex *index, bool is_growing)
 {
-	KeyedChunk *chunks[MAX_CHUNKS];
+	if (keyed->index == NULL && !(is_growing && keyed->bytes > UNIQUE_EARLY_MAX))
+	{
+		pfree(index->slots.slots);
+		return;
+	}
+	if (keyed->index == NULL)
+		keyed->index = MemoryContextAlloc(keyed->header.eoh_context, sizeof(KeyedIndex));
+	*keyed->index = *index;
+}
+
+/* Make the records of each key one; false if some could not be.  Is it while rows come? */
+bool
+salkpi_keyed_make_unique(Keyed *keyed, bool is_growing)
+{
+	Pass		pass;
 	KeyedChunk *chunk;
 	uint32		count = keyed->count;
 	KeyedItem	item;
 
-	keyed->is_unique = FOR_LAYOUT(keyed, make_unique_of, chunks);
+	if (keyed->index != NULL)
+		pass.index = *keyed->index;
+	else
+		pass.index.slots = create_slots(keyed, Min(count, 2 * keyed->unique_count));
+	keyed->is_unique = FOR_LAYOUT(keyed, make_unique_of, &pass);
 	keyed->unique_count = keyed->count;
 	for (chunk = &keyed->chunk, keyed->bytes = 0; chunk != NULL; chunk = chunk->next)
 		keyed->bytes += chunk->used - sizeof(KeyedChunk);
+	keep_index(keyed, &pass.index, is_growing);
 	(void) salkpi_keyed_read(keyed, keyed->last, &item);
 	keyed->last_prefix = salkpi_key_prefix(keyed->kind, &item.key);
 	keyed->unique_at = unique_at(keyed->bytes, keyed->count < count - count / 4);
@@ -341,7 +452,7 @@ collect_items(Keyed *keyed, const KeyedItem *more, int dscale,
 	Slots		slots;
 	int			i;
 
-	slots = create_slots(keyed->count + 1);
+	slots = create_slots(keyed, keyed->count + 1);
 	salkpi_keyed_settle(keyed);
 	while ((record = salkpi_keyed_next_record(&chunk, record)) != NULL)
 	{
@@ -405,6 +516,7 @@ salkpi_keyed_rewrite(Keyed *keyed, const KeyedItem *more, int dscale)
 			keyed->amount_size *= 2;
 	for (n = 0; n < count; n++)
 		bytes += record_size(layout_of(keyed), &items[n]);
+	free_index(keyed);
 	empty_table(keyed);
 	salkpi_keyed_extend(keyed, Min(bytes, KEYED_CHUNK_MAX - sizeof(KeyedChunk)));
 	for (n = 0; n < count; n++)
@@ -420,7 +532,7 @@ void
 salkpi_keyed_unique(Keyed *keyed)
 {
 	salkpi_keyed_add_waiting(keyed);
-	if (!keyed->is_unique && !salkpi_keyed_make_unique(keyed))
+	if (!keyed->is_unique && !salkpi_keyed_make_unique(keyed, false))
 		salkpi_keyed_rewrite(keyed, NULL, keyed->dscale);
 	salkpi_keyed_settle(keyed);
 }
