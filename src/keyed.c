@@ -40,27 +40,27 @@
 #include "keyed_record.h"
 #include "salkpi.h"
 
-/* An empty table has a chunk, and more come, each half of what there is. */
-#define KEYED_SIZE			256
+/* More chunks come behind the first one, each half of what there is. */
 #define CHUNK_SIZE_MIN		128
 
 /* The allocator rounds to powers of two up to here. */
 #define CHUNK_SIZE_ROUNDED	8192
 
-/* Records go to the end of this chunk. */
+/* Records go to the end of this chunk, which has the last one if that has a size. */
 void
-salkpi_keyed_fill(Keyed *keyed, KeyedChunk *chunk)
+salkpi_keyed_fill(Keyed *keyed, KeyedChunk *chunk, Size last_size)
 {
 	keyed->tail = chunk;
 	keyed->end = (char *) chunk + chunk->used;
-	keyed->limit = (char *) chunk + chunk->size;
+	keyed->left = chunk->size - chunk->used;
+	keyed->last_size = last_size;
 }
 
-/* An empty table, of which it is not known yet what of. */
+/* An empty table in KEYED_SIZE bytes of memory, of which it is not known yet what of. */
 Keyed *
-salkpi_keyed_create(const KeyedType *type, MemoryContext context)
+salkpi_keyed_create(const KeyedType *type, MemoryContext context, void *memory)
 {
-	Keyed	   *keyed = MemoryContextAlloc(context, KEYED_SIZE);
+	Keyed	   *keyed = memory;
 
 	memset(keyed, 0, sizeof(Keyed));
 	EOH_init_header(&keyed->header, &salkpi_keyed_methods, context);
@@ -71,7 +71,7 @@ salkpi_keyed_create(const KeyedType *type, MemoryContext context)
 	keyed->unique_at = unique_at(0, true);
 	keyed->chunk.size = keyed->room = KEYED_SIZE - offsetof(Keyed, chunk);
 	keyed->chunk.used = sizeof(KeyedChunk);
-	salkpi_keyed_fill(keyed, &keyed->chunk);
+	salkpi_keyed_fill(keyed, &keyed->chunk, 0);
 	return keyed;
 }
 
@@ -199,6 +199,8 @@ salkpi_keyed_extend(Keyed *keyed, Size bytes)
 {
 	KeyedChunk *chunk = keyed->tail;
 
+	if (keyed->last_size > 0)
+		keyed->last = last_record(keyed);
 	do
 	{
 		if (chunk->next == NULL)
@@ -208,7 +210,7 @@ salkpi_keyed_extend(Keyed *keyed, Size bytes)
 		}
 		chunk = chunk->next;
 	} while (chunk->size - sizeof(KeyedChunk) < bytes);
-	salkpi_keyed_fill(keyed, chunk);
+	salkpi_keyed_fill(keyed, chunk, 0);
 }
 
 /* Note how many bytes of the chunks are used. */
@@ -236,7 +238,7 @@ add_with_room(Keyed *keyed, const KeyedItem *item)
 		return;
 	}
 	size = record_size(layout_of(keyed), item);
-	if (size > keyed->limit - keyed->end)
+	if (size > keyed->left)
 		salkpi_keyed_extend(keyed, size);
 	(void) try_add(keyed, item);
 }

@@ -14,6 +14,9 @@
 #include "numbers.h"
 #include "states.h"
 
+/* Bytes of an empty table, with its first chunk. */
+#define KEYED_SIZE			256
+
 /* Most amounts that a key has. */
 #define KEYED_MAX_WIDTH		2
 
@@ -94,37 +97,44 @@ typedef struct KeyedChunk
 typedef struct KeyedIndex KeyedIndex;
 
 /*
- * An open table: an expanded object, with the first of its chunks.  What a row
- * needs comes first.
+ * An open table: an expanded object, with the first of its chunks.  From the pointer
+ * in its header that the state of an aggregate is (salkpi_keyed_datum()) up to the
+ * bounds is all that most rows need: a cache line, see salkpi_keyed_start().
  */
 typedef struct Keyed
 {
 	ExpandedObjectHeader header;	/* its context is that of all tables */
 	char	   *end;			/* behind the last record */
-	char	   *limit;			/* behind the room for more */
+	uint32		left;			/* bytes that its chunk has for more */
+	uint32		last_size;		/* of that record; 0: it is not in this chunk */
+	uint32		count;			/* records */
 	Oid			function;		/* whose arguments the rows are */
-	int32		dscale;			/* largest display scale seen */
+	int16		dscale;			/* largest display scale seen */
 	uint8		kind;			/* KeyKind */
 	uint8		width;			/* amounts of a key */
-	uint8		unit;			/* BoundUnit; 0 without bounds */
 	uint8		amount_type;	/* AmountType of the rows */
 	uint8		amount_size;	/* bytes of an amount: 4, 8 or 16 */
 	bool		is_unique;		/* has each record a key of its own? */
 	bool		is_ascending;	/* are they in the order of their keys too? */
 	uint64		last_prefix;	/* of the last record's key */
-	char	   *last;			/* the last record */
+
 	int64		bounds[2];		/* opening and closing, if it has them */
-	uint32		count;			/* records */
-	uint32		unique_count;	/* when they were last made unique */
+	char	   *last;			/* the last record, if it is not in the last chunk */
+	uint32		unique_count;	/* records when they were last made unique */
 	uint32		unique_at;		/* bytes at which keys are to be made unique */
 	uint32		bytes;			/* of settled records */
 	uint32		room;			/* size of all chunks together */
+	uint8		unit;			/* BoundUnit; 0 without bounds */
 	const KeyedType *type;		/* whose table it is */
 	struct varlena *flat;		/* the flat form between size and flatten */
 	KeyedIndex *index;			/* of records that are unique, if they are many; else NULL */
 	KeyedChunk *tail;			/* the last chunk with records */
 	KeyedChunk	chunk;			/* the first one */
 } Keyed;
+
+/* What rows need. */
+#define KEYED_HOT	offsetof(Keyed, header.eoh_rw_ptr)
+StaticAssertDecl(offsetof(Keyed, bounds) - KEYED_HOT <= 64, "most rows need a cache line of a table");
 
 /* What is known of a table of either form without looking at its keys. */
 typedef struct KeyedHead
@@ -150,7 +160,7 @@ typedef struct KeyedScan
 } KeyedScan;
 
 /* keyed.c */
-extern Keyed *salkpi_keyed_create(const KeyedType *type, MemoryContext context);
+extern Keyed *salkpi_keyed_create(const KeyedType *type, MemoryContext context, void *memory);
 extern void salkpi_keyed_set_function(Keyed *keyed, Oid function);
 extern void salkpi_keyed_rescale(Keyed *keyed, int dscale);
 extern void salkpi_keyed_add(Keyed *keyed, const KeyedItem *item);
@@ -161,7 +171,7 @@ extern const char *salkpi_keyed_read(const Keyed *keyed, const char *record,
 
 /* keyed_tables.c */
 extern Keyed *salkpi_keyed_start(const KeyedType *type, FunctionCallInfo fcinfo);
-extern bool salkpi_keyed_wait(FunctionCallInfo fcinfo);
+extern bool salkpi_keyed_wait(const KeyedType *type, FunctionCallInfo fcinfo);
 extern void salkpi_keyed_add_waiting(const Keyed *keyed);
 
 /* keyed_unique.c */
@@ -303,7 +313,7 @@ salkpi_keyed_transition(const KeyedType *type, FunctionCallInfo fcinfo)
 {
 	Keyed	   *keyed;
 
-	if (!PG_ARGISNULL(0) && salkpi_is_hashed(fcinfo) && salkpi_keyed_wait(fcinfo))
+	if (!PG_ARGISNULL(0) && salkpi_is_hashed(fcinfo) && salkpi_keyed_wait(type, fcinfo))
 		return PG_GETARG_DATUM(0);
 	keyed = salkpi_keyed_state(type, fcinfo);
 	if (keyed == NULL)

@@ -408,7 +408,7 @@ static Datum
 verified(const KeyedType *type, struct varlena *flat)
 {
 	FlatReader	r;
-	Keyed	   *keyed = salkpi_keyed_create(type, CurrentMemoryContext);
+	Keyed	   *keyed = salkpi_keyed_create(type, CurrentMemoryContext, palloc(KEYED_SIZE));
 
 	salkpi_flat_open(&r, type->name, flat);
 	salkpi_flat_check_version(&r, KEYED_VERSION);

@@ -31,7 +31,7 @@
 
 /* keyed.c */
 extern void salkpi_keyed_settle(Keyed *keyed);
-extern void salkpi_keyed_fill(Keyed *keyed, KeyedChunk *chunk);
+extern void salkpi_keyed_fill(Keyed *keyed, KeyedChunk *chunk, Size last_size);
 extern void salkpi_keyed_extend(Keyed *keyed, Size bytes);
 
 /* keyed_unique.c */
@@ -342,6 +342,13 @@ merge_records(Layout layout, char *record, const char *more)
 	return true;
 }
 
+/* The last record: there is one. */
+static pg_attribute_always_inline char *
+last_record(const Keyed *keyed)
+{
+	return likely(keyed->last_size > 0) ? keyed->end - keyed->last_size : keyed->last;
+}
+
 /* The order of a key and that of the last record. */
 static pg_attribute_always_inline int
 compare_to_last(const Keyed *keyed, Layout layout, const KeyedKey *key, uint64 prefix)
@@ -350,7 +357,7 @@ compare_to_last(const Keyed *keyed, Layout layout, const KeyedKey *key, uint64 p
 
 	if (likely(prefix != keyed->last_prefix))
 		return prefix > keyed->last_prefix ? 1 : -1;
-	(void) get_key(layout, keyed->last, &last);
+	(void) get_key(layout, last_record(keyed), &last);
 	return salkpi_key_compare(layout.kind, key, &last);
 }
 
@@ -370,17 +377,18 @@ try_add_to(Keyed *keyed, Layout layout, const KeyedItem *item)
 		return false;
 	if (keyed->count > 0)
 		order = compare_to_last(keyed, layout, &item->key, prefix);
-	if (order == 0 && add_to_record(layout, keyed->last, item))
+	if (order == 0 && add_to_record(layout, last_record(keyed), item))
 		return true;
 	size = record_size(layout, item);
-	if (size > keyed->limit - keyed->end)
+	if (size > keyed->left)
 		return false;
 	put_record(layout, keyed->end, item);
 	keyed->is_ascending = keyed->is_ascending && order > 0;
 	keyed->is_unique = keyed->is_ascending;
-	keyed->last = keyed->end;
+	keyed->last_size = size;
 	keyed->last_prefix = prefix;
 	keyed->end += size;
+	keyed->left -= size;
 	keyed->count++;
 	return true;
 }

@@ -7,7 +7,7 @@
  * its group is in no cache, and neither is the end of its log.  One row after
  * the other the processor would wait for each of these.  So where groups are in
  * a hash table, rows are kept until there are some; then what all of them need
- * is fetched together.
+ * is fetched together.  And tables lie so that what rows need of one is a cache line.
  *
  * Whoever reads a table has its rows added first (salkpi_keyed_unique()).
  */
@@ -32,10 +32,17 @@
 /* Transition functions of an aggregate's tables; rows of further ones do not wait. */
 #define MOST_FUNCTIONS		4
 
+/* Most heads of tables that are made at a time. */
+#define MOST_HEADS			64
+
+/* A line of a processor's cache. */
+#define CACHE_LINE			64
+
 /* What kind of rows a transition function has. */
 typedef struct RowFunction
 {
 	FmgrInfo	flinfo;			/* a copy */
+	const KeyedType *type;		/* of the tables to which it adds */
 	int			nargs;			/* with the state */
 	int16		length[MOST_ARGUMENTS + 1]; /* of the types; 0: by value */
 } RowFunction;
@@ -67,6 +74,9 @@ typedef struct KeyedTables
 	struct KeyedTables *next;
 	MemoryContext parent;		/* that of the states */
 	MemoryContext context;		/* that of the tables: a child of it */
+	char	   *heads;			/* memory for tables to come */
+	int			nheads;			/* for how many */
+	int			last_nheads;	/* for how many it was at first */
 	Waiting    *waiting;		/* NULL as long as no row had to wait */
 	MemoryContextCallback callback; /* when the context is freed */
 } KeyedTables;
@@ -118,6 +128,22 @@ create_tables(MemoryContext parent)
 	return tables;
 }
 
+/* Memory for the head of a table, of which the line that rows need begins one of the cache. */
+static void *
+take_head(KeyedTables *tables)
+{
+	if (tables->nheads == 0)
+	{
+		tables->nheads = Min(Max(tables->last_nheads * 2, 1), MOST_HEADS);
+		tables->last_nheads = tables->nheads;
+		tables->heads = MemoryContextAlloc(tables->context, tables->nheads * KEYED_SIZE + CACHE_LINE);
+		tables->heads = (char *) TYPEALIGN(CACHE_LINE, tables->heads + KEYED_HOT) - KEYED_HOT;
+	}
+	tables->nheads--;
+	tables->heads += KEYED_SIZE;
+	return tables->heads - KEYED_SIZE;
+}
+
 /*
  * An empty table as the state of an aggregate, in one context with all its
  * tables: for each new group the executor walks all contexts.
@@ -130,14 +156,14 @@ salkpi_keyed_start(const KeyedType *type, FunctionCallInfo fcinfo)
 
 	if (tables == NULL)
 		tables = create_tables(parent);
-	return salkpi_keyed_create(type, tables->context);
+	return salkpi_keyed_create(type, tables->context, take_head(tables));
 }
 
 /* ---------- Rows that wait ---------- */
 
 /* The transition function of a call, or NULL if there are too many. */
 static RowFunction *
-find_function(Waiting *waiting, FunctionCallInfo fcinfo)
+find_function(Waiting *waiting, const KeyedType *type, FunctionCallInfo fcinfo)
 {
 	RowFunction *function;
 	Oid		   *types;
@@ -150,6 +176,7 @@ find_function(Waiting *waiting, FunctionCallInfo fcinfo)
 		return NULL;
 	function = &waiting->functions[i];
 	function->flinfo = *fcinfo->flinfo;
+	function->type = type;
 	(void) get_func_signature(function->flinfo.fn_oid, &types, &function->nargs);
 	Assert(function->nargs <= MOST_ARGUMENTS + 1);
 	for (i = 1; i < function->nargs; i++)
@@ -212,21 +239,26 @@ table_of(const WaitingRow *row)
 	return keyed;
 }
 
-/* Have the heads of all tables fetched, and then the ends of their logs. */
+static inline const KeyedType *
+type_of(const WaitingRow *row)
+{
+	return ((const RowFunction *) row->call.flinfo)->type;
+}
+
+/* Have fetched what rows need beside the line of a table that is on its way: the ends of logs, and bounds. */
 static void
 fetch(const WaitingRow *rows, int nrows)
 {
 	int			i;
 
 	for (i = 0; i < nrows; i++)
-		for (Size at = 0; at < offsetof(Keyed, type); at += PG_CACHE_LINE_SIZE / 2)
-			__builtin_prefetch(DatumGetPointer(rows[i].call.args[0].value) + at, 1);
-	for (i = 0; i < nrows; i++)
 	{
-		char	   *end = table_of(&rows[i])->end;
+		const Keyed *keyed = table_of(&rows[i]);
 
-		__builtin_prefetch(end, 1);
-		__builtin_prefetch(end + PG_CACHE_LINE_SIZE / 4, 1);
+		__builtin_prefetch(keyed->end, 1);
+		__builtin_prefetch(keyed->end + CACHE_LINE / 4, 1);
+		if (type_of(&rows[i])->has_bounds)
+			__builtin_prefetch(keyed->bounds);
 	}
 }
 
@@ -244,11 +276,7 @@ add_waiting(Waiting *waiting)
 	fetch(waiting->rows, nrows);
 	waiting->is_broken = true;
 	for (i = 0; i < nrows; i++)
-	{
-		Keyed	   *keyed = table_of(&waiting->rows[i]);
-
-		keyed->type->add_row(keyed, &waiting->rows[i].call);
-	}
+		type_of(&waiting->rows[i])->add_row(table_of(&waiting->rows[i]), &waiting->rows[i].call);
 	waiting->is_broken = false;
 	waiting->nrows = 0;
 }
@@ -258,7 +286,7 @@ add_waiting(Waiting *waiting)
  * for later; false if it has to be added at once.
  */
 bool
-salkpi_keyed_wait(FunctionCallInfo fcinfo)
+salkpi_keyed_wait(const KeyedType *type, FunctionCallInfo fcinfo)
 {
 	MemoryContext parent;
 	KeyedTables *tables;
@@ -272,7 +300,7 @@ salkpi_keyed_wait(FunctionCallInfo fcinfo)
 		tables->waiting = MemoryContextAllocZero(tables->context, sizeof(Waiting));
 	if (tables->waiting->nrows == MOST_WAITING)
 		add_waiting(tables->waiting);
-	function = find_function(tables->waiting, fcinfo);
+	function = find_function(tables->waiting, type, fcinfo);
 	if (function == NULL || !keep_row(&tables->waiting->rows[tables->waiting->nrows], fcinfo, function))
 		return false;
 	tables->waiting->nrows++;

@@ -352,8 +352,7 @@ make_unique_of(Keyed *keyed, Layout layout, Pass *pass)
 	pass->index.slots = slots;
 	pass->index.last = make_place(chunks, target.chunk, target.last);
 	keyed->count = target.count;
-	keyed->last = target.last;
-	salkpi_keyed_fill(keyed, chunks[target.chunk]);
+	salkpi_keyed_fill(keyed, chunks[target.chunk], target.end - target.last);
 	return is_unique;
 }
 
@@ -389,7 +388,7 @@ salkpi_keyed_make_unique(Keyed *keyed, bool is_growing)
 	for (chunk = &keyed->chunk, keyed->bytes = 0; chunk != NULL; chunk = chunk->next)
 		keyed->bytes += chunk->used - sizeof(KeyedChunk);
 	keep_index(keyed, &pass.index, is_growing);
-	(void) salkpi_keyed_read(keyed, keyed->last, &item);
+	(void) salkpi_keyed_read(keyed, last_record(keyed), &item);
 	keyed->last_prefix = salkpi_key_prefix(keyed->kind, &item.key);
 	keyed->unique_at = unique_at(keyed->bytes, keyed->count < count - count / 4);
 	return keyed->is_unique;
