@@ -111,6 +111,22 @@ SELECT to_char(period, 'Mon') AS month, mrr, mrr_cancelling, kpi_value('committe
 FROM kpi_fact WHERE grain = 'month' AND dimension = 'total' AND superseded_at IS NULL AND period < '2025-06-01' ORDER BY period;
 ROLLBACK TO rule;
 
+-- It is the team's of each boundary, whatever is read with it.  The rep of 100 and of 10 leaves Red
+-- on the 10th of March; 10 ended then, on the first of April.
+SAVEPOINT rule;
+CREATE TABLE crm.rep (id integer, team text, valid_from date, valid_to date);
+INSERT INTO crm.rep VALUES (1, 'Red', NULL, '2025-03-10'), (1, 'Blue', '2025-03-10', NULL), (2, 'Blue', NULL, NULL);
+CREATE VIEW crm.of_rep AS SELECT *, CASE WHEN account_id < 3 THEN 1 ELSE 2 END AS rep_id FROM crm.subscription;
+SELECT crm.bind('rep') AS reps, count(*) > 0 AS subscriptions FROM kpi_bind('subscription', 'crm.of_rep');
+INSERT INTO crm.subscription (account_id, amount, valid_from, valid_to, cancelled_at) VALUES
+	(1, 100, '2025-01-10', NULL, '2025-02-20'), (2, 10, '2025-01-10', crm.berlin('2025-04-01'), '2025-03-20'), (3, 7, '2025-01-10', NULL, '2025-04-20');
+SELECT outcome FROM kpi_snapshot('2025-01-01', '2025-04-30', '2025-05-05 12:00+02');
+SELECT to_char(period, 'Mon') AS month, member, trim_scale(value) AS value, value = kpi_live('mrr_cancelling', period, next, 'team', member) AS is_live,
+	value = (SELECT coalesce(sum(amount), 0) FROM kpi_drill('mrr_cancelling', period, 'team', member)) AS is_drilled
+FROM generate_series(timestamp '2025-02-01', '2025-04-01', '1 month') g(m), LATERAL (SELECT m::date AS period, (m + interval '1 month')::date AS next) p, unnest('{Red,Blue}'::text[]) member,
+	LATERAL kpi_value('mrr_cancelling', period, 'team', member) value ORDER BY period, member;
+ROLLBACK TO rule;
+
 -- First purchases, and what was bought to date, also before the first period; a
 -- credit note takes from the revenue and makes no customer.
 SAVEPOINT rule;

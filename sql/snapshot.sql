@@ -248,7 +248,7 @@ END;
 
 -- What happened, one line per measure and row: a value to add, or a key to count once.
 CREATE TABLE crm.event (measure text, at timestamptz, value numeric, key text, flag boolean,
-	r text, team text, reg text, prod text, cha text, cam text, segment text, stage text, kind text, cohort text);
+	r text, team text, reg text, prod text, cha text, cam text, segment text, stage text, kind text, cohort text, until timestamptz);
 
 -- An account came in the month in which it first bought.
 CREATE VIEW crm.good_sale AS
@@ -267,6 +267,20 @@ FROM crm.good_sale s,
 	LATERAL (VALUES ('revenue', amount * rate, NULL), ('direct_cost', cost * rate, NULL), ('revenue_with_cost', CASE WHEN cost IS NOT NULL THEN amount * rate END, NULL),
 		('sale_lines', 1, NULL), ('purchases', NULL, CASE WHEN amount > 0 THEN sale_id END), ('buying_customers', NULL, CASE WHEN amount > 0 THEN account END),
 		('revenue_to_date', amount * rate, NULL), ('customers_to_date', NULL, CASE WHEN amount > 0 THEN account END), ('first_buyers', NULL, CASE WHEN amount > 0 THEN account END)) m(measure, value, key);
+
+-- Who bought is a customer until 365 days later, one of the last twelve months until a
+-- year later, and meanwhile wherever the versions of the account and of the rep say.
+INSERT INTO crm.event
+SELECT l.measure, c.since, NULL, account, NULL, b.*, NULL, NULL, (SELECT cohort FROM crm.came c WHERE c.account = s.account), c.until
+FROM crm.good_sale s,
+	LATERAL crm.belongs(opportunity_id, rep_id::text, account_id::text, NULL, NULL, NULL, NULL, at) w,
+	LATERAL (VALUES ('customers_held', interval '365 days'), ('customers_of_year_held', '1 year')) l(measure, lasts),
+	LATERAL (SELECT (at AT TIME ZONE 'Europe/Berlin' + lasts) AT TIME ZONE 'Europe/Berlin' AS ends) e,
+	LATERAL (SELECT c AS since, lead(c, 1, ends) OVER (ORDER BY c) AS until
+		FROM (SELECT at AS c UNION SELECT unnest(ARRAY[valid_from, valid_to]) FROM crm.account WHERE id::text = account
+			  UNION SELECT unnest(ARRAY[valid_from, valid_to]) FROM crm.rep WHERE id::text = w.r) cuts WHERE c >= at AND c < ends) c,
+	LATERAL crm.belongs(opportunity_id, rep_id::text, account_id::text, region, product, channel, campaign, since) b
+WHERE amount > 0 AND account <> '';
 
 CREATE VIEW crm.good_deal AS
 SELECT * FROM crm.opportunity
@@ -410,7 +424,7 @@ CREATE FUNCTION crm.join(VARIADIC parts text[]) RETURNS text LANGUAGE sql IMMUTA
 RETURN (SELECT string_agg(replace(replace(coalesce(nullif(p, ''), '(none)'), '\', '\\'), '+', '\+'), '+' ORDER BY n) FROM unnest(parts) WITH ORDINALITY u(p, n));
 
 CREATE TABLE crm.placed AS
-SELECT e.way, e.measure, e.at, e.value, e.key, e.flag, d.dimension, coalesce(nullif(d.member, ''), CASE d.dimension WHEN 'total' THEN '' ELSE '(none)' END) AS member
+SELECT e.way, e.measure, e.at, e.until, e.value, e.key, e.flag, d.dimension, coalesce(nullif(d.member, ''), CASE d.dimension WHEN 'total' THEN '' ELSE '(none)' END) AS member
 FROM (SELECT 'event' AS way, * FROM crm.event UNION ALL SELECT 'stand', * FROM crm.stand UNION ALL SELECT 'plan', * FROM crm.plan) e,
 	LATERAL (VALUES ('total', ''), ('rep', r), ('team', team), ('region', reg), ('product', prod), ('channel', cha), ('campaign', cam), ('segment', segment), ('stage', stage), ('kind', kind), ('cohort', cohort),
 		('rep+kind', crm.join(r, kind)), ('rep+stage', crm.join(r, stage)), ('team+stage', crm.join(team, stage)), ('region+stage', crm.join(reg, stage)), ('region+product', crm.join(reg, prod))) d(dimension, member)
@@ -443,18 +457,15 @@ FROM crm.span p JOIN (
 WHERE f.flag IS NOT FALSE
 GROUP BY 1, 2, 3, 4, 5;
 
--- Customers, without subscriptions: an account is one in a member from a purchase
--- there on for 365 days, one of the last twelve months for a year.  A boundary looks left.
+-- Customers, without subscriptions, are what is held at a boundary, which looks left.
 CREATE VIEW crm.customer AS
 SELECT grain, period, dimension, member, m.measure, count(*)::numeric AS value
 FROM (SELECT p.grain, p.period, s.dimension, s.member,
-		bool_or(s.at < p.starts_at AND s.until >= p.starts_at) AS opening, bool_or(s.at < p.now AND s.until >= p.now) AS closing,
-		bool_or(s.at < p.now AND s.year_later >= p.now) AS of_year,
-		bool_or(s.at < p.starts_at) AS before, min(s.at) >= p.starts_at AND min(s.at) < p.now AS first
+		bool_or(s.at < p.starts_at AND s.until >= p.starts_at) FILTER (WHERE NOT of_year) AS opening, bool_or(s.at < p.now AND s.until >= p.now) FILTER (WHERE NOT of_year) AS closing,
+		bool_or(s.at < p.now AND s.until >= p.now) FILTER (WHERE of_year) AS of_year,
+		bool_or(s.at < p.starts_at) FILTER (WHERE NOT of_year) AS before, min(s.at) FILTER (WHERE NOT of_year) >= p.starts_at AND min(s.at) FILTER (WHERE NOT of_year) < p.now AS first
 	  FROM (SELECT *, least(ends_at, as_of) AS now FROM crm.span) p,
-		(SELECT *, (at AT TIME ZONE 'Europe/Berlin' + interval '365 days') AT TIME ZONE 'Europe/Berlin' AS until,
-			(at AT TIME ZONE 'Europe/Berlin' + interval '1 year') AT TIME ZONE 'Europe/Berlin' AS year_later
-		 FROM crm.placed WHERE measure = 'buying_customers' AND key IS NOT NULL) s
+		(SELECT *, measure = 'customers_of_year_held' AS of_year FROM crm.placed WHERE measure IN ('customers_held', 'customers_of_year_held')) s
 	  GROUP BY p.grain, p.period, p.starts_at, p.now, s.dimension, s.member, s.key) c,
 	LATERAL (VALUES ('customers', closing), ('customers_opening', opening), ('customers_won', closing AND NOT before),
 		('customers_reactivated', closing AND NOT opening AND before), ('customers_churned', opening AND NOT closing),

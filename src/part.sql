@@ -303,9 +303,9 @@ COMMENT ON FUNCTION @extschema@.kpi_parts_to_read(text, text[]) IS
 'the parts of a source that a snapshot reads, of those wanted (NULL: all)';
 
 /*
- * A stock, and what is paid at a boundary, is the team's and the region's of
- * each boundary, so a row during which its rep or account changed is read in
- * pieces.
+ * A stock, and who is a customer and pays what at a boundary, is the team's and
+ * the region's of each boundary, so a row during which its rep or account changed
+ * is read in pieces.
  */
 CREATE FUNCTION @extschema@.kpi_pieces(starts timestamptz, ends timestamptz, changes timestamptz[])
 	RETURNS TABLE (piece_from timestamptz, piece_to timestamptz, is_first boolean)
@@ -341,7 +341,8 @@ COMMENT ON FUNCTION @extschema@.kpi_day_pieces(date, date, date[]) IS
 'the days from from_day to before to_day (NULL: without limit), cut at the given ones; a single empty piece when none lies between the first and the last of them';
 
 /*
- * Most rows are one piece, and need no more than a look at whether there was
+ * Pieces are of all the time in which a row counts in any of the parts that need
+ * them.  Most rows are one piece, and need no more than a look at whether there was
  * a change; a function whose arguments have a subquery is not inlined, so they
  * are worked out before it.
  */
@@ -357,16 +358,19 @@ BEGIN
 			SELECT w.starts, w.ends, true WHERE w.changes IS NULL
 			UNION ALL
 			SELECT * FROM @extschema@.kpi_pieces(w.starts, w.ends, w.changes) WHERE w.changes IS NOT NULL) i(piece_from, piece_to, is_first))$q$,
-					  @extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns),
-					  @extschema@.kpi_fill_in(p.ends, p.source, 'NULL::timestamptz', columns),
-					  string_agg(format('@extschema@.kpi_changes((SELECT $%s), %s)', h.parameter, h.key), ' || ' ORDER BY h.parameter))
+					  CASE count(DISTINCT i.starts) WHEN 1 THEN min(i.starts) ELSE format('least(%s)', string_agg(DISTINCT i.starts, ', ')) END,
+					  CASE count(DISTINCT i.ends) WHEN 1 THEN min(i.ends)
+						   ELSE format($q$nullif(greatest(%s), 'infinity')$q$, string_agg(DISTINCT format($q$coalesce(%s, 'infinity')$q$, i.ends), ', ')) END,
+					  string_agg(DISTINCT format('@extschema@.kpi_changes((SELECT $%s), %s)', h.parameter, h.key), ' || '))
 		  FROM @extschema@.kpi_part p,
 			   LATERAL (SELECT v.parameter, @extschema@.kpi_member_expression(p.source, v.holder, 'NULL::timestamptz', columns) AS key
 						  FROM (VALUES ('account', 6), ('rep', 7)) v(holder, parameter)
-						 WHERE v.holder || '.valid_from' = ANY (columns)) h
+						 WHERE v.holder || '.valid_from' = ANY (columns)) h,
+			   LATERAL (SELECT @extschema@.kpi_fill_in(p.starts, p.source, 'NULL::timestamptz', columns) AS starts,
+							   @extschema@.kpi_fill_in(p.ends, p.source, 'NULL::timestamptz', columns) AS ends) i
 		 WHERE p.source = kpi_pieces_expression.source AND p.part = ANY (@extschema@.kpi_parts_to_read(source, wanted_parts))
-		   AND (p.kind = 'stock' OR p.source = 'subscription' AND p.part = 'recurring') AND p.starts <> 'NULL' AND h.key IS NOT NULL
-		 GROUP BY p.source, p.part, p.starts, p.ends
+		   AND p.kind IN ('stock', 'ledger') AND p.starts <> 'NULL' AND h.key IS NOT NULL
+		 GROUP BY p.source
 		UNION ALL
 		SELECT format('@extschema@.kpi_day_pieces((%s AT TIME ZONE %L)::date, (%s AT TIME ZONE %2$L)::date, $2)',
 					  p.starts, @extschema@.kpi_setting('time_zone'), p.ends)
@@ -375,7 +379,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_pieces_expression(text, text[], text[]) IS
-'SQL text of the pieces in which the rows of a stock, of subscriptions or of a spread are read, as an entry of a FROM clause; NULL when a source has none of them, or no spread and neither reps nor accounts with a history';
+'SQL text of the pieces in which the rows of a stock, a ledger or a spread are read, as an entry of a FROM clause; NULL when a source has none of them, or no spread and neither reps nor accounts with a history';
 
 /* The base dimensions that rows of a part are put into; their order numbers the keys. */
 CREATE FUNCTION @extschema@.kpi_part_bases(part text, members jsonb, wanted text[]) RETURNS text[]
