@@ -76,6 +76,20 @@ SELECT outcome FROM kpi_snapshot('2025-01-01', '2025-05-31', '2025-05-31 13:00')
 SELECT 'days' AS rule, stage, entries, stays, trim_scale(mean_days) AS mean FROM kpi_stage_funnel('2025-05-01');
 ROLLBACK TO rule;
 
+-- Of rows that begin on one day the one that ends last stands, then that of the further stage (one without
+-- position is the last, as in the funnel), then the name decides; in the pipeline and where one looks into it.
+SAVEPOINT rule;
+DELETE FROM crm.opportunity;
+DELETE FROM crm.opportunity_history;
+INSERT INTO crm.opportunity (id, status) SELECT n, 'open' FROM generate_series(21, 24) n;
+INSERT INTO crm.opportunity_history (opportunity_id, valid_from, valid_to, stage) VALUES (21, '2025-02-03', NULL, 'Demo'), (21, '2025-02-03', NULL, 'New'),
+	(22, '2025-02-03', '2025-02-03', 'Offer'), (22, '2025-02-03', NULL, 'New'), (23, '2025-02-03', NULL, 'Offer'), (23, '2025-02-03', NULL, 'Talks'), (24, '2025-02-03', NULL, 'Demo'), (24, '2025-02-03', NULL, 'Trial');
+ALTER TABLE crm.opportunity_history ALTER valid_from TYPE date, ALTER valid_to TYPE date;
+SELECT outcome FROM kpi_snapshot('2025-01-01', '2025-05-31', '2025-05-31 13:00');
+SELECT stage, opportunities, (SELECT string_agg(key, ',' ORDER BY key) FROM kpi_drill('open_opportunities', '2025-02-01', 'stage', stage)) AS keys FROM kpi_pipeline('2025-02-01');
+SELECT 'the funnel too' AS rule, stage, sum(stays) AS stays FROM kpi_stage_funnel('2025-02-01') GROUP BY stage HAVING sum(stays) > 0 ORDER BY stage;
+ROLLBACK TO rule;
+
 -- A history that does not say when a stage ended: with the next.
 SAVEPOINT rule;
 CREATE VIEW crm.steps AS SELECT opportunity_id, valid_from, stage FROM crm.opportunity_history WHERE valid_to > valid_from OR valid_to IS NULL;

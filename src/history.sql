@@ -96,16 +96,18 @@ COMMENT ON FUNCTION @extschema@.kpi_stages_select(text[], text) IS
 
 /*
  * An opportunity is in one stage at a time: a row of its history ends with the
- * next at the latest, whatever it says itself.  Bad rows end none.  Which row is
- * the last takes all of its rows to tell; but what was closed before a moment
- * was not open at it, whatever they say.
+ * next at the latest, whatever it says itself.  Of rows that begin together, on the same
+ * day mostly, the one in the further stage is the next, as in stages.c.  Bad rows
+ * end none.  Which row is the last takes all of its rows to tell; but what was closed
+ * before a moment was not open at it, whatever they say.
  */
 CREATE FUNCTION @extschema@.kpi_followed_select(columns text[], with_row boolean, open_at text DEFAULT NULL) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT format('SELECT *, lead(valid_from) OVER (PARTITION BY raw_key, (%s) IS TRUE ORDER BY valid_from%s) AS next_from FROM (%s) r%s',
+	SELECT format('SELECT *, lead(valid_from) OVER (PARTITION BY raw_key, (%s) IS TRUE ORDER BY %s) AS next_from FROM (%s) r%s',
 				  @extschema@.kpi_spoilt('opportunity_history', 'open', array_remove(columns, 'opportunity.id')),
-				  (SELECT string_agg(format(', %I', c.column_name), '' ORDER BY c.place, c.column_name)	-- lest it is chance which is the next
+				  (SELECT string_agg(CASE c.column_name WHEN 'stage' THEN '@extschema@.kpi_lookup_number((SELECT $8), stage, 2, NULL::timestamptz), ' ELSE '' END || quote_ident(c.column_name), ', '
+									 ORDER BY array_position('{valid_from,valid_to,stage}', c.column_name), c.place, c.column_name)	-- of all, lest it is chance which is the next
 					 FROM @extschema@.kpi_source_columns('opportunity_history') c WHERE c.is_bound),
 				  @extschema@.kpi_source_select('opportunity_history', with_row, 'opportunity_id'),
 				  ' WHERE ' || @extschema@.kpi_of_deals(columns, 'o.status = ''open'' OR o.status IS NULL OR o.closed_at IS NULL'

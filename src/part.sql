@@ -171,7 +171,7 @@ BEGIN
 		WHEN 'exchange_rate' THEN ARRAY[$q$@extschema@.kpi_dictionary(currency, date_trunc('day', valid_on), NULL, rate, NULL, NULL, NULL, NULL)
 			FILTER (WHERE rate > 0 AND rate < 'Infinity' AND valid_on IS NOT NULL)$q$]
 		WHEN 'stage' THEN ARRAY[$q$@extschema@.kpi_dictionary(name, NULL, NULL,
-			CASE WHEN probability BETWEEN 0 AND 1 THEN probability END, NULL, NULL,
+			CASE WHEN probability BETWEEN 0 AND 1 THEN probability END, "position"::numeric, NULL,
 			CASE WHEN is_won THEN 'won' WHEN is_lost THEN 'lost' ELSE 'open' END, NULL)$q$]
 		WHEN 'account' THEN ARRAY[format('@extschema@.kpi_dictionary(id, valid_from, valid_to, %s)', attributes)]
 		WHEN 'rep' THEN ARRAY[format('@extschema@.kpi_dictionary(id, valid_from, valid_to, %s)', attributes)]
