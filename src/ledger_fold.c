@@ -5,12 +5,12 @@
  * A row is appended to a log, once for all dimensions: customer, amount, two
  * bounds, and its member in each.  From time to time the log is folded into
  * the steps of each dimension: a counting sort by customer, then a short sort
- * of each customer's steps, of which those at one bound are added up.  The log
- * may grow to a fixed size or half of what the steps need, whichever is more;
- * so folding costs a few passes over the rows, and memory is bounded by the
- * distinct (customer, member, bound).  A hash table of steps would cost a
- * cache miss for every row and dimension; so does finding a customer's number,
- * which is why that is done for a batch of rows at a time (segment.c).
+ * of each customer's new steps, which are merged with the old; those at one bound
+ * are added up.  The log may grow to a fixed size or half of what the steps need,
+ * whichever is more; so folding costs a few passes over the rows, and memory is
+ * bounded by the distinct (customer, member, bound).  A hash table of steps would
+ * cost a cache miss for every row and dimension; so does finding a customer's
+ * number, which is why that is done for a batch of rows at a time (segment.c).
  *
  * Merging is the same with the steps of another ledger instead of a log.
  *
@@ -113,15 +113,13 @@ sort_key(const LedgerStep *step)
 	return (uint64) step->member << 32 | step->place;
 }
 
-static int
-compare_steps(const void *a, const void *b)
-{
-	uint64		x = sort_key(a);
-	uint64		y = sort_key(b);
-
-	CHECK_FOR_INTERRUPTS();
-	return (x > y) - (x < y);
-}
+#define ST_SORT sort_steps
+#define ST_ELEMENT_TYPE LedgerStep
+#define ST_COMPARE(a, b) ((sort_key(a) > sort_key(b)) - (sort_key(a) < sort_key(b)))
+#define ST_SCOPE static
+#define ST_CHECK_FOR_INTERRUPTS
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
 /* Sort the steps of a customer. */
 void
@@ -132,7 +130,7 @@ salkpi_ledger_sort(LedgerStep *steps, Size count)
 
 	if (count > SHORT_SORT)
 	{
-		qsort(steps, count, sizeof(LedgerStep), compare_steps);
+		sort_steps(steps, count);
 		return;
 	}
 	for (i = 1; i < count; i++)
@@ -143,6 +141,25 @@ salkpi_ledger_sort(LedgerStep *steps, Size count)
 			steps[j] = steps[j - 1];
 		steps[j] = step;
 	}
+}
+
+/*
+ * Steps have room for more at their beginning, and are sorted behind that; merge
+ * these, sorted as well, into them.  count: of all.
+ */
+static void
+merge_steps(LedgerStep *steps, Size count, const LedgerStep *more, Size nmore)
+{
+	Size		next = nmore;
+
+	for (Size i = 0; nmore > 0; i++)
+		if (next == count || sort_key(more) <= sort_key(&steps[next]))
+		{
+			steps[i] = *more++;
+			nmore--;
+		}
+		else
+			steps[i] = steps[next++];
 }
 
 /*
@@ -324,18 +341,24 @@ set_row_steps(const Folding *f, uint32 row, LedgerStep *step)
 	return count;
 }
 
-/* All steps of a customer, those folded before too; returns how many. */
+/*
+ * All steps of a customer, sorted; returns how many.  Those folded before are,
+ * so the others alone are brought in order, and then all together.
+ */
 static Size
 gather_steps(Folding *f, uint32 customer, LedgerStep *steps)
 {
 	const LedgerDimension *dimension = &f->ledger->dimensions[f->d];
-	Size		count = 0;
+	const LedgerStep *folded = NULL;
+	Size		nfolded = 0;
+	Size		count;
 
 	if (customer < dimension->nfolded)
 	{
-		count = dimension->starts[customer + 1] - dimension->starts[customer];
-		memcpy(steps, &dimension->steps[dimension->starts[customer]], count * sizeof(LedgerStep));
+		folded = &dimension->steps[dimension->starts[customer]];
+		nfolded = dimension->starts[customer + 1] - dimension->starts[customer];
 	}
+	count = nfolded;
 	if (f->runs != NULL && f->run_length[customer] > 0)
 	{
 		memcpy(&steps[count], &f->runs->steps[f->run_start[customer]],
@@ -345,12 +368,14 @@ gather_steps(Folding *f, uint32 customer, LedgerStep *steps)
 	for (; f->next_row < f->ledger->log.nrows &&
 		 log_words(f->ledger, f->next_row)[LEDGER_LOG_CUSTOMER] == customer; f->next_row++)
 		count += set_row_steps(f, f->next_row, &steps[count]);
+	salkpi_ledger_sort(&steps[nfolded], count - nfolded);
+	merge_steps(steps, count, folded, nfolded);
 	return count;
 }
 
 /*
  * Fold the log, or runs, into the steps of a dimension.  A customer's steps are
- * put behind those there are, sorted and combined where they are; so memory is
+ * put behind those there are, and combined where they are; so memory is
  * written once, from the start to the end, however much might have been needed.
  */
 static void
@@ -376,7 +401,6 @@ fold_dimension(Folding *f)
 
 		if ((i & INTERRUPT_MASK) == 0)
 			CHECK_FOR_INTERRUPTS();
-		salkpi_ledger_sort(&steps[used], count);
 		starts[i] = used;
 		used += combine_steps(ledger, &steps[used], count, &steps[used]);
 	}
