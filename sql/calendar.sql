@@ -65,6 +65,13 @@ SELECT e.grain, count(*), count(*) FILTER (WHERE v.value IS DISTINCT FROM e.reve
   LEFT JOIN LATERAL kpi_series('revenue_growth_year', e.period, e.period + 1, e.grain) y ON true
   LEFT JOIN LATERAL kpi_series('last_three', e.period, e.period + 1, e.grain) t ON true
  GROUP BY e.grain ORDER BY 1;
+
+-- the last three months that had ended with a week, of facts and live
+SELECT kpi_define('months', 'sum_months(revenue, 3)', 'money', 'up', 'Months');
+SELECT count(*), count(*) FILTER (WHERE kpi_value('months', w.period, grain => 'week') IS DISTINCT FROM m.revenue) AS wrong, count(*) FILTER (WHERE kpi_live('months', w.period, w.period_end) IS DISTINCT FROM m.revenue) AS wrong_live
+  FROM kpi_fact w, LATERAL (SELECT min(c.period) AS first, max(c.period_end) AS after FROM (SELECT * FROM kpi_calendar c WHERE c.grain = 'month' AND c.period_end <= w.period_end ORDER BY c.period DESC LIMIT 3) c) c,
+	   LATERAL (SELECT sum(amount) AS revenue FROM sales WHERE sold_at >= c.first AND sold_at < c.after) m
+ WHERE w.grain = 'week' AND w.dimension = 'total' AND w.superseded_at IS NULL AND w.period BETWEEN '2025-01-01' AND '2025-05-01';
 -- one series over all of them has the same periods
 SELECT g.grain, (SELECT count(*) FROM kpi_series('revenue', '2023-10-02', '2026-05-13', g.grain)) = count(*) + 1 AS all_there,
 	   (SELECT bool_and(s.value = e.revenue) FROM kpi_series('revenue', '2023-10-02', '2026-05-01', g.grain) s JOIN expected e ON e.grain = g.grain AND e.period::timestamp AT TIME ZONE 'UTC' = s."time") AS agrees

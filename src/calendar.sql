@@ -207,7 +207,7 @@ DECLARE
 	last integer;
 BEGIN
 	IF @extschema@.kpi_is_tabled(grain) THEN
-		last := (SELECT count(*) - 1 FROM @extschema@.kpi_calendar c WHERE c.grain = kpi_bases.grain AND c.period BETWEEN oldest AND newest);
+		last := (SELECT count(*) - 1 FROM @extschema@.kpi_calendar c WHERE c.grain = kpi_bases.grain AND c.period_end > oldest AND c.period <= newest);
 	ELSE
 		last := CASE grain WHEN 'day' THEN newest - oldest WHEN 'week' THEN (newest - oldest) / 7
 			ELSE (12 * (extract(year FROM newest) - extract(year FROM oldest)) + extract(month FROM newest) - extract(month FROM oldest))::integer
@@ -217,7 +217,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_bases(text, date, date) IS
-'0 and on: how many periods of the grain each first day from newest down to oldest lies back; empty when NULL';
+'0 and on: how many periods of the grain each first day from newest down to that of the period with oldest lies back; empty when NULL';
 
 CREATE TYPE @extschema@.kpi_period AS (
 	grain		text,
