@@ -132,8 +132,10 @@ BEGIN
 					ELSE ARRAY(SELECT DISTINCT unnest(members)) END;
 
 	RETURN QUERY
-	WITH p AS (	-- early enough is the first tenth of the period
-		SELECT f.period, f.period_end, f.is_complete, CASE WHEN s.day < f.period + ceil((f.period_end - f.period) / 10.0)::integer THEN s.at END AS taken_at
+	WITH p AS (	-- early enough is the first tenth of the period; a first one that is pruned is none, else a day's would be its last
+		SELECT f.period, f.period_end, f.is_complete,
+			   CASE WHEN s.day < f.period + ceil((f.period_end - f.period) / 10.0)::integer
+						 AND NOT EXISTS (SELECT FROM @extschema@.kpi_run r WHERE r.is_pruned AND r.as_of > f.period::timestamp AT TIME ZONE zone AND r.as_of < s.at) THEN s.at END AS taken_at
 		  FROM @extschema@.kpi_fact f
 		  CROSS JOIN LATERAL (SELECT min(v.recorded_at) AS at, @extschema@.kpi_day(min(v.recorded_at)) AS day FROM @extschema@.kpi_fact v
 							   WHERE v.dimension = f.dimension AND v.member = f.member AND v.grain = f.grain AND v.period = f.period) s
@@ -165,4 +167,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_forecast(date, date, text, text, text[], text) IS
-'how good the forecast was: for each computed period that overlaps the days from from_day to before to_day (NULL: no limit) and each member (NULL: all): taken_at, the first snapshot of the period (NULL unless in its first tenth), what it had as won and as weighted pipeline closing in the period, forecast = won + weighted, actual = won in the whole period, accuracy = 100 - 100 * |forecast - actual| / actual; expected = amount of the opportunities that it expected to close in the period, slipped = of those still open or closed later, slippage = 100 * slipped / expected (NULL also when the caller may not read the source). reason: why the accuracy is NULL';
+'how good the forecast was: for each computed period that overlaps the days from from_day to before to_day (NULL: no limit) and each member (NULL: all): taken_at, the first snapshot of the period (NULL unless in its first tenth, and once kpi_prune has let it go, as it does those of days), what it had as won and as weighted pipeline closing in the period, forecast = won + weighted, actual = won in the whole period, accuracy = 100 - 100 * |forecast - actual| / actual; expected = amount of the opportunities that it expected to close in the period, slipped = of those still open or closed later, slippage = 100 * slipped / expected (NULL also when the caller may not read the source). reason: why the accuracy is NULL';
