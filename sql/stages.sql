@@ -42,7 +42,7 @@ WITH row_of AS (
 	SELECT w.*, CASE outcome WHEN 'open' THEN nullif(stage, '') END AS place, CASE outcome WHEN 'won' THEN 'Infinity' ELSE "position"::numeric END AS level
 	FROM (SELECT y.*, s."position", coalesce(y.status, s.outcome, 'open') AS outcome FROM history y LEFT JOIN stage s ON s.name = y.stage) w
 ), ended AS (
-	SELECT *, coalesce(valid_to, lead(valid_from) OVER own) AS until, row_number() OVER own AS n_own
+	SELECT *, least(valid_to, lead(valid_from) OVER own) AS until, row_number() OVER own AS n_own
 	FROM row_of
 	WINDOW own AS (PARTITION BY id ORDER BY valid_from, valid_to, level, place COLLATE "C", rep COLLATE "C", team COLLATE "C", array_position('{open,won,lost}', outcome))
 ), reached AS (

@@ -28,7 +28,7 @@ COMMENT ON FUNCTION @extschema@.kpi_of_deals(text[], text) IS
  * nowhere.  Who enters a stage has passed those before it, and enters them at
  * that moment if not before.  A stage without position is passed by no one and
  * passes none.  Rows of one stage that follow each other are one stay; a row
- * without end ends with the next, the last one when the opportunity is closed.
+ * ends with the next at the latest, the last one when the opportunity is closed.
  * kpi_stage_events works that out for one opportunity; its rows are put together
  * by grouping, which spills, by the id as the relation has it where equal ids
  * have one text: that may already have them in this order.  (batch_stages.c does

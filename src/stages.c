@@ -446,7 +446,7 @@ walk_stays(Walk *walk)
 			CHECK_FOR_INTERRUPTS();
 		if (i == 0 || !goes_on(step, step - 1))
 			since = step->from;
-		if (!step->has_end && following != NULL)
+		if (following != NULL && (!step->has_end || step->to > following->from))
 		{
 			step->to = following->from;
 			step->has_end = true;
