@@ -194,7 +194,7 @@ DECLARE
 	is_seen text;
 	touched text;
 	traced text := (
-		SELECT string_agg(format(CASE WHEN c.kind <> 'instant' THEN 'nullif((%s)::text, '''') AS %I' WHEN c.type = 'date' THEN '(%s)::date AS %I'
+		SELECT string_agg(format(CASE WHEN c.kind <> 'instant' THEN 'nullif((%s)::text COLLATE "C", '''') AS %I' WHEN c.type = 'date' THEN '(%s)::date AS %I'
 									  ELSE '((%s)::timestamptz AT TIME ZONE %3$L)::date AS %2$I' END,
 								 c.expression, c.column_name, @extschema@.kpi_setting('time_zone')), ', ')
 		  FROM @extschema@.kpi_traced_columns(source) c WHERE c.column_name <> 'amount');
@@ -206,7 +206,8 @@ DECLARE
 		 WHERE source = 'subscription' AND a.column_name = 'amount');
 BEGIN
 	SELECT t.noted, t.read INTO layout FROM @extschema@.kpi_track_triggers(relation) t LIMIT 1;
-	SELECT string_agg(format('(v.v[%s])::%s AS %I', array_position(layout.noted, n.name), format_type(a.atttypid, a.atttypmod), n.name), ', ') INTO values_of_v
+	SELECT string_agg(format('(v.v[%s])::%s%s AS %I', array_position(layout.noted, n.name), format_type(a.atttypid, a.atttypmod),
+							 ' COLLATE ' || nullif(a.attcollation, 0)::regcollation, n.name), ', ') INTO values_of_v	-- by which it is compared, or becomes lower case
 	  FROM unnest(noted) n(name) JOIN pg_attribute a ON a.attrelid = relation AND a.attname = n.name;
 	is_seen := format('CASE WHEN c.changed <@ %L::integer[] THEN %s ELSE true END',
 					  ARRAY(SELECT r.n FROM unnest(layout.read) WITH ORDINALITY r(name, n) WHERE r.name = ANY (unseen)),
