@@ -48,6 +48,15 @@ FROM (VALUES (NULL, 1, '2025-01-01'::date, NULL::date), ('no amount', NULL, '202
 	('passed through', 9, '2026-01-02', '2026-01-03'), ('new', 1.50, '2026-01-31', 'infinity')) v(customer, amount, valid_from, valid_to);
 SELECT kpi_new_customers(customer, at, '2026-01-01', '2026-02-01') AS new_customers
 FROM (VALUES (1, '2026-01-01'::timestamp), (1, '2026-01-15'), (2, '2025-12-31'), (2, '2026-01-01'), (3, '2026-02-01'), (4, NULL), (4, '2026-01-02'), (NULL, '2026-01-02')) v(customer, at);
+-- Since ever is before -infinity, whatever instants are.
+SELECT kpi_new_customers(1, NULL::date, '-infinity', '2026-01-01') AS new_days, kpi_new_customers(1, NULL::timestamp, '-infinity', '2026-01-01') AS new_times,
+	kpi_new_customers(1, NULL::timestamptz, '-infinity', '2026-01-01') AS new_instants, kpi_new_customers(1, '-infinity'::timestamptz, '-infinity', '2026-01-01') AS new_at_it,
+	kpi_mrr(5, NULL::timestamptz, NULL, '-infinity') AS mrr;
+SELECT until, d.opening AS days, t.opening AS times, i.opening AS instants, concat(d.customers_first, t.customers_first, i.customers_first) AS first
+FROM (SELECT until, kpi_accounts(1, 5, NULL::date, until, '-infinity', '2026-01-01') AS days, kpi_accounts(1, 5, NULL::timestamp, until, '-infinity', '2026-01-01') AS times,
+		kpi_accounts(1, 5, NULL::timestamptz, until, '-infinity', '2026-01-01') AS instants
+	FROM (VALUES (NULL::date), ('-infinity')) v(until) GROUP BY until) a, kpi_movements(days) d, kpi_movements(times) t, kpi_movements(instants) i
+ORDER BY until;
 
 -- Rows without customers; no rows.
 SELECT kpi_retention_rate(c, f, t, '2026-01-01', '2026-02-01') AS retention, kpi_churn_rate(c, f, t, '2026-01-01', '2026-02-01') AS churn, kpi_new_customers(c, f, t, '2026-01-01', '2026-02-01') AS new_customers,

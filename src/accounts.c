@@ -51,7 +51,8 @@ is_possible(const KeyedItem *item)
 /* A row: days or microseconds from 2000. */
 typedef struct Span
 {
-	int64		from;			/* first instant; the least if since ever */
+	bool		since_ever;		/* has it no beginning? */
+	int64		from;			/* else the first instant */
 	int64		to;				/* first instant behind; the largest if open */
 	int64		bounds[2];		/* opening and closing */
 } Span;
@@ -77,12 +78,19 @@ get_interval(FunctionCallInfo fcinfo, int arg, bool has_end, BoundUnit unit,
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("opening and closing must not be NULL")));
-	span->from = PG_ARGISNULL(arg) ? PG_INT64_MIN :
-		get_instant(fcinfo, arg, unit);
+	span->since_ever = PG_ARGISNULL(arg);
+	span->from = span->since_ever ? 0 : get_instant(fcinfo, arg, unit);
 	span->to = !has_end || PG_ARGISNULL(arg + 1) ? PG_INT64_MAX :
 		get_instant(fcinfo, arg + 1, unit);
 	span->bounds[0] = get_instant(fcinfo, bounds, unit);
 	span->bounds[1] = get_instant(fcinfo, bounds + 1, unit);
+}
+
+/* Since ever is before any instant, -infinity too. */
+static inline bool
+begins_before(const Span *span, int64 instant)
+{
+	return span->since_ever || span->from < instant;
 }
 
 /* The bounds of the first row are those of all. */
@@ -130,7 +138,7 @@ add_interval(Keyed *keyed, const Span *span, const Amount *amount,
 	int			i;
 
 	for (i = AT_OPENING; i <= AT_CLOSING; i++)
-		is_active[i] = span->from < keyed->bounds[i] &&
+		is_active[i] = begins_before(span, keyed->bounds[i]) &&
 			span->to >= keyed->bounds[i];
 	if (is_active[AT_OPENING] || is_active[AT_CLOSING])
 		salkpi_keyed_scale(keyed, amount, &sum);
@@ -139,7 +147,7 @@ add_interval(Keyed *keyed, const Span *span, const Amount *amount,
 		item->sums[i].small = is_active[i] ? sum.small : 0;
 		item->sums[i].big = is_active[i] ? sum.big : NULL;
 	}
-	item->flag = span->from < keyed->bounds[AT_OPENING];
+	item->flag = begins_before(span, keyed->bounds[AT_OPENING]);
 	salkpi_keyed_add(keyed, item);
 }
 
@@ -166,7 +174,7 @@ add_row(Keyed *keyed, FunctionCallInfo fcinfo)
 	salkpi_amount_get(keyed->amount_type, PG_GETARG_DATUM(2), &amount);
 	if (amount.sign < 0)
 		raise_negative(&amount);
-	if (amount.sign == 0 || span.to <= span.from || span.from >= span.bounds[1])
+	if (amount.sign == 0 || !begins_before(&span, span.to) || !begins_before(&span, span.bounds[1]))
 		return;
 	salkpi_key_get(keyed->kind, PG_GETARG_DATUM(1), &item.key);
 	add_interval(keyed, &span, &amount, &item);
