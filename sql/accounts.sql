@@ -77,6 +77,9 @@ SELECT harness.outcome('SELECT kpi.kpi_churn_rate(1, now(), NULL, day, now() + i
 SELECT harness.outcome('SELECT kpi.kpi_rollup(a) FROM (SELECT kpi.kpi_accounts(1, now(), now(), now()) AS a UNION ALL SELECT kpi.kpi_accounts(''a'', now(), now(), now())) v') AS customers,
 	harness.outcome('SELECT kpi.kpi_rollup(a) FROM (SELECT kpi.kpi_accounts(1, now(), now(), now()) AS a UNION ALL SELECT kpi.kpi_accounts(1, now(), now(), now() + interval ''1 day'')) v') AS periods,
 	harness.outcome('SELECT kpi.kpi_rollup(a) FROM (SELECT kpi.kpi_accounts(1, now(), now(), now()) AS a UNION ALL SELECT kpi.kpi_accounts(1, current_date, current_date, current_date)) v') AS units;
+-- The same digits are an instant in one, a wall clock's time in the other.
+SELECT harness.outcome('SELECT kpi.kpi_rollup(a) FROM (SELECT kpi.kpi_accounts(1, t AT TIME ZONE ''UTC'', t AT TIME ZONE ''UTC'', t AT TIME ZONE ''UTC'') AS a FROM (VALUES (timestamp ''2026-01-01'')) v(t)'
+	' UNION ALL SELECT kpi.kpi_accounts(1, t, t, t) FROM (VALUES (timestamp ''2026-01-01'')) v(t)) v') AS clocks;
 
 -- Random intervals of customers who come, go, come back and overlap, NULL among
 -- them, amounts of any size and scale, ends on the very bounds.
@@ -178,7 +181,7 @@ FROM (SELECT kpi_accounts(customer, amount, f, t, '2026-01-01', '2026-01-08') AS
 SELECT kpi_accounts(c, 5, f, t, '2000-01-02', '2000-01-03') AS accounts FROM (VALUES (1, '2000-01-01'::date, NULL::date), (3, '2000-01-02', '2000-01-04')) v(c, f, t);
 SELECT why, harness.outcome(format('SELECT %L::kpi.kpi_accounts', 'kpi_accounts:' || literal))
 FROM (VALUES (1, 'no bounds', '0169'), (2, 'other unit', '0169730204000000'), (3, 'closing before opening', '016964040200' || '00'), (4, 'none', '0169640204' || '0000'),
-	(5, 'negative', '0169640204000102010900' || '00'), (6, 'at the opening, not before', '01696402040001020' || '00a0a'), (7, 'flag 2', '016964020400010202' || '0a0a'), (8, 'one', '016964020400010201' || '0a0a')) v(n, why, literal)
+	(5, 'negative', '0169640204000102010900' || '00'), (6, 'at the opening, not before', '01696402040001020' || '00a0a'), (7, 'flag 2', '016964020400010202' || '0a0a'), (8, 'one', '016964020400010201' || '0a0a'), (9, 'instants', '016974020400010201' || '0a0a'), (10, 'times', '016977020400010201' || '0a0a')) v(n, why, literal)
 ORDER BY n;
 
 -- Truncated, prolonged and flipped; binary messages.

@@ -8,7 +8,7 @@ CREATE FUNCTION @extschema@.kpi_accounts_final(@extschema@.kpi_accounts) RETURNS
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'salkpi_accounts_final';
 
-COMMENT ON FUNCTION @extschema@.kpi_accounts_combine(@extschema@.kpi_accounts, @extschema@.kpi_accounts) IS 'combine function of kpi_accounts; an error outside of an aggregate, and when periods or types of customers differ';
+COMMENT ON FUNCTION @extschema@.kpi_accounts_combine(@extschema@.kpi_accounts, @extschema@.kpi_accounts) IS 'combine function of kpi_accounts; an error outside of an aggregate, and when periods, their types or those of customers differ';
 COMMENT ON FUNCTION @extschema@.kpi_accounts_final(@extschema@.kpi_accounts) IS 'final function of kpi_accounts: the canonical form of a state';
 
 CREATE AGGREGATE @extschema@.kpi_rollup(accounts @extschema@.kpi_accounts) (
@@ -20,7 +20,7 @@ CREATE AGGREGATE @extschema@.kpi_rollup(accounts @extschema@.kpi_accounts) (
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.kpi_rollup(@extschema@.kpi_accounts) IS
-'the customers of all the given values together, the amounts of each added up: what kpi_accounts over the rows behind them gives. NULL is left out; nothing: NULL. An error if periods or types of customers differ';
+'the customers of all the given values together, the amounts of each added up: what kpi_accounts over the rows behind them gives. NULL is left out; nothing: NULL. An error if periods, their types (date, timestamp, timestamptz) or those of customers differ';
 
 -- Accessors, which are the final functions of the aggregates too.
 

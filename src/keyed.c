@@ -115,8 +115,10 @@ salkpi_keyed_set_function(Keyed *keyed, Oid function)
 	kind = key_kind(types[1]);
 	if (types[ntypes - 1] == DATEOID)
 		unit = BOUND_DAYS;
-	else if (types[ntypes - 1] == TIMESTAMPOID || types[ntypes - 1] == TIMESTAMPTZOID)
+	else if (types[ntypes - 1] == TIMESTAMPTZOID)
 		unit = BOUND_INSTANTS;
+	else if (types[ntypes - 1] == TIMESTAMPOID)
+		unit = BOUND_TIMES;
 	if (keyed->kind != 0 && (keyed->kind != kind || keyed->unit != unit))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),

@@ -213,7 +213,7 @@ get_head(KeyedScan *scan)
 	{
 		uint64		unit = salkpi_get_number(r, "unit");
 
-		if (unit != BOUND_DAYS && unit != BOUND_INSTANTS)
+		if (unit != BOUND_DAYS && unit != BOUND_INSTANTS && unit != BOUND_TIMES)
 			salkpi_flat_damaged(r, "unit");
 		head->unit = unit;
 		head->bounds[0] = salkpi_get_signed(r, 64, "opening");
@@ -372,8 +372,12 @@ check_mergeable(const Keyed *keyed, const KeyedScan *scan)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("cannot merge %s values with keys of different types",
 						scan->type->name)));
-	if (keyed->unit != scan->head.unit ||
-		memcmp(keyed->bounds, scan->head.bounds, sizeof(keyed->bounds)) != 0)
+	if (keyed->unit != scan->head.unit)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("cannot merge %s values with openings and closings of different types",
+						scan->type->name)));
+	if (memcmp(keyed->bounds, scan->head.bounds, sizeof(keyed->bounds)) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("cannot merge %s values with different openings or closings",

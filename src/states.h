@@ -15,7 +15,8 @@
 typedef enum BoundUnit
 {
 	BOUND_DAYS = 'd',			/* bounds are dates */
-	BOUND_INSTANTS = 't'		/* bounds are timestamps with time zone */
+	BOUND_INSTANTS = 't',		/* bounds are timestamps with time zone */
+	BOUND_TIMES = 'w'			/* of accounts: timestamps without, of some wall clock */
 } BoundUnit;
 
 /* A period that is asked for. */
