@@ -13,14 +13,14 @@
 CREATE FUNCTION @extschema@.kpi_crm_column(crm_schema text, relation text, column_name text) RETURNS text
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT pg_catalog.format_type(a.atttypid, NULL)
+	SELECT @extschema@.kpi_type_name(a.atttypid)
 	  FROM pg_catalog.pg_namespace n
 	  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'v', 'm', 'f', 'p')
 	  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 	 WHERE n.nspname = crm_schema AND c.relname = relation AND a.attname = kpi_crm_column.column_name;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_crm_column(text, text, text) IS
-'type of a column of a CRM''s table, for adapters; NULL when there is no such table or column';
+'type of a column of a CRM''s table, for adapters, as of kpi_type_name; NULL when there is no such table or column';
 
 CREATE FUNCTION @extschema@.kpi_crm_missing(crm_schema text, VARIADIC relations text[]) RETURNS text[]
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE

@@ -101,6 +101,15 @@ LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.kpi_base_type(regtype) IS
 'the type under a domain, or under domains over domains; any other type is its own; NULL for type 0, a dropped column''s';
 
+/* What is asked about by name is always named alike: the setting quote_all_identifiers puts some names in quotes, and not others. */
+CREATE FUNCTION @extschema@.kpi_type_name(type regtype) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT pg_catalog.replace(pg_catalog.format_type(type, NULL), '"', '');
+END;
+COMMENT ON FUNCTION @extschema@.kpi_type_name(regtype) IS
+'the name of a type, as format_type gives it but without quotes; NULL for NULL';
+
 CREATE FUNCTION @extschema@.kpi_is_infinite(number numeric) RETURNS boolean
 AS 'MODULE_PATHNAME', 'salkpi_is_infinite'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -163,7 +172,8 @@ BEGIN
 		   min(c.column_name) AS first_column, count(*) AS n,
 		   bool_or(c.status LIKE 'missing%') AS is_missing,
 		   bool_or(c.status LIKE 'wrong%timestamp with%' AND c.type LIKE 'timestamp%') AS zoneless,
-		   min(c.kind) FILTER (WHERE c.column_name = c.first_column) AS kind, min(c.type) FILTER (WHERE c.column_name = c.first_column) AS type
+		   min(c.kind) FILTER (WHERE c.column_name = c.first_column) AS kind,
+		   min(@extschema@.kpi_type_name(c.base)) FILTER (WHERE c.column_name = c.first_column) AS type
 	  INTO fault
 	  FROM (SELECT k.*, min(k.column_name) OVER () AS first_column FROM @extschema@.kpi_relation_columns(source, relation) k
 			 WHERE k.status LIKE 'wrong type%' OR k.status = 'missing: required') c;

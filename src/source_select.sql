@@ -10,7 +10,7 @@ CREATE FUNCTION @extschema@.kpi_usable_columns()
 	RETURNS TABLE (source text, column_name text, kind text, type text)
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT s.source, b.column_name, b.kind, pg_catalog.format_type(b.base, NULL)
+	SELECT s.source, b.column_name, b.kind, @extschema@.kpi_type_name(b.base)
 	  FROM @extschema@.kpi_source s
 	  CROSS JOIN LATERAL @extschema@.kpi_relation_columns(s.source, @extschema@.kpi_source_relation(s.source)) b
 	 WHERE b.status = 'ok'
@@ -18,7 +18,7 @@ BEGIN ATOMIC
 		   AND b.column_name IN (SELECT unnest(d.parts) FROM @extschema@.kpi_dimension d);
 END;
 COMMENT ON FUNCTION @extschema@.kpi_usable_columns() IS
-'the columns of the bound relations that are read: those of the contract and the text columns that are dimensions; type: the one under a domain';
+'the columns of the bound relations that are read: those of the contract and the text columns that are dimensions; type: the name of the one under a domain, without quotes';
 
 CREATE FUNCTION @extschema@.kpi_source_columns(source text)
 	RETURNS TABLE (column_name text, is_bound boolean, expression text, names text, place integer)

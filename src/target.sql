@@ -243,7 +243,7 @@ AS $$
 DECLARE
 	zone text := @extschema@.kpi_setting('time_zone');
 BEGIN
-	RETURN ARRAY(SELECT format(CASE c.names WHEN c.column_name THEN '(s.%I AT TIME ZONE %L)::date' ELSE 's.%I' END, c.column_name || CASE c.names WHEN c.column_name THEN '' ELSE '_day' END, zone)
+	RETURN ARRAY(SELECT format(CASE c.names WHEN quote_ident(c.column_name) THEN '(s.%I AT TIME ZONE %3$L)::date' ELSE 's.%2$I' END, c.column_name, c.column_name || '_day', zone)
 				   FROM @extschema@.kpi_source_columns(source) c WHERE c.column_name IN ('from_day', 'to_day') ORDER BY c.column_name);
 END;
 $$;
