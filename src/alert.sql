@@ -45,7 +45,7 @@ BEGIN
 		  FROM unnest(kpi_raise_alerts.grains, kpi_raise_alerts.dimensions, kpi_raise_alerts.periods) f(grain, dimension, period)
 		  CROSS JOIN LATERAL (SELECT max(m.period) AS newest FROM @extschema@.kpi_fact m
 							   WHERE m.superseded_at IS NULL AND m.dimension = f.dimension AND m.grain = f.grain AND m.member = @extschema@.kpi_blank_member(f.dimension)) x
-		 WHERE f.grain NOT LIKE '%\_cut'
+		 WHERE f.grain NOT LIKE E'%\\_cut'
 		   AND (f.dimension IN (SELECT t.dimension FROM @extschema@.kpi_target t) OR EXISTS (SELECT FROM @extschema@.kpi_source s WHERE s.source = 'target'))
 		 GROUP BY f.grain, f.dimension, x.newest
 	LOOP

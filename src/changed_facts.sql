@@ -87,7 +87,7 @@ WITH changes AS MATERIALIZED (	-- at the same moment as the sources
 	 CROSS JOIN unchanged u
 	 CROSS JOIN LATERAL (SELECT array_agg(c.source) AS sources	-- of which it is taken
 						   FROM changes c,
-								(SELECT (k.period_end <= u.until AND k.grain NOT LIKE '%\_cut' AND k.period < (SELECT o.period FROM oldest o WHERE o.grain = k.grain)) IS NOT TRUE
+								(SELECT (k.period_end <= u.until AND k.grain NOT LIKE E'%\\_cut' AND k.period < (SELECT o.period FROM oldest o WHERE o.grain = k.grain)) IS NOT TRUE
 										AND @extschema@.kpi_is_due(k.grain, k.period, k.period_end, k.is_complete, k.days) AS is_due OFFSET 0) w
 						  WHERE w.is_due OR CASE WHEN k.is_complete THEN c.spans && daterange(k.period, k.period_end) ELSE NOT c.is_still END) d
 	 WHERE d.sources IS NOT NULL OR $1 = '{}'	-- where nothing is to be read a formula may ask for days and targets
@@ -172,7 +172,7 @@ BEGIN ATOMIC
 	SELECT @extschema@.kpi_readings_query() || replace(replace(replace(replace(replace($q$, outdated AS (	-- of periods cut elsewhere
 	SELECT DISTINCT f.grain, f.period FROM @extschema@.kpi_fact f
 	 WHERE f.superseded_at IS NULL AND f.dimension = 'total'
-	   AND (f.grain LIKE '%\_cut' AND $7 OR f.grain IN (SELECT grain || '_cut' FROM period WHERE NOT is_complete))
+	   AND (f.grain LIKE E'%\\_cut' AND $7 OR f.grain IN (SELECT grain || '_cut' FROM period WHERE NOT is_complete))
 	   AND (f.grain, f.period) NOT IN (SELECT k.grain, k.period FROM unnest($2::@extschema@.kpi_period[]) k)
 ), compared AS (
 	SELECT coalesce(array_agg(k.period ORDER BY k.n), '{}') AS periods

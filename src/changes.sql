@@ -78,7 +78,7 @@ BEGIN ATOMIC
 		/* What a function calls, its text does not always tell. */
 		SELECT 'function', p.oid || ' ' || p.xmin || ' ' || p.ctid
 		  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-		 WHERE p.oid >= 16384 AND n.nspname NOT LIKE 'pg\_temp%'
+		 WHERE p.oid >= 16384 AND n.nspname NOT LIKE E'pg\\_temp%'
 		   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
 							WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
 		   AND EXISTS (SELECT FROM rule r
@@ -115,9 +115,9 @@ CREATE FUNCTION @extschema@.kpi_spans_expression(source text, columns text[]) RE
 BEGIN ATOMIC
 	WITH part AS (
 		SELECT p.kind,
-			   CASE WHEN p.starts <> 'NULL' THEN (SELECT string_agg(DISTINCT w.m[1], ', ') FROM regexp_matches(p.starts, '\w+', 'g') w(m)
+			   CASE WHEN p.starts <> 'NULL' THEN (SELECT string_agg(DISTINCT w.m[1], ', ') FROM regexp_matches(p.starts, E'\\w+', 'g') w(m)
 				WHERE kpi_spans_expression.source || '.' || w.m[1] = ANY (columns)) END AS starts,
-			   (SELECT string_agg(DISTINCT w.m[1], ', ') FROM regexp_matches(p.ends, '\w+', 'g') w(m)
+			   (SELECT string_agg(DISTINCT w.m[1], ', ') FROM regexp_matches(p.ends, E'\\w+', 'g') w(m)
 				WHERE kpi_spans_expression.source || '.' || w.m[1] = ANY (columns)
 				  AND p.ends NOT LIKE '%next_from%') AS ends,	-- a row may end with another
 			   p.kind = 'ledger' OR EXISTS (

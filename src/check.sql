@@ -123,7 +123,7 @@ CREATE FUNCTION @extschema@.kpi_target_faults()
 BEGIN ATOMIC
 	WITH computed AS (
 		SELECT min(f.period) AS first_day FROM @extschema@.kpi_fact f
-		 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain NOT LIKE '%\_cut'
+		 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain NOT LIKE E'%\\_cut'
 	), target AS (
 		SELECT t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.warn_at, NULL AS fault FROM @extschema@.kpi_target t
 		UNION ALL

@@ -64,11 +64,11 @@ CREATE FUNCTION @extschema@.kpi_member(parts text[]) RETURNS text
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE pg_catalog.cardinality(parts) WHEN 0 THEN '' WHEN 1 THEN parts[1]
-		   ELSE (SELECT pg_catalog.string_agg(replace(replace(p, '\', '\\'), '+', '\+'), '+' ORDER BY n)
+		   ELSE (SELECT pg_catalog.string_agg(replace(replace(p, E'\\', E'\\\\'), '+', E'\\+'), '+' ORDER BY n)
 				   FROM pg_catalog.unnest(parts) WITH ORDINALITY u(p, n)) END;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_member(text[]) IS
-'the name of a member from its parts: several are joined by +, a + or \ inside one is written \+ or \\; no part is the total, an empty string';
+E'the name of a member from its parts: several are joined by +, a + or \\ inside one is written \\+ or \\\\; no part is the total, an empty string';
 
 CREATE FUNCTION @extschema@.kpi_blank_member(dimension text) RETURNS text
 	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE

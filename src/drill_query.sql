@@ -39,7 +39,7 @@ AS $$
 DECLARE
 	in_cohorts text := CASE WHEN position('(SELECT $16)' IN query) > 0 THEN @extschema@.kpi_cohorts_query(columns) END;
 BEGIN
-	RETURN ARRAY(SELECT DISTINCT m.n[1]::integer FROM regexp_matches(concat(query, in_cohorts), '\(SELECT \$(\d+)\)', 'g') m(n));
+	RETURN ARRAY(SELECT DISTINCT m.n[1]::integer FROM regexp_matches(concat(query, in_cohorts), E'\\(SELECT \\$(\\d+)\\)', 'g') m(n));
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_looked_up(text, text[]) IS

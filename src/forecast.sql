@@ -36,7 +36,7 @@ BEGIN
 	END IF;
 	SELECT array_agg(p.grain), array_agg(p.period), array_agg(p.starts_at), array_agg(p.ends_at) INTO grains, periods, starts, ends
 	  FROM @extschema@.kpi_periods(@extschema@.kpi_day(as_of), @extschema@.kpi_day(as_of), as_of) p
-	 WHERE NOT p.is_complete AND p.grain NOT LIKE '%\_cut'
+	 WHERE NOT p.is_complete AND p.grain NOT LIKE E'%\\_cut'
 	   AND EXISTS (SELECT FROM @extschema@.kpi_fact f WHERE f.dimension = 'total' AND f.member = '' AND f.grain = p.grain AND f.period = p.period)
 	   AND NOT EXISTS (SELECT FROM @extschema@.kpi_fact f WHERE f.dimension = 'total' AND f.member = '' AND f.grain = p.grain AND f.period = p.period
 															AND f.recorded_at < kpi_keep_expected.as_of);

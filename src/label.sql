@@ -5,8 +5,8 @@ CREATE FUNCTION @extschema@.kpi_member_parts(member text, n integer DEFAULT 2) R
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT CASE n WHEN 0 THEN '{}' WHEN 1 THEN ARRAY[member]
-		   ELSE (SELECT array_agg(regexp_replace(p.part[1], '\\(.)', '\1', 'g') ORDER BY p.i)
-				   FROM regexp_matches(member || '+', '((?:[^\\+]|\\.)*)\+', 'g') WITH ORDINALITY p(part, i)) END;
+		   ELSE (SELECT array_agg(regexp_replace(p.part[1], E'\\\\(.)', E'\\1', 'g') ORDER BY p.i)
+				   FROM regexp_matches(member || '+', E'((?:[^\\\\+]|\\\\.)*)\\+', 'g') WITH ORDINALITY p(part, i)) END;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_member_parts(text, integer) IS
 'the parts of a member of a dimension of n parts: the inverse of kpi_member. With one part (or none) nothing is split';

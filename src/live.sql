@@ -127,7 +127,7 @@ BEGIN
 			SELECT @extschema@.kpi_days_as_period(coalesce(range_grain, 'range'), starts[b + 1], CASE b WHEN 0 THEN to_day ELSE starts[b] END, as_of) AS period
 			  FROM (SELECT 0 AS b UNION
 					SELECT generate_series(r.nearest, r.farthest) FROM unnest(definitions) k, @extschema@.kpi_formula_reads(k.formula, periods_per_year) r UNION
-					SELECT generate_series(0, k.reach) FROM unnest(definitions) k WHERE k.formula ~ '(days|setting|target)\('	-- of which that does not tell
+					SELECT generate_series(0, k.reach) FROM unnest(definitions) k WHERE k.formula ~ E'(days|setting|target)\\('	-- of which that does not tell
 				   ) w
 			UNION ALL
 			SELECT @extschema@.kpi_days_as_period(range_grain || '_cut', starts[b + 1], least(starts[b + 1] + elapsed, starts[b]), as_of)

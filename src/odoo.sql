@@ -565,11 +565,11 @@ CREATE FUNCTION @extschema@.kpi_odoo_kind(name text, fallback text) RETURNS text
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT pg_catalog.format($fragment$
-			   CASE WHEN %1$s ~* '^\s*e-?mail' THEN 'email'
-					WHEN %1$s ~* '\mdemos?\M|vorf.{1,2}hrung' THEN 'demo'
-					WHEN %1$s ~* '\monboarding' THEN 'onboarding'
-					WHEN %1$s ~* '\mlinkedin\M' THEN 'linkedin'
-					WHEN %1$s ~* '\mtrial\M|\mtest(phase|zugang)' THEN 'trial'
+			   CASE WHEN %1$s ~* E'^\\s*e-?mail' THEN 'email'
+					WHEN %1$s ~* E'\\mdemos?\\M|vorf.{1,2}hrung' THEN 'demo'
+					WHEN %1$s ~* E'\\monboarding' THEN 'onboarding'
+					WHEN %1$s ~* E'\\mlinkedin\\M' THEN 'linkedin'
+					WHEN %1$s ~* E'\\mtrial\\M|\\mtest(phase|zugang)' THEN 'trial'
 					ELSE %2$s END$fragment$, name, fallback);
 END;
 COMMENT ON FUNCTION @extschema@.kpi_odoo_kind(text, text) IS
@@ -585,9 +585,9 @@ BEGIN ATOMIC
 		$query$,
 		crm_schema,
 		@extschema@.kpi_odoo_kind(n.name, pg_catalog.format($fragment$
-			CASE WHEN t.category = 'phonecall' OR %2$s = 'mail_activity_data_call' OR %1$s ~* '\m(phone )?calls?\M|\manruf|telef' THEN 'call'
-				 WHEN %2$s = 'mail_activity_data_email' OR %1$s ~* '\me-?mails?\M' THEN 'email'
-				 WHEN t.category = 'meeting' OR %2$s = 'mail_activity_data_meeting' OR %1$s ~* '\m(meeting|termin|besprechung)' THEN 'meeting'
+			CASE WHEN t.category = 'phonecall' OR %2$s = 'mail_activity_data_call' OR %1$s ~* E'\\m(phone )?calls?\\M|\\manruf|telef' THEN 'call'
+				 WHEN %2$s = 'mail_activity_data_email' OR %1$s ~* E'\\me-?mails?\\M' THEN 'email'
+				 WHEN t.category = 'meeting' OR %2$s = 'mail_activity_data_meeting' OR %1$s ~* E'\\m(meeting|termin|besprechung)' THEN 'meeting'
 				 ELSE 'other' END$fragment$,
 			n.name, CASE WHEN x.exists THEN 'x.name' ELSE 'NULL::text' END)),
 		CASE WHEN x.exists THEN pg_catalog.format(

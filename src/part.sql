@@ -127,7 +127,7 @@ DECLARE
 	part text[];
 BEGIN
 	LOOP
-		part := regexp_match(filled, '\{(\w+) ?(\w*) ?(\w*)\}');
+		part := regexp_match(filled, E'\\{(\\w+) ?(\\w*) ?(\\w*)\\}');
 		EXIT WHEN part IS NULL;
 		filled := replace(filled, format('{%s}', concat_ws(' ', part[1], nullif(part[2], ''), nullif(part[3], ''))), CASE part[1]
 			WHEN 'infinite' THEN format('@extschema@.kpi_is_infinite(%s)', part[2])

@@ -142,7 +142,7 @@ COMMENT ON TYPE @extschema@.kpi_reading_step IS
 CREATE FUNCTION @extschema@.kpi_generic(query text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT regexp_replace(query, '\(SELECT (\$\d+)\)', '\1', 'g');
+	SELECT regexp_replace(query, E'\\(SELECT (\\$\\d+)\\)', E'\\1', 'g');
 END;
 COMMENT ON FUNCTION @extschema@.kpi_generic(text) IS 'a query of kpi_source_query as it is for a generic plan';
 
@@ -156,8 +156,8 @@ DECLARE
 						 FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix));
 	bases text[] := ARRAY(SELECT DISTINCT b FROM @extschema@.kpi_wanted_dimensions(wanted_dimensions) d, unnest(d.parts) b);
 	cohorts_query text := CASE WHEN 'cohort' = ANY (bases) THEN @extschema@.kpi_cohorts_query(columns) END;
-	run_rates_query text := CASE WHEN 'subscription.currency' = ANY (columns) THEN regexp_replace(@extschema@.kpi_run_rates_query(columns), '\$1(?!\d)', '$5', 'g') END;
-	activities_query text := CASE WHEN 'preceding_activity' = ANY (bases) THEN regexp_replace(regexp_replace(@extschema@.kpi_activities_query(columns), '\$1(?!\d)', '$10', 'g'), '\$2(?!\d)', '$4', 'g') END;
+	run_rates_query text := CASE WHEN 'subscription.currency' = ANY (columns) THEN regexp_replace(@extschema@.kpi_run_rates_query(columns), E'\\$1(?!\\d)', '$5', 'g') END;
+	activities_query text := CASE WHEN 'preceding_activity' = ANY (bases) THEN regexp_replace(regexp_replace(@extschema@.kpi_activities_query(columns), E'\\$1(?!\\d)', '$10', 'g'), E'\\$2(?!\\d)', '$4', 'g') END;
 	reading record;
 	step @extschema@.kpi_reading_step;
 BEGIN

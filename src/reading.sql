@@ -245,7 +245,7 @@ BEGIN
 	END IF;
 	IF NOT EXISTS (SELECT FROM @extschema@.kpi_fact_version(dimension, blank, grain, newest, as_of) f
 							   CROSS JOIN LATERAL jsonb_each_text(to_jsonb(f)) v
-					WHERE v.key = ANY (d.measures) AND v.value NOT IN ('0', '1:{}') AND v.value !~ '^0\.0*$') THEN
+					WHERE v.key = ANY (d.measures) AND v.value NOT IN ('0', '1:{}') AND v.value !~ E'^0\\.0*$') THEN
 		members := array_remove(members, blank);
 	END IF;
 

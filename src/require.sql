@@ -76,7 +76,7 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = CASE n WHEN 0 THEN 'Name the dimension that the member is of; "total" has the one member ''''.'
 						 WHEN 1 THEN format('SELECT member, label FROM kpi_members(%L) lists them.', dimension)
-						 ELSE format('Members of "%s" have %s parts joined by "+"; a + or \ inside one is written \+ or \\.', dimension, n) END;
+						 ELSE format(E'Members of "%s" have %s parts joined by "+"; a + or \\ inside one is written \\+ or \\\\.', dimension, n) END;
 	END IF;
 END;
 $$;

@@ -19,7 +19,7 @@ INSERT INTO @extschema@.kpi_setting_default VALUES
 	('fiscal_year_month', '1', '[1-9]|1[0-2]', true, true, 'first month of the fiscal year: years and quarters begin there'),
 	('week_start', 'monday', 'monday|sunday', false, true, 'first day of a week'),
 	('grains', 'month,quarter,year', '(day|week|month|quarter|year)(,(day|week|month|quarter|year))*', false, false, 'grains that a snapshot computes, separated by commas; the facts of any other are closed by the next one'),
-	('dimensions', 'all', 'all|[a-z_]+(\+[a-z_]+)*(,[a-z_]+(\+[a-z_]+)*)*', false, false, 'which of the dimensions that come with salkpi a snapshot computes besides the total, separated by commas; own ones (kpi_define_dimension) it always computes, the facts of any other are closed by the next one'),
+	('dimensions', 'all', E'all|[a-z_]+(\\+[a-z_]+)*(,[a-z_]+(\\+[a-z_]+)*)*', false, false, 'which of the dimensions that come with salkpi a snapshot computes besides the total, separated by commas; own ones (kpi_define_dimension) it always computes, the facts of any other are closed by the next one'),
 	('language', 'en', 'en|de', false, false, 'language of labels and descriptions'),
 	('customer_active_days', '365', '[1-9][0-9]{0,3}', true, true, 'without subscriptions, how many days after a purchase an account still is a customer'),
 	('ledger_memory_mb', '256', '[1-9][0-9]{0,3}', false, false, 'megabytes that the ledger of all customers may need, in each process of a parallel plan; beyond it a snapshot reads them in groups, which spills to disk'),
@@ -31,7 +31,7 @@ INSERT INTO @extschema@.kpi_setting_default VALUES
 	('history_keep', '2,92', '[1-9][0-9]{0,3},[0-9]{1,5}|all', false, false, 'how many days all snapshots are kept, and how many the last of each day, before the history is thinned to the last of each month; or all'),
 	('stale_snapshot_hours', '26', '[1-9][0-9]{0,3}', false, false, 'how many hours after the newest snapshot kpi_check calls the numbers old'),
 	('stale_deal_days', '60', '[1-9][0-9]{0,3}', false, false, 'after how many days without a change or an activity kpi_check calls an open opportunity stale'),
-	('margin_default', NULL, '100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?', true, false, 'profit margin in percent (0 to 100) where no direct cost tells it: for lifetime values');
+	('margin_default', NULL, E'100(\\.0+)?|[0-9]{1,2}(\\.[0-9]+)?', true, false, 'profit margin in percent (0 to 100) where no direct cost tells it: for lifetime values');
 
 CREATE TABLE @extschema@.kpi_setting_value (
 	setting		text PRIMARY KEY,

@@ -118,7 +118,7 @@ BEGIN ATOMIC
 				WHEN p.kind = 'stock' THEN '($21).closing, ($21).closing'
 				WHEN p.reaches_back THEN '(SELECT array_agg(a + 1 ORDER BY n) FROM unnest(($21).first_atom) WITH ORDINALITY u(a, n)), (SELECT array_agg(a + 1 ORDER BY n) FROM unnest(($21).last_atom) WITH ORDINALITY u(a, n))'
 				ELSE '($21).first_atom, ($21).last_atom' END
-		   || CASE WHEN p.kind IN ('flow', 'plan', 'spread') THEN format(', %L::integer[]', r.measures)
+		   || CASE WHEN p.kind IN ('flow', 'plan', 'spread') THEN format(', ARRAY[%s]::integer[]', array_to_string(r.measures, ', ', 'NULL'))
 				   WHEN NOT p.by_currency THEN '' WHEN r.at = 'opening' THEN ', (SELECT $5), ($21).starts_at' ELSE ', (SELECT $5), ($21).at' END,
 		   r.measures
 	  FROM p, LATERAL (
@@ -242,8 +242,8 @@ BEGIN
 		END IF;
 		states := states || CASE WHEN state IS NULL THEN '' ELSE format(E',\n %s AS state%s', state, n) END;
 		FOR reading IN SELECT * FROM @extschema@.kpi_part_readings(source, part.part, columns) LOOP
-			readings := readings || format('(%L::text, %L::text, %s, %L::integer[], %s::integer, NULL::timestamptz, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[])', source, part.part,
-				CASE WHEN state IS NULL THEN grouped ELSE format('@extschema@.kpi_panel(a.state%s, %s)', n, reading.periods) END, reading.measures,
+			readings := readings || format('(%L::text, %L::text, %s, ARRAY[%s]::integer[], %s::integer, NULL::timestamptz, NULL::@extschema@.kpi_dictionary, NULL::@extschema@.kpi_bad_rows[])', source, part.part,
+				CASE WHEN state IS NULL THEN grouped ELSE format('@extschema@.kpi_panel(a.state%s, %s)', n, reading.periods) END, array_to_string(reading.measures, ', ', 'NULL'),
 				CASE WHEN part.kind = 'ledger' THEN 'NULL'
 					 WHEN @extschema@.kpi_reaches_back(source, part.part) THEN format('@extschema@.kpi_first_atom(a.state%s, 2) - 1', n)
 					 ELSE format('@extschema@.kpi_first_atom(a.state%s)', n) END);

@@ -192,8 +192,8 @@ CREATE TRIGGER kpi_target_rated BEFORE INSERT OR UPDATE ON @extschema@.kpi_targe
 CREATE FUNCTION @extschema@.kpi_sum_of(formula text) RETURNS text[]
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT CASE WHEN formula ~ '^([0-9.]+ \* )?[a-z_][a-z0-9_]*( / [0-9.]+)?( [+-] ([0-9.]+ \* )?[a-z_][a-z0-9_]*( / [0-9.]+)?)*$'
-		   THEN pg_catalog.regexp_split_to_array(regexp_replace(formula, '[0-9.]+ \* | / [0-9.]+', '', 'g'), ' [+-] ') END;
+	SELECT CASE WHEN formula ~ E'^([0-9.]+ \\* )?[a-z_][a-z0-9_]*( / [0-9.]+)?( [+-] ([0-9.]+ \\* )?[a-z_][a-z0-9_]*( / [0-9.]+)?)*$'
+		   THEN pg_catalog.regexp_split_to_array(regexp_replace(formula, E'[0-9.]+ \\* | / [0-9.]+', '', 'g'), ' [+-] ') END;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_sum_of(text) IS
 'the names that an expanded formula adds up or subtracts, also a number of times or a fraction of it, when it does nothing else; NULL for any other formula';
@@ -220,7 +220,7 @@ BEGIN
 		formula := @extschema@.kpi_expanded(kpi);
 		measures := @extschema@.kpi_sum_of(formula);
 	END IF;
-	IF unit NOT IN ('money', 'count') OR formula ~ '/ ?[^0-9 ]|\m(mean|mean_last|quantile)\(' THEN
+	IF unit NOT IN ('money', 'count') OR formula ~ E'/ ?[^0-9 ]|\\m(mean|mean_last|quantile)\\(' THEN
 		RETURN 'hold';
 	END IF;
 	RETURN (SELECT CASE WHEN bool_and(m.is_additive_flow) THEN 'add' WHEN bool_and(m.is_stock) THEN 'hold' ELSE 'exact' END

@@ -167,7 +167,7 @@ CREATE FUNCTION @extschema@.kpi_trigger_arguments(arguments bytea) RETURNS text[
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT array_agg(pg_catalog.convert_from(pg_catalog.decode(pg_catalog.replace(a, ' ', ''), 'hex'), pg_catalog.getdatabaseencoding()) ORDER BY n)
-	  FROM pg_catalog.string_to_table(pg_catalog.regexp_replace(pg_catalog.encode(arguments, 'hex'), '(..)', '\1 ', 'g'), '00 ') WITH ORDINALITY s(a, n)
+	  FROM pg_catalog.string_to_table(pg_catalog.regexp_replace(pg_catalog.encode(arguments, 'hex'), '(..)', E'\\1 ', 'g'), '00 ') WITH ORDINALITY s(a, n)
 	 WHERE a <> '';
 END;
 COMMENT ON FUNCTION @extschema@.kpi_trigger_arguments(bytea) IS
