@@ -23,6 +23,17 @@ WHERE d.deptype = 'e'
 		AND EXISTS (SELECT FROM pg_depend i WHERE i.objid = d.objid AND i.classid = d.classid AND i.deptype = 'i'))
 ORDER BY o.type COLLATE "C", o.identity COLLATE "C";
 
+-- Each table can be published, as all tables are by some, and be written to all the same.
+SELECT c.relname
+FROM pg_depend d
+JOIN pg_class c ON c.oid = d.objid AND d.classid = 'pg_class'::regclass
+WHERE d.deptype = 'e'
+	AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'salkpi')
+	AND c.relkind IN ('r', 'p')
+	AND c.relreplident <> 'f'
+	AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
+ORDER BY 1;
+
 -- A function that cannot run in parallel has a reason to: it writes, or reads
 -- the sources, each in a subtransaction.
 SELECT p.oid::regprocedure

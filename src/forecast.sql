@@ -14,6 +14,7 @@ CREATE TABLE @extschema@.kpi_expected (
 );
 COMMENT ON TABLE @extschema@.kpi_expected IS
 'the open opportunities that the first snapshot of each period expected to close in it: amount in the reporting currency (0 when unknown), members: for each base dimension the member it belonged to';
+ALTER TABLE @extschema@.kpi_expected REPLICA IDENTITY FULL;	-- as kpi_track_log
 CREATE INDEX kpi_expected_period ON @extschema@.kpi_expected (grain, period);
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_expected', '');
 

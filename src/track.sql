@@ -34,6 +34,7 @@ CREATE TABLE @extschema@.kpi_track_log (
 	payload		bytea
 );
 ALTER TABLE @extschema@.kpi_track_log ALTER payload SET STORAGE PLAIN;
+ALTER TABLE @extschema@.kpi_track_log REPLICA IDENTITY FULL;	-- lest a publication of all tables forbid to delete from it
 COMMENT ON TABLE @extschema@.kpi_track_log IS
 'changes in tracked tables since the last default snapshot, written by their triggers: the rows touched, as kpi_track_rows reads them; NULL: it cannot be told which. Not dumped: after a restore all periods are taken';
 
