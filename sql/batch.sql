@@ -41,7 +41,7 @@ $$;
 CREATE FUNCTION shop.by_batches(query text) RETURNS text[]
 LANGUAGE plpgsql AS $$
 BEGIN
-	RETURN (SELECT x.result FROM kpi_execute(query, shop.parameters()) AS x(result text[]));
+	RETURN (SELECT x.result FROM kpi_execute(query, shop.parameters(), generic => true) AS x(result text[]));
 EXCEPTION WHEN OTHERS THEN
 	RETURN ARRAY[SQLSTATE, SQLERRM];
 END
@@ -204,11 +204,11 @@ SELECT count(*) AS queries, count(*) FILTER (WHERE batches[3]::integer > 100) > 
 -- Batches are what it is: but not where a function is volatile.
 SET LOCAL client_min_messages = debug1;
 SET LOCAL enable_hashagg = off;
-SELECT x.n IS NOT NULL AS is_there FROM kpi_execute(shop.ways('deal::text', 'ARRAY[''new'', ''talks'', ''offer'', ''won'']', 'NULL', '', 4000), shop.parameters()) AS x(n text[]);
-SELECT x.n IS NOT NULL AS is_there FROM kpi_execute(shop.sorted('i4', 4000), shop.parameters()) AS x(n text[]);
-SELECT x.n IS NOT NULL AS is_there FROM kpi_execute(shop.sorted('i4, random()', 4000), shop.parameters()) AS x(n text[]);
-SELECT x.n > 0 AS is_there FROM kpi_execute('SELECT count(*) FILTER (WHERE i4 > 0) FROM shop.data', shop.parameters()) AS x(n bigint);
-SELECT x.n > 0 AS is_there FROM kpi_execute('SELECT count(*) FILTER (WHERE i4 > 0 AND random() < 2) FROM shop.data', shop.parameters()) AS x(n bigint);
+SELECT x.n IS NOT NULL AS is_there FROM kpi_execute(shop.ways('deal::text', 'ARRAY[''new'', ''talks'', ''offer'', ''won'']', 'NULL', '', 4000), shop.parameters(), generic => true) AS x(n text[]);
+SELECT x.n IS NOT NULL AS is_there FROM kpi_execute(shop.sorted('i4', 4000), shop.parameters(), generic => true) AS x(n text[]);
+SELECT x.n IS NOT NULL AS is_there FROM kpi_execute(shop.sorted('i4, random()', 4000), shop.parameters(), generic => true) AS x(n text[]);
+SELECT x.n > 0 AS is_there FROM kpi_execute('SELECT count(*) FILTER (WHERE i4 > 0) FROM shop.data', shop.parameters(), generic => true) AS x(n bigint);
+SELECT x.n > 0 AS is_there FROM kpi_execute('SELECT count(*) FILTER (WHERE i4 > 0 AND random() < 2) FROM shop.data', shop.parameters(), generic => true) AS x(n bigint);
 SET LOCAL client_min_messages = warning;
 
 -- What it is can be explained, which an administrator may have done with every statement.
@@ -231,9 +231,9 @@ CREATE ROLE salkpi_batch_reader;
 GRANT USAGE ON SCHEMA kpi, shop TO salkpi_batch_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA shop TO salkpi_batch_reader;
 SET LOCAL ROLE salkpi_batch_reader;
-SELECT x.n IS NOT NULL AS is_there FROM kpi_execute('SELECT sum(i4) FROM shop.data', ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::kpi_parameters) AS x(n bigint);
+SELECT x.n IS NOT NULL AS is_there FROM kpi_execute('SELECT sum(i4) FROM shop.data', ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::kpi_parameters, generic => true) AS x(n bigint);
 SAVEPOINT before;
-SELECT * FROM kpi_execute('SELECT sum(shop.secret(i4)) FROM shop.data', ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::kpi_parameters) AS x(n bigint);
+SELECT * FROM kpi_execute('SELECT sum(shop.secret(i4)) FROM shop.data', ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::kpi_parameters, generic => true) AS x(n bigint);
 ROLLBACK TO before;
 RESET ROLE;
 

@@ -170,3 +170,27 @@ ROLLBACK TO before;
 RESET ROLE;
 SELECT current_setting('row_security') AS as_before;
 ROLLBACK;
+
+--
+-- What the same transaction has loaded anew counts, and in the same statement
+-- too; that of others is in test/isolation/reload.spec.
+--
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+CREATE SCHEMA shop;
+CREATE TABLE shop.line (sale_id integer, sold_at date, amount numeric);
+INSERT INTO shop.line VALUES (1, '2025-06-01', 1);
+SELECT count(*) AS bound FROM kpi_bind('sale', 'shop.line') WHERE required;
+CREATE FUNCTION shop.load(amount numeric) RETURNS numeric LANGUAGE plpgsql AS $$
+BEGIN
+	TRUNCATE shop.line;
+	INSERT INTO shop.line VALUES (1, '2025-06-01', amount);
+	RETURN amount;
+END $$;
+SAVEPOINT before;	-- what was made after it is emptied as it is
+SELECT shop.load(2);
+SELECT kpi_live('revenue', '2025-06-01', '2025-07-01'), (SELECT sum(amount) FROM kpi_drill('revenue', '2025-06-10')) AS drilled;
+SAVEPOINT loaded;
+SELECT shop.load(3), kpi_live('revenue', '2025-06-01', '2025-07-01'), (SELECT sum(amount) FROM kpi_drill('revenue', '2025-06-10')) AS drilled;
+ROLLBACK TO loaded;
+SELECT kpi_live('revenue', '2025-06-01', '2025-07-01'), (SELECT sum(amount) FROM kpi_drill('revenue', '2025-06-10')) AS drilled;
+ROLLBACK;

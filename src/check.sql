@@ -15,7 +15,7 @@ BEGIN
 	IF NOT @extschema@.kpi_may_read('opportunity') THEN
 		RETURN;
 	END IF;
-	RETURN QUERY EXECUTE format($q$
+	RETURN QUERY SELECT x.* FROM @extschema@.kpi_execute(format($q$
 		WITH opened AS MATERIALIZED (
 			SELECT o.id, o.created_at, o.expected_close FROM (%1$s) o WHERE o.status = 'open' AND o.id IS NOT NULL
 		), touched AS (	-- of late
@@ -33,8 +33,9 @@ BEGIN
 		 WHERE v.holds GROUP BY v.what$q$,
 		@extschema@.kpi_source_select('opportunity'),
 		CASE WHEN has_history THEN format('SELECT h.opportunity_id, h.valid_from AS at FROM (%s) h', @extschema@.kpi_source_select('opportunity_history')) ELSE none END,
-		CASE WHEN @extschema@.kpi_may_read('activity') THEN format('SELECT a.opportunity_id, a.happened_at AS at FROM (%s) a', @extschema@.kpi_source_select('activity')) ELSE none END)
-	USING @extschema@.kpi_setting('stale_deal_days')::integer, has_history, @extschema@.kpi_midnight(@extschema@.kpi_today());
+		CASE WHEN @extschema@.kpi_may_read('activity') THEN format('SELECT a.opportunity_id, a.happened_at AS at FROM (%s) a', @extschema@.kpi_source_select('activity')) ELSE none END),
+		ROW(@extschema@.kpi_setting('stale_deal_days')::integer, has_history, @extschema@.kpi_midnight(@extschema@.kpi_today())))
+		AS x(what text, deals bigint, keys text[]);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_open_deals_check() IS
@@ -45,15 +46,15 @@ CREATE FUNCTION @extschema@.kpi_unknown_reps() RETURNS text[]
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	unknown text[];
 BEGIN
-	IF @extschema@.kpi_may_read('rep') THEN
-		EXECUTE format('SELECT array_agg(DISTINCT f.member ORDER BY f.member) FROM @extschema@.kpi_fact f'
-					   ' WHERE f.superseded_at IS NULL AND f.dimension = ''rep'' AND f.member <> ''(none)'''
-					   ' AND NOT EXISTS (SELECT FROM (%s) r WHERE r.id = f.member)', @extschema@.kpi_source_select('rep')) INTO unknown;
+	IF NOT @extschema@.kpi_may_read('rep') THEN
+		RETURN NULL;
 	END IF;
-	RETURN unknown;
+	RETURN (
+		SELECT x.unknown
+		  FROM @extschema@.kpi_execute(format('SELECT array_agg(DISTINCT f.member ORDER BY f.member) FROM @extschema@.kpi_fact f'
+					' WHERE f.superseded_at IS NULL AND f.dimension = ''rep'' AND f.member <> ''(none)'''
+					' AND NOT EXISTS (SELECT FROM (%s) r WHERE r.id = f.member)', @extschema@.kpi_source_select('rep')), ROW()) AS x(unknown text[]));
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_unknown_reps() IS
@@ -109,9 +110,12 @@ BEGIN
 	g := @extschema@.kpi_grid(ARRAY(SELECT p FROM @extschema@.kpi_snapshot_days(taken.from_day, taken.to_day, taken.as_of) x,
 												 @extschema@.kpi_periods(x.first_day, x.last_day, taken.as_of) p), taken.as_of);
 	d := @extschema@.kpi_make_dictionaries(@extschema@.kpi_looked_up(query, columns), columns, taken.as_of);
-	RETURN QUERY EXECUTE query
-		USING g.bounds, g.days, g.instants, taken.as_of, d.rates, d.accounts, d.reps, d.stages, d.leads, d.deals, NULL::text[], d.won_leads,
-			  g.plan_bounds, g.plan_days, d.run_rates, d.cohorts, g.opening, g.closing, d.activities, g.only_within, g;
+	RETURN QUERY
+		SELECT x.*
+		  FROM @extschema@.kpi_execute(@extschema@.kpi_generic(query),
+					ROW(g.bounds, g.days, g.instants, taken.as_of, d.rates, d.accounts, d.reps, d.stages, d.leads, d.deals, NULL, d.won_leads,
+						g.plan_bounds, g.plan_days, d.run_rates, d.cohorts, g.opening, g.closing, d.activities, g.only_within, g)::@extschema@.kpi_parameters, generic => true)
+				AS x(reason text, key text, source_row jsonb);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_bad_rows(text, text) IS

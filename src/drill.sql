@@ -75,9 +75,11 @@ BEGIN
 		ELSE
 			source := 'target';
 			key := concat_ws(' ', kpi, nullif(dimension, 'total'), nullif(member, ''), to_char((piece.target).from_day, 'YYYY-MM-DD'));
-			EXECUTE format('SELECT to_jsonb(s.source_row) FROM (%s) s WHERE s.kpi = $1 AND coalesce(nullif(s.dimension, ''''), ''total'') = $2 AND coalesce(s.member, '''') = $3'
-						   ' AND @extschema@.kpi_day(s.from_day) = $4 AND @extschema@.kpi_day(s.to_day) = $5 LIMIT 1', @extschema@.kpi_source_select('target', true))
-			   INTO source_row USING kpi, dimension, member, (piece.target).from_day, (piece.target).to_day;
+			source_row := (
+				SELECT x.source_row
+				  FROM @extschema@.kpi_execute(format('SELECT to_jsonb(s.source_row) FROM (%s) s WHERE s.kpi = $1 AND coalesce(nullif(s.dimension, ''''), ''total'') = $2 AND coalesce(s.member, '''') = $3'
+							' AND @extschema@.kpi_day(s.from_day) = $4 AND @extschema@.kpi_day(s.to_day) = $5 LIMIT 1', @extschema@.kpi_source_select('target', true)),
+							ROW(kpi, dimension, member, (piece.target).from_day, (piece.target).to_day)) AS x(source_row jsonb));
 		END IF;
 		RETURN NEXT;
 	END LOOP;
@@ -180,7 +182,8 @@ BEGIN
 	SELECT * INTO ids
 	  FROM @extschema@.kpi_execute(@extschema@.kpi_generic(format('SELECT %s, count(*) FROM (SELECT * FROM %s LIMIT %s) i', names, named, most + 1)),
 				ROW(g.bounds, g.days, g.instants, g.as_of, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, g.plan_bounds, g.plan_days,
-					NULL, NULL, g.opening, g.closing, NULL, NULL, NULL)::@extschema@.kpi_parameters) AS x(accounts text[], reps text[], leads text[], opportunities text[], n bigint);
+					NULL, NULL, g.opening, g.closing, NULL, NULL, NULL)::@extschema@.kpi_parameters, generic => true)
+			AS x(accounts text[], reps text[], leads text[], opportunities text[], n bigint);
 	RETURN CASE WHEN ids.n <= most THEN ROW(coalesce(ids.accounts, '{}'), ids.reps, ids.leads, ids.opportunities)::@extschema@.kpi_named END;
 END;
 $$;
@@ -303,7 +306,7 @@ BEGIN
 							ROW(g.bounds, g.days, g.instants, g.as_of,
 							looked_up.rates, looked_up.accounts, looked_up.reps, looked_up.stages, looked_up.leads, looked_up.deals, parts,
 							looked_up.won_leads, g.plan_bounds, g.plan_days, looked_up.run_rates, looked_up.cohorts, g.opening, g.closing,
-							looked_up.activities, NULL, NULL)::@extschema@.kpi_parameters)
+							looked_up.activities, NULL, NULL)::@extschema@.kpi_parameters, generic => true)
 						AS x(n integer, key text, at timestamptz, amount numeric, source_row jsonb);
 			GET DIAGNOSTICS n = ROW_COUNT;
 			left_over := left_over - n;

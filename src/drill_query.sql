@@ -80,7 +80,7 @@ BEGIN
 	IF source = 'opportunity' THEN	-- each of the two by itself
 		expressions := ARRAY[CASE WHEN parameters && '{10,19}' THEN expressions[1] END, CASE WHEN 12 = ANY (parameters) THEN expressions[2] END];
 	END IF;
-	RETURN format('SELECT %s, %s FROM (%s%s) s', coalesce(expressions[1], 'NULL'), coalesce(expressions[2], 'NULL'),
+	RETURN format('SELECT %s, %s FROM (%s%s) s', coalesce(expressions[1], 'NULL::@extschema@.kpi_dictionary'), coalesce(expressions[2], 'NULL::@extschema@.kpi_dictionary'),
 				  @extschema@.kpi_source_select(source), ' WHERE ' || those);
 END;
 $$;
@@ -93,14 +93,15 @@ CREATE FUNCTION @extschema@.kpi_with_reached(named @extschema@.kpi_named, parame
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	reached record;
+	accounts text[];
+	reps text[];
 BEGIN
 	IF named.accounts IS NOT NULL AND 10 = ANY (parameters) AND parameters && '{6,7,15,16,19}' AND @extschema@.kpi_source_relation('opportunity') IS NOT NULL THEN
-		EXECUTE format('SELECT array_agg(DISTINCT s.account_id) AS accounts, array_agg(DISTINCT s.rep_id) AS reps FROM (%s WHERE %s) s',
-					   @extschema@.kpi_source_select('opportunity'), @extschema@.kpi_has_id('opportunity', 'id', '$1'))
-		   INTO reached USING named.opportunities;
-		named.accounts := named.accounts || reached.accounts;
-		named.reps := named.reps || reached.reps;
+		SELECT x.* INTO accounts, reps
+		  FROM @extschema@.kpi_execute(format('SELECT array_agg(DISTINCT s.account_id), array_agg(DISTINCT s.rep_id) FROM (%s WHERE %s) s',
+					@extschema@.kpi_source_select('opportunity'), @extschema@.kpi_has_id('opportunity', 'id', '$1')), ROW(named.opportunities)) AS x(accounts text[], reps text[]);
+		named.accounts := named.accounts || accounts;
+		named.reps := named.reps || reps;
 	END IF;
 	RETURN named;
 END;
@@ -123,8 +124,9 @@ BEGIN
 	named := @extschema@.kpi_with_reached(named, parameters);
 	FOREACH source IN ARRAY array_remove(@extschema@.kpi_looked_up_sources(parameters), 'lead') LOOP
 		CONTINUE WHEN @extschema@.kpi_source_relation(source) IS NULL;
-		EXECUTE @extschema@.kpi_dictionaries_query(source, parameters, columns, are_named)
-		   INTO first_dictionary, second_dictionary USING named.accounts, named.reps, named.opportunities, named.leads;
+		SELECT x.* INTO first_dictionary, second_dictionary
+		  FROM @extschema@.kpi_execute(@extschema@.kpi_dictionaries_query(source, parameters, columns, are_named),
+					ROW(named.accounts, named.reps, named.opportunities, named.leads)) AS x(first @extschema@.kpi_dictionary, second @extschema@.kpi_dictionary);
 		CASE source
 			WHEN 'exchange_rate' THEN made.rates := first_dictionary;
 			WHEN 'account' THEN made.accounts := first_dictionary;
@@ -136,18 +138,21 @@ BEGIN
 		END CASE;
 	END LOOP;
 	IF 9 = ANY (parameters) AND 'lead.created_at' = ANY (columns) THEN
-		EXECUTE @extschema@.kpi_leads_query(CASE WHEN are_named THEN @extschema@.kpi_has_id('lead', 'id', '$1') END) INTO made.leads USING named.leads;
+		made.leads := (SELECT x.d FROM @extschema@.kpi_execute(@extschema@.kpi_leads_query(CASE WHEN are_named THEN @extschema@.kpi_has_id('lead', 'id', '$1') END),
+															   ROW(named.leads)) AS x(d @extschema@.kpi_dictionary));
 	END IF;
 	IF 15 = ANY (parameters) THEN
-		EXECUTE @extschema@.kpi_run_rates_query(columns, CASE WHEN are_named THEN '$2' END) INTO made.run_rates USING made.rates, named.accounts;
+		made.run_rates := (SELECT x.d FROM @extschema@.kpi_execute(@extschema@.kpi_run_rates_query(columns, CASE WHEN are_named THEN '$2' END),
+																   ROW(made.rates, named.accounts)) AS x(d @extschema@.kpi_dictionary));
 	END IF;
 	IF 16 = ANY (parameters) THEN
-		EXECUTE @extschema@.kpi_cohorts_query(columns, CASE WHEN are_named THEN '$16' END) INTO made.cohorts
-		  USING NULL::timestamptz[], NULL::date[], NULL::timestamptz[], as_of, made.rates, made.accounts, made.reps, made.stages, made.leads,
-				made.deals, NULL::text[], made.won_leads, NULL::timestamptz[], NULL::date[], made.run_rates, named.accounts;
+		made.cohorts := (SELECT x.d FROM @extschema@.kpi_execute(@extschema@.kpi_cohorts_query(columns, CASE WHEN are_named THEN '$16' END),
+			ROW(NULL::timestamptz[], NULL::date[], NULL::timestamptz[], as_of, made.rates, made.accounts, made.reps, made.stages, made.leads,
+				made.deals, NULL::text[], made.won_leads, NULL::timestamptz[], NULL::date[], made.run_rates, named.accounts)) AS x(d @extschema@.kpi_dictionary));
 	END IF;
 	IF 19 = ANY (parameters) THEN
-		EXECUTE @extschema@.kpi_activities_query(columns, CASE WHEN are_named THEN '$3' END) INTO made.activities USING made.deals, as_of, named.accounts;
+		made.activities := (SELECT x.d FROM @extschema@.kpi_execute(@extschema@.kpi_activities_query(columns, CASE WHEN are_named THEN '$3' END),
+																	ROW(made.deals, as_of, named.accounts)) AS x(d @extschema@.kpi_dictionary));
 	END IF;
 	RETURN made;
 END;

@@ -1,6 +1,6 @@
 /*
  * execute.h
- *	  Running queries whose parameters are large values.
+ *	  Running queries over the sources.
  */
 #ifndef SALKPI_EXECUTE_H
 #define SALKPI_EXECUTE_H
@@ -19,6 +19,8 @@ typedef struct Parameters
 
 extern void salkpi_parameters_read(Parameters *parameters, Datum composite);
 extern Query *salkpi_analyze_query(const char *query, const Parameters *parameters);
+extern void salkpi_push_snapshot(const List *relations);
+extern List *salkpi_lock_relations(const char *relation);
 extern void salkpi_execute_query(const char *query, const Parameters *parameters, int cursor_options,
 								 DestReceiver *receiver);
 

@@ -18,8 +18,9 @@ BEGIN
 											('quote', 'r.id'), ('sale', 'r.sale_id || '' '' || r.line_id'), ('stage', 'r.name'), ('subscription', 'r.id || '' '' || r.valid_from')) k(source, key)
 		 WHERE @extschema@.kpi_may_read(k.source)
 	LOOP
-		EXECUTE format('SELECT count(*), (array_agg(k.key ORDER BY k.key COLLATE "C"))[:5] FROM (SELECT %s AS key FROM (%s) r GROUP BY 1 HAVING count(*) > 1) k WHERE k.key IS NOT NULL',
-					   key, @extschema@.kpi_source_select(source)) INTO keys, examples;
+		SELECT x.* INTO keys, examples
+		  FROM @extschema@.kpi_execute(format('SELECT count(*), (array_agg(k.key ORDER BY k.key COLLATE "C"))[:5] FROM (SELECT %s AS key FROM (%s) r GROUP BY 1 HAVING count(*) > 1) k WHERE k.key IS NOT NULL',
+					key, @extschema@.kpi_source_select(source)), ROW()) AS x(keys bigint, examples text[]);
 		IF keys > 0 THEN
 			RETURN NEXT;
 		END IF;
@@ -46,9 +47,10 @@ BEGIN
 	LOOP
 		source := c.source;
 		kind := c.kind;
-		EXECUTE format('SELECT count(*), (array_agg(n.name ORDER BY n.name COLLATE "C"))[:5] FROM (SELECT DISTINCT r.%1$I AS name FROM (%2$s) r'
-					   ' WHERE r.%1$I IS NOT NULL AND NOT EXISTS (SELECT FROM (%3$s) k WHERE k.%4$I = r.%1$I)) n',
-					   c.column_name, @extschema@.kpi_source_select(c.source), @extschema@.kpi_source_select(c.kind), c.key) INTO names, examples;
+		SELECT x.* INTO names, examples
+		  FROM @extschema@.kpi_execute(format('SELECT count(*), (array_agg(n.name ORDER BY n.name COLLATE "C"))[:5] FROM (SELECT DISTINCT r.%1$I AS name FROM (%2$s) r'
+					' WHERE r.%1$I IS NOT NULL AND NOT EXISTS (SELECT FROM (%3$s) k WHERE k.%4$I = r.%1$I)) n',
+					c.column_name, @extschema@.kpi_source_select(c.source), @extschema@.kpi_source_select(c.kind), c.key), ROW()) AS x(names bigint, examples text[]);
 		IF names > 0 THEN
 			RETURN NEXT;
 		END IF;
@@ -76,9 +78,10 @@ BEGIN
 		source := c.source;
 		column_name := c.column_name;
 		FOR is_future, bad_rows, example IN
-			EXECUTE format('SELECT r.at > $2, count(*), @extschema@.kpi_day(CASE WHEN bool_or(r.at > $2) THEN max(r.at) ELSE min(r.at) END) FROM (SELECT %I AS at FROM (%s) s WHERE %s) r'
-						   ' WHERE isfinite(r.at) AND (r.at < $1 OR r.at > $2) GROUP BY 1 ORDER BY 1', c.column_name, @extschema@.kpi_source_select(c.source), c.condition)
-			USING oldest, now() + interval '1 day'
+			SELECT x.*
+			  FROM @extschema@.kpi_execute(format('SELECT r.at > $2, count(*), @extschema@.kpi_day(CASE WHEN bool_or(r.at > $2) THEN max(r.at) ELSE min(r.at) END) FROM (SELECT %I AS at FROM (%s) s WHERE %s) r'
+						' WHERE isfinite(r.at) AND (r.at < $1 OR r.at > $2) GROUP BY 1 ORDER BY 1', c.column_name, @extschema@.kpi_source_select(c.source), c.condition),
+						ROW(oldest, now() + interval '1 day')) AS x(is_future boolean, bad_rows bigint, example date)
 		LOOP
 			RETURN NEXT;
 		END LOOP;

@@ -23,7 +23,10 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/regproc.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "batch.h"
@@ -132,6 +135,16 @@ make_plan(KeptQuery *query, Datum source, Oid relation, const char *time_zone,
 	query->time_zone = (char *) time_zone;
 }
 
+/* Lock the tables of a plan, and push what its query is to see. */
+static void
+push_snapshot(SPIPlanPtr plan)
+{
+	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
+
+	salkpi_push_snapshot(linitial_node(PlannedStmt, cached->stmt_list)->relationOids);
+	ReleaseCachedPlan(cached, CurrentResourceOwner);
+}
+
 static void
 run_plan(SPIPlanPtr plan, const Parameters *parameters, ReturnSetInfo *result)
 {
@@ -145,8 +158,10 @@ run_plan(SPIPlanPtr plan, const Parameters *parameters, ReturnSetInfo *result)
 		};
 	SetTuplestoreDestReceiverParams(receiver, result->setResult, CurrentMemoryContext, false,
 									result->setDesc, "columns of the query do not match those of its result");
+	push_snapshot(plan);
 	if (SPI_execute_plan_extended(plan, &options) != SPI_OK_SELECT)
 		elog(ERROR, "a query over a bound source must be a SELECT");
+	PopActiveSnapshot();
 	receiver->rDestroy(receiver);
 }
 

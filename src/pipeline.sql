@@ -36,10 +36,10 @@ CREATE FUNCTION @extschema@.kpi_stages()
 AS $$
 BEGIN
 	IF @extschema@.kpi_may_read('stage') THEN
-		RETURN QUERY EXECUTE format(
+		RETURN QUERY SELECT x.* FROM @extschema@.kpi_execute(format(
 			'SELECT DISTINCT ON (s.name) s.name, s."position", CASE WHEN s.probability BETWEEN 0 AND 1 THEN s.probability END
 			   FROM (%s) s WHERE s.name <> '''' ORDER BY s.name, s."position"',
-			@extschema@.kpi_source_select('stage'));
+			@extschema@.kpi_source_select('stage')), ROW()) AS x(stage text, stage_position bigint, probability numeric);
 	END IF;
 END;
 $$;
@@ -152,6 +152,7 @@ CREATE FUNCTION @extschema@.kpi_top_opportunities(n integer DEFAULT 10, dimensio
 				   expected_close date, age_days integer, overdue boolean)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_generic_plan	-- to plan what writes the query takes longer than to write it
 AS $$
 DECLARE
 	parts text[];
@@ -175,7 +176,7 @@ BEGIN
 	members := (SELECT string_agg(format('coalesce(nullif(%s, ''''), ''(none)'')', @extschema@.kpi_open_member_expression(p.part)), ', ' ORDER BY p.i)
 				  FROM unnest(parts) WITH ORDINALITY p(part, i));
 
-	RETURN QUERY EXECUTE format($query$
+	RETURN QUERY SELECT x.* FROM @extschema@.kpi_execute(format($query$
 		WITH account AS (
 			%2$s
 		), rep AS (
@@ -212,8 +213,10 @@ BEGIN
 		CASE WHEN @extschema@.kpi_may_read('rep') THEN @extschema@.kpi_version_select('rep', @extschema@.kpi_source_select('rep'), 'now()') ELSE none END,
 		CASE WHEN @extschema@.kpi_may_read('exchange_rate') THEN @extschema@.kpi_source_select('exchange_rate')
 			 ELSE 'SELECT NULL::text AS currency, NULL::timestamptz AS valid_on, NULL::numeric AS rate WHERE false' END,
-		coalesce(members, ''))
-	USING @extschema@.kpi_setting('currency'), @extschema@.kpi_member_parts(member, cardinality(parts)), n, zone;
+		coalesce(members, '')),
+		ROW(@extschema@.kpi_setting('currency'), @extschema@.kpi_member_parts(member, cardinality(parts)), n, zone))
+		AS x(rank bigint, id text, name text, account text, rep text, stage text, amount numeric, probability numeric, weighted numeric,
+			 expected_close date, age_days integer, overdue boolean);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_top_opportunities(integer, text, text) IS

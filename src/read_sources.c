@@ -8,8 +8,9 @@
  * which PL/pgSQL would copy half a dozen times on the way from one query to the
  * next.  Here what a query gives is taken from the executor.
  *
- * All queries see what the calling statement sees.  Those that leave nothing to
- * others may be run side by side, see read_parallel.c.
+ * All queries see one moment: what the calling statement sees, or more (see
+ * execute.c), for which all tables are locked first.  Those that leave nothing
+ * to others may be run side by side, see read_parallel.c.
  */
 #include "postgres.h"
 
@@ -24,6 +25,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
@@ -321,6 +323,23 @@ read_source(Reading *r, const Step *step, Rows *rows)
 }
 
 /*
+ * In a PG_CATCH without a subtransaction: raise the error with the name of the
+ * source, except that of being cancelled, and one that the leader looks for.
+ */
+static void
+rethrow_error(const Reading *r, const Step *step)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(r->context);
+	error = CopyErrorData();
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || salkpi_is_ledger_too_large(error))
+		PG_RE_THROW();
+	FlushErrorState();
+	salkpi_report_source(step, error);
+}
+
+/*
  * The same in a parallel worker, which cannot try again, and has no need to: a
  * ledger that is too large is an error that makes its leader do so.
  */
@@ -340,14 +359,7 @@ salkpi_read_step(Reading *r, const Step *step)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(r->context);
-		error = CopyErrorData();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || salkpi_is_ledger_too_large(error))
-			PG_RE_THROW();
-		FlushErrorState();
-		salkpi_report_source(step, error);
+		rethrow_error(r, step);
 	}
 	PG_END_TRY();
 	report_read(step, began);
@@ -433,28 +445,60 @@ take_step(Reading *r, const Step *step)
 	MemoryContextReset(r->step_context);
 }
 
+/* Lock the tables that a step reads, and return them. */
+static List *
+lock_step(const Reading *r, const Step *step)
+{
+	List	   *relations = NIL;
+
+	PG_TRY();
+	{
+		relations = salkpi_lock_relations(step->relation);
+	}
+	PG_CATCH();
+	{
+		rethrow_error(r, step);
+	}
+	PG_END_TRY();
+	return relations;
+}
+
+static Step *
+get_steps(ArrayType *composites, int *nsteps)
+{
+	Datum	   *datums;
+	Step	   *steps;
+
+	deconstruct_array(composites, ARR_ELEMTYPE(composites), -1, false, TYPALIGN_DOUBLE, &datums, NULL, nsteps);
+	steps = palloc((*nsteps + 1) * sizeof(Step));
+	for (int i = 0; i < *nsteps; i++)
+		steps[i] = get_step(datums[i]);
+	return steps;
+}
+
 /* Take those steps that leave dictionaries to others, then the others. */
 static void
 take_all_steps(Reading *r, ArrayType *composites, Oid function)
 {
-	Step	   *steps = palloc((ArrayGetNItems(ARR_NDIM(composites), ARR_DIMS(composites)) + 1) * sizeof(Step));
-	int			nsteps = 0;
-	ArrayIterator iterator = array_create_iterator(composites, 0, NULL);
-	Datum		composite;
-	bool		isnull;
+	List	   *relations = NIL;
+	int			nsteps;
+	Step	   *steps = get_steps(composites, &nsteps);
+	int			nothers = 0;
 
-	while (array_iterate(iterator, &composite, &isnull))
+	for (int i = 0; i < nsteps; i++)
+		relations = list_concat(relations, lock_step(r, &steps[i]));
+	salkpi_push_snapshot(relations);
+	for (int i = 0; i < nsteps; i++)
 	{
-		Step		step = get_step(composite);
-
-		if (step.nkeeps > 0)
-			take_step(r, &step);
-		else
-			steps[nsteps++] = step;
-	}
-	if (!salkpi_read_in_parallel(r, steps, nsteps, function))
-		for (int i = 0; i < nsteps; i++)
+		if (steps[i].nkeeps > 0)
 			take_step(r, &steps[i]);
+		else
+			steps[nothers++] = steps[i];
+	}
+	if (!salkpi_read_in_parallel(r, steps, nothers, function))
+		for (int i = 0; i < nothers; i++)
+			take_step(r, &steps[i]);
+	PopActiveSnapshot();
 }
 
 /* Read the parameters of each source from an array of kpi_parameters. */

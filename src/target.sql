@@ -143,15 +143,14 @@ CREATE FUNCTION @extschema@.kpi_rate_at(currency text, at timestamptz) RETURNS n
 	LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	rate numeric;
 BEGIN
-	IF @extschema@.kpi_may_read('exchange_rate') THEN
-		EXECUTE format('SELECT s.rate FROM (%s) s WHERE s.currency = $1 AND s.valid_on <= $2 AND s.rate > 0 AND s.rate < ''Infinity'' ORDER BY s.valid_on DESC LIMIT 1',
-					   @extschema@.kpi_source_select('exchange_rate'))
-		   INTO rate USING currency, at;
+	IF NOT @extschema@.kpi_may_read('exchange_rate') THEN
+		RETURN NULL;
 	END IF;
-	RETURN rate;
+	RETURN (
+		SELECT x.rate
+		  FROM @extschema@.kpi_execute(format('SELECT s.rate FROM (%s) s WHERE s.currency = $1 AND s.valid_on <= $2 AND s.rate > 0 AND s.rate < ''Infinity'' ORDER BY s.valid_on DESC LIMIT 1',
+					@extschema@.kpi_source_select('exchange_rate')), ROW(currency, at)) AS x(rate numeric));
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_rate_at(text, timestamptz) IS
@@ -318,13 +317,14 @@ BEGIN
 		RETURN;
 	END IF;
 	days := @extschema@.kpi_target_days('target');
-	RETURN QUERY EXECUTE format($query$
+	RETURN QUERY SELECT x.* FROM @extschema@.kpi_execute(format($query$
 		SELECT t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.warn_at,
 			   CASE WHEN (t.to_day > t.from_day AND isfinite(t.from_day) AND isfinite(t.to_day)) IS NOT TRUE THEN 'no days'
 					WHEN t.value IS NULL OR @extschema@.kpi_is_infinite(t.value) THEN 'no value'
 					WHEN t.currency <> $1 AND @extschema@.kpi_rate_at(t.currency, @extschema@.kpi_midnight(t.from_day)) IS NULL THEN 'no exchange rate' END
 		  FROM (SELECT s.kpi, coalesce(nullif(s.dimension, ''), 'total') AS dimension, coalesce(s.member, '') AS member, %2$s AS from_day, %3$s AS to_day, s.value, s.currency, s.warn_at
-				  FROM (%1$s) s) t$query$, @extschema@.kpi_source_select('target'), days[1], days[2]) USING @extschema@.kpi_setting('currency');
+				  FROM (%1$s) s) t$query$, @extschema@.kpi_source_select('target'), days[1], days[2]), ROW(@extschema@.kpi_setting('currency')))
+		AS x(kpi text, dimension text, member text, from_day date, to_day date, value numeric, warn_at numeric, fault text);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_target_rows() IS
