@@ -6,6 +6,8 @@ CREATE FUNCTION @extschema@.kpi_rights(what text) RETURNS TABLE (privileges text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	extension oid := (SELECT d.refobjid FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = '@extschema@.kpi_fact'::regclass AND d.deptype = 'e');
 BEGIN
 	IF what NOT IN ('reader', 'editor', 'runner') OR what IS NULL THEN
 		RAISE EXCEPTION 'unknown kind of rights "%"', what
@@ -22,8 +24,14 @@ BEGIN
 	SELECT 'SELECT', 'TABLE ' || d.objid::regclass::text
 	  FROM pg_depend d JOIN pg_class c ON c.oid = d.objid
 	 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND c.relkind IN ('r', 'v')
-	   AND d.refobjid = (SELECT e.refobjid FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = '@extschema@.kpi_fact'::regclass AND e.deptype = 'e')
+	   AND d.refobjid = extension
 	   AND (d.objid <> '@extschema@.kpi_track_log'::regclass OR what = 'runner')	-- values of the sources
+	UNION ALL	-- where a default took from PUBLIC what else all may call
+	SELECT 'EXECUTE', 'ROUTINE ' || string_agg(d.objid::regprocedure::text, ', ' ORDER BY d.objid)
+	  FROM pg_depend d
+	 WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND d.refobjid = extension
+	   AND NOT has_function_privilege('public', d.objid, 'EXECUTE')
+	HAVING count(*) > 0
 	UNION ALL
 	SELECT 'INSERT, UPDATE, DELETE', 'TABLE @extschema@.' || t.name
 	  FROM unnest(CASE what WHEN 'editor' THEN '{kpi_target,kpi_holiday,kpi_calendar,kpi_definition_own,kpi_selection_own,kpi_dimension_own}'::text[]
@@ -51,7 +59,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_grant(name, text) IS
-'gives an existing role what it needs, and returns the statements that did: reader (to read all that is recorded), editor (reader, and to write targets, holidays, the calendar, own KPIs, selections and dimensions), runner (reader, and to take snapshots: to write facts and to read the sources bound now). What a table gets later, by an upgrade or kpi_bind, takes another call. An error for others than the owner of the tables';
+'gives an existing role what it needs, and returns the statements that did: reader (to read all that is recorded), editor (reader, and to write targets, holidays, the calendar, own KPIs, selections and dimensions), runner (reader, and to take snapshots: to write facts and to read the sources bound now). Where PUBLIC may not call the extension''s functions the role may. What a table gets later, by an upgrade or kpi_bind, takes another call. An error for others than the owner of the tables';
 
 CREATE FUNCTION @extschema@.kpi_ungrant(role name, what text) RETURNS SETOF text
 	LANGUAGE plpgsql VOLATILE

@@ -14,7 +14,7 @@ drop_roles() {
 }
 trap 'finish; drop_roles' EXIT
 
-sql -d postgres -c "DROP DATABASE IF EXISTS $db"
+sql -d postgres -c "DROP DATABASE IF EXISTS $db" -c "DROP DATABASE IF EXISTS ${db}_strict"
 drop_roles
 for role in "${roles[@]}"; do
 	sql -d postgres -c "CREATE ROLE $role LOGIN" || skip_all "this role may not create roles"
@@ -95,6 +95,35 @@ may salkpi_g_editor no "$target"
 may salkpi_g_editor yes "SELECT * FROM kpi_report()"
 allow "SELECT kpi_ungrant('salkpi_g_editor', 'reader')"
 may salkpi_g_editor no "SELECT * FROM kpi.kpi_report()"
+
+# ---------------------------------------------------------------- where PUBLIC may call nothing by default
+strict=${db}_strict
+create_database $strict
+sql -d $strict <<'SQL' || bail "no database without EXECUTE for PUBLIC"
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+CREATE SCHEMA kpi;
+CREATE EXTENSION salkpi SCHEMA kpi;
+ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC;
+CREATE TABLE public.sale (sale_id integer, sold_at date, amount numeric);
+INSERT INTO sale SELECT i, date '2026-01-01' + i, i FROM generate_series(1, 89) i;
+SELECT count(*) FROM kpi.kpi_bind('sale', 'sale') \g /dev/null
+SELECT * FROM kpi.kpi_snapshot('2026-01-01', NULL, '2026-04-02Z') \g /dev/null
+CREATE FUNCTION kpi.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+REVOKE EXECUTE ON FUNCTION kpi.mine() FROM PUBLIC;
+SQL
+strictly() { sql -d $strict ${2:+-c "SET SESSION AUTHORIZATION $2"} -c 'SET search_path = kpi, public' -c "$1"; }
+callable="SELECT count(*) FILTER (WHERE has_function_privilege(current_user, p.oid, 'EXECUTE')) = count(*), has_function_privilege(current_user, 'kpi.mine()', 'EXECUTE')
+	FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'salkpi')"
+for kind in reader editor runner; do
+	like "$(strictly "SELECT kpi_grant('salkpi_g_$kind', '$kind')")" "GRANT EXECUTE ON ROUTINE kpi[.]" "without EXECUTE for PUBLIC a $kind is given it"
+	is "$(strictly "$callable" salkpi_g_$kind)" 't|f' "on each function of the extension, and no other"
+	is "$(strictly "SELECT kpi_value('revenue', '2026-03-01'), kpi_margin(kpi_profit_state(2, 1))" salkpi_g_$kind)" "$(strictly "SELECT kpi_value('revenue', '2026-03-01'), 50")" "a $kind reads and adds up"
+done
+is "$(strictly 'SELECT outcome FROM kpi_snapshot()' salkpi_g_runner)$(strictly 'CALL kpi_refresh()' salkpi_g_runner)" 'done' "a runner takes snapshots"
+is "$(strictly "SELECT count(*) FROM kpi_ungrant('salkpi_g_editor', 'editor') u WHERE u LIKE '%EXECUTE%'")" 0 "who stays a reader keeps it"
+is "$(strictly "SELECT left(u, 25) FROM kpi_ungrant('salkpi_g_editor', 'reader') u WHERE u LIKE '%EXECUTE%'")" 'REVOKE EXECUTE ON ROUTINE' "kpi_ungrant takes it back"
+like "$(strictly "SELECT kpi.kpi_value('revenue', '2026-03-01')" salkpi_g_editor)" '42501: permission denied' "all of it"
+is "$(ask "SELECT count(*) FROM kpi_grant('salkpi_g_reader', 'reader') g WHERE g LIKE '%EXECUTE%'")" 0 "where PUBLIC has it nobody is given it"
 
 # ---------------------------------------------------------------- row-level security, as the README has it
 awk '/^```postgresql$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$here/../README.md" | sed 's/managers/salkpi_g_boss/' >"$scratch/policies"
