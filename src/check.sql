@@ -274,7 +274,7 @@ BEGIN
 		detail := x.relation;
 		IF x.is_gone THEN
 			what := CASE WHEN is_german THEN 'Tabelle oder Sicht fehlt' ELSE 'its table or view is gone' END;
-			hint := format(CASE WHEN is_german THEN 'kpi_bind(%L, …) bindet eine andere an.' ELSE 'kpi_bind(%L, …) binds another.' END, x.source);
+			hint := format(CASE WHEN is_german THEN 'kpi_bind(%L, ...) bindet eine andere an.' ELSE 'kpi_bind(%L, ...) binds another.' END, x.source);
 			RETURN NEXT;
 		ELSIF x.faults IS NOT NULL THEN
 			what := CASE WHEN is_german THEN 'Spalten passen nicht mehr' ELSE 'columns no longer fit' END;
@@ -322,8 +322,8 @@ BEGIN
 			   CASE WHEN u.can_be THEN format(CASE WHEN is_german THEN 'SELECT * FROM kpi_track(%L); verfolgt sie.' ELSE 'SELECT * FROM kpi_track(%L); tracks it.' END, u.source)
 					WHEN b.days = 'all' THEN CASE WHEN is_german THEN 'Mit der Einstellung lookback_days sieht eine Momentaufnahme nur in den letzten Tagen nach.'
 												  ELSE 'With the setting lookback_days a snapshot looks at the last days only.' END
-					ELSE CASE WHEN is_german THEN 'kpi_snapshot(from_day => …) nimmt frühere auf; die Grenze ist die Einstellung lookback_days.'
-							  ELSE 'kpi_snapshot(from_day => …) takes earlier periods; the limit is the setting lookback_days.' END END
+					ELSE CASE WHEN is_german THEN 'kpi_snapshot(from_day => ...) nimmt frühere auf; die Grenze ist die Einstellung lookback_days.'
+							  ELSE 'kpi_snapshot(from_day => ...) takes earlier periods; the limit is the setting lookback_days.' END END
 		  FROM @extschema@.kpi_untracked() u, (SELECT @extschema@.kpi_setting('lookback_days') AS days) b
 		 ORDER BY u.source;
 
