@@ -174,7 +174,7 @@ AS $$
 DECLARE
 	this_run bigint;
 	taken pg_catalog.timestamptz;
-	what record;
+	what pg_catalog.record;
 	message pg_catalog.text;
 	state pg_catalog.text;
 	detail pg_catalog.text;

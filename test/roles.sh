@@ -198,6 +198,9 @@ CREATE DOMAIN evil.text AS pg_catalog.int4;
 CREATE DOMAIN evil.timestamptz AS pg_catalog.int4;
 CREATE DOMAIN evil.date AS pg_catalog.int4;
 CREATE DOMAIN evil.regclass AS pg_catalog.int4;
+CREATE DOMAIN evil.record AS pg_catalog.int4;
+CREATE DOMAIN evil.numeric AS pg_catalog.int4;
+CREATE DOMAIN evil."interval" AS pg_catalog.int4;
 SQL
 is "$(sql -d $db -c "SELECT count(*) > 200 FROM pg_operator WHERE oprnamespace = 'evil'::regnamespace")" t "hostile path: there are many traps"
 like "$(sql -d $db -c 'SET search_path = evil, pg_catalog' -c 'SELECT 1 + 1')" 'caught' "hostile path: they work"
