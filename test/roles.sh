@@ -76,6 +76,7 @@ is "$(ask "SELECT stage, opportunities, value FROM kpi_pipeline(dimension => 're
 is "$(ask "SELECT stage, opportunities, value FROM kpi_pipeline(kpi_today(), 'rep', \$\$$obrien\$\$)")" \
 	"$(ask "SELECT stage, opportunities, value FROM kpi_pipeline(dimension => 'rep', member => \$\$$obrien\$\$)")" "quoted names: the pipeline of a day"
 like "$(ask "SELECT * FROM kpi_report(selection => '%s %I \"x\"')")" 'ERROR: .*"%s %I "x""' "quoted names: errors repeat them as they are"
+like "$(ask "SELECT kpi_bind('target', 'kpi_target')")" 'cannot bind "My KPI".kpi_target, which' "quoted names: an error quotes once"
 is "$(ask 'CALL kpi_refresh()')$(ask 'SELECT outcome FROM kpi_runs ORDER BY run DESC LIMIT 1')" 'done' "quoted names: kpi_refresh"
 
 # ---------------------------------------------------------------- rights
