@@ -225,22 +225,15 @@ CREATE FUNCTION @extschema@.kpi_bind(source text, relation regclass)
 	LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	kind record;
 BEGIN
 	PERFORM @extschema@.kpi_require_source(source);
 	IF relation IS NULL THEN
 		RAISE EXCEPTION 'relation for source "%" must not be null', source
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	SELECT c.relkind IN ('r', 'p', 'v', 'm', 'f') AS has_rows, c.relpersistence = 't' AS is_temporary INTO kind FROM pg_class c WHERE c.oid = relation;
-	IF kind.has_rows IS NOT TRUE THEN
+	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relkind IN ('r', 'p', 'v', 'm', 'f')) THEN
 		RAISE EXCEPTION 'cannot bind % as source "%"', relation, source
 			USING ERRCODE = 'wrong_object_type', DETAIL = 'It is neither a table nor a view.';
-	END IF;
-	IF kind.is_temporary THEN
-		RAISE EXCEPTION 'cannot bind temporary relation % as source "%"', relation, source
-			USING ERRCODE = 'wrong_object_type', HINT = 'Other sessions, which take and read snapshots, do not see it. Bind a permanent table or view.';
 	END IF;
 	IF EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
 				WHERE d.classid = 'pg_class'::regclass AND d.objid = relation AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'salkpi') THEN
@@ -248,6 +241,10 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Name the schema of your table or view.';
 	END IF;
 	PERFORM @extschema@.kpi_require_columns(source, relation);
+	IF EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relpersistence = 't') THEN
+		RAISE WARNING 'source "%" is bound to temporary relation %, which other sessions do not see', source, relation
+			USING HINT = 'Bind a permanent table or view, for snapshots and readers of other sessions.';
+	END IF;
 
 	INSERT INTO @extschema@.kpi_source AS s (source, relation_schema, relation_name)
 	SELECT kpi_bind.source, n.nspname, c.relname
@@ -261,7 +258,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_bind(text, regclass) IS
-'makes a table or view the source: checks its columns and types, and reports each. Raises when a required column is missing, a type cannot be used, or the relation is temporary or neither a table nor a view';
+'makes a table or view the source: checks its columns and types, and reports each. Raises when a required column is missing, a type cannot be used, or the relation is neither a table nor a view; warns when it is temporary';
 
 CREATE FUNCTION @extschema@.kpi_unbind(source text) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE
