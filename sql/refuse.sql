@@ -229,3 +229,13 @@ SELECT split_part(crm.refused($$SELECT kpi_undefine('twice')$$), E'\n', 1);
 SELECT kpi_undefine('counted') AS counted, kpi_undefine('twice') AS twice, kpi_undefine('net') AS net, kpi_undefine('net') AS again;
 
 ROLLBACK;
+
+--
+-- In a transaction that would not see what others have committed since it began.
+--
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT kpi_snapshot();
+ROLLBACK;
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT kpi_snapshot('2025-03-01', '2025-04-30');
+ROLLBACK;

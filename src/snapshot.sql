@@ -41,6 +41,27 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_lock_sources() IS
 'waits for all who change the tables and views that are bound, and the tables under these, as a whole, and keeps others from it until the end of the transaction; they can be read and written';
 
+/*
+ * Elsewhere a transaction sees for good what was committed before its first
+ * statement: tables that were emptied since look empty, and of the last snapshot,
+ * though it was waited for, neither the run nor the facts are there.
+ */
+CREATE FUNCTION @extschema@.kpi_require_read_committed() RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+		RAISE EXCEPTION 'facts cannot be made or closed at isolation level "%"', current_setting('transaction_isolation')
+			USING ERRCODE = 'feature_not_supported',
+				  DETAIL = 'The transaction might not see what others have committed since it began.',
+				  HINT = 'Begin it with SET TRANSACTION ISOLATION LEVEL READ COMMITTED, or change default_transaction_isolation.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_require_read_committed() IS
+'raises in a transaction whose isolation level has it not see what others commit meanwhile';
+
 CREATE FUNCTION @extschema@.kpi_take_snapshot(run bigint, from_day date, to_day date, as_of timestamptz,
 											  OUT periods integer, OUT facts bigint, OUT changed bigint, OUT problems bigint)
 	LANGUAGE plpgsql VOLATILE
@@ -114,6 +135,7 @@ AS $$
 DECLARE
 	newest timestamptz := (SELECT max(r.as_of) FROM @extschema@.kpi_run r WHERE r.outcome = 'done');
 BEGIN
+	PERFORM @extschema@.kpi_require_read_committed();
 	IF as_of > clock_timestamp() THEN
 		RAISE EXCEPTION 'as_of "%" lies in the future', as_of
 			USING ERRCODE = 'invalid_parameter_value';
@@ -127,7 +149,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_check_as_of(timestamptz) IS
-'the instant that a snapshot takes as now: the one given, or NULL for the clock; raises when it lies in the future or not after the last snapshot';
+'the instant that a snapshot takes as now: the one given, or NULL for the clock; raises when it lies in the future or not after the last snapshot, which may be told only at isolation level READ COMMITTED';
 
 CREATE FUNCTION @extschema@.kpi_snapshot(from_day date DEFAULT NULL, to_day date DEFAULT NULL, as_of timestamptz DEFAULT NULL)
 	RETURNS TABLE (run bigint, outcome text, periods integer, facts bigint, changed bigint, problems bigint, duration interval)
@@ -161,12 +183,13 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_snapshot(date, date, timestamptz) IS
-'reads all bound sources once and records the facts that changed, for the periods that overlap from_day to to_day (both NULL: those never computed, and of each source those in which something changed, which may be all that are running, see kpi_changes; one NULL: from the first data or the first facts, to the running period). as_of: the instant taken as now. Returns one row; outcome "skipped" when another snapshot is running. Raises, leaving all as it was, when a source cannot be read';
+'reads all bound sources once and records the facts that changed, for the periods that overlap from_day to to_day (both NULL: those never computed, and of each source those in which something changed, which may be all that are running, see kpi_changes; one NULL: from the first data or the first facts, to the running period). as_of: the instant taken as now. Returns one row; outcome "skipped" when another snapshot is running. Raises, leaving all as it was, when a source cannot be read, and in a transaction that is not READ COMMITTED';
 
 /*
  * What a scheduler calls.  The run is visible as "running" while it works, and
  * its outcome stays when it fails.  A procedure that commits can have no SET
- * clause, so every name is qualified, those of types too.
+ * clause, so every name is qualified, those of types too, and its transactions
+ * are set to what they have to be.
  */
 CREATE PROCEDURE @extschema@.kpi_refresh()
 	LANGUAGE plpgsql
@@ -186,6 +209,7 @@ BEGIN
 	END IF;
 	INSERT INTO @extschema@.kpi_run (outcome) VALUES ('running') RETURNING run INTO this_run;
 	COMMIT;
+	SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 
 	IF NOT @extschema@.kpi_try_lock() THEN
 		RAISE NOTICE 'another snapshot is running; this one steps aside';
@@ -208,6 +232,7 @@ BEGIN
 		PERFORM @extschema@.kpi_announce(this_run, 'failed', pg_catalog.json_build_object('error', pg_catalog.left(message, 1000)));
 	END;
 	COMMIT;
+	SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 	IF message IS NULL THEN
 		PERFORM @extschema@.kpi_prune();
 	ELSE

@@ -76,6 +76,7 @@ is "$(sql -d crm -c "SELECT kpi_value('revenue', kpi_today() - 40), count(*) FRO
 	'200|1' "four starts at once count once"
 facts=$(sql -d crm -c "SELECT count(*), max(recorded_at) FROM kpi_fact")
 for _ in 1 2 3; do refresh; done
+is "$(PGOPTIONS="$PGOPTIONS -c default_transaction_isolation=serializable" refresh)" '' "whatever isolation level is the default"
 is "$(sql -d crm -c 'SELECT count(*), max(recorded_at) FROM kpi_fact')" "$facts" "starts that piled up write nothing that has not changed"
 is "$(sql -d crm -c "SELECT sum(changed), bool_and(outcome = 'done' AND duration > '0') FROM (SELECT * FROM kpi_runs ORDER BY run DESC LIMIT 3) r")" '0|t' "each is on record, with its duration"
 
