@@ -42,6 +42,18 @@ INSERT INTO kpi_target (kpi, dimension, member, from_day, to_day, value) VALUES
 SELECT * FROM shop.state();
 SELECT * FROM shop.state('de');
 
+-- The clock was set back after a snapshot: the next ones follow it all the same.
+SAVEPOINT before;
+UPDATE kpi_run SET as_of = as_of + interval '3 hours';
+UPDATE shop.line SET amount = 130 WHERE sale_id = 1;
+SELECT outcome FROM kpi_snapshot();
+UPDATE shop.line SET amount = 150 WHERE sale_id = 1;
+SELECT outcome FROM kpi_snapshot();
+SELECT count(*) AS runs, array_agg(run ORDER BY as_of) = array_agg(run ORDER BY run) AS in_order, max(as_of) - min(as_of) AS since_the_first,
+	(SELECT sum(revenue) FROM kpi_fact WHERE dimension = 'total' AND grain = 'month' AND superseded_at IS NULL) AS revenue FROM kpi_run;
+SELECT severity, subject, what, regexp_replace(detail, '\d\d:\d\d:\d\d', 'TIME') AS detail, hint FROM unnest('{en,de}'::text[]) lang, shop.state(lang);
+ROLLBACK TO before;
+
 -- Deals: overdue since yesterday, untouched, unknown to the history.
 SAVEPOINT before;
 INSERT INTO shop.deal VALUES ('D', 'open', now() - interval '1 day', kpi_today() - 1), ('E', 'open', now() - interval '61 days', NULL), ('F', 'open', NULL, NULL);

@@ -252,6 +252,7 @@ DECLARE
 	is_german boolean;
 	is_any_bound boolean := false;
 	age interval;
+	newest timestamptz := (SELECT max(r.as_of) FROM @extschema@.kpi_run r WHERE r.outcome = 'done');
 	message text;
 	reader text;
 	x record;
@@ -310,6 +311,13 @@ BEGIN
 			format(CASE WHEN is_german THEN 'Stand vor %s Stunden' ELSE 'taken %s hours ago' END, floor(extract(epoch FROM age) / 3600)),
 			CASE WHEN is_german THEN 'kpi_schedule() nimmt regelmäßig auf; die Grenze ist die Einstellung stale_snapshot_hours.'
 				 ELSE 'kpi_schedule() takes snapshots regularly; the limit is the setting stale_snapshot_hours.' END;
+	END IF;
+
+	IF newest > clock_timestamp() THEN
+		RETURN QUERY SELECT 'warning', NULL::text, CASE WHEN is_german THEN 'die Uhr des Servers geht nach, oder ging vor' ELSE 'the clock of the server is slow, or was fast' END,
+			to_char(newest AT TIME ZONE @extschema@.kpi_setting('time_zone'),
+					CASE WHEN is_german THEN '"die letzte Momentaufnahme ist von "DD.MM.YYYY HH24:MI:SS' ELSE '"the last snapshot is of "YYYY-MM-DD HH24:MI:SS' END),
+			CASE WHEN is_german THEN 'Die Uhr stellen; bis sie so weit ist, gilt Momentaufnahmen dieser Augenblick als jetzt.' ELSE 'Set the clock; until it has come that far, snapshots take that moment as now.' END;
 	END IF;
 
 	/* What changes unseen? */
@@ -435,4 +443,4 @@ BEGIN ATOMIC
 	 ORDER BY array_position('{error,warning,note}'::text[], e.severity), e.n;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_check(text) IS
-'the state of the whole, a row for each thing that is not as it should be, or a single one that says ok: relations and columns that are gone or no longer fit, the last snapshot failed, numbers older than the setting stale_snapshot_hours, where kpi_track or a look-back is in use the sources that are not tracked, bad rows that were left out, targets that no fact can be measured against, dimensions that no source has, keys that are there more than once, reps, accounts and stages that the source does not know, and open opportunities that are overdue, stale (setting stale_deal_days) or without a history. severity: error (numbers cannot be taken), warning (some are not what they seem), note. subject: the source, target or run; detail: how many and which; hint: what to do. lang: en, de, NULL: the setting. What the caller may not read is left out';
+'the state of the whole, a row for each thing that is not as it should be, or a single one that says ok: relations and columns that are gone or no longer fit, the last snapshot failed, numbers older than the setting stale_snapshot_hours, a snapshot ahead of the clock, where kpi_track or a look-back is in use the sources that are not tracked, bad rows that were left out, targets that no fact can be measured against, dimensions that no source has, keys that are there more than once, reps, accounts and stages that the source does not know, and open opportunities that are overdue, stale (setting stale_deal_days) or without a history. severity: error (numbers cannot be taken), warning (some are not what they seem), note. subject: the source, target or run; detail: how many and which; hint: what to do. lang: en, de, NULL: the setting. What the caller may not read is left out';

@@ -128,6 +128,7 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_try_lock() IS
 'takes the lock that lets one snapshot run at a time, until the end of the transaction; false when another holds it';
 
+/* Runs follow each other also when the clock does not, because it was set back or another host took over. */
 CREATE FUNCTION @extschema@.kpi_check_as_of(as_of timestamptz) RETURNS timestamptz
 	LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp
@@ -145,11 +146,11 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 				  DETAIL = 'What was reported at a time is never changed afterwards.';
 	END IF;
-	RETURN coalesce(as_of, clock_timestamp());
+	RETURN coalesce(as_of, greatest(clock_timestamp(), newest + interval '1 microsecond'));
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_check_as_of(timestamptz) IS
-'the instant that a snapshot takes as now: the one given, or NULL for the clock; raises when it lies in the future or not after the last snapshot, which may be told only at isolation level READ COMMITTED';
+'the instant that a snapshot takes as now: the one given, or NULL for the clock, but not before the last snapshot; raises when one given it lies in the future or not after the last snapshot, which may be told only at isolation level READ COMMITTED';
 
 CREATE FUNCTION @extschema@.kpi_snapshot(from_day date DEFAULT NULL, to_day date DEFAULT NULL, as_of timestamptz DEFAULT NULL)
 	RETURNS TABLE (run bigint, outcome text, periods integer, facts bigint, changed bigint, problems bigint, duration interval)
