@@ -48,6 +48,7 @@ BEGIN
 				  DETAIL = format('One ends before %s, the next begins on %s.', to_char(fault.period_end, 'YYYY-MM-DD'), to_char(fault.next, 'YYYY-MM-DD'));
 	END IF;
 	IF @extschema@.kpi_setting('calendar') = 'table' THEN
+		PERFORM @extschema@.kpi_lock();
 		SELECT f.grain, f.period INTO fault FROM @extschema@.kpi_fact f
 		 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND EXISTS (SELECT FROM @extschema@.kpi_calendar c WHERE c.grain = f.grain)
 		   AND NOT EXISTS (SELECT FROM @extschema@.kpi_calendar c WHERE (c.grain, c.period, c.period_end) = (f.grain, f.period, f.period_end)) LIMIT 1;

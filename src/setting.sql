@@ -113,6 +113,9 @@ BEGIN
 						 ELSE format('It must match %s.', d.pattern) END;
 	END IF;
 
+	IF d.shapes_facts THEN
+		PERFORM @extschema@.kpi_lock();
+	END IF;
 	IF d.shapes_facts AND value <> @extschema@.kpi_setting(name)
 		AND EXISTS (SELECT FROM @extschema@.kpi_fact WHERE superseded_at IS NULL) THEN
 		IF NOT rebuild THEN
@@ -135,4 +138,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_set(text, text, boolean) IS
-'changes a setting (NULL: back to the shipped value, which may be none) and returns it. Settings that shape facts are refused once there are some, unless rebuild: then those are closed and the next snapshot makes all periods anew';
+'changes a setting (NULL: back to the shipped value, which may be none) and returns it. Settings that shape facts are refused once there are some, unless rebuild: then those are closed and the next snapshot makes all periods anew. To change one waits for a snapshot that is being taken, and keeps others from it until the end of the transaction';

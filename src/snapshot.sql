@@ -128,6 +128,18 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_try_lock() IS
 'takes the lock that lets one snapshot run at a time, until the end of the transaction; false when another holds it';
 
+CREATE FUNCTION @extschema@.kpi_lock() RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM @extschema@.kpi_require_read_committed();
+	PERFORM pg_advisory_xact_lock('@extschema@.kpi_fact'::regclass::oid::integer, 7365);
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_lock() IS
+'the same, but waits for the one that holds it; the next statement sees its facts. To be taken before it is looked which facts there are';
+
 /* Runs follow each other also when the clock does not, because it was set back or another host took over. */
 CREATE FUNCTION @extschema@.kpi_check_as_of(as_of timestamptz) RETURNS timestamptz
 	LANGUAGE plpgsql VOLATILE
