@@ -140,7 +140,7 @@ find_unseen(const List *relations, Snapshot snapshot)
 /*
  * Push the snapshot that a query over some locked relations is to see: the
  * active one, or where it would miss what is in one of them that of a statement
- * that began now.
+ * that began now, which in parallel mode cannot be taken.
  */
 void
 salkpi_push_snapshot(const List *relations)
