@@ -34,6 +34,7 @@ DECLARE
 	bases integer[];
 	starts date[];
 	reach integer;
+	faulty text[];
 	raised bigint := 0;
 	n bigint;
 BEGIN
@@ -49,13 +50,14 @@ BEGIN
 		   AND (f.dimension IN (SELECT t.dimension FROM @extschema@.kpi_target t) OR EXISTS (SELECT FROM @extschema@.kpi_source s WHERE s.source = 'target'))
 		 GROUP BY f.grain, f.dimension, x.newest
 	LOOP
+		faulty := coalesce(faulty, ARRAY(SELECT d.kpi FROM @extschema@.kpi_faulty_definitions() d));	-- which kpi_check tells; facts do not depend on them
 		newest_end := @extschema@.kpi_period_end(changed.grain, changed.newest);
 		SELECT array_agg(DISTINCT t.kpi), array_agg(DISTINCT t.member) INTO kpis, members
 		  FROM (SELECT k.kpi, k.member FROM @extschema@.kpi_target k
 				 WHERE k.dimension = changed.dimension AND k.from_day < newest_end AND k.to_day > changed.oldest
 				UNION ALL
 				SELECT s.kpi, s.member FROM @extschema@.kpi_source_targets(ARRAY(SELECT d.kpi FROM @extschema@.kpi_definition d), changed.dimension, NULL, changed.oldest, newest_end) s) t
-		 WHERE t.kpi IN (SELECT d.kpi FROM @extschema@.kpi_definition d);
+		 WHERE t.kpi IN (SELECT d.kpi FROM @extschema@.kpi_definition d) AND t.kpi <> ALL (faulty);
 		CONTINUE WHEN kpis IS NULL;
 		/* A period is concerned when it changed, or one that a formula reads for it. */
 		SELECT greatest(max(d.reach), max(d.months)) INTO reach FROM unnest(@extschema@.kpi_resolve(kpis, @extschema@.kpi_periods_per_year(changed.grain), 'en')) d;

@@ -123,7 +123,7 @@ COMMENT ON FUNCTION @extschema@.kpi_bad_rows(text, text) IS
 
 CREATE FUNCTION @extschema@.kpi_target_faults()
 	RETURNS TABLE (kpi text, dimension text, member text, what text, targets bigint)
-	LANGUAGE sql STABLE PARALLEL RESTRICTED
+	LANGUAGE sql STABLE
 BEGIN ATOMIC
 	WITH computed AS (
 		SELECT min(f.period) AS first_day FROM @extschema@.kpi_fact f
@@ -136,9 +136,11 @@ BEGIN ATOMIC
 		SELECT r.from_day, r.to_day FROM (SELECT DISTINCT t.from_day, t.to_day FROM target t) r
 		 WHERE EXISTS (SELECT FROM unnest('{month,quarter,year}'::text[]) g
 						WHERE @extschema@.kpi_period_start(g, r.from_day) = r.from_day AND @extschema@.kpi_period_end(g, r.from_day) = r.to_day + 1)
+	), faulty AS MATERIALIZED (
+		SELECT f.kpi FROM @extschema@.kpi_faulty_definitions() f
 	), unmeasured AS MATERIALIZED (
 		SELECT d.kpi FROM @extschema@.kpi_definition d
-		 WHERE d.kpi IN (SELECT t.kpi FROM target t)
+		 WHERE d.kpi IN (SELECT t.kpi FROM target t) AND d.kpi NOT IN (SELECT f.kpi FROM faulty f)
 		   AND (SELECT CASE WHEN (@extschema@.kpi_resolve(ARRAY[d.kpi], 12, 'en'))[1].formula LIKE '%coalesce(%' THEN NOT bool_or(m.is_there)
 							ELSE NOT bool_and(m.is_there) END	-- where there are alternatives one may do
 				  FROM (SELECT bool_or(n.status = 'ok') AS is_there FROM @extschema@.kpi_needs(d.kpi) n GROUP BY n.measure) m)
@@ -344,6 +346,13 @@ BEGIN
 						   ELSE 'They are left out, or count without what is wrong, until they are mended; kpi_bad_rows(%L, %L) lists them.' END, p.source, p.reason)
 		  FROM @extschema@.kpi_problem p ORDER BY p.source, p.reason;
 
+	/* What cannot be computed? */
+	RETURN QUERY
+		SELECT 'error', f.kpi, CASE WHEN is_german THEN 'Kennzahl, die sich nicht berechnen lässt' ELSE 'KPI that cannot be computed' END, f.fault,
+			   format(CASE WHEN is_german THEN 'kpi_define(%L, ...) ersetzt ihre Formel, kpi_undefine(%1$L) entfernt sie.' ELSE 'kpi_define(%L, ...) replaces its formula, kpi_undefine(%1$L) removes it.' END, f.kpi)
+		  FROM @extschema@.kpi_faulty_definitions() f
+		 WHERE f.kpi IN (SELECT o.kpi FROM @extschema@.kpi_definition_own o);
+
 	/* What can targets not be measured against? */
 	RETURN QUERY
 		SELECT 'warning', concat_ws(' ', t.kpi, nullif(t.dimension, 'total'), nullif(t.member, '')),
@@ -443,4 +452,4 @@ BEGIN ATOMIC
 	 ORDER BY array_position('{error,warning,note}'::text[], e.severity), e.n;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_check(text) IS
-'the state of the whole, a row for each thing that is not as it should be, or a single one that says ok: relations and columns that are gone or no longer fit, the last snapshot failed, numbers older than the setting stale_snapshot_hours, a snapshot ahead of the clock, where kpi_track or a look-back is in use the sources that are not tracked, bad rows that were left out, targets that no fact can be measured against, dimensions that no source has, keys that are there more than once, reps, accounts and stages that the source does not know, and open opportunities that are overdue, stale (setting stale_deal_days) or without a history. severity: error (numbers cannot be taken), warning (some are not what they seem), note. subject: the source, target or run; detail: how many and which; hint: what to do. lang: en, de, NULL: the setting. What the caller may not read is left out';
+'the state of the whole, a row for each thing that is not as it should be, or a single one that says ok: relations and columns that are gone or no longer fit, the last snapshot failed, numbers older than the setting stale_snapshot_hours, a snapshot ahead of the clock, where kpi_track or a look-back is in use the sources that are not tracked, bad rows that were left out, own KPIs that cannot be computed, targets that no fact can be measured against, dimensions that no source has, keys that are there more than once, reps, accounts and stages that the source does not know, and open opportunities that are overdue, stale (setting stale_deal_days) or without a history. severity: error (numbers cannot be taken), warning (some are not what they seem), note. subject: the source, target or run; detail: how many and which; hint: what to do. lang: en, de, NULL: the setting. What the caller may not read is left out';

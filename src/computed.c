@@ -343,14 +343,18 @@ compute_all(Request *request, ReturnSetInfo *rsinfo)
 	int			nmembers = request->is_additive != NULL ? Min(request->members.count, 1) : request->members.count;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "salkpi row of a KPI",
 												  ALLOCSET_DEFAULT_SIZES);
+	ErrorContextCallback whose = {error_context_stack, salkpi_formula_context, NULL};
 
 	for (int member = 0; member < nmembers; member++)
 	{
 		salkpi_set_months(request, member);
 		for (int i = 0; i < request->ndefinitions; i++)
 		{
+			whose.arg = request->definitions[i].kpi;
+			error_context_stack = &whose;
 			compute_rows(request, &request->definitions[i], member, &request->bases, false, rsinfo, context);
 			compute_rows(request, &request->definitions[i], member, &request->cut_bases, true, rsinfo, context);
+			error_context_stack = whose.previous;
 		}
 	}
 	MemoryContextDelete(context);

@@ -34,6 +34,7 @@ typedef struct Definition
 {
 	Datum		columns[RESOLVED_COLUMNS];
 	bool		nulls[RESOLVED_COLUMNS];
+	char	   *kpi;
 	FormulaNode *formula;
 	FormulaNode *n;				/* counts the rows; NULL: nothing does */
 	bool		counts_state;	/* by the denominator of a mean */

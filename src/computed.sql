@@ -58,7 +58,7 @@ BEGIN
 	END IF;
 	RETURN (SELECT array_agg(ROW(r.ordinal, names[r.ordinal], numbers[r.ordinal], r.formula, r.n_formula, r.counts_state, r.reach, r.months,
 								 units[r.ordinal], directions[r.ordinal], labels[r.ordinal], r.measures, r.has_state, r.targets)::@extschema@.kpi_resolved ORDER BY r.ordinal)
-			  FROM @extschema@.kpi_formula_resolve(formulas, counting, periods_per_year, book_kpis, book_formulas) r);
+			  FROM @extschema@.kpi_formula_resolve(formulas, counting, periods_per_year, book_kpis, book_formulas, names) r);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_resolve(text[], integer, text) IS

@@ -116,6 +116,7 @@ read_definition(Definition *definition, TupleDesc tupdesc, Datum row, TupleDesc 
 	static const int required[] = {RESOLVED_KPI, RESOLVED_FORMULA, RESOLVED_COUNTS_STATE, RESOLVED_REACH, RESOLVED_UNIT,
 	RESOLVED_BETTER, RESOLVED_HAS_STATE};
 	HeapTupleData tuple = {0};
+	ErrorContextCallback context = {error_context_stack, salkpi_formula_context, NULL};
 
 	tuple.t_data = DatumGetHeapTupleHeader(row);
 	tuple.t_len = HeapTupleHeaderGetDatumLength(tuple.t_data);
@@ -123,8 +124,12 @@ read_definition(Definition *definition, TupleDesc tupdesc, Datum row, TupleDesc 
 	for (int i = 0; i < lengthof(required); i++)
 		if (definition->nulls[required[i]])
 			raise_null("definitions");
+	definition->kpi = TextDatumGetCString(definition->columns[RESOLVED_KPI]);
+	context.arg = definition->kpi;
+	error_context_stack = &context;
 	definition->formula = bound_formula(definition, RESOLVED_FORMULA, facts, durations_type);
 	definition->n = bound_formula(definition, RESOLVED_N_FORMULA, facts, durations_type);
+	error_context_stack = context.previous;
 	definition->counts_state = DatumGetBool(definition->columns[RESOLVED_COUNTS_STATE]);
 	definition->reach = DatumGetInt32(definition->columns[RESOLVED_REACH]);
 	if (definition->reach < 0 || definition->reach > MOST_PERIODS)

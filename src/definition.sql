@@ -212,6 +212,70 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_expanded(text) IS
 'the formula of a KPI over measures alone: KPIs in it replaced by their formulas. NULL for an unknown KPI';
 
+/*
+ * Whoever may write to kpi_definition_own may write anything into a formula,
+ * and a new version may lack what one uses; so this is asked of a KPI that
+ * kpi_define is about to make, and by kpi_check of all.
+ */
+CREATE FUNCTION @extschema@.kpi_require_computable(kpis text[]) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	SET jit = off	-- as of all KPIs one by one
+AS $$
+DECLARE
+	unknown record;
+BEGIN
+	SELECT r.kpi, f.name, f.used_as, m.is_distribution INTO unknown
+	  FROM unnest(@extschema@.kpi_resolve(kpis, 12, 'en')) r
+	 CROSS JOIN LATERAL unnest(ARRAY[r.formula, r.n_formula]) e(formula)
+	 CROSS JOIN LATERAL @extschema@.kpi_formula_names(e.formula) f
+	 CROSS JOIN LATERAL (SELECT bool_or(m.slot = 'duration') AS is_distribution FROM @extschema@.kpi_measure m WHERE m.measure = f.name) m
+	 WHERE CASE f.used_as WHEN 'value' THEN m.is_distribution IS NOT FALSE WHEN 'state' THEN m.is_distribution IS NOT TRUE
+						  WHEN 'setting' THEN NOT EXISTS (SELECT FROM @extschema@.kpi_setting_default s WHERE s.setting = f.name AND s.is_number)
+						  ELSE NOT EXISTS (SELECT FROM @extschema@.kpi_definition d WHERE d.kpi = f.name) END
+	 ORDER BY r.ordinal, f.name LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'formula of KPI "%" uses "%", which is not %', unknown.kpi, unknown.name,
+				CASE unknown.used_as WHEN 'state' THEN 'a distribution' WHEN 'setting' THEN 'a setting that is a number'
+									 ELSE CASE WHEN unknown.is_distribution THEN 'a number but a distribution' ELSE 'a measure or a KPI' END END
+			USING ERRCODE = 'undefined_column',
+				  HINT = CASE unknown.used_as WHEN 'setting'
+						 THEN 'Settings that are numbers are ' || (SELECT string_agg(s.setting, ', ' ORDER BY s.setting)
+																	FROM @extschema@.kpi_setting_default s WHERE s.is_number) || '.'
+						 ELSE 'SELECT kpi, label_en FROM kpi_definition lists what a formula can use; distributions go into mean() and quantile().' END;
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_require_computable(text[]) IS
+'raises, naming the KPI, unless the formulas of all these can be expanded and use nothing but what there is';
+
+CREATE FUNCTION @extschema@.kpi_faulty_definitions() RETURNS TABLE (kpi text, fault text)
+	LANGUAGE plpgsql STABLE
+	ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM @extschema@.kpi_definition_own) THEN
+		RETURN;
+	END IF;
+	BEGIN
+		PERFORM @extschema@.kpi_require_computable(array_agg(d.kpi)) FROM @extschema@.kpi_definition d;
+		RETURN;
+	EXCEPTION WHEN OTHERS THEN	-- which are it?
+	END;
+	FOR kpi IN SELECT d.kpi FROM @extschema@.kpi_definition d WHERE d.layer <> 2 ORDER BY d.kpi COLLATE "C" LOOP
+		BEGIN
+			PERFORM @extschema@.kpi_require_computable(ARRAY[kpi]);
+		EXCEPTION WHEN OTHERS THEN
+			fault := SQLERRM;
+			RETURN NEXT;
+		END;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_faulty_definitions() IS
+'the KPIs that cannot be computed, and why: own ones that did not come through kpi_define, or whose formula uses what there is no more, and those that depend on them';
+
 CREATE FUNCTION @extschema@.kpi_define(kpi text, formula text, unit text, better text,
 									   label_en text, label_de text DEFAULT NULL,
 									   description_en text DEFAULT NULL, description_de text DEFAULT NULL,
@@ -219,9 +283,6 @@ CREATE FUNCTION @extschema@.kpi_define(kpi text, formula text, unit text, better
 	LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	unknown record;
-	expanded text;
 BEGIN
 	IF kpi IS NULL OR kpi !~ '^[a-z_][a-z0-9_]{0,62}$' THEN
 		RAISE EXCEPTION 'a KPI cannot be called "%"', kpi
@@ -238,28 +299,6 @@ BEGIN
 		RAISE EXCEPTION '"%" is a measure', kpi
 			USING ERRCODE = 'duplicate_object', HINT = 'Give the KPI another name; measures cannot be redefined.';
 	END IF;
-	SELECT f.name, f.used_as, m.slot INTO unknown
-	  FROM (SELECT * FROM @extschema@.kpi_formula_names(formula)
-			UNION SELECT * FROM @extschema@.kpi_formula_names(kpi_define.n)) f
-	  LEFT JOIN @extschema@.kpi_definition d ON d.kpi = f.name
-	  LEFT JOIN (SELECT DISTINCT measure, slot FROM @extschema@.kpi_measure) m ON m.measure = f.name
-	  LEFT JOIN @extschema@.kpi_setting_default s ON s.setting = f.name AND s.is_number
-	 WHERE CASE f.used_as WHEN 'state' THEN m.slot IS DISTINCT FROM 'duration'
-						  WHEN 'setting' THEN s.setting IS NULL
-						  WHEN 'value' THEN d.kpi IS NULL AND f.name <> kpi_define.kpi OR m.slot = 'duration'
-						  ELSE d.kpi IS NULL AND f.name <> kpi_define.kpi END
-	 ORDER BY f.name LIMIT 1;
-	IF FOUND THEN
-		RAISE EXCEPTION 'formula of KPI "%" uses "%", which is not %', kpi, unknown.name,
-				CASE unknown.used_as WHEN 'state' THEN 'a distribution' WHEN 'setting' THEN 'a setting that is a number'
-									 ELSE CASE unknown.slot WHEN 'duration' THEN 'a number but a distribution' ELSE 'a measure or a KPI' END END
-			USING ERRCODE = 'undefined_column',
-				  HINT = CASE unknown.used_as WHEN 'setting'
-						 THEN 'Settings that are numbers are ' || (SELECT string_agg(s.setting, ', ' ORDER BY s.setting)
-																	FROM @extschema@.kpi_setting_default s WHERE s.is_number) || '.'
-						 ELSE 'SELECT kpi, label_en FROM kpi_definition lists what a formula can use; distributions go into mean() and quantile().' END;
-	END IF;
-
 	INSERT INTO @extschema@.kpi_definition_own AS o
 		   (kpi, formula, n, unit, better, label_en, label_de, description_en, description_de)
 	VALUES (kpi, formula, n, unit, better, label_en, coalesce(label_de, label_en),
@@ -269,10 +308,9 @@ BEGIN
 		   label_en = excluded.label_en, label_de = excluded.label_de,
 		   description_en = excluded.description_en, description_de = excluded.description_de;
 
-	/* A cycle through any KPI raises here. */
-	SELECT @extschema@.kpi_expanded(d.kpi) INTO expanded FROM @extschema@.kpi_definition d WHERE d.kpi = kpi_define.kpi;
-	PERFORM @extschema@.kpi_expanded(d.kpi) FROM @extschema@.kpi_definition d;
-	RETURN expanded;
+	PERFORM @extschema@.kpi_require_computable(ARRAY[kpi_define.kpi]);
+	PERFORM @extschema@.kpi_require_computable(array_agg(d.kpi)) FROM @extschema@.kpi_definition d;	-- those that use it too
+	RETURN @extschema@.kpi_expanded(kpi_define.kpi);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_define(text, text, text, text, text, text, text, text, text) IS
@@ -291,7 +329,8 @@ BEGIN
 	SELECT d.kpi INTO used_by
 	  FROM @extschema@.kpi_definition d, LATERAL (SELECT * FROM @extschema@.kpi_formula_names(d.formula)
 												  UNION SELECT * FROM @extschema@.kpi_formula_names(d.n)) f
-	 WHERE f.name = kpi_undefine.kpi AND f.used_as <> 'setting' AND d.kpi <> kpi_undefine.kpi
+	 WHERE position(kpi_undefine.kpi IN concat_ws(' ', d.formula, d.n)) > 0	-- a faulty formula that has nothing to do with it is not read
+	   AND f.name = kpi_undefine.kpi AND f.used_as <> 'setting' AND d.kpi <> kpi_undefine.kpi
 	   AND NOT EXISTS (SELECT FROM @extschema@.kpi_definition x WHERE x.kpi = kpi_undefine.kpi)
 	 ORDER BY 1 LIMIT 1;
 	IF FOUND THEN

@@ -135,6 +135,13 @@ check_depth(int depth)
 						   SALKPI_FORMULA_MAX_DEPTH)));
 }
 
+/* An error context: whatever goes wrong, it is said with the formula of which KPI. */
+void
+salkpi_formula_context(void *kpi)
+{
+	errcontext("formula of KPI \"%s\"", (const char *) kpi);
+}
+
 /* ---------- lexer ---------- */
 
 static bool

@@ -103,6 +103,7 @@ extern FormulaNode *salkpi_formula_make(FormulaKind kind);
 extern void salkpi_formula_add_operand(FormulaNode *node, FormulaNode *operand);
 extern FormulaNode *salkpi_formula_parse(const char *text, const char *kpi);
 extern const char *salkpi_formula_function(FormulaKind kind);
+extern void salkpi_formula_context(void *kpi);
 
 /* formula_tree.c */
 extern char *salkpi_formula_deparse(const FormulaNode *node);

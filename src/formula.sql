@@ -49,14 +49,14 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.kpi_formula_reads(text, integer) IS
 'What an expanded formula reads, a row for each name in it from left to right: the name and what it is used as (as in kpi_formula_names), whether it stands in the numerator or the denominator (part; both: a mean, which divides a sum by a number), and in which periods: all from nearest to farthest before the current one, 0 being that; within sum_months, in all months from nearest_month to farthest_month before the last complete one of these periods (else NULL). NULL argument: no rows. Errors: those of the grammar.';
 
-CREATE FUNCTION @extschema@.kpi_formula_resolve(formulas text[], n_formulas text[], periods_per_year integer, kpis text[], kpi_formulas text[])
+CREATE FUNCTION @extschema@.kpi_formula_resolve(formulas text[], n_formulas text[], periods_per_year integer, kpis text[], kpi_formulas text[], of_kpis text[])
 RETURNS TABLE (ordinal bigint, formula text, n_formula text, counts_state boolean, reach integer, months integer,
 			   measures text[], has_state boolean, targets text[])
 AS 'MODULE_PATHNAME', 'salkpi_kpi_formula_resolve'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
-COMMENT ON FUNCTION @extschema@.kpi_formula_resolve(text[], text[], integer, text[], text[]) IS
-'What it takes to evaluate formulas, a row for each in the order given: the formula and that which counts its rows (n_formulas[i]; where that is NULL and the formula reads one distribution and nothing else, its mean, and counts_state is true; else NULL), both expanded as by kpi_formula_expand with kpis[i] standing for kpi_formulas[i]; how far both reach (as kpi_formula_reach) and how many months they read (as kpi_formula_months); the measures of the formula, whether a distribution is among them, and the KPIs in target(). NULL argument: no rows. Errors: those of kpi_formula_expand.';
+COMMENT ON FUNCTION @extschema@.kpi_formula_resolve(text[], text[], integer, text[], text[], text[]) IS
+'What it takes to evaluate formulas, a row for each in the order given: the formula and that which counts its rows (n_formulas[i]; where that is NULL and the formula reads one distribution and nothing else, its mean, and counts_state is true; else NULL), both expanded as by kpi_formula_expand with kpis[i] standing for kpi_formulas[i]; how far both reach (as kpi_formula_reach) and how many months they read (as kpi_formula_months); the measures of the formula, whether a distribution is among them, and the KPIs in target(). NULL argument: no rows. Errors: those of kpi_formula_expand, with the name of the KPI, of_kpis[i], in their context.';
 
 CREATE FUNCTION @extschema@.kpi_evaluate(
 	formula text,

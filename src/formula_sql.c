@@ -299,10 +299,13 @@ salkpi_kpi_formula_resolve(PG_FUNCTION_ARGS)
 	int			periods_per_year = salkpi_check_periods_per_year(PG_GETARG_INT32(2));
 	Elements	names = salkpi_array_elements(PG_GETARG_ARRAYTYPE_P(3), "kpis");
 	Elements	texts = salkpi_array_elements(PG_GETARG_ARRAYTYPE_P(4), "formulas");
+	Elements	of_kpis = salkpi_array_elements(PG_GETARG_ARRAYTYPE_P(5), "of_kpis");
 	FormulaKpi *kpis = read_kpis(&names, &texts);
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	ErrorContextCallback context = {error_context_stack, salkpi_formula_context, NULL};
 
 	salkpi_check_same_length(&formulas, &counting, "formulas and n_formulas");
+	salkpi_check_same_length(&formulas, &of_kpis, "formulas and of_kpis");
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < formulas.count; i++)
 	{
@@ -311,12 +314,15 @@ salkpi_kpi_formula_resolve(PG_FUNCTION_ARGS)
 		FormulaNode *tree;
 		FormulaNode *n = NULL;
 
+		context.arg = text_element(&of_kpis, i, "of_kpis");
+		error_context_stack = &context;
 		tree = salkpi_formula_parse(text_element(&formulas, i, "formulas"), NULL);
 		tree = salkpi_formula_expand(tree, kpis, names.count);
 		if (!counting.nulls[i])
 			n = salkpi_formula_expand(salkpi_formula_parse(TextDatumGetCString(counting.values[i]), NULL),
 									  kpis, names.count);
 		resolve_formula(tree, n, periods_per_year, values, nulls);
+		error_context_stack = context.previous;
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;
