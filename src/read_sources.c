@@ -226,6 +226,8 @@ salkpi_report_source(const Step *step, const ErrorData *error)
 			 errmsg("cannot read source \"%s\" (%s): %s", step->source, step->relation, error->message),
 			 errdetail("%s", error->detail != NULL ? error->detail : "The facts are as they were."),
 			 errhint("%s", error->hint != NULL ? error->hint :
+					 error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE ?
+					 "Whoever reads it as a whole needs SELECT on the tables under it and, where row-level security would hide rows, BYPASSRLS or to own them." :
 					 psprintf("SELECT * FROM %s may show it too.", step->relation)),
 			 error->context != NULL ? errcontext("%s", error->context) : 0));
 }
