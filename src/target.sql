@@ -168,6 +168,10 @@ BEGIN
 	IF NOT current_setting('check_function_bodies')::boolean THEN
 		RETURN NEW;
 	END IF;
+	IF NEW.to_day <= NEW.from_day THEN	-- before the constraint, which says no more than its name
+		RAISE EXCEPTION 'target of KPI "%" has no day from % to before %', NEW.kpi, to_char(NEW.from_day, 'YYYY-MM-DD'), to_char(NEW.to_day, 'YYYY-MM-DD')
+			USING ERRCODE = 'check_violation', HINT = 'to_day is the first day that no longer belongs.';
+	END IF;
 	IF coalesce(NEW.currency = @extschema@.kpi_setting('currency'), true) THEN
 		NEW.rate := NULL;
 	ELSIF NEW.rate IS NULL OR TG_OP = 'UPDATE' AND NEW.rate = OLD.rate AND (NEW.currency, NEW.from_day) IS DISTINCT FROM (OLD.currency, OLD.from_day) THEN
@@ -183,7 +187,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_target_rate() IS
-'trigger: fills in the rate of a target in another currency than the reporting one; raises when none is known';
+'trigger: fills in the rate of a target in another currency than the reporting one; raises when none is known, and for a target without days';
 
 CREATE TRIGGER kpi_target_rated BEFORE INSERT OR UPDATE ON @extschema@.kpi_target
 	FOR EACH ROW EXECUTE FUNCTION @extschema@.kpi_target_rate();
