@@ -202,6 +202,7 @@ SELECT 'anew: ' || kpi_value('revenue', '2025-03-01');
 SELECT crm.refused($$SELECT kpi_define_dimension('Region')$$);
 SELECT crm.refused($$SELECT kpi_define_dimension('region+product', '{product,region}')$$);
 SELECT crm.refused($$SELECT kpi_define_dimension('total')$$);
+SELECT split_part(crm.refused($$SELECT kpi_value(NULL, NULL)$$), E'\n', 1);
 SELECT split_part(crm.refused($$SELECT kpi_value('turnover', '2025-03-01')$$), E'\n', 1);
 SELECT split_part(crm.refused($$SELECT kpi_value('revenue', '2025-03-01', 'planet')$$), E'\n', 1);
 SELECT split_part(crm.refused($$SELECT kpi_value('revenue', '2025-03-01', grain => 'decade')$$), E'\n', 1);

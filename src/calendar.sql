@@ -79,9 +79,7 @@ DECLARE
 	made bigint;
 BEGIN
 	IF pattern NOT IN ('4-4-5', '4-5-4', '5-4-4') OR pattern IS NULL THEN
-		RAISE EXCEPTION 'unknown calendar "%"', pattern
-			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'Patterns are 4-4-5, 4-5-4 and 5-4-4 (weeks of the months of a quarter); others can be written into kpi_calendar.';
+		PERFORM @extschema@.kpi_raise_unknown('calendar', pattern, 'Patterns are 4-4-5, 4-5-4 and 5-4-4 (weeks of the months of a quarter); others can be written into kpi_calendar.');
 	END IF;
 	IF NOT isfinite(first_day) OR first_day IS NULL OR years IS NULL OR years NOT BETWEEN 1 AND 200 THEN
 		RAISE EXCEPTION 'a calendar of % years from %', years, first_day USING ERRCODE = 'invalid_parameter_value';

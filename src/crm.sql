@@ -51,9 +51,7 @@ CREATE FUNCTION @extschema@.kpi_require_crm(crm text) RETURNS void
 AS $$
 BEGIN
 	IF crm IS NULL OR to_regprocedure(format('@extschema@.%I(text)', format('kpi_%s_queries', crm))) IS NULL THEN
-		RAISE EXCEPTION 'unknown CRM "%"', crm
-			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'There is an adapter for "odoo". For another CRM make views and bind them: kpi_skeleton(source) writes one to fill in.';
+		PERFORM @extschema@.kpi_raise_unknown('CRM', crm, 'There is an adapter for "odoo". For another CRM make views and bind them: kpi_skeleton(source) writes one to fill in.');
 	END IF;
 END;
 $$;

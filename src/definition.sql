@@ -402,9 +402,7 @@ BEGIN
 	SELECT u.kpi INTO unknown FROM unnest(kpis) u(kpi)
 	 WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_definition d WHERE d.kpi = u.kpi) LIMIT 1;
 	IF FOUND THEN
-		RAISE EXCEPTION 'unknown KPI "%"', unknown
-			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'SELECT kpi, label_en FROM kpi_definition lists them.';
+		PERFORM @extschema@.kpi_raise_unknown('KPI', unknown, 'SELECT kpi, label_en FROM kpi_definition lists them.');
 	END IF;
 	DELETE FROM @extschema@.kpi_selection_own o WHERE o.selection = kpi_select.selection;
 	INSERT INTO @extschema@.kpi_selection_own

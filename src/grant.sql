@@ -10,9 +10,8 @@ DECLARE
 	extension oid := (SELECT d.refobjid FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = '@extschema@.kpi_fact'::regclass AND d.deptype = 'e');
 BEGIN
 	IF what NOT IN ('reader', 'editor', 'runner') OR what IS NULL THEN
-		RAISE EXCEPTION 'unknown kind of rights "%"', what
-			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'There are reader (reads what is recorded), editor (writes targets, holidays, the calendar, and own KPIs, selections and dimensions too) and runner (takes snapshots).';
+		PERFORM @extschema@.kpi_raise_unknown('kind of rights', what,
+			'There are reader (reads what is recorded), editor (writes targets, holidays, the calendar, and own KPIs, selections and dimensions too) and runner (takes snapshots).');
 	END IF;
 	IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = '@extschema@.kpi_fact'::regclass), 'USAGE') THEN
 		RAISE EXCEPTION 'permission denied to grant rights on the tables of salkpi'

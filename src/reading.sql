@@ -62,10 +62,8 @@ BEGIN
 	lang := @extschema@.kpi_require_language(lang);
 	kpis := ARRAY(SELECT s.kpi FROM @extschema@.kpi_selection s WHERE s.selection = kpi_report.selection ORDER BY s."position", s.kpi);
 	IF kpis = '{}' THEN
-		RAISE EXCEPTION 'unknown selection "%"', selection
-			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'Selections are ' || (SELECT string_agg(DISTINCT s.selection, ', ' ORDER BY s.selection)
-												 FROM @extschema@.kpi_selection s) || '; kpi_select() makes others.';
+		PERFORM @extschema@.kpi_raise_unknown('selection', selection, 'Selections are ' || (SELECT string_agg(DISTINCT s.selection, ', ' ORDER BY s.selection)
+																							  FROM @extschema@.kpi_selection s) || '; kpi_select() makes others.');
 	END IF;
 	newest := coalesce(@extschema@.kpi_find_period(grain, dimension, period, as_of),
 					   @extschema@.kpi_period_start(grain, coalesce(period, @extschema@.kpi_today())));

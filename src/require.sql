@@ -9,8 +9,7 @@ DECLARE
 	n integer := CASE grain WHEN 'day' THEN CASE WHEN isfinite(period) THEN period - (period - interval '1 year')::date ELSE 366 END WHEN 'week' THEN 52 WHEN 'month' THEN 12 WHEN 'quarter' THEN 4 WHEN 'year' THEN 1 END;
 BEGIN
 	IF n IS NULL THEN
-		RAISE EXCEPTION 'unknown grain "%"', grain
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Grains are day, week, month, quarter, year.';
+		PERFORM @extschema@.kpi_raise_unknown('grain', grain, 'Grains are day, week, month, quarter, year.');
 	END IF;
 	RETURN n;
 END;
@@ -25,8 +24,7 @@ AS $$
 BEGIN
 	lang := coalesce(lang, @extschema@.kpi_setting('language'));
 	IF lang NOT IN ('en', 'de') THEN
-		RAISE EXCEPTION 'unknown language "%"', lang
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Languages are en and de; NULL is the setting "language".';
+		PERFORM @extschema@.kpi_raise_unknown('language', lang, 'Languages are en and de; NULL is the setting "language".');
 	END IF;
 	RETURN lang;
 END;
@@ -47,10 +45,8 @@ BEGIN
 				  HINT = format('SELECT kpi_set(''dimensions'', %L) has the next snapshot compute it too.', @extschema@.kpi_setting('dimensions') || ',' || dimension);
 	END IF;
 	IF blank IS NULL THEN
-		RAISE EXCEPTION 'unknown dimension "%"', dimension
-			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'Dimensions are ' || (SELECT string_agg(d.dimension, ', ' ORDER BY d.dimension COLLATE "C")
-												 FROM @extschema@.kpi_dimension d) || '; kpi_define_dimension() makes others.';
+		PERFORM @extschema@.kpi_raise_unknown('dimension', dimension, 'Dimensions are ' || (SELECT string_agg(d.dimension, ', ' ORDER BY d.dimension COLLATE "C")
+																							  FROM @extschema@.kpi_dimension d) || '; kpi_define_dimension() makes others.');
 	END IF;
 	RETURN blank;
 END;
@@ -71,7 +67,10 @@ BEGIN
 	END IF;
 	SELECT u.member INTO wrong FROM unnest(members) u(member)
 	 WHERE u.member IS NULL OR (n = 0) <> (u.member = '') OR n > 1 AND cardinality(@extschema@.kpi_member_parts(u.member, n)) <> n LIMIT 1;
-	IF FOUND THEN
+	IF FOUND AND wrong.member IS NULL THEN
+		RAISE EXCEPTION 'member of dimension "%" must not be null', dimension
+			USING ERRCODE = 'null_value_not_allowed';
+	ELSIF FOUND THEN
 		RAISE EXCEPTION 'dimension "%" cannot have a member "%"', dimension, wrong.member
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = CASE n WHEN 0 THEN 'Name the dimension that the member is of; "total" has the one member ''''.'
@@ -92,9 +91,7 @@ BEGIN
 	IF NOT (EXISTS (SELECT FROM @extschema@.kpi_definition_shipped d WHERE d.kpi = kpi_require_kpi.kpi)
 			OR EXISTS (SELECT FROM @extschema@.kpi_measure m WHERE m.measure = kpi_require_kpi.kpi)
 			OR EXISTS (SELECT FROM @extschema@.kpi_definition_own d WHERE d.kpi = kpi_require_kpi.kpi)) THEN
-		RAISE EXCEPTION 'unknown KPI "%"', kpi
-			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'SELECT kpi, label_en FROM kpi_definition lists them; kpi_define() makes others.';
+		PERFORM @extschema@.kpi_raise_unknown('KPI', kpi, 'SELECT kpi, label_en FROM kpi_definition lists them; kpi_define() makes others.');
 	END IF;
 END;
 $$;

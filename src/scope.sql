@@ -31,9 +31,7 @@ BEGIN
 	 WHERE NOT EXISTS (SELECT FROM (TABLE @extschema@.kpi_dimension UNION ALL SELECT * FROM @extschema@.kpi_left_out_dimensions()) d
 						WHERE d.dimension = f.name AND cardinality(d.parts) = 1) LIMIT 1;
 	IF FOUND THEN
-		RAISE EXCEPTION 'unknown base dimension "%"', unfit
-			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'SELECT dimension FROM kpi_dimension WHERE cardinality(parts) = 1 lists them.';
+		PERFORM @extschema@.kpi_raise_unknown('base dimension', unfit, 'SELECT dimension FROM kpi_dimension WHERE cardinality(parts) = 1 lists them.');
 	END IF;
 
 	SELECT coalesce(jsonb_object_agg(c.name, c.members) FILTER (WHERE c.members IS NOT NULL), '{}') INTO chosen

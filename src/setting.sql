@@ -41,6 +41,20 @@ COMMENT ON TABLE @extschema@.kpi_setting_value IS
 'settings changed by kpi_set; the rest have the value of kpi_setting_default';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_setting_value', '');
 
+CREATE FUNCTION @extschema@.kpi_raise_unknown(what text, name text, hint text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF name IS NULL THEN
+		RAISE EXCEPTION '% must not be null', what USING ERRCODE = 'null_value_not_allowed', HINT = hint;
+	END IF;
+	RAISE EXCEPTION 'unknown % "%"', what, name USING ERRCODE = 'invalid_parameter_value', HINT = hint;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_raise_unknown(text, text, text) IS
+'raises: there is no such setting, source, KPI ... (what) of that name, or none was named; hint: which there are';
+
 CREATE FUNCTION @extschema@.kpi_setting(name text) RETURNS text
 	LANGUAGE c STABLE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'salkpi_kpi_setting';
@@ -81,10 +95,8 @@ DECLARE
 BEGIN
 	SELECT * INTO d FROM @extschema@.kpi_setting_default s WHERE s.setting = name;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'unknown setting "%"', name
-			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'Settings are ' || (SELECT string_agg(setting, ', ' ORDER BY setting)
-											   FROM @extschema@.kpi_setting_default) || '.';
+		PERFORM @extschema@.kpi_raise_unknown('setting', name, 'Settings are ' || (SELECT string_agg(setting, ', ' ORDER BY setting)
+																					 FROM @extschema@.kpi_setting_default) || '.');
 	END IF;
 	value := coalesce(value, d.value);
 	IF value IS NULL THEN

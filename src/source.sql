@@ -209,11 +209,9 @@ CREATE FUNCTION @extschema@.kpi_require_source(source text) RETURNS void
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF source IS NULL OR NOT EXISTS (SELECT FROM @extschema@.kpi_source_column c WHERE c.source = kpi_require_source.source) THEN
-		RAISE EXCEPTION 'unknown source "%"', source
-			USING ERRCODE = 'invalid_parameter_value',
-				  HINT = 'Sources are ' || (SELECT string_agg(DISTINCT c.source, ', ' ORDER BY c.source)
-											  FROM @extschema@.kpi_source_column c) || '.';
+	IF NOT EXISTS (SELECT FROM @extschema@.kpi_source_column c WHERE c.source = kpi_require_source.source) THEN
+		PERFORM @extschema@.kpi_raise_unknown('source', source, 'Sources are ' || (SELECT string_agg(DISTINCT c.source, ', ' ORDER BY c.source)
+																					 FROM @extschema@.kpi_source_column c) || '.');
 	END IF;
 END;
 $$;

@@ -49,7 +49,7 @@ allow() { ask "$1" >/dev/null || bail "could not: $1"; }
 
 # ---------------------------------------------------------------- kpi_grant
 like "$(ask "SELECT kpi_grant('salkpi_g_reader', 'admin')")" '22023: unknown kind of rights "admin"' "kpi_grant: an unknown kind"
-like "$(ask "SELECT kpi_grant('salkpi_g_reader', NULL)")" '22023: unknown kind of rights' "kpi_grant: no kind"
+like "$(ask "SELECT kpi_grant('salkpi_g_reader', NULL)")" '22004: kind of rights must not be null' "kpi_grant: no kind"
 like "$(ask "SELECT kpi_grant('salkpi_g_nobody', 'reader')")" '42704: role "salkpi_g_nobody" does not exist' "kpi_grant: it makes no role"
 for kind in reader editor runner; do
 	like "$(ask "SELECT kpi_grant('salkpi_g_$kind', '$kind')")" "GRANT USAGE ON SCHEMA kpi TO salkpi_g_$kind" "kpi_grant: a $kind is told what it gave"
