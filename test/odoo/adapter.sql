@@ -3,7 +3,7 @@
  * changes the database in a transaction that is rolled back.
  */
 SELECT pg_temp.fails('an unknown CRM is refused', $$SELECT kpi_bind_crm('siebel')$$, '22023', 'unknown CRM "siebel"');
-SELECT pg_temp.fails('a null CRM is refused', $$SELECT kpi_unbind_crm(NULL)$$, '22023', 'unknown CRM%');
+SELECT pg_temp.fails('a null CRM is refused', $$SELECT kpi_unbind_crm(NULL)$$, '22004', 'CRM must not be null');
 SELECT pg_temp.fails('an unknown schema is refused', $$SELECT kpi_bind_crm('odoo', 'nowhere')$$, '3F000', 'schema "nowhere" does not exist');
 SELECT pg_temp.fails('a schema without Odoo is refused', $$SELECT kpi_bind_crm('odoo', 'expected')$$, '42P01', 'schema "expected" does not hold an Odoo database%');
 SELECT pg_temp.same('a refused binding leaves the former one',
