@@ -207,9 +207,9 @@ COMMENT ON FUNCTION @extschema@.kpi_reading_plan(text[], text[], text[], @extsch
 'how kpi_read_sources goes about it: its queries, and for those over each source their parameters as far as they are known before';
 
 /*
- * Reads the sources, all as of the snapshot of the calling statement: being
- * STABLE, this function and its queries see one moment, also when a writer
- * commits in between.
+ * Reads the sources, all as of one moment, also when a writer commits in
+ * between: that of the calling statement, since this function is STABLE, or where
+ * a table was loaded anew meanwhile the one when all were locked, see execute.c.
  */
 CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[], wanted_dimensions text[], grids @extschema@.kpi_grid[])
 	RETURNS @extschema@.kpi_reading[]
