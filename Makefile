@@ -25,6 +25,9 @@ REGRESS = setup durations sales_cycle ratio amounts retention accounts dictionar
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
+# As 16 has it by itself: what SQL does not call stays inside, and calls between files go there at once.
+PG_CFLAGS += -fvisibility=hidden
+PG_CPPFLAGS = -DPGDLLEXPORT='__attribute__((visibility("default")))'
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)

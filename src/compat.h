@@ -5,6 +5,21 @@
 #ifndef SALKPI_COMPAT_H
 #define SALKPI_COMPAT_H
 
+/* From 16 on functions that SQL calls are seen outside, where others are not (Makefile). */
+#if PG_VERSION_NUM < 160000
+#undef PG_FUNCTION_INFO_V1
+#define PG_FUNCTION_INFO_V1(function) \
+extern PGDLLEXPORT Datum function(PG_FUNCTION_ARGS); \
+extern PGDLLEXPORT const Pg_finfo_record *CppConcat(pg_finfo_, function) (void); \
+const Pg_finfo_record * \
+CppConcat(pg_finfo_, function) (void) \
+{ \
+	static const Pg_finfo_record info = {1}; \
+	return &info; \
+} \
+extern int	no_such_variable
+#endif
+
 /* 16 split the detoasting macros off to varatt.h. */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"

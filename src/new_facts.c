@@ -17,6 +17,7 @@
 #include "utils/rel.h"
 
 #include "facts.h"
+#include "salkpi.h"
 
 struct NewFacts
 {
