@@ -330,11 +330,31 @@ total_durations(CellsReading *r, uint32 member)
 	Size		i;
 
 	r->durations_start = n;
-	for (; n < r->cube->events.durations.count && r->durations[n].code == rank; n++)
+	for (; n < r->cube->events.durations.count && r->durations[n].member == rank; n++)
 		for (i = r->lists.start[r->durations[n].atom];
 			 i < r->lists.start[r->durations[n].atom + 1]; i++)
 			touch(r, r->lists.list[i])->ndurations++;
 	r->durations_end = n;
+}
+
+/* Put them behind each other by period: in order of their value, as they come. */
+static void
+list_durations(CellsReading *r)
+{
+	Size		end = 0;
+	uint32		n;
+	Size		i;
+
+	for (i = 0; i < r->ntouched; i++)
+	{
+		r->totals[r->touched[i]].durations_end = end;
+		end += r->totals[r->touched[i]].ndurations;
+	}
+	r->values = salkpi_reserve(r->context, r->values, &r->values_size, end, sizeof(int64));
+	for (n = r->durations_start; n < r->durations_end; n++)
+		for (i = r->lists.start[r->durations[n].atom];
+			 i < r->lists.start[r->durations[n].atom + 1]; i++)
+			r->values[r->totals[r->lists.list[i]].durations_end++] = r->durations[n].value;
 }
 
 static int
@@ -365,6 +385,8 @@ read_flow_member(CellsReading *r, uint32 member, bool is_blank)
 		if (r->lists.periods[i].is_wanted)
 			(void) touch(r, i);
 	qsort(r->touched, r->ntouched, sizeof(uint32), compare_periods);
+	if (shape->ndurations > 0)
+		list_durations(r);
 	for (i = 0; i < r->ntouched; i++)
 	{
 		Total	   *total = &r->totals[r->touched[i]];
@@ -513,7 +535,7 @@ read_dimension(CellsReading *r, int d)
 			start_counts_walk(r, &r->sparse[kind], &r->counts[kind][d].sparse);
 	if (shape->ndurations > 0)
 		r->durations = salkpi_durations_by_member(r->cube, &r->order, d,
-												  &r->columns[d], r->by_atom);
+												  &r->columns[d], r->by_value);
 	r->durations_end = 0;
 	read_members(r);
 	if (shape->ndurations > 0)
@@ -525,6 +547,7 @@ static void
 open_reading(CellsReading *r, FunctionCallInfo fcinfo)
 {
 	memset(r, 0, sizeof(CellsReading));
+	r->context = CurrentMemoryContext;
 	r->member_context = AllocSetContextCreate(CurrentMemoryContext,
 											  "kpi_cells member",
 											  ALLOCSET_DEFAULT_SIZES);
@@ -549,7 +572,7 @@ open_reading(CellsReading *r, FunctionCallInfo fcinfo)
 	salkpi_count_entities(r->cube, &r->order, &r->lists, r->is_unwanted,
 						  r->counts);
 	r->columns = salkpi_member_columns(r->cube);
-	r->by_atom = salkpi_durations_by_atom(r->cube);
+	r->by_value = salkpi_durations_by_value(r->cube);
 }
 
 static void

@@ -20,6 +20,7 @@ typedef struct Total
 	int64		firsts;			/* entities whose first event this is */
 	int64		flagged;		/* of these, the flagged ones */
 	int64		ndurations;		/* durations */
+	Size		durations_end;	/* where the next one goes to */
 } Total;
 
 /* A table of tuples being walked in order, a member at a time. */
@@ -39,6 +40,7 @@ typedef struct CellsReading
 	ReturnSetInfo *result;		/* where the rows go; NULL: into the panel */
 	PanelWriter panel;			/* that */
 	bool		is_new_member;	/* has the member no row there yet? */
+	MemoryContext context;		/* lives as long as this */
 	MemoryContext member_context;	/* lives as long as a member */
 	MemoryContext row_context;	/* lives as long as a row */
 	PeriodLists lists;			/* periods asked for; flow: those of each atom */
@@ -55,10 +57,12 @@ typedef struct CellsReading
 	CellsWalk		bigs;			/* through its large sums */
 	CellsWalk		sparse[COUNT_KINDS];	/* through counts that are not dense */
 	MemberColumn *columns;		/* members of codes */
-	Duration   *by_atom;		/* all durations */
-	Duration   *durations;		/* the same by member of this dimension */
+	Duration   *by_value;		/* all durations */
+	MemberDuration *durations;	/* the same by member of this dimension */
 	uint32		durations_start;	/* of this member in that */
 	uint32		durations_end;	/* first one behind */
+	int64	   *values;			/* those of this member, by touched period */
+	Size		values_size;	/* allocated */
 	Datum		members;		/* text[] of this member */
 } CellsReading;
 

@@ -1,7 +1,7 @@
 /*
  * cells_events.c
  *	  Reading a cube: entities counted by member and period, durations by
- *	  member and atom.
+ *	  member.
  *
  * A distinct count of a period is the number of entities with an atom in it.
  * The visits of an entity come one after the other; so for each member and
@@ -232,69 +232,56 @@ salkpi_count_entities(Cube *cube, const CubeOrder *order,
 					 &counts[COUNT_FLAGGED]);
 }
 
-static Duration *
-copy_place(const Durations *durations)
-{
-	return palloc_extended(((Size) durations->count + 1) * sizeof(Duration),
-						   MCXT_ALLOC_HUGE);
-}
+#define ST_SORT sort_by_value
+#define ST_ELEMENT_TYPE Duration
+#define ST_COMPARE(a, b) (((a)->value > (b)->value) - ((a)->value < (b)->value))
+#define ST_SCOPE static
+#define ST_CHECK_FOR_INTERRUPTS
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
-/* From how many there are of each to where they start. */
-static void
-add_up(uint32 *start, uint32 bound)
-{
-	uint32		i;
-
-	for (i = 0; i < bound; i++)
-		start[i + 1] += start[i];
-	CHECK_FOR_INTERRUPTS();
-}
-
-/* All durations by atom, palloc'd. */
+/* All durations, the shortest first, palloc'd. */
 Duration *
-salkpi_durations_by_atom(const Cube *cube)
+salkpi_durations_by_value(const Cube *cube)
 {
 	const Durations *durations = &cube->events.durations;
-	Duration   *sorted = copy_place(durations);
-	uint32	   *start = palloc_extended(((Size) cube->natoms + 1) * sizeof(uint32),
-										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	Duration   *sorted = palloc_extended(((Size) durations->count + 1) * sizeof(Duration),
+										 MCXT_ALLOC_HUGE);
 	uint32		i;
 
 	for (i = 0; i < durations->count; i++)
-		start[durations->items[i].atom + 1]++;
-	add_up(start, cube->natoms);
-	for (i = 0; i < durations->count; i++)
-		sorted[start[durations->items[i].atom]++] = durations->items[i];
-	pfree(start);
+		sorted[i] = durations->items[i];
+	sort_by_value(sorted, durations->count);
 	return sorted;
 }
 
 /*
- * Those by the rank of their member in a dimension, which takes the place of
- * the code; still by atom for each member; palloc'd.
+ * The same by the rank of their member in a dimension, and of each member the
+ * shortest first; palloc'd.
  */
-Duration *
+MemberDuration *
 salkpi_durations_by_member(const Cube *cube, const CubeOrder *order, int d,
-						   const MemberColumn *column, const Duration *by_atom)
+						   const MemberColumn *column, const Duration *by_value)
 {
-	const uint32 *rank = order->member_rank[d];
 	uint32		count = cube->events.durations.count;
-	Duration   *sorted = copy_place(&cube->events.durations);
+	MemberDuration *sorted = palloc_extended(((Size) count + 1) * sizeof(MemberDuration),
+											 MCXT_ALLOC_HUGE);
+	uint32	   *members = palloc_extended(((Size) count + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
 	uint32	   *start = palloc_extended(((Size) order->nmembers[d] + 1) * sizeof(uint32),
 										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	uint32		i;
 
 	for (i = 0; i < count; i++)
-		start[rank[salkpi_member_of(column, by_atom[i].code)] + 1]++;
-	add_up(start, order->nmembers[d]);
-	for (i = 0; i < count; i++)
 	{
-		uint32		member = rank[salkpi_member_of(column, by_atom[i].code)];
-		Duration   *item = &sorted[start[member]++];
-
-		*item = by_atom[i];
-		item->code = member;
+		members[i] = order->member_rank[d][salkpi_member_of(column, by_value[i].code)];
+		start[members[i] + 1]++;
 	}
+	for (i = 0; i < order->nmembers[d]; i++)
+		start[i + 1] += start[i];
+	CHECK_FOR_INTERRUPTS();
+	for (i = 0; i < count; i++)
+		sorted[start[members[i]]++] = (MemberDuration) {by_value[i].value, by_value[i].atom, members[i]};
 	pfree(start);
+	pfree(members);
 	return sorted;
 }

@@ -33,6 +33,14 @@ enum
 	COUNT_KINDS
 };
 
+/* A duration of a member. */
+typedef struct MemberDuration
+{
+	int64		value;			/* microseconds */
+	uint32		atom;			/* when */
+	uint32		member;			/* its rank */
+} MemberDuration;
+
 /* Which periods an atom lies in; see salkpi_periods_list(). */
 typedef struct PeriodLists
 {
@@ -52,10 +60,10 @@ extern void salkpi_count_entities(Cube *cube, const CubeOrder *order,
 								  Counts *counts[COUNT_KINDS]);
 
 extern MemberColumn *salkpi_member_columns(const Cube *cube);
-extern Duration *salkpi_durations_by_atom(const Cube *cube);
-extern Duration *salkpi_durations_by_member(const Cube *cube,
-											const CubeOrder *order, int d,
-											const MemberColumn *column,
-											const Duration *by_atom);
+extern Duration *salkpi_durations_by_value(const Cube *cube);
+extern MemberDuration *salkpi_durations_by_member(const Cube *cube,
+												  const CubeOrder *order, int d,
+												  const MemberColumn *column,
+												  const Duration *by_value);
 
 #endif							/* SALKPI_CELLS_EVENTS_H */

@@ -45,28 +45,12 @@ sum_array(const CellsReading *r, const Total *total)
 										   TYPALIGN_INT));
 }
 
-/* The durations of the current member in a period, by atom one after the other. */
+/* The durations of a total that has been listed. */
 static Datum
-durations_of_period(const CellsReading *r, const Period *period, Size count)
+durations_of(const CellsReading *r, const Total *total)
 {
-	int64	   *values = palloc_extended((count + 1) * sizeof(int64),
-										 MCXT_ALLOC_HUGE);
-	uint32		low = r->durations_start;
-	uint32		high = r->durations_end;
-	Size		i;
-
-	while (count > 0 && low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (r->durations[middle].atom < period->first)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (i = 0; i < count; i++)
-		values[i] = r->durations[low + i].value;
-	return PointerGetDatum(salkpi_durations_build(values, count));
+	return PointerGetDatum(salkpi_durations_build(r->values + total->durations_end - total->ndurations,
+												  total->ndurations));
 }
 
 /* One row of kpi_cells. */
@@ -87,7 +71,7 @@ emit_tuple(CellsReading *r, uint32 p, const Total *total)
 	values[7] = bigint_array(&total->flagged, shape->nfirsts);
 	nulls[8] = shape->ndurations == 0;
 	if (!nulls[8])
-		values[8] = durations_of_period(r, &r->lists.periods[p], total->ndurations);
+		values[8] = durations_of(r, total);
 	tuplestore_putvalues(r->result->setResult, r->result->setDesc, values,
 						 nulls);
 }
@@ -114,7 +98,7 @@ emit_panel_row(CellsReading *r, uint32 p, const Total *total)
 		row.numerics[i] = NumericGetDatum(salkpi_sum_to_numeric(&total->sums[i],
 																r->cube->dscale[i]));
 	if (shape->ndurations > 0)
-		row.durations = durations_of_period(r, &r->lists.periods[p], total->ndurations);
+		row.durations = durations_of(r, total);
 	salkpi_panel_row(&r->panel, &row);
 }
 

@@ -31,14 +31,6 @@
 /* Decimals of a number of days. */
 #define DAYS_SCALE			16
 
-#define ST_SORT sort_values
-#define ST_ELEMENT_TYPE int64
-#define ST_COMPARE(a, b) compare_int64(*(a), *(b))
-#define ST_SCOPE static
-#define ST_CHECK_FOR_INTERRUPTS
-#define ST_DEFINE
-#include "lib/sort_template.h"
-
 /* ---------- Both forms ---------- */
 
 void
@@ -223,14 +215,13 @@ shape_of_values(const int64 *values, Size n)
 }
 
 struct varlena *
-salkpi_durations_build(int64 *values, Size n)
+salkpi_durations_build(const int64 *values, Size n)
 {
 	Durations  *d;
 	StepsShape	shape;
 	Steps		steps;
 	Size		last = 0;
 
-	sort_values(values, n);
 	shape = shape_of_values(values, n);
 	d = salkpi_durations_create(&shape, &steps);
 	for (Size i = 0; i < n; i++)

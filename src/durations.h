@@ -57,8 +57,8 @@ salkpi_get_instants(FunctionCallInfo fcinfo)
 									   PG_GETARG_TIMESTAMP(2));
 }
 
-/* Sorts values in place.  The result is in CurrentMemoryContext. */
-extern struct varlena *salkpi_durations_build(int64 *values, Size n);
+/* Values are in order.  The result is in CurrentMemoryContext. */
+extern struct varlena *salkpi_durations_build(const int64 *values, Size n);
 extern struct varlena *salkpi_durations_merge(const struct varlena *a,
 											  const struct varlena *b);
 
