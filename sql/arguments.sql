@@ -40,7 +40,9 @@ FROM (VALUES
 	(12, 'a target of nothing', NULL, NULL, NULL, NULL, NULL, $$'{NULL}', '{x}', '{2024-01-01}', '{1}', '{1}'$$),
 	(13, 'facts of other types', $$SELECT 1234567::bigint AS grain, date '2024-01-01' AS period, date '2024-02-01' AS period_end, 1 AS dimension, 77777::bigint AS member, true AS is_complete, 31 AS days, 1::numeric AS revenue$$,
 		NULL, NULL, NULL, NULL, NULL),
-	(14, 'facts of nothing', 'SELECT f.* FROM (SELECT 1) x LEFT JOIN kpi.kpi_fact f ON false', NULL, NULL, NULL, NULL, NULL)) v(n, what, facts, definition, bases, starts, members, targets)
+	(14, 'facts of nothing', 'SELECT f.* FROM (SELECT 1) x LEFT JOIN kpi.kpi_fact f ON false', NULL, NULL, NULL, NULL, NULL),
+	(15, 'measures of no type of theirs', $$SELECT m.*, 1 AS a, 2 AS b, 3 AS c, 4 AS d, 7::integer AS revenue FROM (VALUES ('month'::text, 'x'::text, date '2024-01-01', date '2024-02-01', 31, true), ('month', 'y', '2024-01-01', '2024-02-01', 31, true))
+		m(grain, member, period, period_end, days, is_complete)$$, NULL, NULL, NULL, NULL, NULL)) v(n, what, facts, definition, bases, starts, members, targets)
 ORDER BY v.n;
 SELECT what, pg_temp.evaluated(facts, definition, bases, starts, members, targets) FROM trial ORDER BY n;
 SELECT pg_temp.outcome($$SELECT kpi.kpi_evaluate_all('{}', NULL, '{}', '', 'month', '{}', '{}', 12, '{}', '{}', '{}', NULL, '{}', '{}', '{}', '{}', '{}', '{}', '{}')$$);
@@ -51,6 +53,26 @@ FROM unnest(ARRAY[$$'x', 'total', '', '2024-02-01', '2024-03-01', 1, NULL, NULL,
 SELECT pg_temp.outcome(format($$SELECT kpi.kpi_changed_facts('{}', NULL, %s, ARRAY[ROW(%s)::kpi.kpi_period], NULL, '{}', now(), 1)$$, dimensions, period))
 FROM (VALUES (1, $$'{x}', '{x}'$$, $$'month', '2024-01-01', '2024-02-01', true, 31, NULL, NULL$$), (2, $$'{NULL}', '{x}'$$, $$'month', '2024-01-01', '2024-02-01', true, 31, NULL, NULL$$),
 	(3, $$'{}', '{x,y}'$$, $$'month', '2024-01-01', '2024-02-01', true, 31, NULL, NULL$$), (4, $$'{x}', '{x}'$$, $$NULL, '2024-01-01', '2024-02-01', true, 31, NULL, NULL$$)) v(n, dimensions, period) ORDER BY n;
+
+SELECT pg_temp.outcome($$SELECT kpi.kpi_changed_facts(ARRAY[NULL]::kpi.kpi_reading[], NULL, '{total}', '{all}', ARRAY[NULL]::kpi.kpi_period[], NULL, '{revenue}', now(), 1)$$);
+
+-- A target has as many columns as the table, of which there may be more some day.
+SAVEPOINT columns;
+ALTER TABLE kpi_target ADD x1 text, ADD x2 text;
+SELECT how, value FROM kpi_matched_targets(ARRAY[ROW(1, 'k', 'total', 'm', '2024-01-01', '2024-02-01', 5, NULL, NULL, NULL, 'a', 'b')::kpi_target], NULL, '{2024-01-01}', '{2024-02-01}');
+ROLLBACK TO columns;
+
+-- A panel of no currency, or of periods beyond reason; notes of changes in no encoding, or of no kind.
+SELECT pg_temp.outcome($q$SELECT kpi.kpi_panel(kpi.kpi_cube('{2024-01-01,2024-02-01}'::date[], 'total; k=1,2 / c=1 m=1', '2024-01-05', 'a', 'EUR', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 5,
+	NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), '{1}', '{1}', kpi.kpi_dictionary(x, '2000-01-01'::timestamptz, NULL::timestamptz, 1.1, NULL, NULL, NULL, NULL), ARRAY['2024-02-01'::timestamptz]) FROM (VALUES ('EUR')) v(x)$q$);
+SELECT pg_temp.outcome($$SELECT * FROM kpi.kpi_panel_rows((SELECT kpi.kpi_panel('total', '{}'::text[], 2147483647, '{1}'::bigint[], '{}'::numeric[])))$$);
+SELECT pg_temp.outcome(format('SELECT after FROM kpi.kpi_track_rows(%L)', payload)) FROM unnest(ARRAY['\x0100497403614263', '\x0100497402c328', '\x0100497403610062', '\x01005a7403614263']) payload;
+
+-- What shares so much that to walk it would not end is refused for its length.
+SET LOCAL statement_timeout = '30s';
+SELECT pg_temp.outcome($$SELECT kpi.kpi_formula_resolve('{k1}', ARRAY[NULL::text], 12, x.n, x.f, '{k1}') FROM (
+	SELECT array_agg('k' || i) AS n, array_agg(CASE i WHEN 60 THEN 'revenue' ELSE format('k%s + k%1$s', i + 1) END) AS f FROM generate_series(1, 60) i) x$$);
+RESET statement_timeout;
 
 -- New facts are those of the statement that left them.
 DECLARE compared CURSOR FOR SELECT d.new_facts IS NOT NULL AS some FROM kpi_changed_facts('{}', '{}', '{}', '{}', '{}', NULL, '{}', now(), 1) d;

@@ -71,7 +71,7 @@ INSERT INTO shop.expression (value) VALUES
 	('d < ''2025-01-01'''), ('d <= ''2025-01-01'''), ('d > ''2025-01-01'''), ('d >= ts::date'), ('d = ''2025-01-01'''), ('ts < $4'), ('ts <= $4'), ('ts > $4'), ('ts >= $4'), ('ts = ''infinity'''), ('isfinite(ts)'),
 	('n > 0'), ('n < i4'), ('u < md5(''500'')::uuid'), ('kpi_is_infinite(n)'),
 	-- texts
-	('t = ''call'''), ('t <> ''call'''), ('''call'' = t'), ('t = t'), ('t = NULL'), ('t COLLATE "C" = ''Ärger'''), ('t IN (''call'', ''email'')'), ('t NOT IN (''call'', repeat(''x'', 3000))'), ('t IN (''call'', NULL)'), ('t = ANY (ARRAY[''call'', t])'),
+	('t = ANY (''{}''::text[])'), ('t <> ALL (''{}''::text[])'), ('t = ''call'''), ('t <> ''call'''), ('''call'' = t'), ('t = t'), ('t = NULL'), ('t COLLATE "C" = ''Ärger'''), ('t IN (''call'', ''email'')'), ('t NOT IN (''call'', repeat(''x'', 3000))'), ('t IN (''call'', NULL)'), ('t = ANY (ARRAY[''call'', t])'),
 	('t LIKE ''a%'''), ('t < ''call'''), ('CASE i4 WHEN 1 THEN ''call'' WHEN 2 THEN ''email'' ELSE ''other'' END = ''call'''), ('CASE i4 WHEN 1 THEN ''call'' WHEN 2 THEN ''email'' WHEN 3 THEN ''demo'' END IN (''call'', ''demo'')'),
 	-- conditions
 	('b AND i4 > 0'), ('b OR i4 > 0'), ('NOT b'), ('b AND NULL'), ('b OR NULL'), ('b AND i4 > 0 AND (t = ''call'' OR n > 0)'), ('NOT (b AND i2 > 0) OR NOT (i4 > 0 AND b)'),

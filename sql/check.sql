@@ -95,7 +95,8 @@ CREATE VIEW shop.deals AS SELECT d.*, c.region FROM shop.deal d LEFT JOIN shop.c
 CREATE TABLE shop.quota (kpi text, dimension text, member text, from_day date, to_day date, value numeric, currency text);
 INSERT INTO shop.quota VALUES ('revenue', 'rep', '1', kpi_today() - 7, kpi_today(), 10, NULL), ('turnover', NULL, NULL, kpi_today() - 7, kpi_today(), 10, NULL), ('calls', NULL, NULL, kpi_today(), kpi_today(), 10, NULL),
 	('revenue', NULL, NULL, kpi_today() - 7, kpi_today(), 'NaN', NULL), ('revenue', '', '', kpi_today() - 7, kpi_today(), 10, 'GBP'), ('revenue', 'rep', '77', kpi_today() - 7, kpi_today(), 10, NULL),
-	('calls', NULL, NULL, kpi_today(), 'infinity', 10, NULL);
+	('calls', NULL, NULL, kpi_today(), 'infinity', 10, NULL), ('calls', NULL, NULL, kpi_today() - 7, kpi_today(), 10, 'GBP'),
+	('emails', NULL, NULL, kpi_today() - 31, kpi_today() + 1, 10, NULL), ('emails', NULL, NULL, kpi_today() - 27, kpi_today() + 1, 11, NULL), ('emails', NULL, NULL, kpi_today() - 7, kpi_today() + 1, 3, NULL);
 SELECT count(*) AS bound FROM (VALUES ('sale', 'shop.order'), ('account', 'shop.customer'), ('stage', 'shop.phase'), ('opportunity', 'shop.deals'), ('target', 'shop.quota')) v(source, relation)
 WHERE EXISTS (SELECT FROM kpi_bind(source, relation::regclass));
 SELECT kpi_define_dimension('artikl'), kpi_define_dimension('region+product'), kpi_define_dimension('rep+team');

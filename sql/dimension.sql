@@ -97,3 +97,30 @@ SELECT outcome FROM kpi_snapshot(as_of => '2026-05-06');
 SELECT kpi, value IS NOT NULL AS known, reason FROM kpi_report('2025-07-01', dimension => 'region+rep', member => 'R0+r0') WHERE kpi IN ('revenue', 'revenue_growth') ORDER BY kpi;
 SELECT * FROM made_up_for();
 ROLLBACK;
+
+-- What cannot be a dimension is said at once, not by the snapshots to come.
+BEGIN;
+CREATE FUNCTION refused(dimension text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	state text;
+BEGIN
+	PERFORM kpi_define_dimension(dimension);
+	RETURN 'is one';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE;
+	RETURN state || ': ' || SQLERRM;
+END;
+$$;
+SELECT d AS dimension, refused(d) FROM unnest('{region+region,region+product+region,amount,sold_at,sold_at_day,status,rep+status,starts,stayed,position,currency,direction,branch,branch+rep}'::text[]) WITH ORDINALITY u(d, n) ORDER BY n;
+-- Whatever else is one, a snapshot can take, though a source has all its columns.
+CREATE TABLE account (id text, region text, branch text);
+CREATE TABLE opportunity (id integer, status text, created_at date, closed_at date, account_id text, branch text);
+CREATE TABLE stage (name text, "position" integer);
+CREATE TABLE opportunity_history (opportunity_id integer, valid_from date, stage text, branch text);
+CREATE TABLE subscription (account_id text, amount numeric, valid_from date, currency text, branch text);
+SELECT count(*) > 0 AS bound FROM unnest('{account,opportunity,stage,opportunity_history,subscription}'::text[]) s, kpi_bind(s, s::regclass);
+INSERT INTO opportunity VALUES (1, 'open', '2025-01-02', NULL, 'a', 'B');
+INSERT INTO opportunity_history VALUES (1, '2025-01-02', 'new', 'B');
+SELECT outcome FROM kpi_snapshot(as_of => '2025-03-01');
+SELECT kpi_value('open_opportunities', '2025-01-01', 'branch', 'B');
+ROLLBACK;

@@ -124,13 +124,30 @@ SELECT * FROM kpi_source_rows('rep', 'pg_class', 'UTC', 'pg_catalog.abs(numeric)
 ROLLBACK TO refused;
 SELECT n FROM kpi_source_rows('SELECT $1 + 1', 'pg_class', 'UTC', 'pg_catalog.btrim(text)'::regprocedure::oid::regproc, ROW(1)) AS s(n integer);
 SELECT n FROM kpi_source_rows('SELECT $1 + 1', 'pg_class', 'UTC', 'pg_catalog.btrim(text)'::regprocedure::oid::regproc, ROW(2)) AS s(n integer);
+SELECT n FROM kpi_source_rows('SELECT $1 AS n; SELECT $1 AS n', 'pg_class', 'UTC', 'pg_catalog.btrim(text)'::regprocedure::oid::regproc, ROW(1)) AS s(n integer);
+ROLLBACK TO refused;
+SELECT n FROM kpi_source_rows('', 'pg_class', 'UTC', 'pg_catalog.btrim(text)'::regprocedure::oid::regproc, ROW(1)) AS s(n integer);
+ROLLBACK TO refused;
 -- Parameters of other types are another query.
 SELECT n FROM kpi_source_rows('SELECT $1 + 1', 'pg_class', 'UTC', 'pg_catalog.btrim(text)'::regprocedure::oid::regproc, ROW(2.5)) AS s(n numeric);
 SELECT n FROM kpi_source_rows('DELETE FROM kpi.kpi_fact WHERE run = $1', 'pg_class', 'UTC', 'pg_catalog.btrim(text)'::regprocedure::oid::regproc, ROW(1::bigint)) AS s(n numeric);
 ROLLBACK TO refused;
 
--- Settings need rights on both their tables.
+-- What makes a query may be replaced, or anything that it calls.
 RESET ROLE;
+CREATE FUNCTION kept.word() RETURNS text LANGUAGE sql AS $$ SELECT 'one' $$;
+CREATE FUNCTION kept.maker(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN format('SELECT %L::text', kept.word()); END $$;
+CREATE FUNCTION kept.made(source text) RETURNS text LANGUAGE sql AS $$
+	SELECT s.w FROM kpi_source_rows(source, 'pg_class', 'UTC', 'kept.maker(text)'::regprocedure::oid::regproc, ROW(1)) AS s(w text) $$;
+SELECT kept.made('x') AS first, kept.made('x') AS again;
+CREATE OR REPLACE FUNCTION kept.word() RETURNS text LANGUAGE sql AS $$ SELECT 'two' $$;
+SELECT kept.made('x') AS replaced;
+-- Many of them do not stay.
+SELECT count(DISTINCT kept.made('source ' || n)) AS words FROM generate_series(1, 300) n;
+SELECT count(*) BETWEEN 1 AND 150 AS few FROM pg_backend_memory_contexts WHERE ident = 'SELECT ''two''::text';
+SELECT kept.made('x') AS again;
+
+-- Settings need rights on both their tables.
 REVOKE SELECT ON kpi_setting_value FROM regress_salkpi_kept;
 SET ROLE regress_salkpi_kept;
 SAVEPOINT refused;

@@ -143,7 +143,7 @@ SELECT count(*) > 0 FROM kpi_bind('sale', 'crm.sale');
 CREATE ROLE regress_salkpi_runner;
 GRANT USAGE ON SCHEMA kpi, crm TO regress_salkpi_runner;
 GRANT SELECT ON ALL TABLES IN SCHEMA kpi TO regress_salkpi_runner;
-GRANT INSERT, UPDATE, DELETE ON kpi_fact, kpi_run, kpi_problem, kpi_expected, kpi_alert, kpi_rep_role, kpi_track_log, kpi_source TO regress_salkpi_runner;
+GRANT INSERT, UPDATE, DELETE ON kpi_fact, kpi_run, kpi_problem, kpi_expected, kpi_alert, kpi_rep_role, kpi_track_log, kpi_track_mark, kpi_source TO regress_salkpi_runner;
 GRANT SELECT ON crm.before, crm.problem_before TO regress_salkpi_runner;
 SET ROLE regress_salkpi_runner;
 SELECT crm.refused($$SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00')$$), crm.as_before();
@@ -183,6 +183,17 @@ SAVEPOINT twice;
 SELECT 'twice: ' || kpi_set('grains', 'quarter,month,month,quarter');
 SELECT outcome || ', ' || periods || ' periods' FROM kpi_snapshot('2025-01-01', '2025-03-31', '2025-05-21 12:00+00');
 ROLLBACK TO twice;
+-- Rates of a currency in itself are 1, or they are in another one.
+SAVEPOINT rates;
+CREATE TABLE crm.rate (currency text, valid_on date, rate numeric);
+INSERT INTO crm.rate VALUES ('USD', '2024-01-01', 0.8), ('GBP', '2024-01-01', 1.2);
+SELECT count(*) AS bound FROM kpi_bind('exchange_rate', 'crm.rate') WHERE status = 'ok';
+SELECT crm.refused($$SELECT kpi_set('currency', 'USD', rebuild => true)$$), crm.as_before();
+UPDATE crm.rate SET currency = kpi_setting('currency') WHERE currency = 'USD';
+SELECT outcome, problems FROM kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 13:00+00');
+SELECT subject, what FROM kpi_check() WHERE subject = 'exchange_rate';
+SELECT b.* FROM kpi_bad_rows('exchange_rate') b;
+ROLLBACK TO rates;
 -- Facts made under other settings could not be compared.
 SELECT crm.refused($$SELECT kpi_set('time_zone', 'Europe/Berlin')$$), crm.as_before();
 SELECT crm.refused($$SELECT kpi_set('currency', 'USD')$$), crm.as_before();
@@ -222,6 +233,13 @@ SELECT split_part(crm.refused($$SELECT kpi_define('rate', 'rate + calls', 'count
 SELECT split_part(crm.refused($$SELECT kpi_define('reps', 'revenue_per_rep', 'count', 'up', 'R')$$), E'\n', 1);
 SELECT split_part(crm.refused($$SELECT kpi_select('all', 'revenue')$$), E'\n', 1);
 SELECT split_part(crm.refused($$SELECT kpi_select('mine', 'turnover')$$), E'\n', 1);
+SELECT split_part(crm.refused($$SELECT kpi_select('', 'revenue')$$), E'\n', 1);
+SELECT split_part(crm.refused($$SELECT kpi_define('rate', NULL, 'count', 'up', 'R')$$), E'\n', 1);
+SELECT split_part(crm.refused($$SELECT kpi_define('rate', 'calls', 'count', 'up', ' ')$$), E'\n', 1);
+-- Without KPIs a selection is gone, or as it comes.
+SELECT kpi_select('mine', 'revenue', 'calls') AS mine, kpi_select('top5', 'revenue') AS top5;
+SELECT kpi_select('mine') AS mine, kpi_select('top5') AS top5;
+SELECT selection, count(*) FROM kpi_selection WHERE selection IN ('mine', 'top5') GROUP BY selection;
 -- What another KPI is made of, or counts its rows with, cannot go.
 SELECT 'expanded: ' || kpi_define('net', 'revenue - direct_cost', 'money', 'up', 'Net'), 'expanded: ' || kpi_define('twice', '2 * net', 'money', 'up', 'Twice'),
 	'expanded: ' || kpi_define('counted', 'revenue', 'money', 'up', 'Counted', n => 'twice');

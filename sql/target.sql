@@ -119,6 +119,16 @@ INSERT INTO quota VALUES
 SELECT kpi, period, t.* FROM (VALUES ('revenue', '2026-02-01'::date), ('revenue', '2023-03-01'), ('revenue', '2022-01-01'), ('leads', '2026-02-01'), ('won_deals', '2026-02-01')) v(kpi, period),
 	LATERAL kpi_target_value(kpi, period, (period + interval '1 month')::date) t;
 SELECT member, t.* FROM unnest('{r1,r2}'::text[]) member, LATERAL kpi_target_value('revenue', '2026-02-01', '2026-03-01', 'rep', member) t;
+-- what is there twice counts for no other period either, whatever the order of the rows
+INSERT INTO quota VALUES
+	('revenue', '2021-01-01 00:00Z', '2021-02-01 00:00Z', 31, NULL, NULL, NULL, NULL), ('revenue', '2021-02-01 00:00Z', '2021-03-01 00:00Z', 28, NULL, NULL, NULL, NULL),
+	('revenue', '2021-03-01 00:00Z', '2021-04-01 00:00Z', 1, NULL, NULL, NULL, NULL), ('revenue', '2021-03-01 00:00Z', '2021-04-01 00:00Z', 900, NULL, NULL, NULL, NULL),
+	('win_rate', '2021-01-01 00:00Z', '2022-01-01 00:00Z', 20, NULL, NULL, NULL, NULL), ('win_rate', '2021-01-01 00:00Z', '2022-01-01 00:00Z', 30, NULL, NULL, NULL, NULL);
+SELECT v.what, t.* FROM (VALUES ('its own', 'revenue', date '2021-03-01', date '2021-04-01'), ('around it', 'revenue', '2021-01-01', '2021-04-01'), ('beside it', 'revenue', '2021-01-01', '2021-03-01'),
+								('within it', 'revenue', '2021-03-01', '2021-03-11'), ('held', 'win_rate', '2021-05-01', '2021-06-01')) v(what, kpi, from_day, to_day),
+	LATERAL kpi_target_value(kpi, from_day, to_day) t;
+INSERT INTO quota VALUES ('revenue', '2021-01-01 00:00Z', '2021-04-01 00:00Z', 90, NULL, NULL, NULL, NULL);
+SELECT t.* FROM kpi_target_value('revenue', '2021-03-01', '2021-03-11') t;	-- a share of the quarter
 -- many at once: only those that have one
 SELECT kpi, member, period, value, warn_at, how FROM kpi_target_values('{revenue,leads,profit_margin,emails}', 'total', '{""}', '{2026-02-01,2023-03-01}', '{2026-03-01,2023-04-01}')
  ORDER BY kpi COLLATE "C", period;

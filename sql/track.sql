@@ -585,3 +585,43 @@ UPDATE crm.sale SET amount = 2;
 SELECT outcome FROM kpi_snapshot(as_of => '2025-02-01 13:00+00');
 SELECT count(*) AS left_over FROM kpi_track_log;
 ROLLBACK;
+
+-- What was written where nobody could see it, and runs that are not those since which the log is kept: all periods are taken.
+BEGIN;
+CREATE SCHEMA crm;
+CREATE TABLE crm.sale (sale_id integer, sold_at date, amount numeric);
+SELECT count(*) FROM kpi_bind('sale', 'crm.sale') WHERE required;
+SELECT * FROM kpi_track('sale');
+INSERT INTO crm.sale SELECT n, '2024-01-15'::date + n, 1 FROM generate_series(0, 300) n;
+CREATE TEMP SEQUENCE hours;
+CREATE FUNCTION pg_temp.taken() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	taken record;
+BEGIN
+	SELECT * INTO taken FROM kpi_snapshot(as_of => timestamptz '2025-02-01 12:00+00' + nextval('hours') * interval '1 minute');
+	RETURN format('%s periods, changed: %s, March: %s', taken.periods, taken.changed > 0, kpi_value('revenue', '2024-03-01'));
+END;
+$$;
+SELECT pg_temp.taken() AS first, pg_temp.taken() AS again;
+ALTER TABLE crm.sale SET UNLOGGED;
+SELECT pg_temp.taken() AS unlogged;
+UPDATE crm.sale SET amount = 2;
+DELETE FROM kpi_track_log;	-- as if it had been written by a crash, or a subscription
+ALTER TABLE crm.sale SET LOGGED;
+SELECT pg_temp.taken() AS logged_again, pg_temp.taken() AS again;
+UPDATE crm.sale SET amount = 3 WHERE sold_at = '2024-03-03';
+SELECT pg_temp.taken() AS noted;
+SAVEPOINT restored;
+CREATE TEMP TABLE newest AS SELECT run, as_of FROM kpi_run ORDER BY run DESC LIMIT 1;	-- facts and runs are those of an older dump
+DELETE FROM kpi_fact f USING newest n WHERE f.run = n.run;
+UPDATE kpi_fact f SET superseded_at = NULL FROM newest n WHERE f.superseded_at = n.as_of;
+DELETE FROM kpi_run r USING newest n WHERE r.run = n.run;
+SELECT pg_temp.taken() AS older_runs;
+ROLLBACK TO restored;
+TRUNCATE kpi_track_mark;	-- as in a new database, where the log was not dumped
+SELECT pg_temp.taken() AS no_mark, pg_temp.taken() AS again;
+-- A snapshot with day bounds leaves to the next default one what it did not look at.
+UPDATE crm.sale SET amount = 4 WHERE sold_at = '2024-03-03';
+SELECT outcome, changed FROM kpi_snapshot('2025-01-01', '2025-01-31', '2025-02-02 12:00+00');
+SELECT setval('hours', 2000) IS NOT NULL AS later, pg_temp.taken() AS noted;
+ROLLBACK;

@@ -129,6 +129,8 @@ compile_any_text(BatchExpression *e, const ScalarArrayOpExpr *any)
 		return false;
 	deconstruct_array(DatumGetArrayTypeP(array->constvalue), TEXTOID, -1, false, TYPALIGN_INT,
 					  &texts, NULL, &count);
+	if (count == 0)
+		return false;			/* not even a NULL x gives NULL then */
 	compile_texts(e, linitial(any->args), !any->useOr, texts, count);
 	return true;
 }

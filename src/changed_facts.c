@@ -395,8 +395,13 @@ emit_readings(Comparison *c, ArrayType *readings)
 
 	while (array_iterate(iterator, &reading, &isnull))
 	{
-		HeapTupleHeader header = DatumGetHeapTupleHeader(reading);
-		HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header),.t_data = header};
+		HeapTupleHeader header;
+		HeapTupleData tuple;
+
+		if (isnull)
+			continue;
+		header = DatumGetHeapTupleHeader(reading);
+		tuple = (HeapTupleData) {.t_len = HeapTupleHeaderGetDatumLength(header),.t_data = header};
 
 		heap_deform_tuple(&tuple, columns, values, nulls);
 		for (int i = 0; i < columns->natts; i++)

@@ -132,6 +132,12 @@ BEGIN ATOMIC
 		SELECT t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.warn_at, NULL AS fault FROM @extschema@.kpi_target t
 		UNION ALL
 		SELECT t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.warn_at, t.fault FROM @extschema@.kpi_source_target_rows() t
+	), ordered AS (	-- no fault of kpi_target, which refuses them
+		SELECT t.kpi, t.dimension, t.member, t.from_day, t.to_day, row_number() OVER () AS n FROM @extschema@.kpi_source_target_rows() t WHERE t.fault IS NULL
+	), overlapping AS MATERIALIZED (
+		SELECT DISTINCT a.kpi, a.dimension, a.member, a.from_day, a.to_day
+		  FROM ordered a JOIN ordered b ON b.kpi = a.kpi AND b.dimension = a.dimension AND b.member = a.member AND b.n <> a.n AND b.from_day < a.to_day AND b.to_day > a.from_day
+		 WHERE 2 * greatest(a.to_day - a.from_day, b.to_day - b.from_day) < 3 * least(a.to_day - a.from_day, b.to_day - b.from_day)
 	), short AS MATERIALIZED (	-- whose last day was taken for the first that no longer belongs
 		SELECT r.from_day, r.to_day FROM (SELECT DISTINCT t.from_day, t.to_day FROM target t) r
 		 WHERE EXISTS (SELECT FROM unnest('{month,quarter,year}'::text[]) g
@@ -154,6 +160,7 @@ BEGIN ATOMIC
 					WHEN NOT EXISTS (SELECT FROM @extschema@.kpi_fact f
 									  WHERE f.superseded_at IS NULL AND f.dimension = t.dimension AND f.member = t.member) THEN 'unknown member'
 					WHEN (t.from_day, t.to_day) IN (SELECT s.from_day, s.to_day FROM short s) THEN 'a day short'
+					WHEN (t.kpi, t.dimension, t.member, t.from_day, t.to_day) IN (SELECT o.kpi, o.dimension, o.member, o.from_day, o.to_day FROM overlapping o) THEN 'overlapping'
 					WHEN CASE d.better WHEN 'up' THEN t.warn_at > t.value WHEN 'down' THEN t.warn_at < t.value END THEN 'never near' END AS what
 		  FROM target t
 		 CROSS JOIN computed c
@@ -167,7 +174,7 @@ BEGIN ATOMIC
 	 GROUP BY j.kpi, j.dimension, j.member, j.what;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_target_faults() IS
-'targets, of kpi_target and the bound source, that no fact can be measured against: of a KPI or dimension that is not defined, a KPI whose sources or columns are missing, a member without current facts, or days before all facts; those that end a day before a month, quarter or year or warn beyond the target; and rows of the source that are no target (see kpi_source_target_rows); how many for each KPI and member. No rows before the first snapshot';
+'targets, of kpi_target and the bound source, that no fact can be measured against: of a KPI or dimension that is not defined, a KPI whose sources or columns are missing, a member without current facts, or days before all facts; those that end a day before a month, quarter or year, overlap another of the source of about the same length or warn beyond the target; and rows of the source that are no target (see kpi_source_target_rows); how many for each KPI and member. No rows before the first snapshot';
 
 /* One source whose changes go unseen, and the others' triggers spare little or, with a look-back, miss what is older. */
 CREATE FUNCTION @extschema@.kpi_untracked()
@@ -185,9 +192,9 @@ BEGIN
 	END IF;
 	FOR source, reason IN
 		SELECT k.source, string_agg(DISTINCT k.what, '; ' ORDER BY k.what) FILTER (WHERE NOT k.tracked)
-		  FROM (SELECT t.*, CASE WHEN starts_with(t.reason, t.relation::text) THEN t.reason ELSE concat_ws(' ', t.relation, t.reason) END AS what,
-					   bool_or(t.tracked) OVER () AS is_used FROM @extschema@.kpi_tracking() t) k
-		 WHERE (k.is_used OR is_limited) AND k.source <> 'target' AND @extschema@.kpi_source_relation(k.source) IS NOT NULL
+		  FROM (SELECT t.*, CASE WHEN starts_with(t.reason, t.relation::text) THEN t.reason ELSE concat_ws(' ', t.relation, t.reason) END AS what
+				  FROM @extschema@.kpi_tracking() t) k
+		 WHERE k.source <> 'target' AND @extschema@.kpi_source_relation(k.source) IS NOT NULL
 		 GROUP BY k.source HAVING NOT bool_and(k.tracked) ORDER BY k.source
 	LOOP
 		BEGIN
@@ -364,11 +371,15 @@ BEGIN
 						   WHEN 'never near' THEN CASE WHEN is_german THEN 'warn_at liegt jenseits des Ziels' ELSE 'warn_at lies beyond the target' END
 						   WHEN 'no days' THEN CASE WHEN is_german THEN 'Ziel ohne Tage' ELSE 'target without days' END
 						   WHEN 'no value' THEN CASE WHEN is_german THEN 'Ziel ohne endlichen Wert' ELSE 'target without a finite value' END
+						   WHEN 'no money' THEN CASE WHEN is_german THEN 'Ziel in einer Währung, die Kennzahl ist kein Betrag' ELSE 'target in a currency, of a KPI that is no money' END
+						   WHEN 'overlapping' THEN CASE WHEN is_german THEN 'Ziele etwa gleicher Länge überschneiden sich' ELSE 'targets of about the same length overlap' END
 						   WHEN 'no exchange rate' THEN CASE WHEN is_german THEN 'Ziel in einer Währung ohne Kurs' ELSE 'target in a currency without a rate' END
 						   ELSE CASE WHEN is_german THEN 'Ziel vor den ersten Zahlen' ELSE 'target before the first facts' END END,
 			   format(CASE WHEN is_german THEN 'Ziele: %s' ELSE 'targets: %s' END, t.targets),
 			   CASE t.what WHEN 'unknown member' THEN format(CASE WHEN is_german THEN 'kpi_members(%L) zählt sie auf.' ELSE 'kpi_members(%L) lists them.' END, t.dimension)
 						   WHEN 'not measured' THEN format(CASE WHEN is_german THEN 'SELECT * FROM kpi_needs(%L) sagt, was fehlt.' ELSE 'SELECT * FROM kpi_needs(%L) says what is missing.' END, t.kpi)
+						   WHEN 'no money' THEN CASE WHEN is_german THEN 'Die Spalte currency dort leer lassen.' ELSE 'Leave its currency NULL.' END
+						   WHEN 'overlapping' THEN CASE WHEN is_german THEN 'Welches gilt, ist offen; mehrere für dieselben Tage gelten nicht.' ELSE 'Nobody could say which one counts; several for the same days do not.' END
 						   WHEN 'a day short' THEN CASE WHEN is_german THEN 'to_day ist der erste Tag, der nicht mehr dazugehört.' ELSE 'to_day is the first day that no longer belongs.' END
 						   WHEN 'never near' THEN CASE WHEN is_german THEN 'So ist der Status nie "near".' ELSE 'So the status is never "near".' END
 						   WHEN 'unknown dimension' THEN CASE WHEN is_german THEN 'SELECT dimension FROM kpi_dimension zählt sie auf; die Einstellung dimensions kann welche auslassen.'
@@ -403,9 +414,9 @@ BEGIN
 		RETURN QUERY
 			SELECT 'warning', f.source, CASE WHEN f.is_future THEN CASE WHEN is_german THEN 'Datum in der Zukunft: ' ELSE 'dated in the future: ' END
 											 ELSE CASE WHEN is_german THEN 'Datum vor aller Historie: ' ELSE 'dated before all history: ' END END || f.column_name,
-				   format(CASE WHEN is_german THEN 'Zeilen: %s, bis %s' ELSE 'rows: %s, as far as %s' END, f.bad_rows, to_char(f.example, 'YYYY-MM-DD')),
+				   format(CASE WHEN is_german THEN 'Zeilen: %s, bis %s' ELSE 'rows: %s, as far as %s' END, f.bad_rows, to_char(f.example, CASE WHEN is_german THEN 'DD.MM.YYYY' ELSE 'YYYY-MM-DD' END)),
 				   CASE WHEN f.is_future THEN CASE WHEN is_german THEN 'Sie zählen erst dann.' ELSE 'They count only then.' END
-						ELSE CASE WHEN is_german THEN 'Sie zählen in keinem Zeitraum; wie weit ein Snapshot zurückblickt, sagt die Einstellung history_years.'
+						ELSE CASE WHEN is_german THEN 'Sie zählen in keinem Zeitraum; wie weit eine Momentaufnahme zurückblickt, sagt die Einstellung history_years.'
 										 ELSE 'They count in no period; how far a snapshot looks back is the setting history_years.' END END
 			  FROM @extschema@.kpi_far_dates() f ORDER BY f.source, f.column_name, f.is_future;
 		FOR x IN SELECT u.unknown FROM (SELECT @extschema@.kpi_unknown_reps() AS unknown) u WHERE u.unknown IS NOT NULL LOOP

@@ -12,10 +12,8 @@
 #include "utils/typcache.h"
 
 #include "computed.h"
+#include "panel.h"
 #include "salkpi.h"
-
-/* More periods than any calendar has. */
-#define MOST_PERIODS	1000000
 
 /* The arguments of kpi_evaluate_all. */
 enum
@@ -82,10 +80,10 @@ bases_argument(FunctionCallInfo fcinfo, int argument)
 	Elements	bases = array_argument(fcinfo, argument, "bases");
 
 	for (int i = 0; i < bases.count; i++)
-		if (DatumGetInt32(bases.values[i]) < 0 || DatumGetInt32(bases.values[i]) > MOST_PERIODS)
+		if (DatumGetInt32(bases.values[i]) < 0 || DatumGetInt32(bases.values[i]) > SALKPI_MOST_PERIODS)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("base %d is not between 0 and %d", DatumGetInt32(bases.values[i]), MOST_PERIODS)));
+					 errmsg("base %d is not between 0 and %d", DatumGetInt32(bases.values[i]), SALKPI_MOST_PERIODS)));
 	return bases;
 }
 
@@ -118,6 +116,8 @@ read_definition(Definition *definition, TupleDesc tupdesc, Datum row, TupleDesc 
 	HeapTupleData tuple = {0};
 	ErrorContextCallback context = {error_context_stack, salkpi_formula_context, NULL};
 
+	if (tupdesc->natts != RESOLVED_COLUMNS)
+		elog(ERROR, "kpi_resolved has %d columns, not %d", tupdesc->natts, RESOLVED_COLUMNS);
 	tuple.t_data = DatumGetHeapTupleHeader(row);
 	tuple.t_len = HeapTupleHeaderGetDatumLength(tuple.t_data);
 	heap_deform_tuple(&tuple, tupdesc, definition->columns, definition->nulls);
@@ -132,10 +132,10 @@ read_definition(Definition *definition, TupleDesc tupdesc, Datum row, TupleDesc 
 	error_context_stack = context.previous;
 	definition->counts_state = DatumGetBool(definition->columns[RESOLVED_COUNTS_STATE]);
 	definition->reach = DatumGetInt32(definition->columns[RESOLVED_REACH]);
-	if (definition->reach < 0 || definition->reach > MOST_PERIODS)
+	if (definition->reach < 0 || definition->reach > SALKPI_MOST_PERIODS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("reach %d is not between 0 and %d", definition->reach, MOST_PERIODS)));
+				 errmsg("reach %d is not between 0 and %d", definition->reach, SALKPI_MOST_PERIODS)));
 	definition->is_percent = has_unit(definition, "percent");
 	definition->is_duration = has_unit(definition, "days") &&
 		DatumGetBool(definition->columns[RESOLVED_HAS_STATE]);
@@ -223,6 +223,22 @@ read_beginning(FunctionCallInfo fcinfo, Request *request)
 	request->has_begun = salkpi_fact_listed(request->evaluation.tupdesc, measures.values, measures.count);
 }
 
+/* The cursor may be anybody's: measures are added up by their types, of which there are three. */
+static void
+check_measures(TupleDesc tupdesc, Oid durations_type)
+{
+	for (int i = SALKPI_FIRST_MEASURE; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+
+		if (!attribute->attisdropped && attribute->atttypid != INT8OID &&
+			attribute->atttypid != NUMERICOID && attribute->atttypid != durations_type)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("measure \"%s\" must be bigint, numeric or kpi_durations", NameStr(attribute->attname))));
+	}
+}
+
 /* Returns the cursor on the facts, whose rows are checked when they are read. */
 Portal
 salkpi_read_request(FunctionCallInfo fcinfo, Request *request)
@@ -238,6 +254,7 @@ salkpi_read_request(FunctionCallInfo fcinfo, Request *request)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_CURSOR),
 				 errmsg("cursor \"%s\" does not exist", text_to_cstring(PG_GETARG_TEXT_PP(ARGUMENT_FACTS)))));
+	check_measures(facts->tupDesc, salkpi_durations_type(fcinfo->flinfo->fn_oid));
 	request->evaluation.tupdesc = facts->tupDesc;
 	request->evaluation.columns = salkpi_fact_columns(facts->tupDesc);
 	request->grain = text_to_cstring(PG_GETARG_TEXT_PP(ARGUMENT_GRAIN));

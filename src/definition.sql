@@ -40,11 +40,11 @@ INSERT INTO @extschema@.kpi_definition_shipped (number, kpi, formula, n, unit, b
 	(4, 'weighted_pipeline', 'weighted_pipeline', 'open_opportunities - unweighted_opportunities', 'money', 'up', 'Weighted pipeline', 'Gewichtete Pipeline',
 	 'amount times probability of the opportunities open at the end of the period (expected)', 'Betrag mal Wahrscheinlichkeit der am Ende des Zeitraums offenen Chancen (erwartet)'),
 	(4, 'pipeline_closing', 'pipeline_closing', 'closing_opportunities', 'money', 'up', 'Pipeline closing in the period', 'Pipeline mit Abschluss im Zeitraum',
-	 'amount of the open opportunities expected to close in the period', 'Betrag der offenen Chancen mit erwartetem Abschluss im Zeitraum'),
+	 'amount of the opportunities open at the snapshot and expected to close in the period', 'Betrag der beim Stichtag offenen Chancen mit erwartetem Abschluss im Zeitraum'),
 	(4, 'weighted_closing', 'weighted_closing', 'closing_opportunities', 'money', 'up', 'Weighted pipeline closing in the period', 'Gewichtete Pipeline mit Abschluss im Zeitraum',
 	 'the same, times the probability', 'dasselbe mal Wahrscheinlichkeit'),
 	(4, 'pipeline_coverage', 'pipeline_closing / nullif(greatest(target(won_value) - won_value, 0), 0)', 'closing_opportunities', 'ratio', 'up', 'Pipeline coverage', 'Pipeline-Abdeckung',
-	 'open pipeline expected to close in the period by what is missing to the target of won_value; none when nothing is missing', 'offene Pipeline mit erwartetem Abschluss im Zeitraum durch das, was zum Ziel von won_value fehlt; leer, wenn nichts fehlt'),
+	 'pipeline open at the snapshot and expected to close in the period, by what is missing to the target of won_value; none when nothing is missing', 'beim Stichtag offene Pipeline mit erwartetem Abschluss im Zeitraum durch das, was zum Ziel von won_value fehlt; leer, wenn nichts fehlt'),
 	(5, 'lead_conversion_rate', '100 * leads_converted / leads', 'leads', 'percent', 'up', 'Lead conversion rate', 'Lead-Konversionsrate',
 	 'leads created in the period that became customers, by the leads created in it', 'im Zeitraum angelegte Leads, die Kunde wurden, durch alle im Zeitraum angelegten'),
 	(5, 'lead_qualification_rate', '100 * leads_qualified / leads', 'leads', 'percent', 'up', 'Lead qualification rate', 'Lead-Qualifizierungsrate',
@@ -295,6 +295,10 @@ BEGIN
 		RAISE EXCEPTION 'unknown direction "%" of KPI "%"', better, kpi
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'What is better goes up or down.';
 	END IF;
+	IF formula IS NULL OR coalesce(btrim(label_en), '') = '' THEN
+		RAISE EXCEPTION 'KPI "%" has no %', kpi, CASE WHEN formula IS NULL THEN 'formula' ELSE 'label' END
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
 	IF EXISTS (SELECT FROM @extschema@.kpi_measure m WHERE m.measure = kpi) THEN
 		RAISE EXCEPTION '"%" is a measure', kpi
 			USING ERRCODE = 'duplicate_object', HINT = 'Give the KPI another name; measures cannot be redefined.';
@@ -387,7 +391,7 @@ CREATE VIEW @extschema@.kpi_selection AS
 COMMENT ON VIEW @extschema@.kpi_selection IS
 'which KPIs a report shows, in which order; "all" are the defined ones, "measures" the plain measures';
 
-CREATE FUNCTION @extschema@.kpi_select(selection text, VARIADIC kpis text[]) RETURNS integer
+CREATE FUNCTION @extschema@.kpi_select(selection text, VARIADIC kpis text[] DEFAULT '{}') RETURNS integer
 	LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -395,7 +399,7 @@ DECLARE
 	kept integer;
 	unknown text;
 BEGIN
-	IF selection IN ('all', 'measures') OR selection IS NULL THEN
+	IF selection IN ('all', 'measures', '') OR selection IS NULL THEN
 		RAISE EXCEPTION 'selection "%" cannot be changed', selection
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;

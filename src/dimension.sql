@@ -84,6 +84,20 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_blank_member(text) IS
 'the member of a dimension whose parts are all unknown; every computed period has a fact of it. NULL for an unknown dimension';
 
+/* Columns that are no texts, and those that queries over sources add to them. */
+CREATE FUNCTION @extschema@.kpi_is_no_dimension(column_name text) RETURNS boolean
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN column_name = ANY ('{status,starts,ends,covered_until,next_from,raw_key,source_row,entered_at,left_at,stayed,advanced}')
+		OR EXISTS (SELECT FROM @extschema@.kpi_source_column c
+					WHERE c.kind NOT IN ('text', 'id') AND kpi_is_no_dimension.column_name IN (c.column_name, c.column_name || '_day'));
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_is_no_dimension(text) IS
+'whether a column of this name, of a source or of what queries make of one, is something else than a text whose values could be members';
+
 CREATE FUNCTION @extschema@.kpi_define_dimension(dimension text, parts text[] DEFAULT NULL,
 												 label_en text DEFAULT NULL, label_de text DEFAULT NULL) RETURNS void
 	LANGUAGE plpgsql VOLATILE
@@ -107,6 +121,16 @@ BEGIN
 			RAISE EXCEPTION 'part "%" of dimension "%" is not the name of a column', part, dimension
 				USING ERRCODE = 'invalid_name';
 		END IF;
+		IF @extschema@.kpi_is_no_dimension(part) THEN
+			RAISE EXCEPTION 'column "%" cannot be a dimension', part
+				USING ERRCODE = 'invalid_name',
+					  DETAIL = 'Columns of that name mean something else in a source, or where sources are read.',
+					  HINT = 'Bind a view that has the text under another name.';
+		END IF;
+		IF cardinality(array_positions(parts, part)) > 1 THEN
+			RAISE EXCEPTION 'dimension "%" has part "%" twice', dimension, part
+				USING ERRCODE = 'invalid_parameter_value';
+		END IF;
 	END LOOP;
 
 	INSERT INTO @extschema@.kpi_dimension_own AS d VALUES
@@ -116,7 +140,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_define_dimension(text, text[], text, text) IS
-'makes a text column of the sources a dimension, or combines several ("region+product"); the next snapshot computes it';
+'makes a text column of the sources a dimension, or combines several ("region+product"); the next snapshot computes it. Raises for the names of columns that are no texts, or are used otherwise';
 
 CREATE FUNCTION @extschema@.kpi_undefine_dimension(dimension text) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE

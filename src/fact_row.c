@@ -28,9 +28,6 @@
 #include "fact_row.h"
 #include "salkpi.h"
 
-/* kpi_fact's columns up to "days" say what a row is about. */
-#define FIRST_MEASURE 10
-
 PG_FUNCTION_INFO_V1(salkpi_kpi_filled);
 PG_FUNCTION_INFO_V1(salkpi_kpi_missing);
 
@@ -77,7 +74,7 @@ salkpi_fact_open_datum(TupleDesc tupdesc, HeapTupleHeader header)
 static bool
 is_measure(TupleDesc tupdesc, int i)
 {
-	return i >= FIRST_MEASURE && !TupleDescAttr(tupdesc, i)->attisdropped;
+	return i >= SALKPI_FIRST_MEASURE && !TupleDescAttr(tupdesc, i)->attisdropped;
 }
 
 static Datum
@@ -150,7 +147,7 @@ salkpi_fact_sum(TupleDesc tupdesc, const FactRow *a, const FactRow *b,
 {
 	FactRow    *sum = copy_row(tupdesc, a);
 
-	for (int i = FIRST_MEASURE; i < tupdesc->natts; i++)
+	for (int i = SALKPI_FIRST_MEASURE; i < tupdesc->natts; i++)
 	{
 		sum->nulls[i] = a->nulls[i] || b->nulls[i] || !is_additive[i];
 		if (!sum->nulls[i])

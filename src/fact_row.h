@@ -8,6 +8,9 @@
 #include "access/htup.h"
 #include "access/tupdesc.h"
 
+/* kpi_fact's columns up to "days" say what a row is about. */
+#define SALKPI_FIRST_MEASURE	10
+
 /* A row taken apart, by column from 0. */
 typedef struct FactRow
 {

@@ -192,11 +192,17 @@ static void
 resolve_formula(FormulaNode *tree, FormulaNode *n, int periods_per_year,
 				Datum *values, bool *nulls)
 {
-	UsedNames	used = used_names(tree);
-	FormulaNode *counting = counting_formula(n, &used);
-	int			reach = salkpi_formula_reach(tree, periods_per_year);
-	int			months = salkpi_formula_months(tree);
+	UsedNames	used;
+	FormulaNode *counting;
+	int			reach;
+	int			months;
 
+	/* First: it refuses a tree that shares so much that to walk it would not end. */
+	values[RESOLVED_FORMULA] = CStringGetTextDatum(salkpi_formula_deparse(tree));
+	used = used_names(tree);
+	counting = counting_formula(n, &used);
+	reach = salkpi_formula_reach(tree, periods_per_year);
+	months = salkpi_formula_months(tree);
 	nulls[RESOLVED_N_FORMULA] = counting == NULL;
 	if (counting != NULL)
 	{
@@ -204,7 +210,6 @@ resolve_formula(FormulaNode *tree, FormulaNode *n, int periods_per_year,
 		reach = Max(reach, salkpi_formula_reach(counting, periods_per_year));
 		months = Max(months, salkpi_formula_months(counting));
 	}
-	values[RESOLVED_FORMULA] = CStringGetTextDatum(salkpi_formula_deparse(tree));
 	values[RESOLVED_COUNTS_STATE] = BoolGetDatum(n == NULL && counting != NULL);
 	values[RESOLVED_REACH] = Int32GetDatum(reach);
 	values[RESOLVED_MONTHS] = Int32GetDatum(months);

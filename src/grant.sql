@@ -34,7 +34,7 @@ BEGIN
 	UNION ALL
 	SELECT 'INSERT, UPDATE, DELETE', 'TABLE @extschema@.' || t.name
 	  FROM unnest(CASE what WHEN 'editor' THEN '{kpi_target,kpi_holiday,kpi_calendar,kpi_definition_own,kpi_selection_own,kpi_dimension_own}'::text[]
-							WHEN 'runner' THEN '{kpi_fact,kpi_run,kpi_problem,kpi_expected,kpi_alert,kpi_rep_role,kpi_track_log}' END) t(name)
+							WHEN 'runner' THEN '{kpi_fact,kpi_run,kpi_problem,kpi_expected,kpi_alert,kpi_rep_role,kpi_track_log,kpi_track_mark}' END) t(name)
 	UNION ALL
 	SELECT DISTINCT 'USAGE', format('SCHEMA %I', s.relation_schema) FROM @extschema@.kpi_source s WHERE what = 'runner' AND @extschema@.kpi_source_relation(s.source) IS NOT NULL
 	UNION ALL

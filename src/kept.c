@@ -6,8 +6,8 @@
  * a year, and to find out how these are read and to plan it took more time than
  * reading them.  So the plan is kept, together with what the text of the query
  * was made from: it is used again only as long as the source is bound to the
- * same relation, the time zone is the same, and nothing that the plan depends
- * on, such as the columns of that relation, has changed since, of which
+ * same relation, the time zone is the same, no function has changed, and nothing
+ * that the plan depends on, such as the columns of that relation, of which
  * PostgreSQL tells.  Otherwise the text is made anew.
  *
  * A query runs with the rights of the caller, and of row-level security too
@@ -33,18 +33,32 @@
 #include "execute.h"
 #include "salkpi.h"
 
+/* So many are kept: a few for each source, as there are few makers. */
+#define MOST_KEPT		64
+
 typedef struct KeptQuery
 {
 	char	   *source;
 	Oid			maker;			/* the function that makes the text */
+	uint64		functions;		/* functions_changed when it did */
 	Oid			relation;		/* to which the source was bound then */
 	char	   *time_zone;		/* the setting, as it was then */
-	SPIPlanPtr	plan;			/* NULL: none yet */
+	SPIPlanPtr	plan;
 	int			uses;			/* executions under way: a bound view may read KPIs itself */
+	List	   *former;			/* plans that some of these began with */
 } KeptQuery;
 
-/* Those of this session: a few for each source, as there are few makers. */
+/* Those of this session, the oldest first. */
 static List *kept_queries = NIL;
+
+/* How often functions have changed, of which a maker may call any. */
+static uint64 functions_changed = 0;
+
+static void
+note_function_change(Datum argument, int cache, uint32 hash)
+{
+	functions_changed++;
+}
 
 /* Anybody can name a function here, so that it must be one that takes and gives a text, and may be called. */
 static void
@@ -63,22 +77,52 @@ check_maker(Oid maker)
 	salkpi_batch_may_execute(maker);
 }
 
-/* The entry of a source and maker, which may be a new one without a plan. */
+/* The query of a source and maker, or NULL. */
 static KeptQuery *
 find_query(const char *source, Oid maker)
 {
-	MemoryContext old;
-	KeptQuery  *query;
 	ListCell   *lc;
 
 	foreach(lc, kept_queries)
 	{
-		query = lfirst(lc);
+		KeptQuery  *query = lfirst(lc);
+
 		if (query->maker == maker && strcmp(query->source, source) == 0)
 			return query;
 	}
-	old = MemoryContextSwitchTo(CacheMemoryContext);
-	query = palloc0(sizeof(KeptQuery));
+	return NULL;
+}
+
+/* Give up the oldest one that is not being executed. */
+static void
+drop_oldest(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, kept_queries)
+	{
+		KeptQuery  *query = lfirst(lc);
+
+		if (query->uses > 0)
+			continue;
+		kept_queries = foreach_delete_current(kept_queries, lc);
+		SPI_freeplan(query->plan);
+		pfree(query->source);
+		pfree(query->time_zone);
+		pfree(query);
+		return;
+	}
+}
+
+/* A new one without a plan. */
+static KeptQuery *
+add_query(const char *source, Oid maker)
+{
+	MemoryContext old = MemoryContextSwitchTo(CacheMemoryContext);
+	KeptQuery  *query = palloc0(sizeof(KeptQuery));
+
+	if (list_length(kept_queries) >= MOST_KEPT)
+		drop_oldest();
 	query->source = pstrdup(source);
 	query->maker = maker;
 	kept_queries = lappend(kept_queries, query);
@@ -104,35 +148,81 @@ static bool
 is_current(const KeptQuery *query, Oid relation, const char *time_zone,
 		   const Parameters *parameters)
 {
-	return query->plan != NULL && query->relation == relation &&
+	return query->relation == relation && query->functions == functions_changed &&
 		strcmp(query->time_zone, time_zone) == 0 &&
 		SPI_plan_is_valid(query->plan) && have_types(query->plan, parameters);
 }
 
-/*
- * The former plan is given up once there is the new one, so that an error
- * leaves an entry that is whole.  One that is being executed is left to itself.
- */
+/* Whatever a maker says is prepared; run is one SELECT. */
 static void
-make_plan(KeptQuery *query, Datum source, Oid relation, const char *time_zone,
-		  const Parameters *parameters)
+check_plan(SPIPlanPtr plan)
 {
-	char	   *query_text = TextDatumGetCString(OidFunctionCall1(query->maker, source));
-	SPIPlanPtr	former = query->plan;
+	List	   *sources = SPI_plan_get_plan_sources(plan);
+
+	if (list_length(sources) != 1 ||
+		((CachedPlanSource *) linitial(sources))->commandTag != CMDTAG_SELECT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("query must be a SELECT")));
+}
+
+/* What a maker says, planned. */
+static SPIPlanPtr
+make_plan(Oid maker, Datum source, const Parameters *parameters)
+{
+	char	   *query_text = TextDatumGetCString(OidFunctionCall1(maker, source));
 	SPIPlanPtr	plan = SPI_prepare_cursor(query_text, parameters->count, parameters->types,
 										  CURSOR_OPT_GENERIC_PLAN | CURSOR_OPT_PARALLEL_OK);
 
 	if (plan == NULL)
 		elog(ERROR, "could not prepare a query: %s", SPI_result_code_string(SPI_result));
-	time_zone = MemoryContextStrdup(CacheMemoryContext, time_zone);
+	check_plan(plan);
 	SPI_keepplan(plan);
-	if (former != NULL)
-		pfree(query->time_zone);
-	if (former != NULL && query->uses == 0)
-		SPI_freeplan(former);
+	return plan;
+}
+
+/* Give a query a plan; the one it had is given up, once it is not being executed. */
+static void
+set_plan(KeptQuery *query, SPIPlanPtr plan)
+{
+	MemoryContext old = MemoryContextSwitchTo(CacheMemoryContext);
+
+	if (query->uses > 0)
+		query->former = lappend(query->former, query->plan);
+	else if (query->plan != NULL)
+		SPI_freeplan(query->plan);
 	query->plan = plan;
+	MemoryContextSwitchTo(old);
+}
+
+/* The query of a source and maker, made anew unless there is one that is still right. */
+static KeptQuery *
+fresh_query(Datum source, Oid maker, Oid relation, const char *time_zone,
+			  const Parameters *parameters)
+{
+	static bool is_registered = false;
+	const char *name = TextDatumGetCString(source);
+	KeptQuery  *query = find_query(name, maker);
+	uint64		functions;
+	SPIPlanPtr	plan;
+
+	if (!is_registered)
+		CacheRegisterSyscacheCallback(PROCOID, note_function_change, (Datum) 0);
+	is_registered = true;
+	if (query != NULL && is_current(query, relation, time_zone, parameters))
+		return query;
+	functions = functions_changed;
+	plan = make_plan(maker, source, parameters);
+	query = find_query(name, maker);	/* again: the maker may have asked for others */
+	if (query == NULL)
+		query = add_query(name, maker);
+	if (query->time_zone != NULL)
+		pfree(query->time_zone);
+	query->time_zone = MemoryContextStrdup(CacheMemoryContext, time_zone);
 	query->relation = relation;
-	query->time_zone = (char *) time_zone;
+	query->functions = functions;
+	set_plan(query, plan);
+	return query;
 }
 
 /* Lock the tables of a plan, and push what its query is to see. */
@@ -165,6 +255,20 @@ run_plan(SPIPlanPtr plan, const Parameters *parameters, ReturnSetInfo *result)
 	receiver->rDestroy(receiver);
 }
 
+/* Give up plans that nobody executes any more. */
+static void
+drop_former(KeptQuery *query)
+{
+	ListCell   *lc;
+
+	if (query->uses > 0)
+		return;
+	foreach(lc, query->former)
+		SPI_freeplan(lfirst(lc));
+	list_free(query->former);
+	query->former = NIL;
+}
+
 static void
 run_query(KeptQuery *query, const Parameters *parameters, ReturnSetInfo *result)
 {
@@ -178,6 +282,7 @@ run_query(KeptQuery *query, const Parameters *parameters, ReturnSetInfo *result)
 		query->uses--;
 	}
 	PG_END_TRY();
+	drop_former(query);
 }
 
 /* kpi_source_rows(source, relation, time_zone, maker, parameters) */
@@ -191,13 +296,11 @@ salkpi_source_rows(PG_FUNCTION_ARGS)
 	Parameters	parameters;
 
 	check_maker(PG_GETARG_OID(3));
-	query = find_query(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(3));
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	salkpi_parameters_read(&parameters, PG_GETARG_DATUM(4));
 	SPI_connect();
 	AcceptInvalidationMessages();
-	if (!is_current(query, relation, time_zone, &parameters))
-		make_plan(query, PG_GETARG_DATUM(0), relation, time_zone, &parameters);
+	query = fresh_query(PG_GETARG_DATUM(0), PG_GETARG_OID(3), relation, time_zone, &parameters);
 	run_query(query, &parameters, (ReturnSetInfo *) fcinfo->resultinfo);
 	SPI_finish();
 	return (Datum) 0;

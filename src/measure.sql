@@ -262,6 +262,7 @@ COMMENT ON TABLE @extschema@.kpi_fault IS
 INSERT INTO @extschema@.kpi_fault VALUES
 	('exchange_rate', 'rate is not a positive number', $$(rate > 0 AND rate < 'Infinity') IS NOT TRUE$$, '{rate}'),
 	('exchange_rate', 'no day', 'valid_on IS NULL', '{rate}'),
+	('exchange_rate', 'the reporting currency is not 1', 'currency = {reporting} AND rate <> 1', '{}'),	-- all rates are in another one
 	('account', 'no id', 'id IS NULL', '{known}'),
 	('account', 'ends before it starts', 'valid_to < valid_from', '{known}'),
 	('account', 'overlaps another row of the account', 'id IS NOT NULL AND starts < covered_until AND starts < ends', '{}'),

@@ -21,7 +21,8 @@ BEGIN
 	IF cardinality(attributes) > 10 THEN
 		RAISE EXCEPTION 'too many dimensions come from source "%"', source
 			USING ERRCODE = 'program_limit_exceeded',
-				  DETAIL = format('It can serve 10 columns, not %s: %s.', cardinality(attributes), array_to_string(attributes, ', '));
+				  DETAIL = format('It can serve 10 columns, not %s: %s.', cardinality(attributes), array_to_string(attributes, ', ')),
+				  HINT = 'kpi_undefine_dimension() removes one of your own; the setting dimensions leaves out those that come with salkpi.';
 	END IF;
 	RETURN coalesce(attributes, '{}');
 END;

@@ -10,6 +10,9 @@
 #ifndef HAVE_INT128
 #error "salkpi needs a compiler with 128-bit integers"
 #endif
+#ifndef USE_FLOAT8_BYVAL
+#error "salkpi needs a PostgreSQL that passes values of eight bytes by value"
+#endif
 
 /* Decimals that a fixed-point sum keeps; a measure with more uses Numeric. */
 #define SALKPI_MAX_SCALE	16

@@ -82,6 +82,10 @@ void
 salkpi_panel_member(PanelWriter *w, const char *dimension, const Datum *parts,
 					int nparts)
 {
+	if (w->rates != NULL && nparts == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("dimension \"%s\" has no part that is a currency", dimension)));
 	if (w->rates != NULL)
 	{
 		text	   *currency = DatumGetTextPP(parts[--nparts]);
@@ -254,7 +258,7 @@ salkpi_panel_next_row(PanelReader *r, PanelRow *row)
 
 	if (period == 0)
 		return false;
-	if (period > PG_INT32_MAX)
+	if (period > SALKPI_MOST_PERIODS)
 		salkpi_flat_damaged(&r->flat, "rows");
 	row->period = period - 1;
 	for (i = 0; i < r->shape.nints; i++)

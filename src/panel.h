@@ -20,6 +20,9 @@
 /* Most integers, or numerics, of a row. */
 #define PANEL_MAX_VALUES	32
 
+/* More periods than any calendar has. */
+#define SALKPI_MOST_PERIODS	1000000
+
 /* What the rows of a panel have. */
 typedef struct PanelShape
 {

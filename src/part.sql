@@ -91,6 +91,7 @@ BEGIN
 		WHEN 'deal_won' THEN '{deal_status} = ''won'' AND ({closed_at} >= {now}) IS NOT TRUE'
 		WHEN 'closed_unknown_when' THEN '{deal_status} <> ''open'' AND {closed_at} IS NULL'
 		WHEN 'now' THEN '$4'
+		WHEN 'reporting' THEN quote_literal(@extschema@.kpi_setting('currency'))
 		WHEN 'known_deal' THEN CASE WHEN 'opportunity.id' = ANY (columns)
 			THEN '@extschema@.kpi_knows((SELECT $10), opportunity_id)' ELSE 'true' END
 		WHEN 'is_open_stage' THEN 'coalesce(@extschema@.kpi_lookup((SELECT $8), stage, 4, NULL::timestamptz), ''open'') = ''open'''
@@ -394,7 +395,8 @@ BEGIN
 	IF cardinality(bases) > most THEN
 		RAISE EXCEPTION 'too many dimensions for "%"', part
 			USING ERRCODE = 'program_limit_exceeded',
-				  DETAIL = format('There can be %s base dimensions, not %s: %s.', most, cardinality(bases), array_to_string(bases, ', '));
+				  DETAIL = format('There can be %s base dimensions, not %s: %s.', most, cardinality(bases), array_to_string(bases, ', ')),
+				  HINT = 'kpi_undefine_dimension() removes one of your own; the setting dimensions leaves out those that come with salkpi.';
 	END IF;
 	RETURN bases;
 END;

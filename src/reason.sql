@@ -20,6 +20,7 @@ BEGIN ATOMIC
 		/* and of a bad row */
 		WHEN 'rate is not a positive number' THEN 'Kurs ist keine positive Zahl'
 		WHEN 'no day' THEN 'kein Tag'
+		WHEN 'the reporting currency is not 1' THEN 'die Berichtswährung ist nicht 1'
 		WHEN 'no id' THEN 'keine id'
 		WHEN 'ends before it starts' THEN 'endet, bevor es beginnt'
 		WHEN 'overlaps another row of the account' THEN 'überlappt eine andere Zeile des Kunden'

@@ -351,16 +351,17 @@ AS $$
 #variable_conflict use_variable
 DECLARE
 	everything CONSTANT datemultirange := '{(,)}';
-	untracked text[] := ARRAY(SELECT DISTINCT k.source FROM @extschema@.kpi_tracking() k WHERE NOT k.tracked AND k.source = ANY (@extschema@.kpi_searched_sources()));
+	untracked text[] := ARRAY(SELECT DISTINCT k.source FROM @extschema@.kpi_tracking() k WHERE NOT k.tracked AND k.source = ANY (@extschema@.kpi_searched_sources()) ORDER BY 1);
 	lookback text := @extschema@.kpi_setting('lookback_days');
 	last_run @extschema@.kpi_run;
 	search @extschema@.kpi_search;
 	still boolean[];
 BEGIN
 	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
-	basis := @extschema@.kpi_basis();
+	basis := md5(@extschema@.kpi_basis() || untracked::text);	-- a source that can be seen again may have been written unseen
 	SELECT * INTO last_run FROM @extschema@.kpi_last_run();
 	IF last_run.basis = basis AND NOT (untracked <> '{}' AND lookback = 'all')
+	   AND EXISTS (SELECT FROM @extschema@.kpi_track_mark m WHERE m.as_of = last_run.as_of)
 	   AND NOT EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE 'preceding_activity' = ANY (d.parts)) THEN	-- which any activity of a customer may be
 		search := @extschema@.kpi_search_noted(@extschema@.kpi_begin_search(as_of, last_run.as_of, untracked, lookback), untracked);
 	END IF;
@@ -387,4 +388,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_changes(timestamptz) IS
-'for each bound source the days in whose periods its measures may differ from those of the last default snapshot, because something noted in kpi_track_log changed, an instant passed, or a source is not tracked (setting lookback_days); all days when kpi_basis, which comes too, is another. is_still: nothing of all this, so that also in the periods that are running its measures are those there are, and so are its bad rows, and nothing has to be looked up in it; next_at: until when, midnights aside, the clock alone changes nothing, where that is known. Periods never computed are not among the days, nor those not complete then';
+'for each bound source the days in whose periods its measures may differ from those of the last default snapshot, because something noted in kpi_track_log changed, an instant passed, or a source is not tracked (setting lookback_days); all days when basis, which comes too, is another: kpi_basis and which sources are not tracked; or when kpi_track_log does not begin with that snapshot (kpi_track_mark). is_still: nothing of all this, so that also in the periods that are running its measures are those there are, and so are its bad rows, and nothing has to be looked up in it; next_at: until when, midnights aside, the clock alone changes nothing, where that is known. Periods never computed are not among the days, nor those not complete then';

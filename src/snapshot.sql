@@ -111,6 +111,10 @@ BEGIN
 	PERFORM set_config('enable_nestloop', 'on', true);
 	changed := changed + closed;
 	UPDATE @extschema@.kpi_run r SET basis = made_from, first_day = looked_from, beginning = begun_on, next_at = next_instants WHERE r.run = kpi_take_snapshot.run;
+	IF from_day IS NULL AND to_day IS NULL THEN
+		DELETE FROM @extschema@.kpi_track_mark;
+		INSERT INTO @extschema@.kpi_track_mark VALUES (kpi_take_snapshot.as_of);
+	END IF;
 	PERFORM @extschema@.kpi_keep_expected(run, as_of);
 	PERFORM @extschema@.kpi_keep_rep_roles(as_of);
 	PERFORM @extschema@.kpi_announce(run, 'done', json_build_object('periods', periods, 'facts', facts, 'changed', changed, 'problems', problems,

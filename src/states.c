@@ -134,9 +134,12 @@ salkpi_periods_list(const Period *periods, uint32 nperiods, uint32 natoms,
 	int64		a;
 
 	for (p = 0; p < nperiods; p++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		for (a = periods[p].first;
 			 periods[p].is_wanted && a <= periods[p].last; a++)
 			start[a + 2]++;
+	}
 	for (a = 0; a < (int64) natoms + 2; a++)
 		start[a] = total += start[a];
 	*list = palloc_extended((total + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);

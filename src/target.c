@@ -3,10 +3,11 @@
  *	  Which targets are those of which periods.
  *
  * The targets of one KPI and member are a line.  A period whose days are those
- * of a target has it; several such make it ambiguous, which only a bound
- * source can do.  For any other period what follows from the whole line is
- * worked out in SQL (kpi_derived_target).  Rows of kpi_target come first; the
- * bound source counts where nothing follows from them.
+ * of a target has it.  Several for the same days, as only a bound source can
+ * have, make it ambiguous, and nothing follows from them.  For any other period
+ * what follows from the whole line is worked out in SQL (kpi_derived_target).
+ * Rows of kpi_target come first; the bound source counts where nothing follows
+ * from them.
  */
 #include "postgres.h"
 
@@ -56,9 +57,10 @@ enum
 typedef struct TargetRow
 {
 	Datum		row;
-	Datum		values[TARGET_COLUMNS];
-	bool		nulls[TARGET_COLUMNS];
+	Datum	   *values;			/* of all columns, those added later too */
+	bool	   *nulls;
 	int			layer;			/* 1: kpi_target, 2: the bound source */
+	bool		is_ambiguous;	/* are there others for its days? */
 } TargetRow;
 
 /* Targets of one KPI and member, those of the first layer first. */
@@ -97,6 +99,19 @@ compare_lines(const TargetRow *a, const TargetRow *b)
 	return order != 0 ? order : compare_texts(a->values[TARGET_MEMBER], b->values[TARGET_MEMBER]);
 }
 
+static DateADT
+day_of(const TargetRow *target, int column)
+{
+	return DatumGetDateADT(target->values[column]);
+}
+
+static int
+compare_days(const TargetRow *a, const TargetRow *b, int column)
+{
+	return (day_of(a, column) > day_of(b, column)) - (day_of(a, column) < day_of(b, column));
+}
+
+/* By line and layer, then by days. */
 static int
 compare_rows(const void *a, const void *b)
 {
@@ -104,7 +119,21 @@ compare_rows(const void *a, const void *b)
 	const TargetRow *right = *(TargetRow *const *) b;
 	int			order = compare_lines(left, right);
 
-	return order != 0 ? order : left->layer - right->layer;
+	if (order == 0)
+		order = left->layer - right->layer;
+	if (order == 0)
+		order = compare_days(left, right, TARGET_FROM_DAY);
+	return order != 0 ? order : compare_days(left, right, TARGET_TO_DAY);
+}
+
+/* Sort rows, and mark those of which there are several for the same days. */
+static void
+sort_rows(TargetRow **rows, int count)
+{
+	qsort(rows, count, sizeof(TargetRow *), compare_rows);
+	for (int i = 1; i < count; i++)
+		if (compare_rows(&rows[i - 1], &rows[i]) == 0)
+			rows[i - 1]->is_ambiguous = rows[i]->is_ambiguous = true;
 }
 
 static void
@@ -135,7 +164,7 @@ add_rows(FunctionCallInfo fcinfo, int argument, TargetRow ***rows, int *count)
 		repalloc(*rows, sizeof(TargetRow *) * (*count + n + 1));
 	for (int i = 0; i < n; i++)
 	{
-		TargetRow  *target = palloc(sizeof(TargetRow));
+		TargetRow  *target = palloc0(sizeof(TargetRow));
 		HeapTupleData tuple = {0};
 
 		if (nulls[i])
@@ -144,6 +173,8 @@ add_rows(FunctionCallInfo fcinfo, int argument, TargetRow ***rows, int *count)
 		target->layer = argument + 1;
 		tuple.t_data = DatumGetHeapTupleHeader(elements[i]);
 		tuple.t_len = HeapTupleHeaderGetDatumLength(tuple.t_data);
+		target->values = palloc(tupdesc->natts * sizeof(Datum));
+		target->nulls = palloc(tupdesc->natts * sizeof(bool));
 		heap_deform_tuple(&tuple, tupdesc, target->values, target->nulls);
 		for (int k = 0; k < lengthof(required); k++)
 			if (target->nulls[required[k]])
@@ -156,16 +187,16 @@ add_rows(FunctionCallInfo fcinfo, int argument, TargetRow ***rows, int *count)
 static bool
 is_exact(const TargetRow *target, Datum start, Datum end)
 {
-	return DatumGetDateADT(target->values[TARGET_FROM_DAY]) == DatumGetDateADT(start) &&
-		DatumGetDateADT(target->values[TARGET_TO_DAY]) == DatumGetDateADT(end);
+	return day_of(target, TARGET_FROM_DAY) == DatumGetDateADT(start) &&
+		day_of(target, TARGET_TO_DAY) == DatumGetDateADT(end);
 }
 
 /* Do the days of a target and of a period have any in common? */
 static bool
 overlaps(const TargetRow *target, Datum start, Datum end)
 {
-	return DatumGetDateADT(target->values[TARGET_FROM_DAY]) < DatumGetDateADT(end) &&
-		DatumGetDateADT(target->values[TARGET_TO_DAY]) > DatumGetDateADT(start);
+	return day_of(target, TARGET_FROM_DAY) < DatumGetDateADT(end) &&
+		day_of(target, TARGET_TO_DAY) > DatumGetDateADT(start);
 }
 
 /*
@@ -185,7 +216,7 @@ put_match(ReturnSetInfo *rsinfo, const Line *line, bool is_only, Datum start, Da
 
 	for (int i = 0; i < line->count; i++)
 	{
-		if (overlaps(line->rows[i], start, end))
+		if (overlaps(line->rows[i], start, end) && !line->rows[i]->is_ambiguous)
 			targets[ntargets++] = line->rows[i]->row;
 		if (is_exact(line->rows[i], start, end))
 		{
@@ -193,7 +224,7 @@ put_match(ReturnSetInfo *rsinfo, const Line *line, bool is_only, Datum start, Da
 			nexact++;
 		}
 	}
-	if (ntargets == 0)
+	if (ntargets == 0 && nexact == 0)
 	{
 		pfree(targets);
 		return false;
@@ -263,7 +294,7 @@ salkpi_kpi_matched_targets(PG_FUNCTION_ARGS)
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(3), DATEOID, sizeof(DateADT), true, TYPALIGN_INT,
 					  &periods.ends, NULL, &nends);
 	periods.count = Min(periods.count, nends);
-	qsort(rows, count, sizeof(TargetRow *), compare_rows);
+	sort_rows(rows, count);
 	for (int first = 0, next; first < count; first = next)
 	{
 		Line		line;

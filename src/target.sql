@@ -156,6 +156,20 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_rate_at(text, timestamptz) IS
 'reporting currency for one unit of a currency at an instant, from the bound source "exchange_rate"; NULL before the first known rate, and where the source is not bound or the caller may not read it';
 
+/* plpgsql: kpi_set comes before what it calls. */
+CREATE FUNCTION @extschema@.kpi_has_other_rates(currency text) RETURNS boolean
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN @extschema@.kpi_may_read('exchange_rate')
+		AND (SELECT x.found FROM @extschema@.kpi_execute(format('SELECT EXISTS (SELECT FROM (%s) s WHERE s.currency = $1 AND s.rate <> 1)',
+					@extschema@.kpi_source_select('exchange_rate')), ROW(currency)) AS x(found boolean));
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_has_other_rates(text) IS
+'whether the source "exchange_rate" rates a currency at something else than 1, and so is not in it; false where the caller may not read it';
+
 /*
  * A target in another currency is planned at one rate: the one given, else
  * that of its first day, which is kept so that later rates do not move it.
@@ -172,6 +186,7 @@ BEGIN
 		RAISE EXCEPTION 'target of KPI "%" has no day from % to before %', NEW.kpi, to_char(NEW.from_day, 'YYYY-MM-DD'), to_char(NEW.to_day, 'YYYY-MM-DD')
 			USING ERRCODE = 'check_violation', HINT = 'to_day is the first day that no longer belongs.';
 	END IF;
+	NEW.currency := nullif(NEW.currency, '');
 	IF coalesce(NEW.currency = @extschema@.kpi_setting('currency'), true) THEN
 		NEW.rate := NULL;
 	ELSIF NEW.rate IS NULL OR TG_OP = 'UPDATE' AND NEW.rate = OLD.rate AND (NEW.currency, NEW.from_day) IS DISTINCT FROM (OLD.currency, OLD.from_day) THEN
@@ -325,6 +340,7 @@ BEGIN
 		SELECT t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.warn_at,
 			   CASE WHEN (t.to_day > t.from_day AND isfinite(t.from_day) AND isfinite(t.to_day)) IS NOT TRUE THEN 'no days'
 					WHEN t.value IS NULL OR @extschema@.kpi_is_infinite(t.value) THEN 'no value'
+					WHEN t.currency <> $1 AND (SELECT d.unit FROM @extschema@.kpi_definition d WHERE d.kpi = t.kpi) <> 'money' THEN 'no money'
 					WHEN t.currency <> $1 AND @extschema@.kpi_rate_at(t.currency, @extschema@.kpi_midnight(t.from_day)) IS NULL THEN 'no exchange rate' END
 		  FROM (SELECT s.kpi, coalesce(nullif(s.dimension, ''), 'total') AS dimension, coalesce(s.member, '') AS member, %2$s AS from_day, %3$s AS to_day, s.value, s.currency, s.warn_at
 				  FROM (%1$s) s) t$query$, @extschema@.kpi_source_select('target'), days[1], days[2]), ROW(@extschema@.kpi_setting('currency')))
@@ -332,7 +348,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_target_rows() IS
-'the rows of the bound source "target", and why one is no target: no days (NULL, infinite, or none between them), no value (NULL, infinite or no number) or no exchange rate; no rows where nothing is bound or the caller may not read it';
+'the rows of the bound source "target", and why one is no target: no days (NULL, infinite, or none between them), no value (NULL, infinite or no number), no money though in another currency than the reporting one, or no exchange rate; no rows where nothing is bound or the caller may not read it';
 
 CREATE TYPE @extschema@.kpi_target_piece AS (
 	target		@extschema@.kpi_target,
@@ -367,7 +383,7 @@ BEGIN
 	END IF;
 	SELECT t.* INTO around FROM unnest(targets) t
 	 WHERE t.from_day <= period AND t.to_day >= period_end
-	 ORDER BY t.to_day - t.from_day LIMIT 1;
+	 ORDER BY t.to_day - t.from_day, t.from_day LIMIT 1;
 	IF rule = 'hold' THEN
 		value := around.value;
 		warn_at := around.warn_at;
@@ -388,7 +404,7 @@ BEGIN
 			SELECT t.value, t.warn_at, t.from_day, t.to_day, t.from_day = at AND t.to_day <= period_end AS is_whole, t AS target INTO piece
 			  FROM unnest(targets) t
 			 WHERE t.from_day <= at AND t.to_day > at AND (leads IS NULL OR t.from_day = at AND t.to_day = ANY (leads))
-			 ORDER BY 5 DESC, (t.to_day - t.from_day) * CASE WHEN t.from_day = at AND t.to_day <= period_end THEN -1 ELSE 1 END
+			 ORDER BY 5 DESC, (t.to_day - t.from_day) * CASE WHEN t.from_day = at AND t.to_day <= period_end THEN -1 ELSE 1 END, t.from_day
 			 LIMIT 1;
 			IF at = period THEN
 				begins_whole := coalesce(piece.is_whole, false);
@@ -441,7 +457,7 @@ AS 'MODULE_PATHNAME', 'salkpi_kpi_matched_targets'
 LANGUAGE C STABLE PARALLEL SAFE
 ROWS 50;
 COMMENT ON FUNCTION @extschema@.kpi_matched_targets(@extschema@.kpi_target[], @extschema@.kpi_target[], date[], date[]) IS
-'for each period, KPI and member with targets, of kpi_target (layer 1) or the bound source (2), the one that has exactly its days (how: exact, with that target; or ambiguous where there are several), which is final where no other layer comes before it; else, how NULL, all those from which one may follow';
+'for each period, KPI and member with targets, of kpi_target (layer 1) or the bound source (2), the one that has exactly its days (how: exact, with that target; or ambiguous where there are several), which is final where no other layer comes before it; else, how NULL, all those from which one may follow, without those of which there are several for the same days';
 
 /*
  * The targets of many KPIs, members and periods at once.  A row of kpi_target

@@ -40,6 +40,7 @@
 #include "executor/executor.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -527,6 +528,16 @@ take_integer(Reader *reader, char form)
 	return CStringGetTextDatum(string);
 }
 
+/* Anybody can hand in a payload. */
+static Datum
+take_text(Reader *reader, Size length)
+{
+	const char *bytes = take_bytes(reader, length);
+
+	pg_verifymbstr(bytes, length, false);	/* refuses \0 too */
+	return PointerGetDatum(cstring_to_text_with_len(bytes, length));
+}
+
 static Datum
 take_value(Reader *reader, bool *is_null)
 {
@@ -552,7 +563,7 @@ take_value(Reader *reader, bool *is_null)
 			return CStringGetTextDatum(DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&uuid))));
 		case VALUE_TEXT:
 			length = (unsigned char) *take_bytes(reader, 1);
-			return PointerGetDatum(cstring_to_text_with_len(take_bytes(reader, length), length));
+			return take_text(reader, length);
 		default:
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_CORRUPTED),
@@ -608,6 +619,10 @@ salkpi_track_rows(PG_FUNCTION_ARGS)
 		bool		nulls[3] = {what == ROW_INSERTED, what == ROW_DELETED, what != ROW_UPDATED};
 
 		CHECK_FOR_INTERRUPTS();
+		if (what != ROW_INSERTED && what != ROW_DELETED && what != ROW_UPDATED)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("note of a change holds an unknown kind of row")));
 		if (!nulls[2])
 			values[2] = take_bits(&reader);
 		if (!nulls[0])

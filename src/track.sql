@@ -19,11 +19,11 @@
  * The triggers see all writes but those that go round them: DDL, a trigger
  * switched off meanwhile, a table or a view swapped.  These leave their mark in
  * the catalogs, of which kpi_basis is the sum; when it is not that of the last
- * snapshot all periods are taken.  Foreign and subscribed tables, materialized
- * views, unlogged tables (a crash empties them) and views over functions that
- * depend on more than their arguments cannot be tracked; kpi_tracking tells.
- * Changes in a source that is not tracked are looked for in the periods of the
- * last lookback_days; by default in all.
+ * snapshot all periods are taken, and when other sources could not be tracked then.
+ * Foreign and subscribed tables, materialized views, unlogged tables (a crash
+ * empties them) and views over functions that depend on more than their arguments
+ * cannot be tracked; kpi_tracking tells.  Changes in a source that is not tracked
+ * are looked for in the periods of the last lookback_days; by default in all.
  *
  * The log is read, and deleted, by the statement that reads the sources, in the
  * same MVCC snapshot.  What other transactions had not committed then remains
@@ -37,6 +37,13 @@ ALTER TABLE @extschema@.kpi_track_log ALTER payload SET STORAGE PLAIN;
 ALTER TABLE @extschema@.kpi_track_log REPLICA IDENTITY FULL;	-- lest a publication of all tables forbid to delete from it
 COMMENT ON TABLE @extschema@.kpi_track_log IS
 'changes in tracked tables since the last default snapshot, written by their triggers: the rows touched, as kpi_track_rows reads them; NULL: it cannot be told which. Not dumped: after a restore all periods are taken';
+
+/* A restore brings back runs, but not what was noted since; it may even be of another time than the log that is there. */
+CREATE TABLE @extschema@.kpi_track_mark (
+	as_of	timestamptz PRIMARY KEY
+);
+COMMENT ON TABLE @extschema@.kpi_track_mark IS
+'the default snapshot since which kpi_track_log has what changed, one row. Not dumped, as the log is not: where the last such snapshot is another one all periods are taken';
 
 CREATE FUNCTION @extschema@.kpi_track_change() RETURNS trigger
 AS 'MODULE_PATHNAME', 'salkpi_track_change'

@@ -105,7 +105,7 @@ like "$(ask "INSERT INTO kpi_target (kpi, from_day, to_day, value) VALUES ('reve
 	'42501: permission denied for table kpi_target' "a reader: no targets"
 like "$(ask 'CALL kpi_refresh()' salkpi_reader)" '42501: permission denied for table kpi_run' "a reader: not kpi_refresh"
 
-allow 'GRANT INSERT, UPDATE, DELETE ON kpi_fact, kpi_run, kpi_problem, kpi_expected, kpi_alert, kpi_rep_role, kpi_track_log TO salkpi_runner'
+allow 'GRANT INSERT, UPDATE, DELETE ON kpi_fact, kpi_run, kpi_problem, kpi_expected, kpi_alert, kpi_rep_role, kpi_track_log, kpi_track_mark TO salkpi_runner'
 like "$(ask 'SELECT * FROM kpi_snapshot()' salkpi_runner)" '42501: permission denied for .*"all people"' "a runner without rights on a source: says on which"
 allow 'GRANT USAGE ON SCHEMA "it'"'"'s ""quoted""" TO salkpi_runner, salkpi_anna'
 allow 'GRANT SELECT ON "all people", "the ""sales"", all", "deals?" TO salkpi_runner, salkpi_anna'
