@@ -115,6 +115,8 @@ SELECT count(*) FROM kpi_bind('target', 'quota');
 SELECT kpi, member, value, warn_at, how FROM kpi_target_values('{revenue,win_rate}', 'team', '{A,B}', '{2026-05-01}', '{2026-06-01}') ORDER BY kpi, member;
 -- another reporting currency: rates are for it
 SELECT kpi_set('currency', 'CHF', rebuild => true);
+DELETE FROM fx WHERE currency = 'CHF';
+SELECT kpi_set('currency', 'CHF', rebuild => true);
 SELECT kpi_set('currency', 'USD');
 SELECT member, currency, rate FROM kpi_target WHERE dimension = 'region' ORDER BY member, from_day;
 ROLLBACK;
