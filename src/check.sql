@@ -128,16 +128,17 @@ BEGIN ATOMIC
 	WITH computed AS (
 		SELECT min(f.period) AS first_day FROM @extschema@.kpi_fact f
 		 WHERE f.superseded_at IS NULL AND f.dimension = 'total' AND f.grain NOT LIKE E'%\\_cut'
+	), bound AS MATERIALIZED (
+		SELECT row_number() OVER () AS n, t.* FROM @extschema@.kpi_source_target_rows() t
 	), target AS (
 		SELECT t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.warn_at, NULL AS fault FROM @extschema@.kpi_target t
 		UNION ALL
-		SELECT t.kpi, t.dimension, t.member, t.from_day, t.to_day, t.value, t.warn_at, t.fault FROM @extschema@.kpi_source_target_rows() t
-	), ordered AS (	-- no fault of kpi_target, which refuses them
-		SELECT t.kpi, t.dimension, t.member, t.from_day, t.to_day, row_number() OVER () AS n FROM @extschema@.kpi_source_target_rows() t WHERE t.fault IS NULL
-	), overlapping AS MATERIALIZED (
+		SELECT b.kpi, b.dimension, b.member, b.from_day, b.to_day, b.value, b.warn_at, b.fault FROM bound b
+	), overlapping AS MATERIALIZED (	-- which kpi_target refuses
 		SELECT DISTINCT a.kpi, a.dimension, a.member, a.from_day, a.to_day
-		  FROM ordered a JOIN ordered b ON b.kpi = a.kpi AND b.dimension = a.dimension AND b.member = a.member AND b.n <> a.n AND b.from_day < a.to_day AND b.to_day > a.from_day
-		 WHERE 2 * greatest(a.to_day - a.from_day, b.to_day - b.from_day) < 3 * least(a.to_day - a.from_day, b.to_day - b.from_day)
+		  FROM bound a JOIN bound b ON b.kpi = a.kpi AND b.dimension = a.dimension AND b.member = a.member AND b.n <> a.n AND b.from_day < a.to_day AND b.to_day > a.from_day
+		 WHERE a.fault IS NULL AND b.fault IS NULL
+		   AND 2 * greatest(a.to_day - a.from_day, b.to_day - b.from_day) < 3 * least(a.to_day - a.from_day, b.to_day - b.from_day)
 	), short AS MATERIALIZED (	-- whose last day was taken for the first that no longer belongs
 		SELECT r.from_day, r.to_day FROM (SELECT DISTINCT t.from_day, t.to_day FROM target t) r
 		 WHERE EXISTS (SELECT FROM unnest('{month,quarter,year}'::text[]) g
