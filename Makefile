@@ -16,7 +16,7 @@ OBJS = $(addprefix src/, salkpi.o setting.o numbers.o segment.o shape.o flat.o s
 SQL = $(addprefix src/, salkpi.sql state_types.sql durations.sql sales_cycle.sql ratio.sql amounts.sql accounts.sql dictionary.sql smallest.sql stages.sql cube.sql ledger.sql panel.sql \
 	setting.sql calendar.sql workday.sql source.sql dimension.sql measure.sql fact.sql formula.sql \
 	definition.sql target.sql source_select.sql member.sql part.sql history.sql source_query.sql read_sources.sql changed_facts.sql snapshot.sql track.sql changes.sql search.sql \
-	fact_row.sql require.sql label.sql found_period.sql reason.sql computed.sql reading.sql scope.sql outlook.sql restate.sql prune.sql pipeline.sql forecast.sql alert.sql grant.sql recurring.sql cohort.sql funnel.sql purchases.sql drill_query.sql drill.sql live.sql integrity.sql needs.sql check.sql crm.sql odoo.sql schedule.sql)
+	fact_row.sql require.sql label.sql found_period.sql reason.sql computed.sql reading.sql scope.sql outlook.sql restate.sql prune.sql pipeline.sql forecast.sql alert.sql grant.sql recurring.sql cohort.sql funnel.sql purchases.sql drill_query.sql drill.sql live.sql needs.sql integrity.sql check.sql crm.sql odoo.sql schedule.sql)
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(DATA_built)
