@@ -112,6 +112,13 @@ EXCEPTION WHEN OTHERS THEN
 END;
 $$;
 SELECT d AS dimension, refused(d) FROM unnest('{region+region,region+product+region,amount,sold_at,sold_at_day,status,rep+status,starts,stayed,position,currency,direction,branch,branch+rep}'::text[]) WITH ORDINALITY u(d, n) ORDER BY n;
+SELECT kpi_define_dimension('branch', '{branch,NULL}');
+ROLLBACK;
+BEGIN;
+SELECT kpi_define_dimension('branch', '{branch,branch}');
+ROLLBACK;
+BEGIN;
+SELECT kpi_define_dimension(d) FROM unnest('{currency,direction,branch,branch+rep}'::text[]) d;
 -- Whatever else is one, a snapshot can take, though a source has all its columns.
 CREATE TABLE account (id text, region text, branch text);
 CREATE TABLE opportunity (id integer, status text, created_at date, closed_at date, account_id text, branch text);

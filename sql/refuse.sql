@@ -193,6 +193,7 @@ UPDATE crm.rate SET currency = kpi_setting('currency') WHERE currency = 'USD';
 SELECT outcome, problems FROM kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 13:00+00');
 SELECT subject, what FROM kpi_check() WHERE subject = 'exchange_rate';
 SELECT b.* FROM kpi_bad_rows('exchange_rate') b;
+SELECT 'the same is no change: ' || kpi_set('currency', kpi_setting('currency'));
 ROLLBACK TO rates;
 -- Facts made under other settings could not be compared.
 SELECT crm.refused($$SELECT kpi_set('time_zone', 'Europe/Berlin')$$), crm.as_before();
@@ -234,6 +235,7 @@ SELECT split_part(crm.refused($$SELECT kpi_define('reps', 'revenue_per_rep', 'co
 SELECT split_part(crm.refused($$SELECT kpi_select('all', 'revenue')$$), E'\n', 1);
 SELECT split_part(crm.refused($$SELECT kpi_select('mine', 'turnover')$$), E'\n', 1);
 SELECT split_part(crm.refused($$SELECT kpi_select('', 'revenue')$$), E'\n', 1);
+SELECT split_part(crm.refused($$SELECT kpi_select(NULL, 'revenue')$$), E'\n', 1);
 SELECT split_part(crm.refused($$SELECT kpi_define('rate', NULL, 'count', 'up', 'R')$$), E'\n', 1);
 SELECT split_part(crm.refused($$SELECT kpi_define('rate', 'calls', 'count', 'up', ' ')$$), E'\n', 1);
 -- Without KPIs a selection is gone, or as it comes.

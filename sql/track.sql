@@ -606,9 +606,16 @@ SELECT pg_temp.taken() AS first, pg_temp.taken() AS again;
 ALTER TABLE crm.sale SET UNLOGGED;
 SELECT pg_temp.taken() AS unlogged;
 UPDATE crm.sale SET amount = 2;
-DELETE FROM kpi_track_log;	-- as if it had been written by a crash, or a subscription
+DELETE FROM kpi_track_log;	-- as if nobody had seen that
 ALTER TABLE crm.sale SET LOGGED;
 SELECT pg_temp.taken() AS logged_again, pg_temp.taken() AS again;
+ALTER TABLE crm.sale SET UNLOGGED;	-- and back before the next snapshot
+UPDATE crm.sale SET amount = 1;
+DELETE FROM kpi_track_log;
+ALTER TABLE crm.sale SET LOGGED;
+SELECT pg_temp.taken() AS meanwhile, pg_temp.taken() AS again;
+UPDATE crm.sale SET amount = 2;
+SELECT pg_temp.taken() AS noted;
 UPDATE crm.sale SET amount = 3 WHERE sold_at = '2024-03-03';
 SELECT pg_temp.taken() AS noted;
 SAVEPOINT restored;

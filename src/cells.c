@@ -337,7 +337,10 @@ total_durations(CellsReading *r, uint32 member)
 	r->durations_end = n;
 }
 
-/* Put them behind each other by period: in order of their value, as they come. */
+/*
+ * Put them behind each other by period: in order of their value, as they come.
+ * There is room for those of one member, in each of its periods.
+ */
 static void
 list_durations(CellsReading *r)
 {
@@ -352,9 +355,12 @@ list_durations(CellsReading *r)
 	}
 	r->values = salkpi_reserve(r->context, r->values, &r->values_size, end, sizeof(int64));
 	for (n = r->durations_start; n < r->durations_end; n++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		for (i = r->lists.start[r->durations[n].atom];
 			 i < r->lists.start[r->durations[n].atom + 1]; i++)
 			r->values[r->totals[r->lists.list[i]].durations_end++] = r->durations[n].value;
+	}
 }
 
 static int

@@ -96,6 +96,9 @@ BEGIN ATOMIC
 		SELECT 'table', m.relation::oid || ' ' || a.attnum || ' ' || a.xmin || ' ' || a.ctid
 		  FROM member m JOIN pg_catalog.pg_attribute a ON a.attrelid = m.relation AND a.attnum > 0
 		UNION ALL
+		/* A table that is unlogged for a while may be emptied by a crash; to be so, and not any more, gives it another file. */
+		SELECT 'file', c.oid || ' ' || c.relfilenode FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.relation
+		UNION ALL
 		SELECT 'part', i.inhrelid || ' ' || i.inhparent || ' ' || i.xmin || ' ' || i.ctid
 		  FROM member m JOIN pg_catalog.pg_inherits i ON i.inhrelid = m.relation
 		UNION ALL
@@ -104,7 +107,7 @@ BEGIN ATOMIC
 	  ) b;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_basis() IS
-'a hash of what facts are made from besides rows: extensions, settings, dimensions, a calendar of one''s own, the definitions of views, tables and triggers under the sources, labels of their enums and, where a view calls a function that is not PostgreSQL''s own, all functions that are of no extension. Facts of different bases may differ though no row changed';
+'a hash of what facts are made from besides rows: extensions, settings, dimensions, a calendar of one''s own, the definitions of views, tables and triggers under the sources, the files of tables, labels of their enums and, where a view calls a function that is not PostgreSQL''s own, all functions that are of no extension. Facts of different bases may differ though no row changed';
 
 /*
  * SQL text of the days that a row influences, as an array of ranges over its

@@ -399,7 +399,9 @@ DECLARE
 	kept integer;
 	unknown text;
 BEGIN
-	IF selection IN ('all', 'measures', '') OR selection IS NULL THEN
+	IF selection IS NULL THEN
+		PERFORM @extschema@.kpi_raise_unknown('selection', selection, 'Give it a name.');
+	ELSIF selection IN ('all', 'measures', '') THEN
 		RAISE EXCEPTION 'selection "%" cannot be changed', selection
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;

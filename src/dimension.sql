@@ -112,6 +112,11 @@ BEGIN
 				  HINT = 'Use the name of a text column, in lower case, or several joined by "+".';
 	END IF;
 	parts := coalesce(parts, string_to_array(dimension, '+'));
+	SELECT p.name INTO part FROM unnest(parts) p(name) GROUP BY p.name HAVING p.name IS NULL OR count(*) > 1 LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'dimension "%" has %', dimension, CASE WHEN part IS NULL THEN 'a part that is null' ELSE format('part "%s" twice', part) END
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
 	IF dimension <> array_to_string(parts, '+') THEN
 		RAISE EXCEPTION 'dimension "%" must be called after its parts, "%"', dimension, array_to_string(parts, '+')
 			USING ERRCODE = 'invalid_parameter_value';
@@ -126,10 +131,6 @@ BEGIN
 				USING ERRCODE = 'invalid_name',
 					  DETAIL = 'Columns of that name mean something else in a source, or where sources are read.',
 					  HINT = 'Bind a view that has the text under another name.';
-		END IF;
-		IF cardinality(array_positions(parts, part)) > 1 THEN
-			RAISE EXCEPTION 'dimension "%" has part "%" twice', dimension, part
-				USING ERRCODE = 'invalid_parameter_value';
 		END IF;
 	END LOOP;
 

@@ -93,6 +93,20 @@ find_query(const char *source, Oid maker)
 	return NULL;
 }
 
+/* Give up plans that nobody executes any more. */
+static void
+drop_former(KeptQuery *query)
+{
+	ListCell   *lc;
+
+	if (query->uses > 0)
+		return;
+	foreach(lc, query->former)
+		SPI_freeplan(lfirst(lc));
+	list_free(query->former);
+	query->former = NIL;
+}
+
 /* Give up the oldest one that is not being executed. */
 static void
 drop_oldest(void)
@@ -106,6 +120,7 @@ drop_oldest(void)
 		if (query->uses > 0)
 			continue;
 		kept_queries = foreach_delete_current(kept_queries, lc);
+		drop_former(query);
 		SPI_freeplan(query->plan);
 		pfree(query->source);
 		pfree(query->time_zone);
@@ -114,7 +129,7 @@ drop_oldest(void)
 	}
 }
 
-/* A new one without a plan. */
+/* A new one, whose plan is to be set at once. */
 static KeptQuery *
 add_query(const char *source, Oid maker)
 {
@@ -187,6 +202,7 @@ set_plan(KeptQuery *query, SPIPlanPtr plan)
 {
 	MemoryContext old = MemoryContextSwitchTo(CacheMemoryContext);
 
+	drop_former(query);
 	if (query->uses > 0)
 		query->former = lappend(query->former, query->plan);
 	else if (query->plan != NULL)
@@ -213,12 +229,13 @@ fresh_query(Datum source, Oid maker, Oid relation, const char *time_zone,
 		return query;
 	functions = functions_changed;
 	plan = make_plan(maker, source, parameters);
+	time_zone = MemoryContextStrdup(CacheMemoryContext, time_zone);	/* before an entry is touched, lest it be left half made */
 	query = find_query(name, maker);	/* again: the maker may have asked for others */
 	if (query == NULL)
 		query = add_query(name, maker);
 	if (query->time_zone != NULL)
 		pfree(query->time_zone);
-	query->time_zone = MemoryContextStrdup(CacheMemoryContext, time_zone);
+	query->time_zone = (char *) time_zone;
 	query->relation = relation;
 	query->functions = functions;
 	set_plan(query, plan);
@@ -253,20 +270,6 @@ run_plan(SPIPlanPtr plan, const Parameters *parameters, ReturnSetInfo *result)
 		elog(ERROR, "a query over a bound source must be a SELECT");
 	PopActiveSnapshot();
 	receiver->rDestroy(receiver);
-}
-
-/* Give up plans that nobody executes any more. */
-static void
-drop_former(KeptQuery *query)
-{
-	ListCell   *lc;
-
-	if (query->uses > 0)
-		return;
-	foreach(lc, query->former)
-		SPI_freeplan(lfirst(lc));
-	list_free(query->former);
-	query->former = NIL;
 }
 
 static void

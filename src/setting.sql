@@ -125,14 +125,14 @@ BEGIN
 						 ELSE format('It must match %s.', d.pattern) END;
 	END IF;
 
-	IF name = 'currency' AND @extschema@.kpi_has_other_rates(value) THEN
+	IF d.shapes_facts THEN
+		PERFORM @extschema@.kpi_lock();
+	END IF;
+	IF name = 'currency' AND value <> @extschema@.kpi_setting(name) AND @extschema@.kpi_has_other_rates(value) THEN
 		RAISE EXCEPTION 'exchange rates are not in currency "%"', value
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				  DETAIL = format('The source "exchange_rate" has rates of %s itself that are not 1.', value),
 				  HINT = format('Bind rates that say what one unit of each currency is worth in %s first.', value);
-	END IF;
-	IF d.shapes_facts THEN
-		PERFORM @extschema@.kpi_lock();
 	END IF;
 	IF d.shapes_facts AND value <> @extschema@.kpi_setting(name)
 		AND EXISTS (SELECT FROM @extschema@.kpi_fact WHERE superseded_at IS NULL) THEN
@@ -156,4 +156,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_set(text, text, boolean) IS
-'changes a setting (NULL: back to the shipped value, which may be none) and returns it. Settings that shape facts are refused once there are some, unless rebuild: then those are closed and the next snapshot makes all periods anew. The currency is refused while the source "exchange_rate" has rates in another. To change one waits for a snapshot that is being taken, and keeps others from it until the end of the transaction';
+'changes a setting (NULL: back to the shipped value, which may be none) and returns it. Settings that shape facts are refused once there are some, unless rebuild: then those are closed and the next snapshot makes all periods anew. Another currency is refused while the rates of the source "exchange_rate" are not in it. To change one waits for a snapshot that is being taken, and keeps others from it until the end of the transaction';

@@ -112,8 +112,8 @@ BEGIN
 	changed := changed + closed;
 	UPDATE @extschema@.kpi_run r SET basis = made_from, first_day = looked_from, beginning = begun_on, next_at = next_instants WHERE r.run = kpi_take_snapshot.run;
 	IF from_day IS NULL AND to_day IS NULL THEN
-		DELETE FROM @extschema@.kpi_track_mark;
-		INSERT INTO @extschema@.kpi_track_mark VALUES (kpi_take_snapshot.as_of);
+		INSERT INTO @extschema@.kpi_track_mark AS m (as_of) VALUES (kpi_take_snapshot.as_of)
+		ON CONFLICT ON CONSTRAINT kpi_track_mark_pkey DO UPDATE SET as_of = excluded.as_of;
 	END IF;
 	PERFORM @extschema@.kpi_keep_expected(run, as_of);
 	PERFORM @extschema@.kpi_keep_rep_roles(as_of);

@@ -40,10 +40,11 @@ COMMENT ON TABLE @extschema@.kpi_track_log IS
 
 /* A restore brings back runs, but not what was noted since; it may even be of another time than the log that is there. */
 CREATE TABLE @extschema@.kpi_track_mark (
-	as_of	timestamptz PRIMARY KEY
+	as_of	timestamptz NOT NULL,
+	is_only	boolean PRIMARY KEY DEFAULT true CHECK (is_only)	-- there is one row
 );
 COMMENT ON TABLE @extschema@.kpi_track_mark IS
-'the default snapshot since which kpi_track_log has what changed, one row. Not dumped, as the log is not: where the last such snapshot is another one all periods are taken';
+'the default snapshot since which kpi_track_log has what changed. Not dumped, as the log is not: where the last such snapshot is another one all periods are taken';
 
 CREATE FUNCTION @extschema@.kpi_track_change() RETURNS trigger
 AS 'MODULE_PATHNAME', 'salkpi_track_change'
