@@ -139,9 +139,8 @@ compare_sums(const void *a, const void *b, void *dscale)
 	CHECK_FOR_INTERRUPTS();
 	if (x->big == NULL && y->big == NULL)
 		return (x->small < y->small) - (x->small > y->small);
-	return DatumGetInt32(DirectFunctionCall2(numeric_cmp,
-											 NumericGetDatum(salkpi_sum_to_numeric(y, *(int *) dscale)),
-											 NumericGetDatum(salkpi_sum_to_numeric(x, *(int *) dscale))));
+	return salkpi_numeric_compare(salkpi_sum_to_numeric(y, *(int *) dscale),
+								  salkpi_sum_to_numeric(x, *(int *) dscale));
 }
 
 /* The sum of the n largest of a table, and that of all. */

@@ -144,20 +144,6 @@ own_target(const Request *request, const Definition *definition, const Target *t
 
 /* ---------- numbers of a row ---------- */
 
-static Numeric
-apply(PGFunction function, Numeric a, Numeric b)
-{
-	return DatumGetNumeric(DirectFunctionCall2(function, NumericGetDatum(a),
-											   NumericGetDatum(b)));
-}
-
-static int
-compare(Numeric a, Numeric b)
-{
-	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(a),
-											 NumericGetDatum(b)));
-}
-
 static void
 set_number(Datum *values, bool *nulls, int column, Numeric number)
 {
@@ -172,7 +158,7 @@ shown_part(const Definition *definition, Numeric part, bool is_percentage)
 	if (part == NULL)
 		return NULL;
 	if (is_percentage)
-		part = apply(numeric_mul, part, salkpi_int128_to_numeric(1, 2));
+		part = salkpi_numeric_apply(numeric_mul, part, salkpi_int128_to_numeric(1, 2));
 	else if (definition->is_duration)
 		part = salkpi_numeric_quotient(part, int64_to_numeric(MICROSECONDS_PER_DAY),
 									   SALKPI_RATIO_SCALE);
@@ -209,7 +195,7 @@ count_rows(Request *request, const Definition *definition)
 	if (!definition->counts_state)
 		return n.value;
 	return n.denominator == NULL ? NULL :
-		apply(numeric_div_trunc, n.denominator, int64_to_numeric(MICROSECONDS_PER_DAY));
+		salkpi_numeric_apply(numeric_div_trunc, n.denominator, int64_to_numeric(MICROSECONDS_PER_DAY));
 }
 
 /* Is value / target, or the reverse where less is better, 1 or more? */
@@ -217,8 +203,8 @@ static bool
 is_reached(const Definition *definition, const FormulaValue *value, Numeric target)
 {
 	Numeric		asked = value->denominator == NULL ? target :
-		apply(numeric_mul, target, value->denominator);
-	int			order = compare(value->numerator, asked);
+		salkpi_numeric_apply(numeric_mul, target, value->denominator);
+	int			order = salkpi_numeric_compare(value->numerator, asked);
 
 	return definition->is_down ? order <= 0 : order >= 0;
 }
@@ -235,9 +221,9 @@ set_target(const Request *request, const Definition *definition, const FormulaVa
 	const char *status = "none";
 
 	if (target != NULL && value->numerator != NULL)
-		attainment = salkpi_numeric_quotient(apply(numeric_mul, int64_to_numeric(100), value->numerator),
+		attainment = salkpi_numeric_quotient(salkpi_numeric_apply(numeric_mul, int64_to_numeric(100), value->numerator),
 											 value->denominator == NULL ? target :
-											 apply(numeric_mul, value->denominator, target),
+											 salkpi_numeric_apply(numeric_mul, value->denominator, target),
 											 SALKPI_RATIO_SCALE);
 	if (target != NULL && value->value != NULL)
 		status = is_reached(definition, value, target) ? "met" :

@@ -56,20 +56,6 @@ static bool evaluate(Evaluation *evaluation, const FormulaNode *node, int offset
 
 /* ---------- numeric ---------- */
 
-static Numeric
-apply(PGFunction function, Numeric a, Numeric b)
-{
-	return DatumGetNumeric(DirectFunctionCall2(function, NumericGetDatum(a),
-											   NumericGetDatum(b)));
-}
-
-static int
-compare(Numeric a, Numeric b)
-{
-	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(a),
-											 NumericGetDatum(b)));
-}
-
 static int
 scale(Numeric a)
 {
@@ -85,7 +71,7 @@ multiply(Numeric a, Numeric b)
 				 errmsg("formula cannot be evaluated exactly"),
 				 errdetail("A product would have more than %d decimals.",
 						   MAX_NUMERIC_SCALE)));
-	return apply(numeric_mul, a, b);
+	return salkpi_numeric_apply(numeric_mul, a, b);
 }
 
 /* The product where NULL stands for a denominator of 1. */
@@ -106,7 +92,7 @@ have_same_denominator(const Rational *a, const Rational *b)
 {
 	if (a->denominator == NULL || b->denominator == NULL)
 		return a->denominator == b->denominator;
-	return compare(a->denominator, b->denominator) == 0;
+	return salkpi_numeric_compare(a->denominator, b->denominator) == 0;
 }
 
 /* a + b or a - b, by numeric_add or numeric_sub. */
@@ -114,10 +100,10 @@ static Rational
 rational_sum(PGFunction function, Rational a, Rational b)
 {
 	if (have_same_denominator(&a, &b))
-		return (Rational) {apply(function, a.numerator, b.numerator), a.denominator};
+		return (Rational) {salkpi_numeric_apply(function, a.numerator, b.numerator), a.denominator};
 	return (Rational) {
-		apply(function, product(a.numerator, b.denominator),
-			  product(b.numerator, a.denominator)),
+		salkpi_numeric_apply(function, product(a.numerator, b.denominator),
+							 product(b.numerator, a.denominator)),
 			product(a.denominator, b.denominator)
 	};
 }
@@ -149,8 +135,8 @@ rational_quotient(Rational a, Rational b)
 static int
 rational_compare(Rational a, Rational b)
 {
-	return compare(product(a.numerator, b.denominator),
-				   product(b.numerator, a.denominator));
+	return salkpi_numeric_compare(product(a.numerator, b.denominator),
+								  product(b.numerator, a.denominator));
 }
 
 /* One of two operands; it is a ratio if the other might have been one. */
@@ -304,13 +290,13 @@ interpolate(const struct varlena *durations, Numeric fraction)
 	int64		below;
 	int64		above;
 
-	whole = apply(numeric_div_trunc, position, int64_to_numeric(1));
+	whole = salkpi_numeric_apply(numeric_div_trunc, position, int64_to_numeric(1));
 	rank = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(whole)));
 	salkpi_durations_at(durations, rank, &below);
 	salkpi_durations_at(durations, Min(rank + 1, last), &above);
-	return apply(numeric_add, int64_to_numeric(below),
-				 multiply(apply(numeric_sub, position, whole),
-						  salkpi_int128_to_numeric((int128) above - below, 0)));
+	return salkpi_numeric_add(int64_to_numeric(below),
+							  multiply(salkpi_numeric_apply(numeric_sub, position, whole),
+									   salkpi_int128_to_numeric((int128) above - below, 0)));
 }
 
 /* mean or quantile of a distribution, in days */

@@ -533,14 +533,10 @@ salkpi_keyed_quotient(FunctionCallInfo fcinfo, Numeric numerator,
 {
 	Numeric		quotient;
 
-	if (!DatumGetBool(DirectFunctionCall2(numeric_gt,
-										  NumericGetDatum(denominator),
-										  NumericGetDatum(int64_to_numeric(0)))))
+	if (salkpi_numeric_sign(denominator) <= 0)
 		PG_RETURN_NULL();
 	if (is_percent)
-		numerator = DatumGetNumeric(DirectFunctionCall2(numeric_mul,
-														NumericGetDatum(numerator),
-														NumericGetDatum(int64_to_numeric(100))));
+		numerator = salkpi_numeric_apply(numeric_mul, numerator, int64_to_numeric(100));
 	quotient = salkpi_numeric_quotient(numerator, denominator, SALKPI_RATIO_SCALE);
 	return DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(quotient));
 }

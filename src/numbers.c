@@ -230,14 +230,6 @@ salkpi_int128_to_numeric(int128 value, int scale)
 }
 
 Numeric
-salkpi_numeric_add(Numeric a, Numeric b)
-{
-	return DatumGetNumeric(DirectFunctionCall2(numeric_add,
-											   NumericGetDatum(a),
-											   NumericGetDatum(b)));
-}
-
-Numeric
 salkpi_numeric_negate(Numeric a)
 {
 	return DatumGetNumeric(DirectFunctionCall1(numeric_uminus,
@@ -268,8 +260,7 @@ salkpi_numeric_pad(Numeric value, int dscale)
 int
 salkpi_numeric_sign(Numeric value)
 {
-	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(value),
-											 NumericGetDatum(int64_to_numeric(0))));
+	return salkpi_numeric_compare(value, int64_to_numeric(0));
 }
 
 /*

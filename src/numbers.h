@@ -5,6 +5,8 @@
 #ifndef SALKPI_NUMBERS_H
 #define SALKPI_NUMBERS_H
 
+#include "fmgr.h"
+#include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
 #ifndef HAVE_INT128
@@ -64,7 +66,6 @@ extern bool salkpi_parts_to_int128(const NumericParts *parts, int scale,
 								   int128 *result);
 extern bool salkpi_rescale(int128 *value, int by);
 extern Numeric salkpi_int128_to_numeric(int128 value, int scale);
-extern Numeric salkpi_numeric_add(Numeric a, Numeric b);
 extern Numeric salkpi_numeric_negate(Numeric a);
 extern int	salkpi_numeric_sign(Numeric value);
 extern Numeric salkpi_numeric_quotient(Numeric numerator, Numeric denominator,
@@ -78,6 +79,28 @@ extern void salkpi_sum_add_big_sum(ExactSum *sum, Numeric addend, int sign,
 extern void salkpi_sum_settle(ExactSum *sum, int scale);
 extern bool salkpi_sum_is_negative(const ExactSum *sum);
 extern Numeric salkpi_sum_to_numeric(const ExactSum *sum, int dscale);
+
+/* What a function of two numerics makes of them: numeric_add and the like. */
+static inline Numeric
+salkpi_numeric_apply(PGFunction function, Numeric a, Numeric b)
+{
+	return DatumGetNumeric(DirectFunctionCall2(function, NumericGetDatum(a),
+											   NumericGetDatum(b)));
+}
+
+static inline Numeric
+salkpi_numeric_add(Numeric a, Numeric b)
+{
+	return salkpi_numeric_apply(numeric_add, a, b);
+}
+
+/* Below 0, 0 or above it; NaN is above all others. */
+static inline int
+salkpi_numeric_compare(Numeric a, Numeric b)
+{
+	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(a),
+											 NumericGetDatum(b)));
+}
 
 /* Add addend / 10^scale; an overflow moves the integer to the Numeric. */
 static inline void

@@ -53,11 +53,7 @@ divide(Numeric numerator, Numeric denominator)
 static Numeric
 percent(Numeric numerator, Numeric denominator)
 {
-	Datum		hundred = NumericGetDatum(int64_to_numeric(100));
-
-	numerator = DatumGetNumeric(DirectFunctionCall2(numeric_mul, hundred,
-													NumericGetDatum(numerator)));
-	return divide(numerator, denominator);
+	return divide(salkpi_numeric_apply(numeric_mul, int64_to_numeric(100), numerator), denominator);
 }
 
 static Numeric
