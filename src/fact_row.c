@@ -77,8 +77,9 @@ is_measure(TupleDesc tupdesc, int i)
 	return i >= SALKPI_FIRST_MEASURE && !TupleDescAttr(tupdesc, i)->attisdropped;
 }
 
-static Datum
-zero_of(Oid type)
+/* What is 0 of a measure's type: bigint, numeric or kpi_durations. */
+Datum
+salkpi_measure_zero(Oid type)
 {
 	switch (type)
 	{
@@ -91,8 +92,9 @@ zero_of(Oid type)
 	}
 }
 
-static Datum
-sum_of(Oid type, Datum a, Datum b)
+/* The sum of two values of a measure; the result is in CurrentMemoryContext. */
+Datum
+salkpi_measure_sum(Oid type, Datum a, Datum b)
 {
 	int64		sum;
 
@@ -151,8 +153,8 @@ salkpi_fact_sum(TupleDesc tupdesc, const FactRow *a, const FactRow *b,
 	{
 		sum->nulls[i] = a->nulls[i] || b->nulls[i] || !is_additive[i];
 		if (!sum->nulls[i])
-			sum->values[i] = sum_of(TupleDescAttr(tupdesc, i)->atttypid,
-									a->values[i], b->values[i]);
+			sum->values[i] = salkpi_measure_sum(TupleDescAttr(tupdesc, i)->atttypid,
+												a->values[i], b->values[i]);
 	}
 	return sum;
 }
@@ -166,7 +168,7 @@ salkpi_fact_zero(TupleDesc tupdesc, const FactRow *blank)
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
 		if (is_measure(tupdesc, i) && !zero->nulls[i])
-			zero->values[i] = zero_of(TupleDescAttr(tupdesc, i)->atttypid);
+			zero->values[i] = salkpi_measure_zero(TupleDescAttr(tupdesc, i)->atttypid);
 	}
 	return zero;
 }

@@ -18,6 +18,9 @@ typedef struct FactRow
 	bool	   *nulls;
 } FactRow;
 
+extern Datum salkpi_measure_zero(Oid type);
+extern Datum salkpi_measure_sum(Oid type, Datum a, Datum b);
+
 extern FactRow *salkpi_fact_open(TupleDesc tupdesc, HeapTuple tuple);
 extern FactRow *salkpi_fact_open_datum(TupleDesc tupdesc, HeapTupleHeader header);
 extern FactRow *salkpi_fact_zero(TupleDesc tupdesc, const FactRow *blank);

@@ -19,7 +19,6 @@
 #include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "common/int.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -32,6 +31,7 @@
 #include "utils/syscache.h"
 
 #include "durations.h"
+#include "fact_row.h"
 #include "facts.h"
 #include "salkpi.h"
 #include "states.h"
@@ -66,23 +66,7 @@ add_value(Facts *f, NullableDatum *to, int m, Oid type, Datum value)
 {
 	if (type == NUMERICOID && f->types[m] == INT8OID)
 		value = DirectFunctionCall1(numeric_int8, value);
-	if (to->isnull)
-		to->value = value;
-	else if (f->types[m] == INT8OID)
-	{
-		int64		sum;
-
-		if (pg_add_s64_overflow(DatumGetInt64(to->value), DatumGetInt64(value), &sum))
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("bigint out of range")));
-		to->value = Int64GetDatum(sum);
-	}
-	else if (f->types[m] == NUMERICOID)
-		to->value = DirectFunctionCall2(numeric_add, to->value, value);
-	else
-		to->value = PointerGetDatum(salkpi_durations_merge(salkpi_durations_get(to->value),
-														   salkpi_durations_get(value)));
+	to->value = to->isnull ? value : salkpi_measure_sum(f->types[m], to->value, value);
 	to->isnull = false;
 }
 
@@ -230,21 +214,6 @@ salkpi_facts_start(Facts *f, text *dimension)
 	start_dimension(f, VARDATA_ANY(dimension), VARSIZE_ANY_EXHDR(dimension));
 }
 
-/* What is 0 of a measure's type: bigint, numeric or kpi_durations. */
-static NullableDatum
-zero_of(Oid type)
-{
-	NullableDatum zero = {.isnull = false};
-
-	if (type == INT8OID)
-		zero.value = Int64GetDatum(0);
-	else if (type == NUMERICOID)
-		zero.value = DirectFunctionCall1(int8_numeric, Int64GetDatum(0));
-	else
-		zero.value = PointerGetDatum(salkpi_durations_build(NULL, 0));
-	return zero;
-}
-
 /* Are two values of a measure the same?  A distribution may be toasted. */
 bool
 salkpi_fact_equals(const Facts *f, int measure, Datum a, Datum b)
@@ -378,7 +347,7 @@ salkpi_facts_open(Facts *f, FunctionCallInfo fcinfo, int nargs,
 		if (types[m] != INT8OID && types[m] != NUMERICOID && types[m] != durations)
 			refuse_columns(fcinfo);
 		f->types[m] = types[m];
-		f->zeros[m] = zero_of(types[m]);
+		f->zeros[m] = (NullableDatum) {salkpi_measure_zero(types[m]), false};
 	}
 	for (int i = 0; i < nargs; i++)
 		if (!PG_ARGISNULL(i))
