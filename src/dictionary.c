@@ -118,7 +118,7 @@ report_no_input(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("cannot accept a value of type %s", "kpi_dictionary"),
+			 errmsg("cannot accept a value of type %s", DICTIONARY_TYPE),
 			 errhint("Make it in the query, with the aggregate kpi_dictionary.")));
 }
 

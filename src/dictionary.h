@@ -21,6 +21,9 @@
 #include "salkpi.h"
 #include "segment.h"
 
+/* The name of the type. */
+#define DICTIONARY_TYPE			"kpi_dictionary"
+
 #define DICTIONARY_VERSION		1
 #define DICTIONARY_ATTRIBUTES	15	/* the most a dictionary can have */
 

@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "dictionary.h"
+#include "states.h"
 
 /* ---------- The state ---------- */
 
@@ -376,16 +377,6 @@ add_state(DictionaryState *state, const DictionaryState *other)
 
 /* ---------- SQL functions ---------- */
 
-static MemoryContext
-get_aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "aggregate function called in non-aggregate context");
-	return context;
-}
-
 static text *
 make_instant(Instant *instant, TimestampTz at)
 {
@@ -447,7 +438,7 @@ add_row(DictionaryState *state, const BatchArgument *args, int row, uint32 hash)
 Datum
 salkpi_dictionary_add_rows(FunctionCallInfo fcinfo, const BatchArgument *args, const BatchRows *rows)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
+	MemoryContext context = salkpi_aggregate_context(fcinfo, DICTIONARY_TYPE);
 	DictionaryState *state = PG_ARGISNULL(0) ? create_declared_state(context, fcinfo) :
 		(DictionaryState *) PG_GETARG_POINTER(0);
 	uint32		hashes[BATCH_ROWS];
@@ -482,7 +473,7 @@ PG_FUNCTION_INFO_V1(salkpi_dictionary_combine);
 Datum
 salkpi_dictionary_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = get_aggregate_context(fcinfo);
+	MemoryContext context = salkpi_aggregate_context(fcinfo, DICTIONARY_TYPE);
 	DictionaryState *state;
 	DictionaryState *other;
 
@@ -503,7 +494,7 @@ PG_FUNCTION_INFO_V1(salkpi_dictionary_serialize);
 Datum
 salkpi_dictionary_serialize(PG_FUNCTION_ARGS)
 {
-	get_aggregate_context(fcinfo);
+	(void) salkpi_aggregate_context(fcinfo, DICTIONARY_TYPE);
 	PG_RETURN_BYTEA_P(pack_state((DictionaryState *) PG_GETARG_POINTER(0)));
 }
 
@@ -511,7 +502,7 @@ PG_FUNCTION_INFO_V1(salkpi_dictionary_deserialize);
 Datum
 salkpi_dictionary_deserialize(PG_FUNCTION_ARGS)
 {
-	get_aggregate_context(fcinfo);
+	(void) salkpi_aggregate_context(fcinfo, DICTIONARY_TYPE);
 	PG_RETURN_POINTER(unpack_state(PG_GETARG_BYTEA_P_COPY(0)));
 }
 
@@ -523,7 +514,7 @@ salkpi_dictionary_final(PG_FUNCTION_ARGS)
 	static const uint8 texts[DICTIONARY_ATTRIBUTES] = {ATTRIBUTE_TEXT};
 	DictionaryState *state;
 
-	get_aggregate_context(fcinfo);
+	(void) salkpi_aggregate_context(fcinfo, DICTIONARY_TYPE);
 	state = PG_ARGISNULL(0) ?
 		create_state(CurrentMemoryContext, DICTIONARY_ATTRIBUTES, texts) :
 		(DictionaryState *) PG_GETARG_POINTER(0);

@@ -445,13 +445,10 @@ PG_FUNCTION_INFO_V1(salkpi_panel_add);
 Datum
 salkpi_panel_add(PG_FUNCTION_ARGS)
 {
-	MemoryContext context;
-	PanelState *state;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "aggregate function called in non-aggregate context");
-	state = PG_ARGISNULL(0) ? MemoryContextAllocZero(context, sizeof(PanelState)) :
+	MemoryContext context = salkpi_aggregate_context(fcinfo, PANEL_TYPE);
+	PanelState *state = PG_ARGISNULL(0) ? MemoryContextAllocZero(context, sizeof(PanelState)) :
 		(PanelState *) PG_GETARG_POINTER(0);
+
 	for (int i = 1; i <= 5; i++)
 		if (PG_ARGISNULL(i))
 			ereport(ERROR,
