@@ -30,6 +30,7 @@
 #include "utils/timestamp.h"
 
 #include "dictionary.h"
+#include "texts.h"
 
 /* ---------- From versions to steps ---------- */
 
@@ -69,10 +70,7 @@ compare_attributes(const Pool *texts, AttributeKind kind, uint32 a, uint32 b)
 		order = DatumGetInt32(DirectFunctionCall2(numeric_cmp,
 												  PointerGetDatum(text_a),
 												  PointerGetDatum(text_b)));
-	if (order == 0)
-		order = memcmp(VARDATA(text_a), VARDATA(text_b),
-					   Min(VARSIZE(text_a), VARSIZE(text_b)) - VARHDRSZ);
-	return order != 0 ? order : (int) VARSIZE(text_a) - (int) VARSIZE(text_b);
+	return order != 0 ? order : salkpi_compare_texts(text_a, text_b);
 }
 
 /*

@@ -23,6 +23,7 @@
 
 #include "flat.h"
 #include "salkpi.h"
+#include "texts.h"
 
 /* Bytes that a flat form starts with. */
 #define FIRST_SIZE		1024
@@ -186,12 +187,10 @@ salkpi_get_texts(FlatReader *r, TextTable *table, uint32 *count,
 	{
 		uint32		length;
 		const char *text = salkpi_get_text(r, &length, what);
-		int			order = before == NULL ? 1 :
-			memcmp(text, before, Min(length, before_length));
 
 		CHECK_FOR_INTERRUPTS();
-		if (length < least_length || order < 0 ||
-			(order == 0 && length <= before_length))
+		if (length < least_length ||
+			(before != NULL && salkpi_compare_bytes(text, length, before, before_length) <= 0))
 			salkpi_flat_damaged(r, what);
 		numbers[i] = salkpi_text_put(table, text, length);
 		before = text;

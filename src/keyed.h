@@ -13,6 +13,7 @@
 #include "flat.h"
 #include "numbers.h"
 #include "states.h"
+#include "texts.h"
 
 /* Bytes of an empty table, with its first chunk. */
 #define KEYED_SIZE			256
@@ -224,16 +225,13 @@ extern int	no_such_variable
 extern Datum salkpi_keyed_quotient(FunctionCallInfo fcinfo, Numeric numerator,
 								   Numeric denominator, bool is_percent);
 
-/* The order of keys: of bytes as memcmp, a text being below its continuations. */
+/* The order of keys: texts by their bytes. */
 static inline int
 salkpi_key_compare(KeyKind kind, const KeyedKey *a, const KeyedKey *b)
 {
-	int			order;
-
 	if (kind == KEY_INTEGER)
 		return (a->number > b->number) - (a->number < b->number);
-	order = memcmp(a->bytes, b->bytes, Min(a->length, b->length));
-	return order != 0 ? order : (a->length > b->length) - (a->length < b->length);
+	return salkpi_compare_bytes(a->bytes, a->length, b->bytes, b->length);
 }
 
 /*

@@ -29,6 +29,7 @@
 #include "panel.h"
 #include "salkpi.h"
 #include "states.h"
+#include "texts.h"
 
 #define PANEL_VERSION	1
 
@@ -284,11 +285,8 @@ salkpi_panel_is_blank(const PanelReader *r)
 int
 salkpi_panel_compare(const PanelReader *a, const PanelReader *b)
 {
-	int			order = memcmp(a->dimension, b->dimension,
-							   Min(a->dimension_length, b->dimension_length));
-
-	return order != 0 ? order :
-		(a->dimension_length > b->dimension_length) - (a->dimension_length < b->dimension_length);
+	return salkpi_compare_bytes(a->dimension, a->dimension_length,
+								b->dimension, b->dimension_length);
 }
 
 /* ---------- SQL functions ---------- */

@@ -19,6 +19,7 @@
 
 #include "computed.h"
 #include "salkpi.h"
+#include "texts.h"
 
 #define MONTH "month"
 #define DAY "day"
@@ -39,9 +40,7 @@ salkpi_compare_keys(const void *a, const void *b)
 	const TextKey *left = a;
 	const TextKey *right = b;
 
-	if (left->length != right->length)
-		return left->length - right->length;
-	return memcmp(left->data, right->data, left->length);
+	return salkpi_compare_by_length(left->data, left->length, right->data, right->length);
 }
 
 TextKey *

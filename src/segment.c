@@ -24,6 +24,7 @@
 
 #include "salkpi.h"
 #include "segment.h"
+#include "texts.h"
 
 #define FIRST_SLOTS		16
 
@@ -338,15 +339,11 @@ compare_texts(const void *a, const void *b)
 {
 	const SortText *x = a;
 	const SortText *y = b;
-	int			order;
 
 	CHECK_FOR_INTERRUPTS();
 	if (x->prefix != y->prefix)
 		return x->prefix < y->prefix ? -1 : 1;
-	order = memcmp(x->text, y->text, Min(x->length, y->length));
-	if (order != 0)
-		return order;
-	return (x->length > y->length) - (x->length < y->length);
+	return salkpi_compare_bytes(x->text, x->length, y->text, y->length);
 }
 
 /* The numbers of all texts in bytewise order, palloc'd. */

@@ -21,6 +21,7 @@
 #include "utils/builtins.h"
 
 #include "salkpi.h"
+#include "texts.h"
 
 #define SMALLEST_MAX	5
 
@@ -30,19 +31,6 @@ typedef struct Smallest
 	text	   *texts[SMALLEST_MAX + 1];	/* ascending; one more than kept,
 											 * while one is put in */
 } Smallest;
-
-static int
-compare_bytes(const text *a, const text *b)
-{
-	Size		length_a = VARSIZE_ANY_EXHDR(a);
-	Size		length_b = VARSIZE_ANY_EXHDR(b);
-	int			order = memcmp(VARDATA_ANY(a), VARDATA_ANY(b),
-							   Min(length_a, length_b));
-
-	if (order != 0)
-		return order;
-	return (length_a > length_b) - (length_a < length_b);
-}
 
 static void
 report_not_a_state(const char *reason)
@@ -68,7 +56,7 @@ read_state(const ArrayType *array, Smallest *state)
 	for (int i = 0; i < state->n; i++)
 	{
 		state->texts[i] = (text *) at;
-		if (i > 0 && compare_bytes(state->texts[i - 1], state->texts[i]) >= 0)
+		if (i > 0 && salkpi_compare_texts(state->texts[i - 1], state->texts[i]) >= 0)
 			report_not_a_state("A state is in ascending order of bytes, each element once.");
 		at = att_addlength_pointer(at, -1, at);
 		at = (char *) att_align_nominal(at, TYPALIGN_INT);
@@ -83,7 +71,7 @@ put_text(Smallest *state, text *t)
 
 	while (place > 0)
 	{
-		int			order = compare_bytes(t, state->texts[place - 1]);
+		int			order = salkpi_compare_texts(t, state->texts[place - 1]);
 
 		if (order == 0)
 			return false;

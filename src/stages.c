@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "stages.h"
+#include "texts.h"
 
 /* How many steps a loop takes between two looks at interrupts; 2^n - 1. */
 #define INTERRUPT_MASK	0xFFF
@@ -232,21 +233,9 @@ salkpi_walk_add(Walk *walk, TimestampTz from, const text *name, const text *stat
 static int
 compare_texts(bool has_a, Datum a, bool has_b, Datum b)
 {
-	const text *text_a;
-	const text *text_b;
-	Size		length_a;
-	Size		length_b;
-	int			order;
-
 	if (!has_a || !has_b)
 		return (int) has_b - (int) has_a;
-	text_a = DatumGetTextPP(a);
-	text_b = DatumGetTextPP(b);
-	length_a = VARSIZE_ANY_EXHDR(text_a);
-	length_b = VARSIZE_ANY_EXHDR(text_b);
-	order = memcmp(VARDATA_ANY(text_a), VARDATA_ANY(text_b),
-				   Min(length_a, length_b));
-	return order != 0 ? order : length_a < length_b ? -1 : length_a > length_b;
+	return salkpi_compare_texts(DatumGetTextPP(a), DatumGetTextPP(b));
 }
 
 static int

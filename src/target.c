@@ -21,6 +21,7 @@
 #include "utils/typcache.h"
 
 #include "salkpi.h"
+#include "texts.h"
 
 /* Columns of kpi_target, from 0. */
 enum
@@ -84,11 +85,9 @@ compare_texts(Datum a, Datum b)
 {
 	text	   *left = DatumGetTextPP(a);
 	text	   *right = DatumGetTextPP(b);
-	int			length = VARSIZE_ANY_EXHDR(left);
 
-	if (length != VARSIZE_ANY_EXHDR(right))
-		return length - (int) VARSIZE_ANY_EXHDR(right);
-	return memcmp(VARDATA_ANY(left), VARDATA_ANY(right), length);
+	return salkpi_compare_by_length(VARDATA_ANY(left), VARSIZE_ANY_EXHDR(left),
+									VARDATA_ANY(right), VARSIZE_ANY_EXHDR(right));
 }
 
 static int
