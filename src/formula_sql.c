@@ -116,16 +116,16 @@ fact_descriptor(Oid function)
 /* What kpi_formula_resolve says about a KPI; the columns of its result. */
 enum
 {
-	RESOLVED_ORDINAL,
-	RESOLVED_FORMULA,
-	RESOLVED_N_FORMULA,
-	RESOLVED_COUNTS_STATE,
-	RESOLVED_REACH,
-	RESOLVED_MONTHS,
-	RESOLVED_MEASURES,
-	RESOLVED_HAS_STATE,
-	RESOLVED_TARGETS,
-	RESOLVED_COLUMNS
+	ANALYZED_ORDINAL,
+	ANALYZED_FORMULA,
+	ANALYZED_N_FORMULA,
+	ANALYZED_COUNTS_STATE,
+	ANALYZED_REACH,
+	ANALYZED_MONTHS,
+	ANALYZED_MEASURES,
+	ANALYZED_HAS_STATE,
+	ANALYZED_TARGETS,
+	ANALYZED_COLUMNS
 };
 
 /* Names that a formula uses, as Datum arrays. */
@@ -198,24 +198,24 @@ resolve_formula(FormulaNode *tree, FormulaNode *n, int periods_per_year,
 	int			months;
 
 	/* First: it refuses a tree that shares so much that to walk it would not end. */
-	values[RESOLVED_FORMULA] = CStringGetTextDatum(salkpi_formula_deparse(tree));
+	values[ANALYZED_FORMULA] = CStringGetTextDatum(salkpi_formula_deparse(tree));
 	used = used_names(tree);
 	counting = counting_formula(n, &used);
 	reach = salkpi_formula_reach(tree, periods_per_year);
 	months = salkpi_formula_months(tree);
-	nulls[RESOLVED_N_FORMULA] = counting == NULL;
+	nulls[ANALYZED_N_FORMULA] = counting == NULL;
 	if (counting != NULL)
 	{
-		values[RESOLVED_N_FORMULA] = CStringGetTextDatum(salkpi_formula_deparse(counting));
+		values[ANALYZED_N_FORMULA] = CStringGetTextDatum(salkpi_formula_deparse(counting));
 		reach = Max(reach, salkpi_formula_reach(counting, periods_per_year));
 		months = Max(months, salkpi_formula_months(counting));
 	}
-	values[RESOLVED_COUNTS_STATE] = BoolGetDatum(n == NULL && counting != NULL);
-	values[RESOLVED_REACH] = Int32GetDatum(reach);
-	values[RESOLVED_MONTHS] = Int32GetDatum(months);
-	values[RESOLVED_MEASURES] = text_array(used.measures, used.nmeasures);
-	values[RESOLVED_HAS_STATE] = BoolGetDatum(used.nstates > 0);
-	values[RESOLVED_TARGETS] = text_array(used.targets, used.ntargets);
+	values[ANALYZED_COUNTS_STATE] = BoolGetDatum(n == NULL && counting != NULL);
+	values[ANALYZED_REACH] = Int32GetDatum(reach);
+	values[ANALYZED_MONTHS] = Int32GetDatum(months);
+	values[ANALYZED_MEASURES] = text_array(used.measures, used.nmeasures);
+	values[ANALYZED_HAS_STATE] = BoolGetDatum(used.nstates > 0);
+	values[ANALYZED_TARGETS] = text_array(used.targets, used.ntargets);
 }
 
 /* ---------- SQL functions ---------- */
@@ -314,8 +314,8 @@ salkpi_kpi_formula_resolve(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < formulas.count; i++)
 	{
-		Datum		values[RESOLVED_COLUMNS] = {Int64GetDatum(i + 1)};
-		bool		nulls[RESOLVED_COLUMNS] = {false};
+		Datum		values[ANALYZED_COLUMNS] = {Int64GetDatum(i + 1)};
+		bool		nulls[ANALYZED_COLUMNS] = {false};
 		FormulaNode *tree;
 		FormulaNode *n = NULL;
 
