@@ -25,8 +25,6 @@
 #include "numbers.h"
 #include "salkpi.h"
 
-#define MICROSECONDS_PER_DAY INT64CONST(86400000000)
-
 /* The columns of the result. */
 enum
 {
@@ -160,7 +158,7 @@ shown_part(const Definition *definition, Numeric part, bool is_percentage)
 	if (is_percentage)
 		part = salkpi_numeric_apply(numeric_mul, part, salkpi_int128_to_numeric(1, 2));
 	else if (definition->is_duration)
-		part = salkpi_numeric_quotient(part, int64_to_numeric(MICROSECONDS_PER_DAY),
+		part = salkpi_numeric_quotient(part, int64_to_numeric(USECS_PER_DAY),
 									   SALKPI_RATIO_SCALE);
 	return DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(part)));
 }
@@ -195,7 +193,7 @@ count_rows(Request *request, const Definition *definition)
 	if (!definition->counts_state)
 		return n.value;
 	return n.denominator == NULL ? NULL :
-		salkpi_numeric_apply(numeric_div_trunc, n.denominator, int64_to_numeric(MICROSECONDS_PER_DAY));
+		salkpi_numeric_apply(numeric_div_trunc, n.denominator, int64_to_numeric(USECS_PER_DAY));
 }
 
 /* Is value / target, or the reverse where less is better, 1 or more? */

@@ -39,11 +39,6 @@
 #include "numbers.h"
 #include "salkpi.h"
 
-/* numeric.c's NUMERIC_DSCALE_MAX: products are rounded beyond it */
-#define MAX_NUMERIC_SCALE 16383
-
-#define MICROSECONDS_PER_DAY INT64CONST(86400000000)
-
 /* Why a value is NULL, as kpi_evaluate spells it. */
 #define NOT_COMPUTED "not computed"
 #define NOT_AVAILABLE "not available"
@@ -65,12 +60,12 @@ scale(Numeric a)
 static Numeric
 multiply(Numeric a, Numeric b)
 {
-	if (scale(a) + scale(b) > MAX_NUMERIC_SCALE)
+	if (scale(a) + scale(b) > SALKPI_MAX_DSCALE)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("formula cannot be evaluated exactly"),
 				 errdetail("A product would have more than %d decimals.",
-						   MAX_NUMERIC_SCALE)));
+						   SALKPI_MAX_DSCALE)));
 	return salkpi_numeric_apply(numeric_mul, a, b);
 }
 
@@ -304,7 +299,7 @@ static bool
 evaluate_distribution(Evaluation *evaluation, const FormulaNode *node, int offset,
 					  Rational *result)
 {
-	Numeric		day = int64_to_numeric(MICROSECONDS_PER_DAY);
+	Numeric		day = int64_to_numeric(USECS_PER_DAY);
 	struct varlena *durations;
 	int64		count;
 	int128		sum;

@@ -22,7 +22,7 @@
 /* Decimals to which a ratio is rounded. */
 #define SALKPI_RATIO_SCALE	16
 
-/* Largest display scale that a numeric can have. */
+/* Largest display scale that a numeric can have: products are rounded to it. */
 #define SALKPI_MAX_DSCALE	0x3FFF
 
 /* A numeric taken apart: sign, base-10000 digits, weight of the first. */
