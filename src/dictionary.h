@@ -27,9 +27,6 @@
 #define DICTIONARY_VERSION		1
 #define DICTIONARY_ATTRIBUTES	15	/* the most a dictionary can have */
 
-/* How many steps a loop takes between two looks at interrupts; 2^n - 1. */
-#define INTERRUPT_MASK			0xFFF
-
 /* What an attribute is. */
 typedef enum AttributeKind
 {

@@ -23,9 +23,6 @@
 #define DURATIONS_COUNTED	4	/* they are counted, in four bytes */
 #define DURATIONS_MANY		8	/* no, in eight */
 
-/* How many steps a loop takes between two looks at interrupts; 2^n - 1. */
-#define INTERRUPT_MASK		0xFFFF
-
 typedef struct Step
 {
 	int64		value;			/* microseconds */

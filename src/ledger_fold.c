@@ -38,9 +38,6 @@
 /* The log has no more than this part of a limited ledger. */
 #define LOG_SHARE		8
 
-/* How many items are dealt with between two looks at interrupts; 2^n - 1. */
-#define INTERRUPT_MASK	0xFFFF
-
 /* How many rows the log may have beside so many steps of all dimensions. */
 uint32
 salkpi_ledger_log_limit(const Ledger *ledger, Size nsteps)

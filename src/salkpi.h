@@ -9,6 +9,9 @@
 
 #include "compat.h"
 
+/* How many steps a loop takes between two looks at interrupts; 2^n - 1. */
+#define INTERRUPT_MASK	0xFFF
+
 /* source.c: what the SQL function kpi_id_text is, told from others by its address. */
 extern PGDLLEXPORT Datum salkpi_id_text(PG_FUNCTION_ARGS);
 

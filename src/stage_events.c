@@ -20,9 +20,6 @@
 
 #include "stages.h"
 
-/* How many steps a loop takes between two looks at interrupts; 2^n - 1. */
-#define INTERRUPT_MASK	0xFFF
-
 /* What is kept from call to call. */
 typedef struct Cache
 {

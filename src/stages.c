@@ -24,9 +24,6 @@
 #include "stages.h"
 #include "texts.h"
 
-/* How many steps a loop takes between two looks at interrupts; 2^n - 1. */
-#define INTERRUPT_MASK	0xFFF
-
 #define NO_STAGE		SALKPI_NOT_FOUND
 #define NO_LEVEL		PG_INT32_MAX	/* nulls come last */
 #define WON_LEVEL		(PG_INT32_MAX - 1)	/* after all stages */
