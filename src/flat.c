@@ -160,9 +160,7 @@ salkpi_get_text(FlatReader *r, uint32 *length, const char *what)
 
 	*length = salkpi_get_count(r, what);
 	text = (const char *) r->p;
-	pg_verifymbstr(text, *length, false);
-	if (memchr(text, '\0', *length) != NULL)
-		salkpi_flat_damaged(r, what);
+	pg_verifymbstr(text, *length, false);	/* refuses \0 too */
 	r->p += *length;
 	return text;
 }
