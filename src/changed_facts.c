@@ -12,7 +12,6 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -22,6 +21,7 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#include "current_facts.h"
 #include "execute.h"
 #include "facts.h"
 #include "salkpi.h"
@@ -58,19 +58,6 @@ enum
 	FACT_DAYS
 };
 
-/* Columns of a current fact, as it is asked for, before the measures. */
-enum
-{
-	CURRENT_GRAIN,
-	CURRENT_PERIOD,
-	CURRENT_MEMBER,
-	CURRENT_CTID,
-	CURRENT_PERIOD_END,
-	CURRENT_IS_COMPLETE,
-	CURRENT_DAYS,
-	CURRENT_KEYS
-};
-
 /* Attributes of kpi_period, as far as they are of interest. */
 enum
 {
@@ -96,7 +83,7 @@ typedef struct PeriodChange
 typedef struct Comparison
 {
 	Facts		facts;			/* those that the panels make */
-	MemoryContext context;		/* of the call */
+	CurrentFacts current;		/* those that there are */
 	ReturnSetInfo *result;		/* where the rows go */
 	NewFacts   *new_facts;		/* where facts to be written go */
 	Datum	   *values;			/* of such a fact */
@@ -108,117 +95,15 @@ typedef struct Comparison
 	Parameters *periods;		/* each a kpi_period; count 0: not compared */
 	int32	   *counts;			/* of each period: facts, changed or not */
 	PeriodChange *changes;		/* of each period; in facts.context */
-	StringInfoData key;			/* of a period */
-	TextTable	period_keys;	/* of those compared, see put_period_key() */
-	uint32	   *period_numbers; /* of each such key the period, from 0 */
 	const Datum *kept;			/* by period and measure: is it kept? */
 	int			nkept;			/* periods in it; in the others none is */
-	SPIPlanPtr	plan;			/* asks for the current facts of a dimension */
-	Datum		plan_values[3];
-	MinimalTuple *current;		/* of each row of the facts, or NULL; in
-								 * facts.context */
-	Size		ncurrent;		/* allocated */
-	TupleDesc	current_columns;	/* of the plan */
-	Datum	   *current_values; /* of the row looked at */
-	bool	   *current_nulls;
 } Comparison;
-
-/* Receives current facts. */
-typedef struct CurrentReceiver
-{
-	DestReceiver receiver;
-	Comparison *comparison;
-} CurrentReceiver;
 
 static inline bool
 is_kept(const Comparison *c, uint32 period, int measure)
 {
 	return period < c->nkept &&
 		DatumGetBool(c->kept[(Size) period * c->facts.nmeasures + measure]);
-}
-
-/* Write what tells a period from others, as bytes. */
-static void
-put_period_key(StringInfo key, Datum grain, Datum period)
-{
-	text	   *name = DatumGetTextPP(grain);
-	DateADT		day = DatumGetDateADT(period);
-
-	resetStringInfo(key);
-	appendBinaryStringInfo(key, (char *) &day, sizeof(day));
-	appendBinaryStringInfo(key, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
-}
-
-static void
-receive_start(DestReceiver *self, int operation, TupleDesc columns)
-{
-	Comparison *c = ((CurrentReceiver *) self)->comparison;
-
-	for (int m = 0; m < c->facts.nmeasures; m++)
-		if (TupleDescAttr(columns, CURRENT_KEYS + m)->atttypid != c->facts.types[m])
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("measure \"%s\" must be of the type that it has in kpi_fact",
-							NameStr(TupleDescAttr(columns, CURRENT_KEYS + m)->attname))));
-	if (c->current_columns == NULL)
-	{
-		MemoryContext caller = MemoryContextSwitchTo(c->context);
-
-		c->current_columns = CreateTupleDescCopy(columns);
-		MemoryContextSwitchTo(caller);
-	}
-}
-
-static bool
-receive_row(TupleTableSlot *slot, DestReceiver *self)
-{
-	Comparison *c = ((CurrentReceiver *) self)->comparison;
-	Facts	   *f = &c->facts;
-	MemoryContext caller;
-	text	   *member;
-	uint32		period;
-	uint32		row;
-
-	slot_getsomeattrs(slot, CURRENT_MEMBER + 1);
-	put_period_key(&c->key, slot->tts_values[CURRENT_GRAIN], slot->tts_values[CURRENT_PERIOD]);
-	period = salkpi_text_find(&c->period_keys, c->key.data, c->key.len);
-	if (period == SALKPI_NOT_FOUND)
-		return true;			/* of the grain of one, and the day of another */
-	caller = MemoryContextSwitchTo(f->context);
-	member = DatumGetTextPP(slot->tts_values[CURRENT_MEMBER]);
-	row = salkpi_facts_put(f, salkpi_text_put(&f->members, VARDATA_ANY(member), VARSIZE_ANY_EXHDR(member)),
-						   c->period_numbers[period]);
-	c->current = salkpi_grow(f->context, c->current, &c->ncurrent, (Size) row + 1, sizeof(MinimalTuple));
-	c->current[row] = ExecCopySlotMinimalTuple(slot);
-	MemoryContextSwitchTo(caller);
-	return true;
-}
-
-static void
-receive_nothing(DestReceiver *self)
-{
-}
-
-/* Is there a current version of a fact?  If so its values are at hand then. */
-static bool
-get_current(Comparison *c, uint32 row)
-{
-	HeapTupleData tuple;
-
-	if (row >= c->ncurrent || c->current[row] == NULL)
-		return false;
-	tuple.t_len = c->current[row]->t_len + MINIMAL_TUPLE_OFFSET;
-	tuple.t_data = (HeapTupleHeader) ((char *) c->current[row] - MINIMAL_TUPLE_OFFSET);
-	heap_deform_tuple(&tuple, c->current_columns, c->current_values, c->current_nulls);
-	return true;
-}
-
-static inline NullableDatum
-current_measure(const Comparison *c, int m)
-{
-	return (NullableDatum) {
-		c->current_values[CURRENT_KEYS + m], c->current_nulls[CURRENT_KEYS + m]
-	};
 }
 
 /* What is kept and known stays known. */
@@ -231,52 +116,27 @@ keep_known(Comparison *c)
 	{
 		const uint32 *key = salkpi_tuple_at(&f->rows, row);
 
-		if (key[0] != f->blank || !get_current(c, row))
+		if (key[0] != f->blank || !salkpi_current_get(&c->current, row))
 			continue;
 		for (int m = 0; m < f->nmeasures; m++)
-			if (is_kept(c, key[1], m) && !current_measure(c, m).isnull)
+			if (is_kept(c, key[1], m) && !salkpi_current_measure(&c->current, m).isnull)
 				salkpi_facts_known(f, key[1], m);
 	}
-}
-
-/* Ask for the current facts of the dimension; blank is its blank member. */
-static void
-ask_for_current(Comparison *c, Datum dimension, Datum blank)
-{
-	Facts	   *f = &c->facts;
-	CurrentReceiver receiver = {
-		/* To SPI it is one of the receivers that take rows. */
-		.receiver = {receive_row, receive_start, receive_nothing, receive_nothing, DestTuplestore},
-		.comparison = c
-	};
-	ParamListInfo params = makeParamList(lengthof(c->plan_values));
-	SPIExecuteOptions options = {.params = params,.read_only = true,.dest = &receiver.receiver};
-	text	   *name = DatumGetTextPP(blank);
-
-	c->current = NULL;
-	c->ncurrent = 0;
-	c->plan_values[0] = dimension;
-	for (int i = 0; i < lengthof(c->plan_values); i++)
-		params->params[i] = (ParamExternData) {
-		c->plan_values[i], false, PARAM_FLAG_CONST, SPI_getargtypeid(c->plan, i)
-	};
-	f->blank = salkpi_text_put(&f->members, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
-	if (SPI_execute_plan_extended(c->plan, &options) < 0)
-		elog(ERROR, "current facts cannot be read");
-	keep_known(c);
 }
 
 /* Is the current version of a fact, of which there is one, the same as the new one? */
 static bool
 is_unchanged(const Comparison *c, const Parameters *period, uint32 p)
 {
-	if (DatumGetDateADT(c->current_values[CURRENT_PERIOD_END]) != DatumGetDateADT(period->values[PERIOD_END]) ||
-		DatumGetBool(c->current_values[CURRENT_IS_COMPLETE]) != DatumGetBool(period->values[PERIOD_IS_COMPLETE]) ||
-		DatumGetInt32(c->current_values[CURRENT_DAYS]) != DatumGetInt32(period->values[PERIOD_DAYS]))
+	const Datum *values = c->current.values;
+
+	if (DatumGetDateADT(values[CURRENT_PERIOD_END]) != DatumGetDateADT(period->values[PERIOD_END]) ||
+		DatumGetBool(values[CURRENT_IS_COMPLETE]) != DatumGetBool(period->values[PERIOD_IS_COMPLETE]) ||
+		DatumGetInt32(values[CURRENT_DAYS]) != DatumGetInt32(period->values[PERIOD_DAYS]))
 		return false;
 	for (int m = 0; m < c->facts.nmeasures; m++)
 	{
-		NullableDatum current = current_measure(c, m);
+		NullableDatum current = salkpi_current_measure(&c->current, m);
 
 		if (is_kept(c, p, m))
 			continue;
@@ -298,7 +158,7 @@ note_change(Comparison *c, PeriodChange *change, bool has_current, bool is_gone)
 		return;
 	change->replaces = salkpi_grow(c->facts.context, change->replaces, &change->nreplaces,
 								   (Size) change->altered + change->gone, sizeof(Datum));
-	change->replaces[change->altered + change->gone - 1] = c->current_values[CURRENT_CTID];
+	change->replaces[change->altered + change->gone - 1] = c->current.values[CURRENT_CTID];
 }
 
 /* Keep a fact for being written. */
@@ -334,7 +194,7 @@ compare_fact(Comparison *c, uint32 row)
 
 	if (key[1] >= c->nperiods || period->count == 0)
 		return;
-	has_current = get_current(c, row);
+	has_current = salkpi_current_get(&c->current, row);
 	for (int m = 0; m < f->nmeasures; m++)
 	{
 		NullableDatum value = {.isnull = true};
@@ -342,7 +202,7 @@ compare_fact(Comparison *c, uint32 row)
 		if (!is_kept(c, key[1], m))
 			value = salkpi_fact_values(f, row)[m];
 		else if (has_current)
-			value = current_measure(c, m);
+			value = salkpi_current_measure(&c->current, m);
 		c->fact[m] = value.isnull ? salkpi_fact_blank(f, key[1], m) : value;
 	}
 	is_gone = !salkpi_fact_is_needed(f, key[0], c->fact);
@@ -353,17 +213,6 @@ compare_fact(Comparison *c, uint32 row)
 	note_change(c, &c->changes[key[1]], has_current, is_gone);
 	if (!is_gone)
 		put_new(c, period, key[0]);
-}
-
-static Datum
-make_array(Datum *values, int count, Oid type)
-{
-	int16		length;
-	bool		by_value;
-	char		alignment;
-
-	get_typlenbyvalalign(type, &length, &by_value, &alignment);
-	return PointerGetDatum(construct_array(values, count, type, length, by_value, alignment));
 }
 
 /* Return a row of which most columns are NULL. */
@@ -430,13 +279,17 @@ emit_change(const Comparison *c, int p, Datum dimension)
 {
 	const PeriodChange *change = &c->changes[p];
 	const Datum *period = c->periods[p].values;
+	ArrayType  *replaces;
 
-	if (change->added + change->altered + change->gone > 0)
-		emit(c, (int[]) {CHANGED_GRAIN, CHANGED_PERIOD, CHANGED_PERIOD_END, CHANGED_DIMENSION,
-				 CHANGED_ADDED, CHANGED_ALTERED, CHANGED_GONE, CHANGED_REPLACES},
-			 (Datum[]) {period[PERIOD_GRAIN], period[PERIOD_START], period[PERIOD_END], dimension,
-				 Int32GetDatum(change->added), Int32GetDatum(change->altered), Int32GetDatum(change->gone),
-				 make_array(change->replaces, change->altered + change->gone, TIDOID)}, 8);
+	if (change->added + change->altered + change->gone == 0)
+		return;
+	replaces = construct_array(change->replaces, change->altered + change->gone, TIDOID,
+							   sizeof(ItemPointerData), false, TYPALIGN_SHORT);
+	emit(c, (int[]) {CHANGED_GRAIN, CHANGED_PERIOD, CHANGED_PERIOD_END, CHANGED_DIMENSION,
+			 CHANGED_ADDED, CHANGED_ALTERED, CHANGED_GONE, CHANGED_REPLACES},
+		 (Datum[]) {period[PERIOD_GRAIN], period[PERIOD_START], period[PERIOD_END], dimension,
+			 Int32GetDatum(change->added), Int32GetDatum(change->altered), Int32GetDatum(change->gone),
+			 PointerGetDatum(replaces)}, 8);
 }
 
 /* Compare the facts of the current dimension. */
@@ -445,8 +298,9 @@ compare_dimension(Comparison *c, Datum dimension, Datum blank)
 {
 	MemoryContext caller = MemoryContextSwitchTo(c->facts.context);
 
-	ask_for_current(c, dimension, blank);
+	salkpi_current_ask(&c->current, dimension, blank);
 	MemoryContextSwitchTo(c->facts.context);	/* SPI has left its own */
+	keep_known(c);
 	c->changes = palloc0((c->nperiods + 1) * sizeof(PeriodChange));
 	c->values[FACT_DIMENSION] = dimension;
 	for (uint32 row = 0; row < c->facts.rows.index.count; row++)
@@ -489,22 +343,19 @@ whole_array_argument(FunctionCallInfo fcinfo, int arg, int *count)
 	return elements;
 }
 
-/* Read the periods, and make of those that are compared parameters of the plan. */
+/* Read the periods, and get ready for the current facts of those that are compared. */
 static void
 open_periods(Comparison *c, FunctionCallInfo fcinfo, int arg)
 {
 	bool	   *nulls;
 	Datum	   *composites = array_argument(fcinfo, arg, &nulls, &c->nperiods);
-	Datum	   *columns[2];
+	Datum	   *grains = palloc((c->nperiods + 1) * sizeof(Datum));
+	Datum	   *starts = palloc((c->nperiods + 1) * sizeof(Datum));
+	uint32	   *numbers = palloc((c->nperiods + 1) * sizeof(uint32));
 	int			count = 0;
 
 	c->periods = palloc0((c->nperiods + 1) * sizeof(Parameters));
 	c->counts = palloc0((c->nperiods + 1) * sizeof(int32));
-	c->period_numbers = palloc((c->nperiods + 1) * sizeof(uint32));
-	initStringInfo(&c->key);
-	salkpi_texts_init(&c->period_keys, c->context);
-	for (int i = 0; i < lengthof(columns); i++)
-		columns[i] = palloc((c->nperiods + 1) * sizeof(Datum));
 	for (int p = 0; p < c->nperiods; p++)
 	{
 		if (nulls[p])
@@ -515,13 +366,11 @@ open_periods(Comparison *c, FunctionCallInfo fcinfo, int arg)
 				ereport(ERROR,
 						(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						 errmsg("a period has no grain, days or is_complete")));
-		columns[0][count] = c->periods[p].values[PERIOD_GRAIN];
-		columns[1][count++] = c->periods[p].values[PERIOD_START];
-		put_period_key(&c->key, c->periods[p].values[PERIOD_GRAIN], c->periods[p].values[PERIOD_START]);
-		c->period_numbers[salkpi_text_put(&c->period_keys, c->key.data, c->key.len)] = p;
+		grains[count] = c->periods[p].values[PERIOD_GRAIN];
+		starts[count] = c->periods[p].values[PERIOD_START];
+		numbers[count++] = p;
 	}
-	c->plan_values[1] = make_array(columns[0], count, TEXTOID);
-	c->plan_values[2] = make_array(columns[1], count, DATEOID);
+	salkpi_current_open(&c->current, &c->facts, grains, starts, numbers, count);
 }
 
 /* Read which measures are kept in which periods. */
@@ -541,25 +390,6 @@ open_kept(Comparison *c, FunctionCallInfo fcinfo, int arg)
 				 errmsg("of a period it must be said for each measure whether it is kept")));
 }
 
-/*
- * The plan for the current facts of a dimension, in the periods compared and
- * some others: whatever the planner knows of kpi_fact, an index gives them.
- */
-static SPIPlanPtr
-plan_current(const Comparison *c, const char *schema)
-{
-	Oid			types[] = {TEXTOID, TEXTARRAYOID, DATEARRAYOID};
-	StringInfoData query;
-
-	initStringInfo(&query);
-	appendStringInfoString(&query, "SELECT f.grain, f.period, f.member, f.ctid, f.period_end, f.is_complete, f.days");
-	for (int m = 0; m < c->facts.nmeasures; m++)
-		appendStringInfo(&query, ", f.%s", quote_identifier(c->names[m]));
-	appendStringInfo(&query, " FROM %s.kpi_fact f WHERE f.superseded_at IS NULL"
-					 " AND f.dimension = $1 AND f.grain = ANY ($2) AND f.period = ANY ($3)", schema);
-	return SPI_prepare(query.data, lengthof(types), types);
-}
-
 /* Compare all dimensions: first those that panels have, then the others. */
 static void
 compare_dimensions(Comparison *c, FunctionCallInfo fcinfo)
@@ -574,7 +404,7 @@ compare_dimensions(Comparison *c, FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("there must be a blank member for each dimension")));
-	if (c->period_keys.index.count == 0)
+	if (c->current.period_keys.index.count == 0)
 		return;					/* there are no current facts to ask for */
 	while (salkpi_facts_next(&c->facts))
 		for (int d = 0; d < count; d++)
@@ -619,8 +449,6 @@ open_measures(Comparison *c, FunctionCallInfo fcinfo, int arg)
 	}
 	salkpi_facts_open(&c->facts, fcinfo, 2, types, count);
 	c->fact = palloc((count + 1) * sizeof(NullableDatum));
-	c->current_values = palloc((CURRENT_KEYS + count) * sizeof(Datum));
-	c->current_nulls = palloc((CURRENT_KEYS + count) * sizeof(bool));
 }
 
 /* What is the same in all facts to be written. */
@@ -645,7 +473,7 @@ PG_FUNCTION_INFO_V1(salkpi_changed_facts);
 Datum
 salkpi_changed_facts(PG_FUNCTION_ARGS)
 {
-	Comparison	c = {.context = CurrentMemoryContext};
+	Comparison	c = {0};
 
 	for (int i = 0; i < PG_NARGS(); i++)
 		if (i != 1 && i != 5 && PG_ARGISNULL(i))
@@ -660,9 +488,7 @@ salkpi_changed_facts(PG_FUNCTION_ARGS)
 	open_periods(&c, fcinfo, 4);
 	open_kept(&c, fcinfo, 5);
 	SPI_connect();
-	c.plan = plan_current(&c, quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid))));
-	if (c.plan == NULL)
-		elog(ERROR, "there is no plan to read current facts");
+	salkpi_current_plan(&c.current, get_func_namespace(fcinfo->flinfo->fn_oid), c.names);
 	compare_dimensions(&c, fcinfo);
 	SPI_finish();
 	emit_counts(&c);
