@@ -10,7 +10,7 @@ OBJS = $(addprefix src/, salkpi.o setting.o numbers.o segment.o shape.o flat.o s
 	keyed.o keyed_tables.o keyed_unique.o keyed_io.o amounts.o accounts.o \
 	panel.o facts.o changed_facts.o current_facts.o new_facts.o source.o batch.o batch_aggregate.o batch_read.o batch_sort.o batch_stages.o batch_plan.o batch_expression.o batch_function.o batch_text.o batch_condition.o batch_lookup.o execute.o kept.o read_sources.o read_parallel.o memory.o stages.o stage_events.o \
 	dictionary.o dictionary_state.o dictionary_build.o smallest.o \
-	fact_row.o formula.o formula_tree.o evaluate.o formula_arguments.o formula_sql.o target.o places.o computed.o computed_arguments.o sparkline.o track.o lineage.o)
+	fact_row.o formula.o formula_tree.o evaluate.o formula_arguments.o formula_sql.o target.o places.o computed.o computed_arguments.o sparkline.o track.o track_rows.o lineage.o)
 
 # The install script is these pieces in this order: each uses only those before it.
 SQL = $(addprefix src/, salkpi.sql state_types.sql durations.sql sales_cycle.sql ratio.sql amounts.sql accounts.sql dictionary.sql smallest.sql stages.sql cube.sql ledger.sql panel.sql \
