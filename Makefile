@@ -2,7 +2,7 @@ EXTENSION = salkpi
 EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" salkpi.control)
 
 MODULE_big = salkpi
-OBJS = $(addprefix src/, salkpi.o setting.o numbers.o segment.o shape.o flat.o states.o \
+OBJS = $(addprefix src/, salkpi.o setting.o numbers.o segment.o shape.o flat.o states.o states_io.o \
 	cube.o cube_rows.o cube_sums.o cube_io.o cube_events.o cube_events_io.o cells.o cells_rows.o cells_events.o first_atom.o \
 	ledger.o ledger_fold.o ledger_io.o movements.o \
 	durations.o durations_state.o durations_io.o sales_cycle.o \

@@ -66,7 +66,7 @@ salkpi_cube_create(MemoryContext parent, const CubeGrid *grid)
 	Shape	   *shape = &cube->grid.shape;
 	int			i;
 
-	EOH_init_header(&cube->header, &salkpi_cube_methods, context);
+	salkpi_grid_init(&cube->state, &salkpi_cube_type, context);
 	cube->grid = *grid;
 	cube->grid.bounds = MemoryContextAllocHuge(context,
 											   grid->nbounds * sizeof(int64));
@@ -94,7 +94,7 @@ salkpi_cube_create(MemoryContext parent, const CubeGrid *grid)
 RecentPage *
 salkpi_cube_page(Cube *cube, CubeDimension *dimension, uint32 member, uint32 atoms)
 {
-	MemoryContext context = cube->header.eoh_context;
+	MemoryContext context = cube->state.header.eoh_context;
 	uint32		key[2] = {member, atoms};
 	uint32		page = salkpi_tuple_put(&dimension->pages, key, 2);
 	RecentPage *recent;

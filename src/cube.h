@@ -5,8 +5,6 @@
 #ifndef SALKPI_CUBE_H
 #define SALKPI_CUBE_H
 
-#include "utils/expandeddatum.h"
-
 #include "batch_rows.h"
 #include "cube_events.h"
 #include "numbers.h"
@@ -64,7 +62,7 @@ typedef struct CubeWork CubeWork;
 
 typedef struct Cube
 {
-	ExpandedObjectHeader header;	/* its context holds everything */
+	GridState	state;			/* its context holds everything */
 	CubeGrid	grid;			/* bounds and shape */
 	uint32		natoms;			/* flow: between the bounds; stock: at them */
 	uint32		last_atom;		/* atom of the last row */
@@ -75,7 +73,6 @@ typedef struct Cube
 	CubeEvents	events;			/* what those did, and durations */
 	CubeDimension *dimensions;	/* as in the shape */
 	CubeWork   *work;			/* NULL until rows are added */
-	struct varlena *flat;		/* the flat form between size and flatten */
 } Cube;
 
 /* The order in which a cube is written and read. */
@@ -117,10 +114,8 @@ extern void salkpi_cube_grow_scale(Cube *cube, int s, int dscale);
 extern void salkpi_cube_settle(Cube *cube);
 
 /* cube_io.c */
-extern const ExpandedObjectMethods salkpi_cube_methods;
-extern Cube *salkpi_cube_load(MemoryContext parent, struct varlena *flat);
+extern const GridType salkpi_cube_type;
 extern Cube *salkpi_cube_of_datum(Datum datum);
-extern void salkpi_cube_absorb(Cube *cube, struct varlena *flat);
 
 /* The counts and the sums of a cell. */
 static inline int64 *

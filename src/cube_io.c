@@ -30,7 +30,6 @@
 #include "common/int.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 #include "cube.h"
 #include "salkpi.h"
@@ -52,13 +51,6 @@ typedef struct Reader
 
 /* The member of a dimension without keys, in all cubes. */
 static const uint32 total_member = 0;
-
-PG_FUNCTION_INFO_V1(salkpi_cube_in);
-PG_FUNCTION_INFO_V1(salkpi_cube_out);
-PG_FUNCTION_INFO_V1(salkpi_cube_recv);
-PG_FUNCTION_INFO_V1(salkpi_cube_send);
-PG_FUNCTION_INFO_V1(salkpi_cube_eq);
-PG_FUNCTION_INFO_V1(salkpi_cube_ne);
 
 static void
 put_grid(FlatWriter *w, const CubeGrid *grid)
@@ -211,8 +203,9 @@ put_events(FlatWriter *w, const Cube *cube, const CubeOrder *order,
 
 /* Write everything; scratch is left in the current context. */
 static void
-put_cube(FlatWriter *w, Cube *cube)
+put_cube(FlatWriter *w, GridState *state)
 {
+	Cube	   *cube = (Cube *) state;
 	const Shape *shape = &cube->grid.shape;
 	CubeOrder	order;
 	uint32	   *entity_order[CUBE_ENTITIES];
@@ -239,46 +232,6 @@ put_cube(FlatWriter *w, Cube *cube)
 		put_dimension(w, cube, &order, i);
 	put_events(w, cube, &order, entity_order);
 }
-
-/*
- * Expanded object method: the size of the flat form, which is written here
- * and kept in the cube until it is asked for.
- */
-static Size
-get_flat_size(ExpandedObjectHeader *eohptr)
-{
-	Cube	   *cube = (Cube *) eohptr;
-	MemoryContext scratch;
-	MemoryContext caller;
-	FlatWriter	w;
-
-	if (cube->flat != NULL)
-		return VARSIZE(cube->flat);
-	salkpi_flat_start(&w, CUBE_TYPE, eohptr->eoh_context);
-	scratch = AllocSetContextCreate(CurrentMemoryContext, "kpi_cube order",
-									ALLOCSET_DEFAULT_SIZES);
-	caller = MemoryContextSwitchTo(scratch);
-	put_cube(&w, cube);
-	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(scratch);
-	cube->flat = salkpi_flat_finish(&w);
-	return VARSIZE(cube->flat);
-}
-
-/* Expanded object method: hand the flat form over. */
-static void
-flatten_into(ExpandedObjectHeader *eohptr, void *result, Size allocated_size)
-{
-	Cube	   *cube = (Cube *) eohptr;
-
-	(void) get_flat_size(eohptr);
-	Assert(VARSIZE(cube->flat) == allocated_size);
-	memcpy(result, cube->flat, allocated_size);
-	pfree(cube->flat);
-	cube->flat = NULL;
-}
-
-const ExpandedObjectMethods salkpi_cube_methods = {get_flat_size, flatten_into};
 
 /* The head of a flat form, palloc'd. */
 static void
@@ -472,8 +425,8 @@ start_reading(Reader *r, struct varlena *flat)
 }
 
 /* A cube made from a flat form, in a new context below "parent". */
-Cube *
-salkpi_cube_load(MemoryContext parent, struct varlena *flat)
+static GridState *
+load_cube(MemoryContext parent, struct varlena *flat)
 {
 	Reader		r;
 	CubeGrid	grid;
@@ -483,22 +436,7 @@ salkpi_cube_load(MemoryContext parent, struct varlena *flat)
 	get_grid(&r, &grid);
 	cube = salkpi_cube_create(parent, &grid);
 	absorb_body(cube, &r);
-	return cube;
-}
-
-/* The cube of an argument, settled, for reading; flat ones are loaded. */
-Cube *
-salkpi_cube_of_datum(Datum datum)
-{
-	Cube	   *cube;
-
-	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
-		cube = (Cube *) DatumGetEOHP(datum);
-	else
-		cube = salkpi_cube_load(CurrentMemoryContext,
-								(struct varlena *) PG_DETOAST_DATUM(datum));
-	salkpi_cube_settle(cube);
-	return cube;
+	return &cube->state;
 }
 
 /* Cubes of different grids or shapes cannot be merged: say what differs. */
@@ -522,9 +460,10 @@ check_same_grid(const CubeGrid *a, const CubeGrid *b)
 }
 
 /* Merge a flat form into a cube. */
-void
-salkpi_cube_absorb(Cube *cube, struct varlena *flat)
+static void
+absorb_cube(GridState *state, struct varlena *flat)
 {
+	Cube	   *cube = (Cube *) state;
 	Reader		r;
 	CubeGrid	grid;
 
@@ -534,55 +473,16 @@ salkpi_cube_absorb(Cube *cube, struct varlena *flat)
 	absorb_body(cube, &r);
 }
 
-/* Read a flat form from outside and write it anew: valid and canonical. */
-static Datum
-verified(struct varlena *flat)
-{
-	Cube	   *cube = salkpi_cube_load(CurrentMemoryContext, flat);
-	Size		size = EOH_get_flat_size(&cube->header);
-	struct varlena *result = palloc(size);
+const GridType salkpi_cube_type = {CUBE_TYPE, load_cube, absorb_cube, put_cube};
 
-	EOH_flatten_into(&cube->header, result, size);
-	DeleteExpandedObject(EOHPGetRWDatum(&cube->header));
-	return PointerGetDatum(result);
+/* The cube of an argument, settled, for reading. */
+Cube *
+salkpi_cube_of_datum(Datum datum)
+{
+	Cube	   *cube = (Cube *) salkpi_grid_get(&salkpi_cube_type, datum);
+
+	salkpi_cube_settle(cube);
+	return cube;
 }
 
-Datum
-salkpi_cube_in(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_DATUM(verified(salkpi_flat_from_text(CUBE_TYPE,
-												   PG_GETARG_CSTRING(0))));
-}
-
-Datum
-salkpi_cube_out(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_CSTRING(salkpi_flat_to_text(CUBE_TYPE, PG_GETARG_VARLENA_PP(0)));
-}
-
-Datum
-salkpi_cube_recv(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_DATUM(verified(salkpi_flat_from_message((StringInfo)
-													  PG_GETARG_POINTER(0))));
-}
-
-Datum
-salkpi_cube_send(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BYTEA_P(salkpi_flat_to_message(PG_GETARG_VARLENA_PP(0)));
-}
-
-Datum
-salkpi_cube_eq(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(salkpi_flat_equal(PG_GETARG_VARLENA_PP(0),
-									 PG_GETARG_VARLENA_PP(1)));
-}
-
-Datum
-salkpi_cube_ne(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(!salkpi_flat_equal(PG_GETARG_VARLENA_PP(0),
-									  PG_GETARG_VARLENA_PP(1)));
-}
+GRID_FUNCTIONS(cube);

@@ -62,7 +62,6 @@ struct CubeWork
 PG_FUNCTION_INFO_V1(salkpi_cube_add_instant);
 PG_FUNCTION_INFO_V1(salkpi_cube_add_day);
 PG_FUNCTION_INFO_V1(salkpi_cube_add_stock);
-PG_FUNCTION_INFO_V1(salkpi_cube_combine);
 
 /* ---------- what rows are made of ---------- */
 
@@ -440,27 +439,6 @@ start_cube(FunctionCallInfo fcinfo, MemoryContext aggcontext, CubeKind kind,
 	return salkpi_cube_create(aggcontext, &grid);
 }
 
-/*
- * The cube behind a state: the expanded one that this aggregate owns, or one
- * loaded into its context.
- */
-static inline Cube *
-writable_cube(Datum datum, MemoryContext aggcontext)
-{
-	Cube	   *cube;
-
-	if (unlikely(!VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(datum))))
-		return salkpi_cube_load(aggcontext,
-								(struct varlena *) PG_DETOAST_DATUM(datum));
-	cube = (Cube *) DatumGetEOHP(datum);
-	if (unlikely(cube->flat != NULL))
-	{
-		pfree(cube->flat);
-		cube->flat = NULL;
-	}
-	return cube;
-}
-
 /* The cube of an aggregate, with room for the work on rows. */
 static Cube *
 state_cube(FunctionCallInfo fcinfo, CubeKind kind, BoundUnit unit)
@@ -468,10 +446,10 @@ state_cube(FunctionCallInfo fcinfo, CubeKind kind, BoundUnit unit)
 	MemoryContext context = salkpi_aggregate_context(fcinfo, CUBE_TYPE);
 	Cube	   *cube = PG_ARGISNULL(ARG_STATE) ?
 		start_cube(fcinfo, context, kind, unit) :
-		writable_cube(PG_GETARG_DATUM(ARG_STATE), context);
+		(Cube *) salkpi_grid_writable(&salkpi_cube_type, PG_GETARG_DATUM(ARG_STATE), context);
 
 	if (unlikely(cube->work == NULL))
-		cube->work = MemoryContextAllocZero(cube->header.eoh_context, sizeof(CubeWork));
+		cube->work = MemoryContextAllocZero(cube->state.header.eoh_context, sizeof(CubeWork));
 	return cube;
 }
 
@@ -482,7 +460,7 @@ salkpi_cube_add_instants(FunctionCallInfo fcinfo, const BatchArgument *args, con
 	Cube	   *cube = state_cube(fcinfo, CUBE_FLOW, BOUND_INSTANTS);
 
 	add_flow(cube, args, rows, false);
-	return EOHPGetRWDatum(&cube->header);
+	return EOHPGetRWDatum(&cube->state.header);
 }
 
 /* Rows of a flow that have a day. */
@@ -492,7 +470,7 @@ salkpi_cube_add_days(FunctionCallInfo fcinfo, const BatchArgument *args, const B
 	Cube	   *cube = state_cube(fcinfo, CUBE_FLOW, BOUND_DAYS);
 
 	add_flow(cube, args, rows, true);
-	return EOHPGetRWDatum(&cube->header);
+	return EOHPGetRWDatum(&cube->state.header);
 }
 
 /* Rows of a stock. */
@@ -502,7 +480,7 @@ salkpi_cube_add_stocks(FunctionCallInfo fcinfo, const BatchArgument *args, const
 	Cube	   *cube = state_cube(fcinfo, CUBE_STOCK, BOUND_INSTANTS);
 
 	add_stock(cube, args, rows);
-	return EOHPGetRWDatum(&cube->header);
+	return EOHPGetRWDatum(&cube->state.header);
 }
 
 Datum
@@ -530,23 +508,4 @@ salkpi_cube_add_stock(PG_FUNCTION_ARGS)
 
 	salkpi_arguments_of_call(fcinfo, args, FLOW_ARGS);
 	PG_RETURN_DATUM(salkpi_cube_add_stocks(fcinfo, args, &salkpi_one_row));
-}
-
-/* Combine two cubes of one grid; the left one is changed in place. */
-Datum
-salkpi_cube_combine(PG_FUNCTION_ARGS)
-{
-	MemoryContext context = salkpi_aggregate_context(fcinfo, CUBE_TYPE);
-	Cube	   *cube;
-
-	if (PG_ARGISNULL(0) && PG_ARGISNULL(1))
-		PG_RETURN_NULL();
-	if (PG_ARGISNULL(0))
-		cube = salkpi_cube_load(context,
-								(struct varlena *) PG_GETARG_VARLENA_P(1));
-	else
-		cube = writable_cube(PG_GETARG_DATUM(0), context);
-	if (!PG_ARGISNULL(0) && !PG_ARGISNULL(1))
-		salkpi_cube_absorb(cube, (struct varlena *) PG_GETARG_VARLENA_P(1));
-	PG_RETURN_DATUM(EOHPGetRWDatum(&cube->header));
 }

@@ -18,7 +18,7 @@ salkpi_cube_add_big(Cube *cube, CubeDimension *dimension, uint32 member,
 {
 	uint32		key[3] = {member, atom, s};
 	uint32		number = salkpi_tuple_put(&dimension->bigs, key, 3);
-	MemoryContext context = cube->header.eoh_context;
+	MemoryContext context = cube->state.header.eoh_context;
 	Numeric		old;
 
 	dimension->big_values = salkpi_grow(context, dimension->big_values,

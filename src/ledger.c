@@ -47,7 +47,6 @@
 
 PG_FUNCTION_INFO_V1(salkpi_ledger_add_instant);
 PG_FUNCTION_INFO_V1(salkpi_ledger_add_day);
-PG_FUNCTION_INFO_V1(salkpi_ledger_combine);
 PG_FUNCTION_INFO_V1(salkpi_ledger_size);
 
 /* An empty ledger in a new context below "parent"; everything is copied. */
@@ -61,7 +60,7 @@ salkpi_ledger_create(MemoryContext parent, BoundUnit unit, const int64 *bounds,
 	Ledger	   *ledger = palloc0(sizeof(Ledger));
 	int			i;
 
-	EOH_init_header(&ledger->header, &salkpi_ledger_methods, context);
+	salkpi_grid_init(&ledger->state, &salkpi_ledger_type, context);
 	ledger->unit = unit;
 	ledger->nbounds = nbounds;
 	ledger->bounds = palloc_extended(nbounds * sizeof(int64), MCXT_ALLOC_HUGE);
@@ -88,17 +87,12 @@ salkpi_ledger_create(MemoryContext parent, BoundUnit unit, const int64 *bounds,
 	return ledger;
 }
 
-/* The ledger of an argument, folded; flat ones are loaded. */
+/* The ledger of an argument, folded. */
 Ledger *
 salkpi_ledger_get(Datum datum)
 {
-	Ledger	   *ledger;
+	Ledger	   *ledger = (Ledger *) salkpi_grid_get(&salkpi_ledger_type, datum);
 
-	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
-		ledger = (Ledger *) DatumGetEOHP(datum);
-	else
-		ledger = salkpi_ledger_load(CurrentMemoryContext,
-									(struct varlena *) PG_DETOAST_DATUM(datum));
 	salkpi_ledger_fold(ledger);
 	return ledger;
 }
@@ -121,27 +115,6 @@ start_ledger(FunctionCallInfo fcinfo, MemoryContext aggcontext, BoundUnit unit)
 								"ledger", &nbounds);
 	return salkpi_ledger_create(aggcontext, unit, bounds, nbounds,
 								text_to_cstring(PG_GETARG_TEXT_PP(ARG_SHAPE)));
-}
-
-/*
- * The ledger behind a state: the expanded one that this aggregate owns, or
- * one loaded into its context.
- */
-static inline Ledger *
-writable_ledger(Datum datum, MemoryContext aggcontext)
-{
-	Ledger	   *ledger;
-
-	if (unlikely(!VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(datum))))
-		return salkpi_ledger_load(aggcontext,
-								  (struct varlena *) PG_DETOAST_DATUM(datum));
-	ledger = (Ledger *) DatumGetEOHP(datum);
-	if (unlikely(ledger->flat != NULL))
-	{
-		pfree(ledger->flat);
-		ledger->flat = NULL;
-	}
-	return ledger;
 }
 
 /*
@@ -183,7 +156,7 @@ static inline uint32 *
 append_row(Ledger *ledger, text *customer, uint32 start, uint32 end,
 		   int128 amount, uint32 big)
 {
-	MemoryContext context = ledger->header.eoh_context;
+	MemoryContext context = ledger->state.header.eoh_context;
 	LedgerLog  *log = &ledger->log;
 	Size		width = salkpi_ledger_log_width(ledger);
 	uint32	   *words;
@@ -258,12 +231,12 @@ salkpi_ledger_add_instant(PG_FUNCTION_ARGS)
 	MemoryContext context = salkpi_aggregate_context(fcinfo, LEDGER_TYPE);
 	Ledger	   *ledger = PG_ARGISNULL(ARG_STATE) ?
 		start_ledger(fcinfo, context, BOUND_INSTANTS) :
-		writable_ledger(PG_GETARG_DATUM(ARG_STATE), context);
+		(Ledger *) salkpi_grid_writable(&salkpi_ledger_type, PG_GETARG_DATUM(ARG_STATE), context);
 
 	add_row(ledger, fcinfo,
 			HAS_ARG(ARG_FROM) ? PG_GETARG_TIMESTAMPTZ(ARG_FROM) : DT_NOBEGIN,
 			HAS_ARG(ARG_TO) ? PG_GETARG_TIMESTAMPTZ(ARG_TO) : DT_NOEND);
-	PG_RETURN_DATUM(EOHPGetRWDatum(&ledger->header));
+	PG_RETURN_DATUM(EOHPGetRWDatum(&ledger->state.header));
 }
 
 /* Transition of a ledger whose rows have days. */
@@ -273,31 +246,12 @@ salkpi_ledger_add_day(PG_FUNCTION_ARGS)
 	MemoryContext context = salkpi_aggregate_context(fcinfo, LEDGER_TYPE);
 	Ledger	   *ledger = PG_ARGISNULL(ARG_STATE) ?
 		start_ledger(fcinfo, context, BOUND_DAYS) :
-		writable_ledger(PG_GETARG_DATUM(ARG_STATE), context);
+		(Ledger *) salkpi_grid_writable(&salkpi_ledger_type, PG_GETARG_DATUM(ARG_STATE), context);
 
 	add_row(ledger, fcinfo,
 			HAS_ARG(ARG_FROM) ? PG_GETARG_DATEADT(ARG_FROM) : DATEVAL_NOBEGIN,
 			HAS_ARG(ARG_TO) ? PG_GETARG_DATEADT(ARG_TO) : DATEVAL_NOEND);
-	PG_RETURN_DATUM(EOHPGetRWDatum(&ledger->header));
-}
-
-/* Combine two ledgers of one grid; the left one is changed in place. */
-Datum
-salkpi_ledger_combine(PG_FUNCTION_ARGS)
-{
-	MemoryContext context = salkpi_aggregate_context(fcinfo, LEDGER_TYPE);
-	Ledger	   *ledger;
-
-	if (PG_ARGISNULL(0) && PG_ARGISNULL(1))
-		PG_RETURN_NULL();
-	if (PG_ARGISNULL(0))
-		ledger = salkpi_ledger_load(context,
-									(struct varlena *) PG_GETARG_VARLENA_P(1));
-	else
-		ledger = writable_ledger(PG_GETARG_DATUM(0), context);
-	if (!PG_ARGISNULL(0) && !PG_ARGISNULL(1))
-		salkpi_ledger_absorb(ledger, (struct varlena *) PG_GETARG_VARLENA_P(1));
-	PG_RETURN_DATUM(EOHPGetRWDatum(&ledger->header));
+	PG_RETURN_DATUM(EOHPGetRWDatum(&ledger->state.header));
 }
 
 /* kpi_ledger_size(ledger) */

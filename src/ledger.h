@@ -5,8 +5,6 @@
 #ifndef SALKPI_LEDGER_H
 #define SALKPI_LEDGER_H
 
-#include "utils/expandeddatum.h"
-
 #include "numbers.h"
 #include "segment.h"
 #include "states.h"
@@ -60,7 +58,7 @@ typedef struct LedgerLog
 
 typedef struct Ledger
 {
-	ExpandedObjectHeader header;	/* its context holds everything */
+	GridState	state;			/* its context holds everything */
 	BoundUnit	unit;			/* of the bounds */
 	uint32		nbounds;		/* number of bounds */
 	int64	   *bounds;			/* days or microseconds from 2000, ascending */
@@ -74,7 +72,6 @@ typedef struct Ledger
 	Numeric    *bigs;			/* changes that int128 cannot hold */
 	Size		nbigs;			/* allocated */
 	uint32		big_count;		/* in use */
-	struct varlena *flat;		/* the flat form between size and flatten */
 } Ledger;
 
 /* Steps that are read from a flat form, by customer. */
@@ -105,9 +102,7 @@ extern void salkpi_ledger_fold(Ledger *ledger);
 extern void salkpi_ledger_grow_scale(Ledger *ledger, int dscale);
 
 /* ledger_io.c */
-extern const ExpandedObjectMethods salkpi_ledger_methods;
-extern Ledger *salkpi_ledger_load(MemoryContext parent, struct varlena *flat);
-extern void salkpi_ledger_absorb(Ledger *ledger, struct varlena *flat);
+extern const GridType salkpi_ledger_type;
 
 /* How many members a dimension has. */
 static inline uint32

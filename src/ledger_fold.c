@@ -60,7 +60,7 @@ salkpi_ledger_check_memory(const Ledger *ledger, Size more)
 	Size		limit = (Size) ledger->shape.memory_mb * 1024 * 1024;
 
 	if (limit > 0 &&
-		MemoryContextMemAllocated(ledger->header.eoh_context, true) + more > limit)
+		MemoryContextMemAllocated(ledger->state.header.eoh_context, true) + more > limit)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("ledger needs more than %d MB", ledger->shape.memory_mb),
@@ -74,7 +74,7 @@ salkpi_ledger_check_memory(const Ledger *ledger, Size more)
 uint32
 salkpi_ledger_keep_big(Ledger *ledger, Numeric big)
 {
-	MemoryContext context = ledger->header.eoh_context;
+	MemoryContext context = ledger->state.header.eoh_context;
 	Numeric		copy;
 
 	if (ledger->big_context == NULL)
@@ -224,7 +224,7 @@ static void
 sort_log(Ledger *ledger)
 {
 	LedgerLog  *log = &ledger->log;
-	MemoryContext context = ledger->header.eoh_context;
+	MemoryContext context = ledger->state.header.eoh_context;
 	Size		width = salkpi_ledger_log_width(ledger);
 	uint32		ncustomers = ledger->customers.index.count;
 	uint32	   *place;
@@ -380,7 +380,7 @@ fold_dimension(Folding *f)
 {
 	Ledger	   *ledger = f->ledger;
 	LedgerDimension *dimension = &ledger->dimensions[f->d];
-	MemoryContext context = ledger->header.eoh_context;
+	MemoryContext context = ledger->state.header.eoh_context;
 	uint32		ncustomers = ledger->customers.index.count;
 	Size		starts_size = ((Size) ncustomers + 1) * sizeof(Size);
 	Size		steps_size = (count_steps(f) + 1) * sizeof(LedgerStep);

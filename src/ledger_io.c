@@ -25,7 +25,6 @@
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 #include "ledger.h"
 #include "salkpi.h"
@@ -62,13 +61,6 @@ typedef struct Reader
 
 /* The member of a dimension without keys, in all ledgers. */
 static const uint32 total_member = 0;
-
-PG_FUNCTION_INFO_V1(salkpi_ledger_in);
-PG_FUNCTION_INFO_V1(salkpi_ledger_out);
-PG_FUNCTION_INFO_V1(salkpi_ledger_recv);
-PG_FUNCTION_INFO_V1(salkpi_ledger_send);
-PG_FUNCTION_INFO_V1(salkpi_ledger_eq);
-PG_FUNCTION_INFO_V1(salkpi_ledger_ne);
 
 /* A change, of which zero alone does not tell enough. */
 static void
@@ -143,12 +135,14 @@ put_dimension(FlatWriter *w, const Ledger *ledger, LedgerOrder *order,
 
 /* Write everything; scratch is left in the current context. */
 static void
-put_ledger(FlatWriter *w, Ledger *ledger)
+put_ledger(FlatWriter *w, GridState *state)
 {
+	Ledger	   *ledger = (Ledger *) state;
 	const Shape *shape = &ledger->shape;
 	LedgerOrder order;
 	int			i;
 
+	salkpi_ledger_fold(ledger);
 	salkpi_put_number(w, LEDGER_VERSION);
 	salkpi_put_number(w, ledger->unit);
 	salkpi_put_text(w, shape->text, strlen(shape->text));
@@ -167,49 +161,6 @@ put_ledger(FlatWriter *w, Ledger *ledger)
 	for (i = 0; i < shape->ndimensions; i++)
 		put_dimension(w, ledger, &order, &ledger->dimensions[i]);
 }
-
-/*
- * Expanded object method: the size of the flat form, which is written here
- * and kept in the ledger until it is asked for.
- */
-static Size
-get_flat_size(ExpandedObjectHeader *eohptr)
-{
-	Ledger	   *ledger = (Ledger *) eohptr;
-	MemoryContext scratch;
-	MemoryContext caller;
-	FlatWriter	w;
-
-	if (ledger->flat != NULL)
-		return VARSIZE(ledger->flat);
-	salkpi_flat_start(&w, LEDGER_TYPE, eohptr->eoh_context);
-	scratch = AllocSetContextCreate(CurrentMemoryContext, "kpi_ledger order",
-									ALLOCSET_DEFAULT_SIZES);
-	caller = MemoryContextSwitchTo(scratch);
-	salkpi_ledger_fold(ledger);
-	put_ledger(&w, ledger);
-	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(scratch);
-	ledger->flat = salkpi_flat_finish(&w);
-	return VARSIZE(ledger->flat);
-}
-
-/* Expanded object method: hand the flat form over. */
-static void
-flatten_into(ExpandedObjectHeader *eohptr, void *result, Size allocated_size)
-{
-	Ledger	   *ledger = (Ledger *) eohptr;
-
-	(void) get_flat_size(eohptr);
-	Assert(VARSIZE(ledger->flat) == allocated_size);
-	memcpy(result, ledger->flat, allocated_size);
-	pfree(ledger->flat);
-	ledger->flat = NULL;
-}
-
-const ExpandedObjectMethods salkpi_ledger_methods = {
-	get_flat_size, flatten_into
-};
 
 /* Read the head of a flat form, up to its bounds. */
 static void
@@ -399,8 +350,8 @@ absorb_body(Ledger *ledger, Reader *r)
 }
 
 /* A ledger made from a flat form, in a new context below "parent". */
-Ledger *
-salkpi_ledger_load(MemoryContext parent, struct varlena *flat)
+static GridState *
+load_ledger(MemoryContext parent, struct varlena *flat)
 {
 	Reader		r;
 	Ledger	   *ledger;
@@ -408,7 +359,7 @@ salkpi_ledger_load(MemoryContext parent, struct varlena *flat)
 	read_head(&r, flat);
 	ledger = salkpi_ledger_create(parent, r.unit, r.bounds, r.nbounds, r.shape);
 	absorb_body(ledger, &r);
-	return ledger;
+	return &ledger->state;
 }
 
 /* Ledgers of different grids or shapes cannot be merged: say what differs. */
@@ -436,9 +387,10 @@ check_same_grid(const Ledger *ledger, Reader *r)
 }
 
 /* Merge a flat form into a ledger. */
-void
-salkpi_ledger_absorb(Ledger *ledger, struct varlena *flat)
+static void
+absorb_ledger(GridState *state, struct varlena *flat)
 {
+	Ledger	   *ledger = (Ledger *) state;
 	Reader		r;
 
 	read_head(&r, flat);
@@ -446,56 +398,6 @@ salkpi_ledger_absorb(Ledger *ledger, struct varlena *flat)
 	absorb_body(ledger, &r);
 }
 
-/* Read a flat form from outside and write it anew: valid and canonical. */
-static Datum
-verified(struct varlena *flat)
-{
-	Ledger	   *ledger = salkpi_ledger_load(CurrentMemoryContext, flat);
-	Size		size = EOH_get_flat_size(&ledger->header);
-	struct varlena *result = palloc(size);
+const GridType salkpi_ledger_type = {LEDGER_TYPE, load_ledger, absorb_ledger, put_ledger};
 
-	EOH_flatten_into(&ledger->header, result, size);
-	DeleteExpandedObject(EOHPGetRWDatum(&ledger->header));
-	return PointerGetDatum(result);
-}
-
-Datum
-salkpi_ledger_in(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_DATUM(verified(salkpi_flat_from_text(LEDGER_TYPE,
-												   PG_GETARG_CSTRING(0))));
-}
-
-Datum
-salkpi_ledger_out(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_CSTRING(salkpi_flat_to_text(LEDGER_TYPE,
-										  PG_GETARG_VARLENA_PP(0)));
-}
-
-Datum
-salkpi_ledger_recv(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_DATUM(verified(salkpi_flat_from_message((StringInfo)
-													  PG_GETARG_POINTER(0))));
-}
-
-Datum
-salkpi_ledger_send(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BYTEA_P(salkpi_flat_to_message(PG_GETARG_VARLENA_PP(0)));
-}
-
-Datum
-salkpi_ledger_eq(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(salkpi_flat_equal(PG_GETARG_VARLENA_PP(0),
-									 PG_GETARG_VARLENA_PP(1)));
-}
-
-Datum
-salkpi_ledger_ne(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(!salkpi_flat_equal(PG_GETARG_VARLENA_PP(0),
-									  PG_GETARG_VARLENA_PP(1)));
-}
+GRID_FUNCTIONS(ledger);

@@ -8,6 +8,7 @@
 
 #include "fmgr.h"
 #include "utils/array.h"
+#include "utils/expandeddatum.h"
 
 #include "flat.h"
 #include "segment.h"
@@ -26,6 +27,28 @@ typedef struct Period
 	int64		first;			/* first atom, from 0 */
 	int64		last;			/* last atom; before the first one if empty */
 } Period;
+
+typedef struct GridType GridType;
+
+/* What a cube and a ledger begin with. */
+typedef struct GridState
+{
+	ExpandedObjectHeader header;	/* its context holds everything */
+	const GridType *type;		/* which of them it is */
+	struct varlena *flat;		/* the flat form between size and flatten */
+} GridState;
+
+/* What is not the same for both of them. */
+struct GridType
+{
+	const char *name;			/* in SQL */
+	/* Make a state of a flat form, in a new context below parent. */
+	GridState  *(*load) (MemoryContext parent, struct varlena *flat);
+	/* Merge a flat form into a state. */
+	void		(*absorb) (GridState *state, struct varlena *flat);
+	/* Write everything; scratch is left in the current context. */
+	void		(*put) (FlatWriter *w, GridState *state);
+};
 
 extern MemoryContext salkpi_aggregate_context(FunctionCallInfo fcinfo,
 											  const char *type);
@@ -66,6 +89,57 @@ extern const uint32 *salkpi_get_members(FlatReader *r,
 										TupleTable *members,
 										const uint32 *const *keys,
 										const uint32 *nkeys, uint32 *count);
+
+/* states_io.c */
+extern void salkpi_grid_init(GridState *state, const GridType *type,
+							 MemoryContext context);
+extern GridState *salkpi_grid_get(const GridType *type, Datum datum);
+extern Datum salkpi_grid_in(const GridType *type, FunctionCallInfo fcinfo);
+extern Datum salkpi_grid_out(const GridType *type, FunctionCallInfo fcinfo);
+extern Datum salkpi_grid_recv(const GridType *type, FunctionCallInfo fcinfo);
+extern Datum salkpi_grid_send(const GridType *type, FunctionCallInfo fcinfo);
+extern Datum salkpi_grid_eq(const GridType *type, FunctionCallInfo fcinfo);
+extern Datum salkpi_grid_ne(const GridType *type, FunctionCallInfo fcinfo);
+extern Datum salkpi_grid_combine(const GridType *type, FunctionCallInfo fcinfo);
+
+/* A function of a type, whose GridType is salkpi_name_type; and all of them. */
+#define GRID_FUNCTION(name, action) \
+PG_FUNCTION_INFO_V1(salkpi_##name##_##action); \
+Datum \
+salkpi_##name##_##action(PG_FUNCTION_ARGS) \
+{ \
+	return salkpi_grid_##action(&salkpi_##name##_type, fcinfo); \
+} \
+extern int	no_such_variable
+
+#define GRID_FUNCTIONS(name) \
+	GRID_FUNCTION(name, in); \
+	GRID_FUNCTION(name, out); \
+	GRID_FUNCTION(name, recv); \
+	GRID_FUNCTION(name, send); \
+	GRID_FUNCTION(name, eq); \
+	GRID_FUNCTION(name, ne); \
+	GRID_FUNCTION(name, combine)
+
+/*
+ * The state behind a datum: the expanded one that this aggregate owns, or one
+ * loaded into its context.
+ */
+static inline GridState *
+salkpi_grid_writable(const GridType *type, Datum datum, MemoryContext aggcontext)
+{
+	GridState  *state;
+
+	if (unlikely(!VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(datum))))
+		return type->load(aggcontext, (struct varlena *) PG_DETOAST_DATUM(datum));
+	state = (GridState *) DatumGetEOHP(datum);
+	if (unlikely(state->flat != NULL))
+	{
+		pfree(state->flat);
+		state->flat = NULL;
+	}
+	return state;
+}
 
 /* The number of bounds at or before an instant. */
 static inline uint32
