@@ -200,7 +200,7 @@ compare_fact(Comparison *c, uint32 row)
 		NullableDatum value = {.isnull = true};
 
 		if (!is_kept(c, key[1], m))
-			value = salkpi_fact_values(f, row)[m];
+			value = salkpi_fact_value(f, row, m);
 		else if (has_current)
 			value = salkpi_current_measure(&c->current, m);
 		c->fact[m] = value.isnull ? salkpi_fact_blank(f, key[1], m) : value;

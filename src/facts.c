@@ -92,8 +92,8 @@ salkpi_facts_put(Facts *f, uint32 member, uint32 period)
 	{
 		if (row / FACTS_BLOCK == f->nblocks)
 			add_block(f);
-		for (int m = 0; m < f->nmeasures; m++)
-			salkpi_fact_values(f, row)[m].isnull = true;
+		for (int place = 0; place < f->nplaces; place++)
+			salkpi_fact_values(f, row)[place].isnull = true;
 	}
 	return row;
 }
@@ -111,25 +111,48 @@ salkpi_facts_known(Facts *f, uint32 period, int measure)
 	f->known[(Size) period * f->nmeasures + measure] = true;
 }
 
+/* How many values a row of a panel has. */
+static int
+panel_values(const FactPanel *panel)
+{
+	const PanelShape *shape = &panel->reader.shape;
+
+	return shape->nints + shape->nnumerics + shape->ndurations;
+}
+
+/* Make places for the measures of a panel. */
+static void
+make_places(Facts *f, const FactPanel *panel)
+{
+	for (int i = 0; i < panel_values(panel); i++)
+	{
+		int			m = panel->measures[i];
+
+		if (m >= 0 && f->places[m] < 0)
+			f->places[m] = f->nplaces++;
+	}
+}
+
 static void
 add_row(Facts *f, const FactPanel *panel, const PanelRow *row, uint32 member)
 {
 	const PanelShape *shape = &panel->reader.shape;
 	NullableDatum *values = salkpi_fact_values(f, salkpi_facts_put(f, member, row->period));
-	int			count = shape->nints + shape->nnumerics + shape->ndurations;
 
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < panel_values(panel); i++)
 	{
 		int			m = panel->measures[i];
+		NullableDatum *value;
 
 		if (m < 0)
 			continue;
+		value = &values[f->places[m]];
 		if (i < shape->nints)
-			add_value(f, &values[m], m, INT8OID, Int64GetDatum(row->ints[i]));
+			add_value(f, value, m, INT8OID, Int64GetDatum(row->ints[i]));
 		else if (i < shape->nints + shape->nnumerics)
-			add_value(f, &values[m], m, NUMERICOID, row->numerics[i - shape->nints]);
+			add_value(f, value, m, NUMERICOID, row->numerics[i - shape->nints]);
 		else
-			add_value(f, &values[m], m, f->types[m], row->durations);
+			add_value(f, value, m, f->types[m], row->durations);
 		if (member == f->blank)
 			salkpi_facts_known(f, row->period, m);
 	}
@@ -172,6 +195,9 @@ start_dimension(Facts *f, const char *dimension, uint32 length)
 	f->nperiods = 0;
 	f->known = NULL;
 	f->nknown = 0;
+	f->nplaces = 0;
+	for (int m = 0; m < f->nmeasures; m++)
+		f->places[m] = -1;
 }
 
 /* The panel whose current dimension comes first, or NULL. */
@@ -200,6 +226,9 @@ salkpi_facts_next(Facts *f)
 	dimension = first->reader;
 	start_dimension(f, dimension.dimension, dimension.dimension_length);
 	caller = MemoryContextSwitchTo(f->context);
+	for (int i = 0; i < f->npanels; i++)
+		if (f->panels[i].is_open && salkpi_panel_compare(&f->panels[i].reader, &dimension) == 0)
+			make_places(f, &f->panels[i]);
 	for (int i = 0; i < f->npanels; i++)
 		if (f->panels[i].is_open && salkpi_panel_compare(&f->panels[i].reader, &dimension) == 0)
 			add_panel(f, &f->panels[i]);
@@ -272,7 +301,7 @@ open_panel(const Facts *f, FactPanel *panel, Datum datum, ArrayType *measures)
 	int			count = salkpi_int4_array(measures, "measures of a panel", &numbers, &nulls);
 
 	salkpi_panel_open(&panel->reader, PG_DETOAST_DATUM(datum));
-	if (count != shape->nints + shape->nnumerics + shape->ndurations)
+	if (count != panel_values(panel))
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("a panel must have as many measures as values")));
@@ -342,6 +371,7 @@ salkpi_facts_open(Facts *f, FunctionCallInfo fcinfo, int nargs,
 	f->nmeasures = nmeasures;
 	f->types = palloc((nmeasures + 1) * sizeof(Oid));
 	f->zeros = palloc((nmeasures + 1) * sizeof(NullableDatum));
+	f->places = palloc((nmeasures + 1) * sizeof(int));
 	for (int m = 0; m < nmeasures; m++)
 	{
 		if (types[m] != INT8OID && types[m] != NUMERICOID && types[m] != durations)
@@ -361,15 +391,17 @@ salkpi_facts_open(Facts *f, FunctionCallInfo fcinfo, int nargs,
 static void
 emit_facts(const Facts *f, ReturnSetInfo *result, Datum *values, bool *nulls)
 {
+	NullableDatum *fact = palloc((f->nmeasures + 1) * sizeof(NullableDatum));
 	uint32		last = SALKPI_NOT_FOUND;
 
 	values[1] = PointerGetDatum(cstring_to_text_with_len(f->dimension, f->dimension_length));
 	for (uint32 i = 0; i < f->rows.index.count; i++)
 	{
 		const uint32 *key = salkpi_tuple_at(&f->rows, i);
-		const NullableDatum *fact = salkpi_fact_values(f, i);
 
 		CHECK_FOR_INTERRUPTS();
+		for (int m = 0; m < f->nmeasures; m++)
+			fact[m] = salkpi_fact_value(f, i, m);
 		if (!salkpi_fact_is_needed(f, key[0], fact))
 			continue;
 		if (key[0] != last)
@@ -390,6 +422,7 @@ emit_facts(const Facts *f, ReturnSetInfo *result, Datum *values, bool *nulls)
 		}
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
+	pfree(fact);
 }
 
 /* The measures of the result of kpi_facts, whose columns the caller has named. */

@@ -40,8 +40,10 @@ typedef struct Facts
 	TextTable	members;		/* names of members */
 	uint32		blank;			/* the blank one of them */
 	TupleTable	rows;			/* (member, period from 0) */
-	NullableDatum **values;		/* of each row, for each measure, so many rows
-								 * in a block; of all dimensions */
+	int			nplaces;		/* measures that a panel has in the dimension */
+	int		   *places;			/* of each measure, its place among those; -1: none */
+	NullableDatum **values;		/* of each row, for each place, so many rows in a
+								 * block; of all dimensions */
 	Size		nblocks;		/* blocks allocated */
 	Size		blocks_size;	/* room for so many */
 	uint32		nperiods;		/* periods in known */
@@ -50,11 +52,20 @@ typedef struct Facts
 	Size		nknown;			/* allocated */
 } Facts;
 
-/* The values of a fact: NULL where no panel has one. */
+/* The values of a fact by place. */
 static inline NullableDatum *
 salkpi_fact_values(const Facts *f, uint32 row)
 {
-	return f->values[row / FACTS_BLOCK] + (Size) (row % FACTS_BLOCK) * f->nmeasures;
+	return f->values[row / FACTS_BLOCK] + (Size) (row % FACTS_BLOCK) * f->nplaces;
+}
+
+/* That of a measure: NULL where no panel has one. */
+static inline NullableDatum
+salkpi_fact_value(const Facts *f, uint32 row, int measure)
+{
+	NullableDatum none = {.isnull = true};
+
+	return f->places[measure] < 0 ? none : salkpi_fact_values(f, row)[f->places[measure]];
 }
 
 /* What a fact has of a measure of which no panel has a value for it. */
