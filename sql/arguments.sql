@@ -68,7 +68,7 @@ SELECT pg_temp.outcome($q$SELECT kpi.kpi_panel(kpi.kpi_cube('{2024-01-01,2024-02
 SELECT pg_temp.outcome($$SELECT * FROM kpi.kpi_panel_rows((SELECT kpi.kpi_panel('total', '{}'::text[], 2147483647, '{1}'::bigint[], '{}'::numeric[])))$$);
 SELECT pg_temp.outcome(format('SELECT after FROM kpi.kpi_track_rows(%L)', payload)) FROM unnest(ARRAY['\x0100497403614263', '\x0100497402c328', '\x0100497403610062', '\x01005a7403614263']) payload;
 
--- What shares so much that to walk it would not end is refused for its length.
+-- What shares so much that to walk it would not end is refused.
 SET LOCAL statement_timeout = '30s';
 SELECT pg_temp.outcome($$SELECT kpi.kpi_formula_resolve('{k1}', ARRAY[NULL::text], 12, x.n, x.f, '{k1}') FROM (
 	SELECT array_agg('k' || i) AS n, array_agg(CASE i WHEN 60 THEN 'revenue' ELSE format('k%s + k%1$s', i + 1) END) AS f FROM generate_series(1, 60) i) x$$);

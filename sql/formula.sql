@@ -160,7 +160,11 @@ SELECT kpi_formula_expand('a', '{a,a}', '{1,2}');
 SELECT kpi_formula_expand('a', '{a,NULL}', '{1,2}');
 SELECT kpi_formula_expand('a', '{a,b}', '{1,NULL}');
 SELECT kpi_formula_expand('a', '{{a,b}}', '{{1,2}}');
--- forty doublings: a trillion names
+-- fourteen doublings: 64 kB; forty: a trillion names, and as many values are too many, also where functions make them
+SELECT kpi_formula_expand('k14', array_agg('k' || i), array_agg(format('k%s + k%s', i - 1, i - 1))) FROM generate_series(1, 14) i;
+SELECT kpi_formula_reach(f, 12) FROM (SELECT repeat('sum_last(', 4) || 'a + b' || repeat(', 12)', 4)) v(f);
+SELECT kpi_formula_reach(f, 12) FROM (SELECT repeat('mean_last(', 5) || 'a' || repeat(', 12)', 5)) v(f);
+SELECT kpi_formula_expand('a', '{a,b}', ARRAY['sum_months(sum_last(b, 100), 100)', 'sum_last(c, 11)']);
 SELECT kpi_formula_expand('k40', array_agg('k' || i), array_agg(format('k%s + k%s', i - 1, i - 1))) FROM generate_series(1, 40) i;
 -- a chain of 600
 SELECT kpi_formula_expand('k600', array_agg('k' || i), array_agg(format('1 + k%s', i - 1))) FROM generate_series(1, 600) i;

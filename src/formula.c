@@ -135,6 +135,24 @@ check_depth(int depth)
 						   SALKPI_FORMULA_MAX_DEPTH)));
 }
 
+/* How often leaves are read for a value: operands in each of the periods. */
+static double
+count_reads(const FormulaNode *node)
+{
+	return Max(node->reads, 1) * Max(node->periods, 1);
+}
+
+void
+salkpi_formula_check_reads(const FormulaNode *node)
+{
+	if (count_reads(node) > SALKPI_FORMULA_MAX_READS)
+		ereport(ERROR,
+				(errcode(ERRCODE_STATEMENT_TOO_COMPLEX),
+				 errmsg("formula reads too many values"),
+				 errdetail("It may read at most %d, each in all periods that functions within each other look back at.",
+						   SALKPI_FORMULA_MAX_READS)));
+}
+
 /* An error context: whatever goes wrong, it is said with the formula of which KPI. */
 void
 salkpi_formula_context(void *kpi)
@@ -306,6 +324,8 @@ salkpi_formula_add_operand(FormulaNode *node, FormulaNode *operand)
 	node->args = lappend(node->args, operand);
 	node->depth = Max(node->depth, operand->depth + 1);
 	check_depth(node->depth);
+	node->reads += count_reads(operand);
+	salkpi_formula_check_reads(node);
 }
 
 static FormulaNode *
@@ -569,6 +589,7 @@ salkpi_formula_parse(const char *text, const char *kpi)
 	node = parse_expression(&parser);
 	if (parser.token != TOKEN_END)
 		syntax_error(&parser);
+	salkpi_formula_check_reads(node);
 	return node;
 }
 

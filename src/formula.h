@@ -17,6 +17,9 @@
 /* ... and no sum_last, mean_last or sum_months over more than this many periods. */
 #define SALKPI_FORMULA_MAX_PERIODS 1000
 
+/* ... within each other neither: so often its leaves may be read for a value. */
+#define SALKPI_FORMULA_MAX_READS 100000
+
 #define SALKPI_MONTHS_PER_YEAR 12
 
 typedef enum FormulaKind
@@ -54,6 +57,8 @@ typedef struct FormulaNode
 {
 	FormulaKind kind;
 	int			depth;			/* levels of this subtree, a leaf has 1 */
+	double		reads;			/* how often leaves are read for a value of its
+								 * operands, in one period */
 	bool		is_ratio;		/* can its value have a denominator? */
 	char	   *name;			/* NAME; the argument of TARGET, SETTING, MEAN,
 								 * QUANTILE */
@@ -101,6 +106,7 @@ typedef struct FormulaKpi
 /* formula.c */
 extern FormulaNode *salkpi_formula_make(FormulaKind kind);
 extern void salkpi_formula_add_operand(FormulaNode *node, FormulaNode *operand);
+extern void salkpi_formula_check_reads(const FormulaNode *node);
 extern FormulaNode *salkpi_formula_parse(const char *text, const char *kpi);
 extern const char *salkpi_formula_function(FormulaKind kind);
 extern void salkpi_formula_context(void *kpi);

@@ -22,7 +22,7 @@ AS 'MODULE_PATHNAME', 'salkpi_kpi_formula_expand'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 COMMENT ON FUNCTION @extschema@.kpi_formula_expand(text, text[], text[]) IS
-'The formula with the names of KPIs replaced by their formulas, also within those, in canonical spelling. kpis[i] has the formula formulas[i]. Names that are not in kpis stay: they are measures; so does a KPI whose formula is its own name. The arguments of target(), setting(), mean() and quantile() stay. Parentheses are kept where they make a difference to the order of evaluation. NULL if an argument is NULL. Errors: invalid_recursion for KPIs that depend on themselves, naming the cycle; a KPI given twice; arrays that contain NULL or differ in length; a result of more than 32768 bytes or 500 levels.';
+'The formula with the names of KPIs replaced by their formulas, also within those, in canonical spelling. kpis[i] has the formula formulas[i]. Names that are not in kpis stay: they are measures; so does a KPI whose formula is its own name. The arguments of target(), setting(), mean() and quantile() stay. Parentheses are kept where they make a difference to the order of evaluation. NULL if an argument is NULL. Errors: invalid_recursion for KPIs that depend on themselves, naming the cycle; a KPI given twice; arrays that contain NULL or differ in length; a result of more than 32768 bytes or 500 levels, or that reads more than 100000 values since functions over periods look back within each other.';
 
 CREATE FUNCTION @extschema@.kpi_formula_reach(formula text, periods_per_year integer)
 RETURNS integer

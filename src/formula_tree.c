@@ -277,7 +277,9 @@ salkpi_formula_expand(FormulaNode *node, FormulaKpi *kpis, int nkpis)
 	Expansion	expansion = {.kpis = kpis, .nkpis = nkpis};
 
 	sort_kpis(kpis, nkpis);
-	return expand_node(&expansion, node);
+	node = expand_node(&expansion, node);
+	salkpi_formula_check_reads(node);
+	return node;
 }
 
 /* ---------- what a formula reads ---------- */

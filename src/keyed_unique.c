@@ -263,6 +263,8 @@ grow_slots(const Keyed *keyed, Layout layout, const Slots *old, const Target *ta
 
 		for (; record < end; record = next)
 		{
+			if ((slots.free & INTERRUPT_MASK) == 0)
+				CHECK_FOR_INTERRUPTS();
 			next = skip_record(layout, record, &key);
 			slot = hash_key(layout.kind, &key) & slots.mask;
 			while (slots.slots[slot] != 0)
