@@ -131,3 +131,21 @@ INSERT INTO opportunity_history VALUES (1, '2025-01-02', 'new', 'B');
 SELECT outcome FROM kpi_snapshot(as_of => '2025-03-01');
 SELECT kpi_value('open_opportunities', '2025-01-01', 'branch', 'B');
 ROLLBACK;
+
+-- A member may be a letter: its name is the beginning, and what tells it from others.
+BEGIN;
+CREATE TABLE sale (sale_id integer, sold_at date, amount numeric, region text, product text, account_id text);
+CREATE FUNCTION letter(n integer) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT string_agg(md5(g::text), ' + ') || n FROM generate_series(1, 200) g $$;
+INSERT INTO sale VALUES (1, '2025-01-10', 100, letter(1), letter(2), 'a'), (2, '2025-01-11', 20, letter(1), 'short', 'b'), (3, '2025-01-12', 3, letter(3), NULL, letter(4)),
+	(4, '2025-01-13', 0.5, repeat('x', 240), repeat('ä', 121), 'c');
+SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'sale');
+SELECT kpi_set('dimensions', 'region,product') AS dimensions, kpi_define_dimension('region+product') AS own;
+SELECT outcome, problems FROM kpi_snapshot(as_of => '2025-02-10 05:00');
+SELECT left(member, 3) AS begins, length(member) AS length, octet_length(member) AS bytes, revenue FROM kpi_fact WHERE dimension = 'region' AND grain = 'month' AND period = '2025-01-01' ORDER BY revenue, member COLLATE "C";
+SELECT left(member, 3) AS begins, octet_length(member) AS bytes, revenue FROM kpi_fact WHERE dimension = 'product' AND grain = 'month' AND period = '2025-01-01' ORDER BY revenue, member COLLATE "C";
+SELECT f.dimension, f.revenue, (SELECT sum(d.amount) FROM kpi_drill('revenue', '2025-01-01', f.dimension, f.member) d) = f.revenue AS drilled,
+	kpi_live('revenue', '2025-01-01', '2025-02-01', f.dimension, f.member) = f.revenue AS live
+FROM kpi_fact f WHERE f.dimension <> 'total' AND f.grain = 'month' AND f.period = '2025-01-01' AND f.revenue <> 0 ORDER BY f.dimension COLLATE "C", f.revenue;
+SELECT kpi_value('revenue', '2025-01-01', 'region', kpi_member_part(letter(1))) AS named, kpi_value('revenue', '2025-01-01', 'region+product', kpi_member(ARRAY[kpi_member_part(letter(1)), kpi_member_part(letter(2))])) AS both;
+SELECT changed FROM kpi_snapshot(as_of => '2025-02-10 06:00');
+ROLLBACK;

@@ -70,6 +70,12 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_member(text[]) IS
 E'the name of a member from its parts: several are joined by +, a + or \\ inside one is written \\+ or \\\\; no part is the total, an empty string';
 
+CREATE FUNCTION @extschema@.kpi_member_part(part text) RETURNS text
+AS 'MODULE_PATHNAME', 'salkpi_kpi_member_part'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.kpi_member_part(text) IS
+'a text as the part of a member that facts have of it: one of more than 240 bytes is its beginning and a hash of all of it. NULL for NULL';
+
 CREATE FUNCTION @extschema@.kpi_blank_member(dimension text) RETURNS text
 	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp

@@ -185,7 +185,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	RETURN (
-		SELECT string_agg(format('coalesce(nullif(%s, ''''), ''(none)'') = ($11)[%s]', replace(members ->> b.base, '{at}', at), b.n), ' AND ' ORDER BY b.n)
+		SELECT string_agg(format('@extschema@.kpi_member_part(coalesce(nullif(%s, ''''), ''(none)'')) = ($11)[%s]', replace(members ->> b.base, '{at}', at), b.n), ' AND ' ORDER BY b.n)
 		  FROM @extschema@.kpi_dimension d, unnest(d.parts) WITH ORDINALITY b(base, n)
 		 WHERE d.dimension = kpi_drill_member.dimension);
 END;
@@ -240,7 +240,7 @@ SELECT c.period, g.customer AS key, g.since AS at, c.%1$s::numeric AS amount,
 			   array_agg(to_jsonb(source_row)) FILTER (WHERE %7$s) AS source_rows, array_agg(%3$s) FILTER (WHERE %7$s) AS row_starts, array_agg(%8$s) FILTER (WHERE %7$s) AS row_ends
 		  FROM (SELECT *, %6$s AS is_of_part FROM %9$s OFFSET 0) s
 		 GROUP BY 1) g, @extschema@.kpi_movements(g.ledger, $17, $18) c
- WHERE c.members = $11 AND c.%1$s <> 0$q$,
+ WHERE ARRAY(SELECT @extschema@.kpi_member_part(p) FROM unnest(c.members) p) = $11 AND c.%1$s <> 0$q$,
 		movement, ledger.arguments[1], p.starts, ledger.shape, array_to_string(ledger.arguments, ', '), ledger.condition,
 		concat_ws(' AND ', 'is_of_part', of_member, format('(%s >= ($3)[1]) IS NOT FALSE', ledger.arguments[3])),
 		ledger.arguments[3], looked_at);

@@ -39,25 +39,26 @@
 /* Columns of the result before the measures. */
 #define FACT_KEYS		3
 
-/* The bytes of a member's name: its parts joined by +, as kpi_member does. */
-static const char *
-member_name(const PanelReader *r, StringInfo name)
+/* A member's name: its parts joined by +, as kpi_member does; part: room for one. */
+static void
+member_name(const PanelReader *r, StringInfo name, StringInfo part)
 {
 	resetStringInfo(name);
 	for (int i = 0; i < r->nparts; i++)
 	{
 		if (i > 0)
 			appendStringInfoChar(name, '+');
-		for (uint32 c = 0; c < r->part_lengths[i]; c++)
+		resetStringInfo(part);
+		salkpi_member_part(part, r->parts[i], r->part_lengths[i]);
+		for (int c = 0; c < part->len; c++)
 		{
-			char		byte = r->parts[i][c];
+			char		byte = part->data[c];
 
 			if (r->nparts > 1 && (byte == '+' || byte == '\\'))
 				appendStringInfoChar(name, '\\');
 			appendStringInfoCharMacro(name, byte);
 		}
 	}
-	return name->data;
 }
 
 /* Add a value to what a fact has of the measure; both in f->context. */
@@ -164,15 +165,17 @@ add_panel(Facts *f, FactPanel *panel)
 {
 	PanelReader *r = &panel->reader;
 	StringInfoData name;
+	StringInfoData part;
 	PanelRow	row;
 
 	initStringInfo(&name);
+	initStringInfo(&part);
 	while (salkpi_panel_next_member(r))
 	{
 		uint32		member;
 
 		CHECK_FOR_INTERRUPTS();
-		member_name(r, &name);
+		member_name(r, &name, &part);
 		member = salkpi_text_put(&f->members, name.data, name.len);
 		if (salkpi_panel_is_blank(r))
 			f->blank = member;

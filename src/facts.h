@@ -6,6 +6,7 @@
 #define SALKPI_FACTS_H
 
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "nodes/execnodes.h"
 
 #include "panel.h"
@@ -87,6 +88,9 @@ extern void salkpi_facts_known(Facts *f, uint32 period, int measure);
 extern bool salkpi_fact_equals(const Facts *f, int measure, Datum a, Datum b);
 extern bool salkpi_fact_is_needed(const Facts *f, uint32 member,
 								  const NullableDatum *values);
+
+/* member.c */
+extern void salkpi_member_part(StringInfo name, const char *part, uint32 length);
 
 /* new_facts.c */
 typedef struct NewFacts NewFacts;

@@ -11,7 +11,8 @@
 CREATE FUNCTION @extschema@.kpi_formula_names(formula text)
 RETURNS TABLE (name text, used_as text)
 AS 'MODULE_PATHNAME', 'salkpi_kpi_formula_names'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+ROWS 5;
 
 COMMENT ON FUNCTION @extschema@.kpi_formula_names(text) IS
 'The distinct names in a formula, ordered, with what each is used as: value (a measure or KPI), state (a distribution, the argument of mean or quantile), target (the KPI in target()) or setting (the argument of setting). A name used in two ways has two rows. NULL formula: no rows. Errors: syntax_error and others for what is not a formula.';
@@ -44,7 +45,8 @@ CREATE FUNCTION @extschema@.kpi_formula_reads(formula text, periods_per_year int
 RETURNS TABLE (name text, used_as text, part text, nearest integer, farthest integer,
 			   nearest_month integer, farthest_month integer)
 AS 'MODULE_PATHNAME', 'salkpi_kpi_formula_reads'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+ROWS 5;
 
 COMMENT ON FUNCTION @extschema@.kpi_formula_reads(text, integer) IS
 'What an expanded formula reads, a row for each name in it from left to right: the name and what it is used as (as in kpi_formula_names), whether it stands in the numerator or the denominator (part; both: a mean, which divides a sum by a number), and in which periods: all from nearest to farthest before the current one, 0 being that; within sum_months, in all months from nearest_month to farthest_month before the last complete one of these periods (else NULL). NULL argument: no rows. Errors: those of the grammar.';
@@ -53,7 +55,8 @@ CREATE FUNCTION @extschema@.kpi_formula_resolve(formulas text[], n_formulas text
 RETURNS TABLE (ordinal bigint, formula text, n_formula text, counts_state boolean, reach integer, months integer,
 			   measures text[], has_state boolean, targets text[])
 AS 'MODULE_PATHNAME', 'salkpi_kpi_formula_resolve'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+ROWS 20;
 
 COMMENT ON FUNCTION @extschema@.kpi_formula_resolve(text[], text[], integer, text[], text[], text[]) IS
 'What it takes to evaluate formulas, a row for each in the order given: the formula and that which counts its rows (n_formulas[i]; where that is NULL and the formula reads one distribution and nothing else, its mean, and counts_state is true; else NULL), both expanded as by kpi_formula_expand with kpis[i] standing for kpi_formulas[i]; how far both reach (as kpi_formula_reach) and how many months they read (as kpi_formula_months); the measures of the formula, whether a distribution is among them, and the KPIs in target(). NULL argument: no rows. Errors: those of kpi_formula_expand, with the name of the KPI, of_kpis[i], in their context.';
