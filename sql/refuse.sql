@@ -183,6 +183,11 @@ SAVEPOINT twice;
 SELECT 'twice: ' || kpi_set('grains', 'quarter,month,month,quarter');
 SELECT outcome || ', ' || periods || ' periods' FROM kpi_snapshot('2025-01-01', '2025-03-31', '2025-05-21 12:00+00');
 ROLLBACK TO twice;
+-- Amounts that no number can add up.
+SAVEPOINT amounts;
+INSERT INTO crm.sale (sale_id, sold_at, amount) SELECT 100 + n, '2025-03-11', ('9e131071')::numeric FROM generate_series(1, 2) n;
+SELECT crm.refused($$SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00')$$);
+ROLLBACK TO amounts;
 -- Rates of a currency in itself are 1, or they are in another one.
 SAVEPOINT rates;
 CREATE TABLE crm.rate (currency text, valid_on date, rate numeric);

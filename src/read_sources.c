@@ -217,6 +217,19 @@ hand_on(Reading *r, const Step *step, const Rows *rows)
 	}
 }
 
+/* What to do about an error that does not say so itself. */
+static const char *
+hint_of(const Step *step, const ErrorData *error)
+{
+	if (error->hint != NULL)
+		return error->hint;
+	if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)
+		return "Whoever reads it as a whole needs SELECT on the tables under it and, where row-level security would hide rows, BYPASSRLS or to own them.";
+	if (error->sqlerrcode == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE)
+		return "It may be one of its amounts, or what they add up to: look for the largest ones.";
+	return psprintf("SELECT * FROM %s may show it too.", step->relation);
+}
+
 /* An error tells which source it was. */
 void
 salkpi_report_source(const Step *step, const ErrorData *error)
@@ -225,10 +238,7 @@ salkpi_report_source(const Step *step, const ErrorData *error)
 			(errcode(error->sqlerrcode),
 			 errmsg("cannot read source \"%s\" (%s): %s", step->source, step->relation, error->message),
 			 errdetail("%s", error->detail != NULL ? error->detail : "The facts are as they were."),
-			 errhint("%s", error->hint != NULL ? error->hint :
-					 error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE ?
-					 "Whoever reads it as a whole needs SELECT on the tables under it and, where row-level security would hide rows, BYPASSRLS or to own them." :
-					 psprintf("SELECT * FROM %s may show it too.", step->relation)),
+			 errhint("%s", hint_of(step, error)),
 			 error->context != NULL ? errcontext("%s", error->context) : 0));
 }
 
