@@ -189,13 +189,12 @@ SELECT ARRAY[sum(hashtextextended(concat_ws('/', s.deal, s.stage, s.rep, s.enter
 		key, names, closed_at, rest, rows)
 $$;
 TRUNCATE shop.outcome;
-SET LOCAL enable_hashagg = off;
 INSERT INTO shop.outcome
-SELECT row_number() OVER (), concat_ws(' ', key, names, closed_at, rest, memory), rows, shop.by_batches(query), shop.by_executor(query)
+SELECT row_number() OVER (), concat_ws(' ', key, names, closed_at, rest, memory, hashed), rows, shop.by_batches(query), shop.by_executor(query)
   FROM unnest(ARRAY['deal::text', '(deal % 60)::text COLLATE "C"', '''all''::text']) key, unnest(ARRAY['''{new,talks,offer,won}''', 'NULL::text[]']) names,
 	   unnest(ARRAY['NULL', 'CASE WHEN deal ~ ''[1-4]$'' THEN timestamptz ''2024-09-01'' END', '$4']) closed_at, unnest(ARRAY['', 'WHERE deal !~ ''7''', 'WHERE length(deal) = 2 AND deal <> ''16''']) rest,
-	   unnest('{0,1,256,1200,4000}'::integer[]) rows, unnest('{4MB,64kB}'::text[]) memory,
-	   LATERAL (SELECT set_config('work_mem', memory, true)) c, LATERAL shop.ways(key, names, closed_at, rest, rows) query;
+	   unnest('{0,1,256,1200,4000}'::integer[]) rows, unnest('{4MB,64kB,64kB}'::text[], '{on,on,off}'::text[]) setting(memory, hashed),
+	   LATERAL (SELECT set_config('work_mem', memory, true), set_config('enable_hashagg', hashed, true)) c, LATERAL shop.ways(key, names, closed_at, rest, rows) query;
 RESET work_mem;
 RESET enable_hashagg;
 SELECT value, rows, batches, executor FROM shop.outcome WHERE batches IS DISTINCT FROM executor ORDER BY n;
@@ -203,6 +202,7 @@ SELECT count(*) AS queries, count(*) FILTER (WHERE batches[3]::integer > 100) > 
 
 -- Batches are what it is: but not where a function is volatile.
 SET LOCAL client_min_messages = debug1;
+SELECT x.n IS NOT NULL AS is_there FROM kpi_execute(shop.ways('deal::text', 'ARRAY[''new'', ''talks'', ''offer'', ''won'']', 'NULL', '', 4000), shop.parameters(), generic => true) AS x(n text[]);
 SET LOCAL enable_hashagg = off;
 SELECT x.n IS NOT NULL AS is_there FROM kpi_execute(shop.ways('deal::text', 'ARRAY[''new'', ''talks'', ''offer'', ''won'']', 'NULL', '', 4000), shop.parameters(), generic => true) AS x(n text[]);
 SELECT x.n IS NOT NULL AS is_there FROM kpi_execute(shop.sorted('i4', 4000), shop.parameters(), generic => true) AS x(n text[]);

@@ -4,9 +4,9 @@
  *
  * In SQL (kpi_stages_select) the rows of an opportunity's history are put into
  * an array by grouping, kpi_stage_events makes an array of events of it, and
- * that is made rows of again.  Where the groups come sorted, none of that has
- * to be built: the rows of an opportunity follow each other, are walked as they
- * are (stages.c), and what became of it are the rows that aggregates take.
+ * that is made rows of again.  None of that has to be built where rows are
+ * sorted: those of an opportunity follow each other, are walked as they are
+ * (stages.c), and what became of it are the rows that aggregates take.
  *
  * Such rows have the columns of the history's, in which only those hold
  * something by which they were grouped, and behind them those of an event.
@@ -186,16 +186,54 @@ step_of(const Node *node)
 }
 
 static bool
-is_sorted(const Agg *agg)
+is_plain_grouping(const Agg *agg)
 {
-	return agg->aggstrategy == AGG_SORTED && agg->aggsplit == AGGSPLIT_SIMPLE && agg->chain == NIL &&
-		agg->groupingSets == NIL;
+	return agg->numCols > 0 && agg->aggsplit == AGGSPLIT_SIMPLE && agg->chain == NIL && agg->groupingSets == NIL;
+}
+
+/*
+ * The rows of a grouping, in an order in which those of a group follow each
+ * other; NULL when there is no such order.  What the planner would group by
+ * hashing is sorted too: which of both is cheaper it judges by the number of
+ * groups, and that it does not know when they come out of a view.
+ */
+static Plan *
+rows_by_group(const Agg *grouping)
+{
+	Plan	   *rows = grouping->plan.lefttree;
+	Sort	   *sort;
+	ListCell   *cell;
+
+	if (grouping->aggstrategy == AGG_SORTED)
+		return rows;
+	sort = makeNode(Sort);
+	sort->plan.plan_rows = rows->plan_rows;
+	sort->plan.plan_width = rows->plan_width;
+	sort->plan.startup_cost = sort->plan.total_cost = rows->total_cost;
+	sort->plan.plan_node_id = grouping->plan.plan_node_id;
+	sort->plan.lefttree = rows;
+	foreach(cell, rows->targetlist)
+		sort->plan.targetlist = lappend(sort->plan.targetlist,
+										makeTargetEntry((Expr *) makeVarFromTargetEntry(OUTER_VAR, lfirst(cell)),
+														foreach_current_index(cell) + 1, NULL, false));
+	sort->numCols = grouping->numCols;
+	sort->sortColIdx = grouping->grpColIdx;
+	sort->collations = grouping->grpCollations;
+	sort->sortOperators = palloc(sort->numCols * sizeof(Oid));
+	sort->nullsFirst = palloc0(sort->numCols * sizeof(bool));
+	for (int i = 0; i < sort->numCols; i++)
+	{
+		sort->sortOperators[i] = get_ordering_op_for_equality_op(grouping->grpOperators[i], false);
+		if (!OidIsValid(sort->sortOperators[i]))
+			return NULL;
+	}
+	return &sort->plan;
 }
 
 /*
  * Express lists (of aggregates, an expression and conditions) that are over the
  * output of "plan" by the rows of the grouping below, which is returned; to the
- * conditions are added those on the way.  NULL when that is none that is sorted.
+ * conditions are added those on the way.  NULL when there is none.
  */
 static Agg *
 find_grouping(Plan *plan, List *lists[3], List **init_plans)
@@ -210,7 +248,7 @@ find_grouping(Plan *plan, List *lists[3], List **init_plans)
 		lists[2] = list_concat(lists[2], plan->qual);
 		*init_plans = list_concat(*init_plans, plan->initPlan);
 		if (IsA(plan, Agg))
-			return is_sorted((Agg *) plan) ? (Agg *) plan : NULL;
+			return is_plain_grouping((Agg *) plan) ? (Agg *) plan : NULL;
 		if (below == NULL)
 			return NULL;
 		for (int i = 0; i < 3 && is_subquery; i++)
@@ -241,6 +279,7 @@ salkpi_batch_stages_find(BatchInput *input, List **aggregates)
 	List	   *lists[3];
 	List	   *init_plans = list_copy(input->init_plans);
 	Agg		   *grouping;
+	Plan	   *rows;
 	FuncExpr   *call;
 	List	   *arguments;
 	List	   *step;
@@ -260,11 +299,12 @@ salkpi_batch_stages_find(BatchInput *input, List **aggregates)
 	arguments = list_copy_tail(call->args, 1);
 	finding = (Finding) {linitial(lists[1]), list_length(grouping->plan.lefttree->targetlist), true};
 	if (step == NIL || contain_volatile_functions((Node *) step) ||
-		!are_of_rows(arguments, lists[2]) || !replace_in_aggregates(lists[0], &finding))
+		!are_of_rows(arguments, lists[2]) || !replace_in_aggregates(lists[0], &finding) ||
+		(rows = rows_by_group(grouping)) == NULL)
 		return false;
 	*aggregates = lists[0];
 	input->init_plans = init_plans;
-	input->plan = grouping->plan.lefttree;
+	input->plan = rows;
 	input->stages = list_make5(step, arguments, lists[2],
 							   salkpi_batch_group_lists(grouping->numCols, grouping->grpColIdx,
 														grouping->grpOperators, grouping->grpCollations),
