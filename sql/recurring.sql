@@ -539,6 +539,21 @@ SELECT 'kpi_mrr_movements says the same' AS property, NOT EXISTS (
 	FROM crm.fact_now f WHERE grain = 'month' AND dimension = 'plan'
 	EXCEPT SELECT ("time" AT TIME ZONE 'Europe/Berlin')::date, member, opening, new, reactivation, expansion, contraction, churned, closing, customers_opening, customers_new, customers_reactivated, customers_churned, customers_closing
 	FROM kpi_mrr_movements('2024-04-01', '2025-09-01', dimension => 'plan')) AS holds;
+SELECT 'the customers drilled into add up' AS property, bool_and(drilled = value) AND count(DISTINCT measure) = 15 AND count(DISTINCT dimension) > 5 AND max(customers) > 10 AS holds
+FROM (SELECT *, row_number() OVER (PARTITION BY measure ORDER BY md5(grain || period || dimension || member || measure)) AS n FROM crm.answer WHERE grain IN ('month', 'quarter')) a,
+	LATERAL (SELECT sum(amount) AS drilled, count(*) AS customers FROM kpi_drill(measure, period, dimension, member, grain)) d WHERE n <= 3;
+CREATE FUNCTION crm.drill_plan(kpi text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE (SELECT format('PREPARE drill(%s) AS %s', (SELECT string_agg(format_type(atttypid, atttypmod), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'kpi_parameters'::regclass), s.query)
+			 FROM kpi_drill_task(kpi, '2025-01-10', 'total', 'month') t, unnest(kpi_drill_written(t.steps, 'total', t.columns)) s);
+	RETURN QUERY EXECUTE (SELECT format('EXPLAIN (COSTS OFF) EXECUTE drill(%s)', string_agg('NULL', ', ')) FROM pg_attribute WHERE attrelid = 'kpi_parameters'::regclass);
+	DEALLOCATE drill;
+END $$;
+SET LOCAL plan_cache_mode = force_generic_plan;
+SET LOCAL enable_sort = off;	-- and yet
+SELECT 'and their ledgers are in memory one at a time' AS property, count(*) FILTER (WHERE line LIKE '%GroupAggregate%') = 1 AND count(*) FILTER (WHERE line LIKE '%HashAggregate%') = 0 AS holds FROM crm.drill_plan('mrr') line;
+RESET enable_sort;
+RESET plan_cache_mode;
 SELECT 'dimensions that subscriptions do not tell' AS property, NOT EXISTS (SELECT FROM crm.fact_now WHERE dimension NOT IN ('total', 'plan', 'region', 'channel', 'segment', 'rep', 'team', 'cohort')) AS holds;
 SELECT 'a snapshot of nothing new writes nothing' AS property, changed = 0 AS holds FROM crm.clock, kpi_snapshot('2024-04-10', '2025-07-31', as_of + interval '1 second');
 ROLLBACK TO histories;

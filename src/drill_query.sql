@@ -197,7 +197,8 @@ COMMENT ON FUNCTION @extschema@.kpi_drill_member(text, jsonb, text) IS
  * What is netted for each customer has one row for each.  A customer moves
  * where an interval starts or ends: so these are looked for first, and rows
  * before the periods, which tell the new from the returning, are read of those
- * who have one.
+ * who have one.  In a member a customer's movements are made of his rows there,
+ * so that no others need a ledger.
  */
 CREATE FUNCTION @extschema@.kpi_drill_ledger_rows(movement text, p @extschema@.kpi_part, arguments text[], columns text[], pieces text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -232,18 +233,19 @@ BEGIN
 	of_member := @extschema@.kpi_drill_member(dimension, members, CASE WHEN pieces IS NULL THEN p.starts ELSE 'piece_from' END);
 	looked_at := @extschema@.kpi_drill_ledger_rows(movement, p, ledger.arguments, columns, pieces);
 	named := CASE WHEN of_member IS NOT NULL AND position('(SELECT $' IN looked_at) = 0 THEN looked_at END;	-- for rates alone it does not pay to read them twice
+	/* Customers are sorted, for one aggregate is: hashed, all their ledgers would be in memory at once, and each new one looks at those there are. */
 	query := format($q$
 SELECT c.period, g.customer AS key, g.since AS at, c.%1$s::numeric AS amount,
 	   (SELECT jsonb_agg(DISTINCT x.source_row) FROM unnest(g.source_rows, g.row_starts, g.row_ends) x(source_row, starts, ends)
 		 WHERE x.starts < ($3)[c.period + 1] AND (x.ends >= ($3)[c.period]) IS NOT FALSE) AS source_row
-  FROM (SELECT %2$s AS customer, min(%3$s) AS since, @extschema@.kpi_ledger($3, %4$L, %5$s) FILTER (WHERE is_of_part) AS ledger,
+  FROM (SELECT %2$s AS customer, min(%3$s ORDER BY %3$s) AS since, @extschema@.kpi_ledger($3, %4$L, %5$s) FILTER (WHERE is_of_part) AS ledger,
 			   array_agg(to_jsonb(source_row)) FILTER (WHERE %7$s) AS source_rows, array_agg(%3$s) FILTER (WHERE %7$s) AS row_starts, array_agg(%8$s) FILTER (WHERE %7$s) AS row_ends
-		  FROM (SELECT *, %6$s AS is_of_part FROM %9$s OFFSET 0) s
+		  FROM (SELECT *, %6$s AS is_of_part FROM %9$s OFFSET 0) s%10$s
 		 GROUP BY 1) g, @extschema@.kpi_movements(g.ledger, $17, $18) c
  WHERE ARRAY(SELECT @extschema@.kpi_member_part(p) FROM unnest(c.members) p) = $11 AND c.%1$s <> 0$q$,
 		movement, ledger.arguments[1], p.starts, ledger.shape, array_to_string(ledger.arguments, ', '), ledger.condition,
-		concat_ws(' AND ', 'is_of_part', of_member, format('(%s >= ($3)[1]) IS NOT FALSE', ledger.arguments[3])),
-		ledger.arguments[3], looked_at);
+		concat_ws(' AND ', 'is_of_part', format('(%s >= ($3)[1]) IS NOT FALSE', ledger.arguments[3])),
+		ledger.arguments[3], looked_at, ' WHERE ' || of_member);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_drill_ledger_query(text, text, text, text, text[], jsonb) IS
