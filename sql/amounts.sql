@@ -125,6 +125,10 @@ LEFT JOIN (
 		FROM line WHERE sale_id IS NOT NULL AND amount IS NOT NULL GROUP BY g, sale_id) v
 	GROUP BY g) b USING (g);
 
+-- Many of both: integers and, with twenty decimals, what is none.
+SELECT kpi_revenue_concentration(n, amount) AS ten, kpi_concentration(kpi_amounts(n, amount), 3) AS three
+FROM (SELECT n, n + n % 2 * 1e-20 AS amount FROM generate_series(1, 20000) n) v;
+
 -- One group of many ids, of each type, in either order; stored and read again.
 CREATE TABLE many AS
 SELECT kpi_amounts(n * 7919 % 20011, n) AS i, kpi_amounts((n * 7919 % 20011)::text, n) AS t, kpi_amounts(md5((n * 7919 % 20011)::text)::uuid, n) AS u

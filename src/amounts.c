@@ -129,18 +129,32 @@ salkpi_amounts_average(PG_FUNCTION_ARGS)
 								 int64_to_numeric(totals.count), false);
 }
 
-/* The largest first; both are settled, of the display scale given. */
+/*
+ * The largest first; both are settled, at the scale given.  There are many
+ * comparisons, so what one of them needs is freed.
+ */
 static int
-compare_sums(const void *a, const void *b, void *dscale)
+compare_sums(const void *a, const void *b, void *scale)
 {
 	const ExactSum *x = a;
 	const ExactSum *y = b;
+	Numeric		x_value = x->big;
+	Numeric		y_value = y->big;
+	int			order;
 
 	CHECK_FOR_INTERRUPTS();
 	if (x->big == NULL && y->big == NULL)
 		return (x->small < y->small) - (x->small > y->small);
-	return salkpi_numeric_compare(salkpi_sum_to_numeric(y, *(int *) dscale),
-								  salkpi_sum_to_numeric(x, *(int *) dscale));
+	if (x->big == NULL)
+		x_value = salkpi_int128_to_numeric(x->small, *(int *) scale);
+	if (y->big == NULL)
+		y_value = salkpi_int128_to_numeric(y->small, *(int *) scale);
+	order = salkpi_numeric_compare(y_value, x_value);
+	if (x->big == NULL)
+		pfree(x_value);
+	if (y->big == NULL)
+		pfree(y_value);
+	return order;
 }
 
 /* The sum of the n largest of a table, and that of all. */
@@ -150,20 +164,20 @@ sum_largest(Datum datum, int n, ExactSum *largest, AmountTotals *totals)
 	KeyedScan	scan;
 	KeyedItem	item;
 	ExactSum   *sums;
+	int			scale;
 	uint32		i;
 
 	salkpi_keyed_scan(&scan, &amounts_type, datum);
 	sums = palloc_extended((scan.head.count + 1) * sizeof(ExactSum),
 						   MCXT_ALLOC_HUGE);
 	totals->dscale = scan.head.dscale;
+	scale = salkpi_fixed_scale(totals->dscale);
 	for (i = 0; salkpi_keyed_next(&scan, &item); i++)
 		sums[i] = item.sums[0];
-	qsort_arg(sums, scan.head.count, sizeof(ExactSum), compare_sums,
-			  &totals->dscale);
+	qsort_arg(sums, scan.head.count, sizeof(ExactSum), compare_sums, &scale);
 	for (i = 0; i < scan.head.count; i++)
 	{
-		salkpi_sum_add_sum(&totals->total, &sums[i], 1,
-						   salkpi_fixed_scale(totals->dscale));
+		salkpi_sum_add_sum(&totals->total, &sums[i], 1, scale);
 		if (i < n)
 			*largest = totals->total;
 	}
