@@ -149,3 +149,25 @@ FROM kpi_fact f WHERE f.dimension <> 'total' AND f.grain = 'month' AND f.period 
 SELECT kpi_value('revenue', '2025-01-01', 'region', kpi_member_part(letter(1))) AS named, kpi_value('revenue', '2025-01-01', 'region+product', kpi_member(ARRAY[kpi_member_part(letter(1)), kpi_member_part(letter(2))])) AS both;
 SELECT changed FROM kpi_snapshot(as_of => '2025-02-10 06:00');
 ROLLBACK;
+
+-- Who reads the rows themselves finds them by that name, too.
+BEGIN;
+CREATE TABLE sale (sale_id integer, sold_at date, amount numeric, account_id text, product text);
+CREATE TABLE opportunity (id integer, status text, created_at date, closed_at date, amount numeric, expected_close date, account_id text, product text, stage text);
+CREATE TABLE activity (happened_at date, kind text, account_id text);
+CREATE FUNCTION letter(n integer) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT string_agg(md5(g::text), ' + ') || n FROM generate_series(1, 200) g $$;
+INSERT INTO sale VALUES (1, '2025-01-10', 100, 'a', letter(1)), (2, '2025-01-11', 20, 'b', letter(1)), (3, '2025-01-12', 3, 'a', letter(2));
+INSERT INTO opportunity VALUES (1, 'open', '2024-12-20', NULL, 700, '2025-01-20', 'a', letter(1), 'offer'), (2, 'open', '2024-12-20', NULL, 50, '2025-01-20', 'b', letter(1), 'offer'),
+	(3, 'open', '2024-12-20', NULL, 8, '2025-01-20', 'a', letter(2), 'offer');
+INSERT INTO activity VALUES ('2025-01-02', 'call', 'a');
+SELECT count(*) AS bound FROM unnest('{sale,opportunity,activity}'::text[]) s, kpi_bind(s, s::regclass) b WHERE b.status = 'ok';
+SELECT kpi_set('dimensions', 'product,stage') AS dimensions, kpi_define_dimension('product+stage') AS own;
+SELECT outcome FROM kpi_snapshot(as_of => '2025-01-02 05:00');
+UPDATE opportunity SET status = 'won', closed_at = '2025-01-15' WHERE id = 2;
+SELECT outcome FROM kpi_snapshot(as_of => '2025-02-02 05:00');
+SELECT n, (SELECT sum(t.revenue) FROM kpi_top_customers(9, '2025-01-01', 'month', 'product', m) t) AS customers,
+	(SELECT string_agg(a.kind || ' ' || a.revenue, ', ' ORDER BY a.kind) FROM kpi_revenue_by_activity('2025-01-01', '2025-02-01', 'product', m) a) AS activities,
+	(SELECT sum(o.amount) FROM kpi_top_opportunities(9, 'product', m) o) AS top, (SELECT sum(p.value) FROM kpi_pipeline(NULL, 'product', m) p) AS pipeline,
+	f.expected, f.slipped
+FROM generate_series(1, 2) n, kpi_member_part(letter(n)) m, kpi_forecast('2025-01-01', '2025-02-01', 'month', 'product', ARRAY[m]) f ORDER BY n;
+ROLLBACK;

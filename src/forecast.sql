@@ -93,7 +93,7 @@ BEGIN
 	RETURN QUERY EXECUTE format($query$
 		WITH kept AS MATERIALIZED (
 			SELECT e.period, e.opportunity_id, e.amount, @extschema@.kpi_midnight(@extschema@.kpi_period_end(e.grain, e.period)) AS ends_at,
-				   @extschema@.kpi_member(ARRAY(SELECT coalesce(e.members ->> p.part, '(none)') FROM unnest(d.parts) WITH ORDINALITY p(part, i) ORDER BY p.i)) AS member
+				   @extschema@.kpi_member(ARRAY(SELECT @extschema@.kpi_member_part(coalesce(e.members ->> p.part, '(none)')) FROM unnest(d.parts) WITH ORDINALITY p(part, i) ORDER BY p.i)) AS member
 			  FROM @extschema@.kpi_expected e, @extschema@.kpi_dimension d
 			 WHERE e.grain = $1 AND d.dimension = $2 AND e.period BETWEEN $4 AND $5
 		), deal AS (

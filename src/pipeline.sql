@@ -173,7 +173,7 @@ BEGIN
 	  WHERE s.source = 'opportunity'
 		 OR s.source = 'exchange_rate' AND @extschema@.kpi_source_relation(s.source) IS NOT NULL AND EXISTS (SELECT FROM @extschema@.kpi_usable_columns() u WHERE u.source = 'opportunity' AND u.column_name = 'currency');
 	parts := (SELECT d.parts FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_top_opportunities.dimension);
-	members := (SELECT string_agg(format('coalesce(nullif(%s, ''''), ''(none)'')', @extschema@.kpi_open_member_expression(p.part)), ', ' ORDER BY p.i)
+	members := (SELECT string_agg(format('@extschema@.kpi_member_part(coalesce(nullif(%s, ''''), ''(none)''))', @extschema@.kpi_open_member_expression(p.part)), ', ' ORDER BY p.i)
 				  FROM unnest(parts) WITH ORDINALITY p(part, i));
 
 	RETURN QUERY SELECT x.* FROM @extschema@.kpi_execute(format($query$

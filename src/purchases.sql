@@ -34,7 +34,7 @@ BEGIN
 					ARRAY[now()], NULL, NULL, '{1}', '{1}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::@extschema@.kpi_grid])) r
 		 CROSS JOIN LATERAL @extschema@.kpi_panel_rows(r.panel) c
 		 CROSS JOIN LATERAL (SELECT c.numerics[array_position(r.measures, @extschema@.kpi_measure_number('revenue')) - cardinality(c.integers)] AS revenue) v
-		 WHERE r.part = 'sold' AND c.members[:cardinality(c.members) - 1] = fixed AND v.revenue <> 0;
+		 WHERE r.part = 'sold' AND ARRAY(SELECT @extschema@.kpi_member_part(p.name) FROM unnest(c.members[:cardinality(c.members) - 1]) WITH ORDINALITY p(name, i) ORDER BY p.i) = fixed AND v.revenue <> 0;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_revenue_by(text, date, date, text, text) IS

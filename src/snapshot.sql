@@ -292,7 +292,7 @@ CREATE FUNCTION @extschema@.kpi_open_now(dimension text)
 	SET search_path = pg_catalog, pg_temp
 	SET client_min_messages = warning
 BEGIN ATOMIC
-	SELECT c.members, sum(c.integers[1])::bigint, sum(c.numerics[1]), sum(c.numerics[2])
+	SELECT m.parts, sum(c.integers[1])::bigint, sum(c.numerics[1]), sum(c.numerics[2])
 	  FROM unnest(@extschema@.kpi_read_sources(
 			ARRAY(SELECT s.source FROM unnest(@extschema@.kpi_bound_sources()) WITH ORDINALITY s(source, n)
 				   WHERE s.source IN ('exchange_rate', 'stage', 'account', 'rep', 'opportunity', 'opportunity_history')
@@ -302,8 +302,9 @@ BEGIN ATOMIC
 			ARRAY[ROW(now(), ARRAY[now() - interval '1 day', now()], ARRAY[@extschema@.kpi_today(), @extschema@.kpi_today() + 1], ARRAY[now()], NULL, NULL,
 				'{1}', '{1}', NULL, NULL, '{1}', '{1}', '{1}', ARRAY[now()], ARRAY[now()], NULL, NULL)::@extschema@.kpi_grid])) r
 	 CROSS JOIN LATERAL @extschema@.kpi_panel_rows(r.panel) c
+	 CROSS JOIN LATERAL (SELECT ARRAY(SELECT @extschema@.kpi_member_part(p.name) FROM pg_catalog.unnest(c.members) WITH ORDINALITY p(name, i) ORDER BY p.i) AS parts) m
 	 WHERE r.part = 'open' AND @extschema@.kpi_measure_number('open_opportunities') = ANY (r.measures)
-	 GROUP BY c.members
+	 GROUP BY m.parts
 	HAVING sum(c.integers[1]) > 0;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_open_now(text) IS
