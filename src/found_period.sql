@@ -39,6 +39,9 @@ AS $$
 DECLARE
 	lowest date := from_day - CASE grain WHEN 'day' THEN 1 WHEN 'week' THEN 14 WHEN 'month' THEN 62 WHEN 'quarter' THEN 122 ELSE 400 END;
 BEGIN
+	IF from_day > to_day THEN	-- though a period may hold both
+		RETURN;
+	END IF;
 	IF as_of IS NULL THEN
 		SELECT f.period INTO newest FROM @extschema@.kpi_fact f
 		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_find_range.dimension AND f.grain = kpi_find_range.grain

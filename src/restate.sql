@@ -35,7 +35,7 @@ BEGIN
 	lang := @extschema@.kpi_require_language(lang);
 	SELECT min(f.period), max(f.period) INTO oldest, newest FROM @extschema@.kpi_fact f
 	 WHERE f.dimension = kpi_restatements.dimension AND f.member = blank AND f.grain = kpi_restatements.grain AND f.is_complete
-	   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity');
+	   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity') AND (from_day > to_day) IS NOT TRUE;
 	all_bases := @extschema@.kpi_bases(grain, oldest, newest);
 	IF all_bases = '{}' THEN
 		RETURN;
@@ -99,7 +99,7 @@ BEGIN
 	lang := @extschema@.kpi_require_language(lang);
 	SELECT min(f.period), max(f.period) INTO oldest, newest FROM @extschema@.kpi_fact f
 	 WHERE f.dimension = kpi_reported_series.dimension AND f.member = blank AND f.grain = kpi_reported_series.grain
-	   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity');
+	   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity') AND (from_day > to_day) IS NOT TRUE;
 	members := CASE WHEN members IS NULL THEN @extschema@.kpi_ever_members(grain, dimension, oldest, newest)
 					ELSE ARRAY(SELECT DISTINCT unnest(members)) END;
 
