@@ -90,6 +90,7 @@ SELECT value, numerator, denominator FROM kpi_report('2025-07-10') WHERE kpi = '
 SELECT d.grain, d.dimension, d.member, kpi_value('target_attainment', '2025-06-10', d.dimension, d.member, d.grain) = trim_scale(round(100 * max(b.amount) FILTER (WHERE b.measure = 'revenue') / max(b.amount) FILTER (WHERE b.measure <> 'revenue'), 16)) AS adds_up
 FROM (VALUES ('month', 'total', ''), ('quarter', 'total', ''), ('year', 'total', ''), ('month', 'rep', '1')) d(grain, dimension, member), LATERAL shop.behind('2025-06-10', d.grain, d.dimension, d.member) b GROUP BY 1, 2, 3 ORDER BY 1, 2;
 SELECT count(*) FROM kpi_drill('revenue', '2025-08-10');
+SELECT count(*) FROM unnest('{-infinity,infinity}'::date[]) day, kpi_drill('revenue_growth', day);
 
 -- What it is made of, from the facts: what the rows add up to, up to the last snapshot.
 SELECT * FROM kpi_made_of('revenue_growth', '2025-07-10');

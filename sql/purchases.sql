@@ -116,6 +116,7 @@ SELECT 'a whole that is not positive has no shares' AS rule, account, revenue, s
 SELECT 'nor of kinds' AS rule, kind, revenue, share FROM kpi_revenue_by_activity('2025-04-01', '2025-05-01');
 SELECT 'on a day' AS rule, account, revenue, share FROM kpi_top_customers(5, '2025-03-12', 'day');
 SELECT 'in days to come' AS rule, count(*) AS customers, (SELECT count(*) FROM kpi_revenue_by_activity('2998-01-01', '2999-01-01')) AS kinds FROM kpi_top_customers(5, '2999-01-01');
+SELECT 'in no days' AS rule, count(*) AS customers FROM unnest('{-infinity,infinity}'::date[]) day, kpi_top_customers(5, day);
 SELECT 'the last complete month' AS rule, count(*) AS customers FROM kpi_top_customers();
 DROP VIEW crm.sold, crm.touched CASCADE;
 SAVEPOINT days;
@@ -131,6 +132,6 @@ ROLLBACK TO nobody;
 
 SELECT crm.refused('SELECT kpi_top_customers(-1)') AS negative, crm.refused('SELECT kpi_top_customers(grain => ''decade'')') AS grain,
 	crm.refused('SELECT kpi_top_customers(dimension => ''planet'')') AS dimension, crm.refused('SELECT kpi_top_customers(dimension => ''rep'')') AS member;
-SELECT crm.refused('SELECT kpi_revenue_by_activity(NULL, ''2025-03-01'')') AS from_day, crm.refused('SELECT kpi_revenue_by_activity(''2025-03-01'', ''2025-03-01'')') AS to_day,
+SELECT crm.refused('SELECT kpi_revenue_by_activity(NULL, ''2025-03-01'')') AS from_day, crm.refused('SELECT kpi_revenue_by_activity(''-infinity'', ''2025-03-01'')') AS since_ever, crm.refused('SELECT kpi_revenue_by_activity(''2025-03-01'', ''2025-03-01'')') AS to_day,
 	crm.refused('SELECT kpi_revenue_by_activity(''2025-03-01'', ''2025-04-01'', ''planet'', ''Mars'')') AS dimension;
 ROLLBACK;

@@ -287,6 +287,9 @@ BEGIN
 		RAISE EXCEPTION 'number of rows must be 0 or more, not %', most
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
+	IF NOT isfinite(period) THEN
+		RETURN;
+	END IF;
 	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
 	parts := @extschema@.kpi_member_parts(member, (SELECT cardinality(d.parts) FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_drill.dimension));
 	task := @extschema@.kpi_drill_task(kpi, period, dimension, grain);

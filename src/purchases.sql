@@ -56,7 +56,7 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	first_day := @extschema@.kpi_period_start(grain, coalesce(period, @extschema@.kpi_period_start(grain, @extschema@.kpi_today()) - 1));
-	IF first_day IS NULL THEN	-- a day that the calendar does not know
+	IF isfinite(first_day) IS NOT TRUE THEN	-- a day that the calendar does not know
 		RETURN;
 	END IF;
 
@@ -88,7 +88,7 @@ CREATE FUNCTION @extschema@.kpi_revenue_by_activity(from_day date, to_day date, 
 AS $$
 #variable_conflict use_column
 BEGIN
-	IF (to_day > from_day) IS NOT TRUE THEN
+	IF (to_day > from_day) IS NOT TRUE OR NOT isfinite(from_day) THEN
 		RAISE EXCEPTION 'to_day % must be after from_day %', to_day, from_day
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
