@@ -25,7 +25,9 @@ BEGIN
 	bases := @extschema@.kpi_bases(grain, oldest, newest);
 	starts := @extschema@.kpi_starts(grain, newest, cardinality(bases) - 1);
 	members := CASE WHEN members IS NULL THEN @extschema@.kpi_range_members(grain, dimension, oldest, newest, as_of)
-					ELSE ARRAY(SELECT DISTINCT unnest(members)) END;
+					ELSE ARRAY(SELECT DISTINCT u.m FROM unnest(members) u(m)	-- nobody knows the others, or the caller may not see them
+								WHERE u.m = blank OR EXISTS (SELECT FROM @extschema@.kpi_fact f WHERE f.dimension = kpi_mrr_movements.dimension AND f.member = u.m
+																AND (as_of IS NULL OR f.recorded_at <= as_of))) END;
 
 	RETURN QUERY
 	SELECT f.period::timestamp AT TIME ZONE zone, m.member, l.label, f.is_complete,
@@ -35,12 +37,12 @@ BEGIN
 	  CROSS JOIN unnest(members) m(member)
 	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = m.member
 	  CROSS JOIN LATERAL (SELECT starts[b.base + 1] AS period) p
-	  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, m.member, grain, p.period, as_of) own ON true
-	  LEFT JOIN LATERAL @extschema@.kpi_fact_version(dimension, blank, grain, p.period, as_of) none ON true
+	  LEFT JOIN LATERAL @extschema@.kpi_fact_version(kpi_mrr_movements.dimension, m.member, kpi_mrr_movements.grain, p.period, as_of) own ON true
+	  LEFT JOIN LATERAL @extschema@.kpi_fact_version(kpi_mrr_movements.dimension, blank, kpi_mrr_movements.grain, p.period, as_of) none ON true
 	  CROSS JOIN LATERAL (SELECT (@extschema@.kpi_filled(own, none)).*) f
 	 WHERE f.period IS NOT NULL
 	 ORDER BY 1, m.member COLLATE "C";
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_mrr_movements(date, date, text, text, text[], timestamptz, text) IS
-'how the recurring revenue of each period moved: opening + new + reactivation + expansion - contraction - churned = closing, and the customers of each; arguments as of kpi_series. On each grain''s own boundaries: a quarter is not the sum of three months; in each member the customers are netted anew. NULL when no subscriptions are bound';
+'how the recurring revenue of each period moved: opening + new + reactivation + expansion - contraction - churned = closing, and the customers of each; arguments as of kpi_series. On each grain''s own boundaries: a quarter is not the sum of three months; in each member the customers are netted anew. 0 where a member has nothing in a period; no rows of one that never had a fact. NULL when no subscriptions are bound';
