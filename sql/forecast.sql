@@ -93,6 +93,14 @@ REVOKE ALL ON deals FROM regress_salkpi_reader;
 SET LOCAL ROLE regress_salkpi_reader;
 SELECT "time", accuracy IS NULL AS no_accuracy, expected, slippage FROM kpi_forecast('2026-01-01', '2026-03-01');
 RESET ROLE;
+-- nor one of whom the own rep is all that is to be seen any number of another
+SAVEPOINT policies;
+ALTER TABLE kpi_fact ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON kpi_fact FOR SELECT USING (dimension = 'rep' AND member IN ('a', '(none)'));
+SET LOCAL ROLE regress_salkpi_reader;
+SELECT member, count(actual) > 0 AS actual FROM kpi_forecast('2026-01-01', '2026-04-01', 'month', 'rep', '{a,b}') GROUP BY 1;
+RESET ROLE;
+ROLLBACK TO policies;
 CREATE VIEW planless AS SELECT id, status, closed_at, amount FROM deals;
 SELECT count(*) FROM kpi_bind('opportunity', 'planless');
 SELECT day, take(day) FROM unnest('{2026-05-02}'::date[]) day;

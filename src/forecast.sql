@@ -131,6 +131,10 @@ BEGIN
 	SELECT r.oldest, r.newest INTO oldest, newest FROM @extschema@.kpi_find_range(grain, dimension, from_day, to_day, NULL) r;
 	members := CASE WHEN members IS NULL THEN @extschema@.kpi_ever_members(grain, dimension, oldest, newest)
 					ELSE ARRAY(SELECT DISTINCT unnest(members)) END;
+	IF row_security_active('@extschema@.kpi_fact'::regclass) THEN	-- whom the caller may be kept from seeing is not one of 0
+		members := ARRAY(SELECT m FROM unnest(members) m
+						  WHERE m = blank OR EXISTS (SELECT FROM @extschema@.kpi_fact f WHERE f.dimension = kpi_forecast.dimension AND f.member = m));
+	END IF;
 
 	RETURN QUERY
 	WITH p AS (	-- early enough is the first tenth of the period; a first one that is pruned is none, else a day's would be its last
