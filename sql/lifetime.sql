@@ -317,6 +317,16 @@ SELECT 'lines before the default' AS rule, count(*) FILTER (WHERE f.value IS DIS
 FROM crm.found f JOIN crm.want('subscription', NULL) w USING (grain, period, dimension, member, kpi) WHERE f.kpi = 'lifetime_value' AND w.value IS NOT NULL;
 ROLLBACK TO before;
 
+-- Costs that tell no channel are not a channel's: that, not what subscriptions say instead, is why
+-- there is no lifetime value less them.
+SAVEPOINT before;
+CREATE VIEW crm.cost_of_all AS SELECT period_from, amount, function FROM crm.cost;
+SELECT count(*) > 0 AS bound FROM kpi_bind('cost', 'crm.cost_of_all');
+SELECT outcome FROM crm.clock, kpi_snapshot('2023-01-01', '2025-08-20', as_of + interval '2 seconds');
+SELECT kpi, value IS NOT NULL AS known, reason FROM kpi_report('2025-07-01', dimension => 'channel', member => 'Web')
+ WHERE kpi IN ('lifetime_value', 'customer_lifetime_value', 'acquisition_cost_of_year') ORDER BY kpi;
+ROLLBACK TO before;
+
 -- Without costs of sales and marketing there is no lifetime value less them.
 SAVEPOINT before;
 SELECT kpi_unbind('cost');

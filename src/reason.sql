@@ -137,8 +137,8 @@ BEGIN
 		reason := CASE WHEN is_missing IS NULL THEN 'column missing'
 					   WHEN in_blank <> '{}' THEN 'not additive'
 					   WHEN causes && states.unbound THEN 'source not bound'
-					   WHEN causes && states.replaced THEN 'subscriptions count instead'
 					   WHEN dimension <> 'total' AND is_missing AND in_total <> '{}' THEN 'dimension does not apply'
+					   WHEN causes && states.replaced THEN 'subscriptions count instead'
 					   WHEN causes && states.present_only AND (is_complete OR NOT is_missing) THEN 'no history'
 					   WHEN causes <@ states.readable THEN 'not computed yet'	-- bound since
 					   ELSE 'column missing' END;
