@@ -17,7 +17,7 @@ CREATE TABLE deals (id integer, name text, status text, stage text, amount numer
 					currency text, created_at timestamptz, expected_close date);
 INSERT INTO deals
 SELECT v.id, 'Deal ' || v.id, v.status, v.stage, v.amount, v.probability, v.rep_id, v.account_id, v.region, v.currency,
-	   now() - v.age * interval '1 day', kpi_today() + v.closes_in
+	   now() - v.age * interval '1 day' - interval '1 microsecond', kpi_today() + v.closes_in
   FROM (VALUES
 	(1, 'open', 'Offer', 1000, 0.6, 'r1', 1, NULL, NULL, 10, 5),
 	(2, 'open', 'Offer', 500, NULL, 'r+2', 2, 'South', 'EUR', 20, -1),
@@ -123,4 +123,15 @@ INSERT INTO reps_of_time SELECT id, 'x', team, now() - interval '90 days', now()
 SELECT team, array_agg(t.id ORDER BY t.id) AS top,
 	   kpi_live('open_opportunities', kpi_today() - 1, kpi_today() + 1, 'team', team) AS open
   FROM unnest('{A,B,C,Old,(none)}'::text[]) WITH ORDINALITY v(team, n), kpi_top_opportunities(10, 'team', team) t GROUP BY team, n ORDER BY n;
+
+-- ---------- what is created later is not open yet; of what has no date of creation it is not known ----------
+CREATE TABLE later (id integer, status text, amount numeric, created_at timestamptz, expected_close date);
+INSERT INTO later VALUES (1, 'open', 10, now() - interval '1 hour', kpi_today()), (2, 'open', 200, now() + interval '1 hour', kpi_today()), (3, 'open', 3000, NULL, kpi_today());
+SELECT count(*) > 0 AS bound FROM kpi_bind('opportunity', 'later');
+SELECT opportunities, value FROM kpi_pipeline();
+SELECT id FROM kpi_top_opportunities();
+SELECT kpi_live('open_opportunities', kpi_today(), kpi_today() + 1) AS open, kpi_live('pipeline_closing', kpi_today(), kpi_today() + 1) AS closing;
+SET client_min_messages = warning;
+SELECT outcome FROM kpi_snapshot();
+SELECT kpi_value('open_opportunities', kpi_today()) AS open, kpi_value('pipeline_value', kpi_today()) AS value, kpi_value('pipeline_closing', kpi_today()) AS closing;
 ROLLBACK;

@@ -414,7 +414,7 @@ FROM crm.clock, crm.good_deal o LEFT JOIN crm.stage s ON s.name = o.stage,
 	LATERAL (SELECT crm.rate(currency, as_of) AS rate, CASE WHEN coalesce(o.probability, s.probability) BETWEEN 0 AND 1 THEN coalesce(o.probability, s.probability) END AS likely) x,
 	LATERAL crm.belongs(NULL, rep_id::text, account_id::text, region, product, channel, campaign, as_of, true) b,
 	LATERAL (VALUES ('closing_opportunities', 1), ('pipeline_closing', coalesce(amount, 0) * rate), ('weighted_closing', coalesce(amount, 0) * rate * likely)) m(measure, value)
-WHERE status = 'open' AND expected_close IS NOT NULL AND rate IS NOT NULL;
+WHERE status = 'open' AND (o.created_at >= as_of) IS NOT TRUE AND expected_close IS NOT NULL AND rate IS NOT NULL;
 
 ANALYZE crm.period, crm.event, crm.stand, crm.plan;
 
@@ -811,7 +811,7 @@ SELECT 'open opportunities of the running periods only' AS property,
 FROM kpi_fact WHERE dimension = 'total' AND superseded_at IS NULL AND period >= '2025-01-01' AND grain NOT LIKE '%cut';
 SELECT 'they are those that are open' AS property,
 	(SELECT (open_opportunities, pipeline_value) FROM kpi_fact WHERE dimension = 'total' AND grain = 'month' AND period = '2025-08-01' AND superseded_at IS NULL)
-	= (SELECT (count(*), sum(coalesce(amount, 0) * crm.rate(currency, as_of))) FROM crm.clock, crm.good_deal WHERE status = 'open' AND crm.rate(currency, as_of) IS NOT NULL) AS holds;
+	= (SELECT (count(*), sum(coalesce(amount, 0) * crm.rate(currency, as_of))) FROM crm.clock, crm.good_deal WHERE status = 'open' AND (created_at >= as_of) IS NOT TRUE AND crm.rate(currency, as_of) IS NOT NULL) AS holds;
 ROLLBACK TO before;
 
 --

@@ -191,7 +191,7 @@ BEGIN
 			  LEFT JOIN account a ON a.id = o.account_id
 			  LEFT JOIN rep r ON r.id = o.rep_id
 			  LEFT JOIN rate c ON c.currency = o.currency
-			 WHERE o.status = 'open' AND (o.amount > '-Infinity' AND o.amount < 'Infinity') IS NOT FALSE
+			 WHERE o.status = 'open' AND (o.created_at >= now()) IS NOT TRUE AND (o.amount > '-Infinity' AND o.amount < 'Infinity') IS NOT FALSE
 			   AND ARRAY[%5$s]::text[] = $2
 		), top AS (
 			SELECT rank() OVER (ORDER BY o.reported DESC NULLS LAST) AS rank, o.*
