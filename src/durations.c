@@ -4,13 +4,13 @@
  *
  * Mean, median and percentiles of a cycle length do not add up over months
  * or teams; the multiset of its durations does.  So that is what is stored:
- * every distinct duration in microseconds, ascending, each with the number of
- * durations up to and including it.  Counting up rather than one by one makes
- * the duration of any rank a binary search.  Numbers are kept in as few bytes
- * as all of them allow: four for seconds that occur once each.  There is one
- * such sequence for each multiset and no padding, hence equal values are equal
- * bytes, whatever the order of the rows and the shape of the plan that
- * collected them.
+ * every distinct duration, ascending, each as its distance from the one before
+ * and with how many there are of it, if any occurs more than once.  The more
+ * durations there are the smaller are the distances, and a number takes as few
+ * bytes as it needs: two each for some hundred cycles of weeks that were timed
+ * by the second.  There is one such sequence for each multiset and no padding,
+ * hence equal values are equal bytes, whatever the order of the rows and the
+ * shape of the plan that collected them.
  *
  * An aggregate collects its rows in another form, the open one, for which see
  * durations_state.c.  Open states travel between processes, and a user's own
@@ -53,6 +53,14 @@ salkpi_durations_too_many(void)
 					   (long long) PG_INT64_MAX)));
 }
 
+void
+salkpi_durations_damaged(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("kpi_durations value is damaged")));
+}
+
 /*
  * What can be told about a datum in constant time.  Everything else holds for
  * any value of the type, since input checks it.
@@ -64,11 +72,10 @@ is_well_formed(const struct varlena *v)
 	const OpenDurations *open = (const OpenDurations *) v;
 	Size		size = VARSIZE(v);
 
-	if (size < offsetof(Durations, steps) || d->layout != DURATIONS_LAYOUT)
+	if (size <= offsetof(Durations, steps) || d->layout != DURATIONS_LAYOUT)
 		return false;
 	if (d->form == DURATIONS_CANONICAL)
-		return d->numbers <= (DURATIONS_NARROW | DURATIONS_SECONDS | DURATIONS_COUNTED | DURATIONS_MANY) &&
-			(size - offsetof(Durations, steps)) % (value_size(d) + upto_size(d)) == 0;
+		return d->numbers <= (DURATIONS_SECONDS | DURATIONS_COUNTED);
 	return d->form == DURATIONS_OPEN &&
 		size >= offsetof(OpenDurations, tallies) &&
 		open->used >= 0 && open->used <= open_capacity(open);
@@ -95,52 +102,58 @@ as_canonical(const struct varlena *v)
 }
 
 /*
- * A canonical value in CurrentMemoryContext whose steps are to be set.  Numbers
- * that occur once each are not counted; the shape alone decides how they are
- * kept, so that there is one way for each multiset.
+ * A canonical value in CurrentMemoryContext for the steps that were measured,
+ * which are to be written next.
  */
-Durations *
-salkpi_durations_create(const StepsShape *shape, Steps *steps)
+static Durations *
+begin_writing(StepWriter *w)
 {
-	bool		in_seconds = shape->count > 0 && shape->in_seconds;
-	bool		is_many = shape->total > PG_UINT32_MAX;
-	bool		is_narrow = shape->count > 0 && !is_many && shape->least >= 0 &&
-		shape->greatest / (in_seconds ? USECS_PER_SEC : 1) <= PG_UINT32_MAX;
 	Durations	head = {.layout = DURATIONS_LAYOUT,.form = DURATIONS_CANONICAL};
 	Durations  *d;
 	Size		size;
+	int64		total = w->last.upto;
 
-	if (shape->count > DURATIONS_MAX)
+	if (w->count > DURATIONS_MAX)
 		salkpi_durations_too_large();
-	head.numbers = (is_narrow ? DURATIONS_NARROW : 0) | (in_seconds ? DURATIONS_SECONDS : 0) |
-		(is_many ? DURATIONS_MANY : shape->total != shape->count ? DURATIONS_COUNTED : 0);
-	size = offsetof(Durations, steps) + shape->count * (value_size(&head) + upto_size(&head));
+	w->in_seconds &= w->count > 0;
+	w->is_counted = total != w->count;
+	head.numbers = (w->in_seconds ? DURATIONS_SECONDS : 0) | (w->is_counted ? DURATIONS_COUNTED : 0);
+	size = offsetof(Durations, steps) + number_size(w->count) + w->values_size +
+		(w->is_counted ? number_size(total) + w->counts_size : 0);
 	d = palloc(size);
 	memcpy(d, &head, offsetof(Durations, steps));
 	SET_VARSIZE(d, size);
-	*steps = steps_of(d);
+	w->next = put_number(d->steps, w->count);
+	if (w->is_counted)
+		w->next = put_number(w->next, total);
+	w->count = 0;
+	w->last = (Step) {0, 0};
 	return d;
+}
+
+static void
+put_steps(StepWriter *w, const Step *steps, Size n)
+{
+	for (Size i = 0; i < n; i++)
+	{
+		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
+			CHECK_FOR_INTERRUPTS();
+		put_step(w, steps[i].value, steps[i].upto);
+	}
 }
 
 /* The canonical value of n steps, in CurrentMemoryContext. */
 Durations *
 salkpi_durations_of_steps(const Step *steps, Size n)
 {
-	StepsShape	shape = {.count = n,.in_seconds = true};
-	Steps		result;
+	StepWriter	w = {.in_seconds = true};
 	Durations  *d;
 
-	for (Size i = 0; i < n && shape.in_seconds; i++)
-		shape.in_seconds = steps[i].value % USECS_PER_SEC == 0;
-	if (n > 0)
-	{
-		shape.total = steps[n - 1].upto;
-		shape.least = steps[0].value;
-		shape.greatest = steps[n - 1].value;
-	}
-	d = salkpi_durations_create(&shape, &result);
-	for (Size i = 0; i < n; i++)
-		set_step(&result, i, steps[i].value, steps[i].upto);
+	for (Size i = 0; i < n && w.in_seconds; i++)
+		w.in_seconds = steps[i].value % USECS_PER_SEC == 0;
+	put_steps(&w, steps, n);
+	d = begin_writing(&w);
+	put_steps(&w, steps, n);
 	return d;
 }
 
@@ -149,143 +162,113 @@ salkpi_durations_of_steps(const Step *steps, Size n)
 int64
 salkpi_durations_count(const struct varlena *v)
 {
-	Steps		s = steps_of(as_canonical(v));
-
-	return s.count == 0 ? 0 : step_upto(&s, s.count - 1);
+	return read_steps(as_canonical(v)).total;
 }
 
 /* At most 2^63 durations of at most 2^63: the sum is within 2^126. */
 void
 salkpi_durations_sum(const struct varlena *v, int128 *sum)
 {
-	Steps		s = steps_of(as_canonical(v));
-	int64		before = 0;
+	StepReader	r = read_steps(as_canonical(v));
 
 	*sum = 0;
-	for (Size i = 0; i < s.count; i++)
+	while (next_step(&r))
 	{
-		int64		upto = step_upto(&s, i);
-
-		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
+		if ((r.nread & INTERRUPT_MASK) == INTERRUPT_MASK)
 			CHECK_FOR_INTERRUPTS();
-		*sum += (int128) step_value(&s, i) * (upto - before);
-		before = upto;
+		*sum += (int128) r.step.value * r.times;
 	}
 }
 
 void
 salkpi_durations_at(const struct varlena *v, int64 rank, int64 *value)
 {
-	Steps		s = steps_of(as_canonical(v));
-	Size		low = 0;
-	Size		high = s.count;
+	StepReader	r = read_steps(as_canonical(v));
 
-	if (rank < 0 || rank >= salkpi_durations_count(v))
+	if (rank < 0 || rank >= r.total)
 		elog(ERROR, "rank %lld of a kpi_durations value is out of range",
 			 (long long) rank);
-	while (low < high)
-	{
-		Size		middle = low + (high - low) / 2;
-
-		if (step_upto(&s, middle) <= rank)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*value = step_value(&s, low);
+	while (r.step.upto <= rank && next_step(&r))
+		if ((r.nread & INTERRUPT_MASK) == INTERRUPT_MASK)
+			CHECK_FOR_INTERRUPTS();
+	*value = r.step.value;
 }
 
-/* The shape of values in order. */
-static StepsShape
-shape_of_values(const int64 *values, Size n)
+/* Values in order, as steps. */
+static void
+put_values(StepWriter *w, const int64 *values, Size n)
 {
-	StepsShape	shape = {.total = n,.in_seconds = true};
-
 	for (Size i = 0; i < n; i++)
 	{
-		shape.count += i == 0 || values[i] != values[i - 1];
-		shape.in_seconds = shape.in_seconds && values[i] % USECS_PER_SEC == 0;
+		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
+			CHECK_FOR_INTERRUPTS();
+		if (i + 1 == n || values[i + 1] != values[i])
+			put_step(w, values[i], i + 1);
 	}
-	if (n > 0)
-	{
-		shape.least = values[0];
-		shape.greatest = values[n - 1];
-	}
-	return shape;
 }
 
 struct varlena *
 salkpi_durations_build(const int64 *values, Size n)
 {
+	StepWriter	w = {.in_seconds = true};
 	Durations  *d;
-	StepsShape	shape;
-	Steps		steps;
-	Size		last = 0;
 
-	shape = shape_of_values(values, n);
-	d = salkpi_durations_create(&shape, &steps);
-	for (Size i = 0; i < n; i++)
-	{
-		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
-			CHECK_FOR_INTERRUPTS();
-		if (i > 0 && values[i] != values[i - 1])
-			last++;
-		set_step(&steps, last, values[i], i + 1);
-	}
+	for (Size i = 0; i < n && w.in_seconds; i++)
+		w.in_seconds = values[i] % USECS_PER_SEC == 0;
+	put_values(&w, values, n);
+	d = begin_writing(&w);
+	put_values(&w, values, n);
 	return (struct varlena *) d;
 }
 
-/*
- * Merges two canonical values into out, or only counts the result's steps if
- * out is NULL.
- */
-static Size
-merge_steps(const Steps *a, const Steps *b, Steps *out)
+/* The steps of two canonical values together. */
+static void
+put_merged(StepWriter *w, const Durations *da, const Durations *db)
 {
-	Size		i = 0;
-	Size		j = 0;
-	Size		n = 0;
+	StepReader	a = read_steps(da);
+	StepReader	b = read_steps(db);
+	bool		has_a = next_step(&a);
+	bool		has_b = next_step(&b);
+	int64		upto = 0;
 
-	while (i < a->count || j < b->count)
+	while (has_a || has_b)
 	{
-		bool		from_a = j == b->count ||
-			(i < a->count && step_value(a, i) <= step_value(b, j));
-		int64		value = from_a ? step_value(a, i) : step_value(b, j);
+		int64		value = has_a && (!has_b || a.step.value <= b.step.value) ? a.step.value : b.step.value;
 
-		if ((n & INTERRUPT_MASK) == INTERRUPT_MASK)
+		if ((w->count & INTERRUPT_MASK) == INTERRUPT_MASK)
 			CHECK_FOR_INTERRUPTS();
-		if (i < a->count && step_value(a, i) == value)
-			i++;
-		if (j < b->count && step_value(b, j) == value)
-			j++;
-		if (out != NULL)
-			set_step(out, n, value, (i > 0 ? step_upto(a, i - 1) : 0) +
-					 (j > 0 ? step_upto(b, j - 1) : 0));
-		n++;
+		if (has_a && a.step.value == value)
+		{
+			upto += a.times;
+			has_a = next_step(&a);
+		}
+		if (has_b && b.step.value == value)
+		{
+			upto += b.times;
+			has_b = next_step(&b);
+		}
+		put_step(w, value, upto);
 	}
-	return n;
 }
 
 struct varlena *
 salkpi_durations_merge(const struct varlena *va, const struct varlena *vb)
 {
-	Steps		a = steps_of(as_canonical(va));
-	Steps		b = steps_of(as_canonical(vb));
-	StepsShape	shape;
-	Steps		steps;
+	const Durations *a = as_canonical(va);
+	const Durations *b = as_canonical(vb);
+	int64		count_a = salkpi_durations_count(va);
+	int64		count_b = salkpi_durations_count(vb);
+	int64		total;
+	StepWriter	w = {.in_seconds = (a->numbers & b->numbers & DURATIONS_SECONDS) != 0};
 	Durations  *d;
 
-	if (a.count == 0 || b.count == 0)
-		return (struct varlena *) (a.count == 0 ? vb : va);
-	if (pg_add_s64_overflow(salkpi_durations_count(va),
-							salkpi_durations_count(vb), &shape.total))
+	if (count_a == 0 || count_b == 0)
+		return (struct varlena *) (count_a == 0 ? vb : va);
+	if (pg_add_s64_overflow(count_a, count_b, &total))
 		salkpi_durations_too_many();
-	shape.count = merge_steps(&a, &b, NULL);
-	shape.least = Min(step_value(&a, 0), step_value(&b, 0));
-	shape.greatest = Max(step_value(&a, a.count - 1), step_value(&b, b.count - 1));
-	shape.in_seconds = a.unit > 1 && b.unit > 1;
-	d = salkpi_durations_create(&shape, &steps);
-	merge_steps(&a, &b, &steps);
+	put_merged(&w, a, b);
+	d = begin_writing(&w);
+	put_merged(&w, a, b);
 	return (struct varlena *) d;
 }
 

@@ -156,23 +156,19 @@ static char *
 format_durations(const Durations *d)
 {
 	StringInfoData s;
-	Steps		steps = steps_of(d);
-	int64		before = 0;
+	StepReader	r = read_steps(d);
 
 	initStringInfo(&s);
 	appendStringInfo(&s, "%d:{", DURATIONS_VERSION);
-	for (Size i = 0; i < steps.count; i++)
+	while (next_step(&r))
 	{
-		int64		count = step_upto(&steps, i) - before;
-
-		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
+		if ((r.nread & INTERRUPT_MASK) == INTERRUPT_MASK)
 			CHECK_FOR_INTERRUPTS();
-		before = step_upto(&steps, i);
-		if (i > 0)
+		if (r.nread > 1)
 			appendStringInfoChar(&s, ',');
-		appendStringInfo(&s, INT64_FORMAT, step_value(&steps, i));
-		if (count > 1)
-			appendStringInfo(&s, "*" INT64_FORMAT, count);
+		appendStringInfo(&s, INT64_FORMAT, r.step.value);
+		if (r.times > 1)
+			appendStringInfo(&s, "*" INT64_FORMAT, r.times);
 	}
 	appendStringInfoChar(&s, '}');
 	return s.data;
@@ -220,17 +216,15 @@ static bytea *
 send_durations(const Durations *d)
 {
 	StringInfoData s;
-	Steps		steps = steps_of(d);
-	int64		before = 0;
+	StepReader	r = read_steps(d);
 
 	pq_begintypsend(&s);
 	pq_sendint16(&s, DURATIONS_VERSION);
-	pq_sendint32(&s, steps.count);
-	for (Size i = 0; i < steps.count; i++)
+	pq_sendint32(&s, r.count);
+	while (next_step(&r))
 	{
-		pq_sendint64(&s, step_value(&steps, i));
-		pq_sendint64(&s, step_upto(&steps, i) - before);
-		before = step_upto(&steps, i);
+		pq_sendint64(&s, r.step.value);
+		pq_sendint64(&s, r.times);
 	}
 	return pq_endtypsend(&s);
 }

@@ -198,34 +198,20 @@ make_room(OpenDurations *state, Size n)
 static OpenDurations *
 add_durations(OpenDurations *state, const struct varlena *v, int sign)
 {
-	const Durations *d = (const Durations *) v;
 	const OpenDurations *open = (const OpenDurations *) v;
-	bool		is_open = d->form == DURATIONS_OPEN;
-	Steps		steps = {0};
-	Size		n;
-	int64		before = 0;
+	bool		is_open = open->form == DURATIONS_OPEN;
+	StepReader	r = {0};
 
 	if (!is_open)
-		steps = steps_of(d);
-	n = is_open ? open->used : steps.count;
-	state = make_room(state, n);
-	for (Size i = 0; i < n; i++)
+		r = read_steps((const Durations *) v);
+	state = make_room(state, is_open ? open->used : r.count);
+	for (int64 i = 0; is_open ? i < open->used : next_step(&r); i++)
 	{
-		Tally	   *tally = &state->tallies[state->used++];
+		Tally		tally = is_open ? get_tally(open, i) : (Tally) {r.step.value, r.times};
 
 		if ((i & INTERRUPT_MASK) == INTERRUPT_MASK)
 			CHECK_FOR_INTERRUPTS();
-		if (is_open)
-		{
-			*tally = get_tally(open, i);
-			tally->count *= sign;
-		}
-		else
-		{
-			tally->value = step_value(&steps, i);
-			tally->count = sign * (step_upto(&steps, i) - before);
-			before = step_upto(&steps, i);
-		}
+		state->tallies[state->used++] = (Tally) {tally.value, sign * tally.count};
 	}
 	return state;
 }
