@@ -25,7 +25,7 @@ least_cell(const Cube *cube, const CubeDimension *dimension, uint32 from, uint32
 	Size		ncells = (Size) dimension->pages.index.count * CUBE_PAGE_ATOMS;
 	Size		i;
 
-	for (i = 0; i < ncells; i++)
+	for (i = 0; i < ncells && least > from; i++)
 	{
 		const uint32 *page = salkpi_tuple_at(&dimension->pages,
 											 i / CUBE_PAGE_ATOMS);
@@ -86,9 +86,10 @@ salkpi_cube_first_atom(PG_FUNCTION_ARGS)
 	uint32		least = cube->natoms;
 	int			d;
 
-	for (d = 0; d < cube->grid.shape.ndimensions; d++)
+	for (d = 0; d < cube->grid.shape.ndimensions && least > from; d++)
 		least = first_atom_of_dimension(cube, &cube->dimensions[d], from, least);
-	least = first_atom_of_events(cube, from, least);
+	if (least > from)
+		least = first_atom_of_events(cube, from, least);
 	if (least == cube->natoms)
 		PG_RETURN_NULL();
 	PG_RETURN_INT32(least + 1);
