@@ -101,6 +101,30 @@ SET client_min_messages = warning;
 SET standard_conforming_strings = off;
 SELECT * FROM crm.differences('2025-04-02 12:40+02');
 
+-- Nor does how a session writes what a view makes a text of: facts and the rows behind them are the same.
+\c -
+SET search_path = kpi, public;
+SET client_min_messages = warning;
+SELECT kpi_untrack('sale');
+CREATE VIEW crm.written AS
+	SELECT sale_id, sold_at, amount, (sold_at + time '10:00')::text AS product, (amount / 3)::text AS region, (sold_at + interval '1 hour' - date '2024-01-01')::text AS channel,
+		   convert_to(product, 'UTF8')::text AS campaign FROM crm.sale;
+SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'crm.written');
+CREATE FUNCTION crm.behind(OUT changed bigint, OUT drilled numeric) LANGUAGE sql AS $$
+	SELECT (SELECT s.changed FROM kpi_snapshot() s),
+		   (SELECT sum(d.amount) FROM unnest('{product,region,channel,campaign}'::text[]) dimension,
+				LATERAL (SELECT member FROM kpi_members(dimension) m WHERE member <> '(none)' ORDER BY member COLLATE "C" LIMIT 4) m,
+				kpi_drill('revenue', '2025-01-01', dimension, m.member, 'year') d)
+$$;
+SELECT changed > 0 AS changed FROM kpi_snapshot();
+SELECT * FROM crm.behind();
+SET datestyle = 'German';
+SET intervalstyle = 'iso_8601';
+SET extra_float_digits = 0;
+SET bytea_output = 'escape';
+SET timezone = 'Asia/Tokyo';
+SELECT * FROM crm.behind();
+
 DROP EXTENSION salkpi CASCADE;
 DROP SCHEMA crm CASCADE;
 CREATE EXTENSION salkpi SCHEMA kpi;

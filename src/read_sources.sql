@@ -216,7 +216,9 @@ CREATE FUNCTION @extschema@.kpi_read_sources(sources text[], wanted_parts text[]
 	LANGUAGE c STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET datestyle = 'ISO, YMD'
+	SET intervalstyle = 'postgres'
 	SET extra_float_digits = 1
+	SET bytea_output = 'hex'
 	SET jit = off
 	SET enable_nestloop = on	-- whatever is best for what writes the facts
 	SET timezone = 'UTC'	-- so that what it sets of these ends with the function

@@ -346,6 +346,9 @@ CREATE FUNCTION @extschema@.kpi_changes(as_of timestamptz) RETURNS TABLE (source
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = on	-- whatever is best for what writes the facts
 	SET datestyle = 'ISO, YMD'
+	SET intervalstyle = 'postgres'
+	SET extra_float_digits = 1
+	SET bytea_output = 'hex'
 	SET timezone = 'UTC'	-- so that what is set below ends with the function
 AS $$
 #variable_conflict use_variable
