@@ -117,6 +117,21 @@ ROLLBACK;
 BEGIN;
 SELECT kpi_define_dimension('branch', '{branch,branch}');
 ROLLBACK;
+-- Nor by plain SQL, as an editor may write the table: what no snapshot can take would stop them all.
+CREATE FUNCTION unwritten(dimension text, parts text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO kpi_dimension_own VALUES (dimension, parts::text[], '', '');
+	RETURN 'not refused';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLERRM;
+END;
+$$;
+SELECT d.dimension, d.parts, unwritten(d.dimension, d.parts) FROM (VALUES ('total', '{region}'), ('area', '{region}'), ('region+region', '{region,region}'), ('amount', '{amount}'), ('branch', '{}'),
+	('branch', NULL), (NULL, '{branch}'), ('region+branch', '{{region},{branch}}'), ('it''s', '{it''s}')) d(dimension, parts);
+INSERT INTO kpi_dimension_own VALUES ('branch', '{branch}', 'Branch', 'Filiale');
+UPDATE kpi_dimension_own SET parts = '{region}' WHERE dimension = 'branch';
+DELETE FROM kpi_dimension_own;
+DROP FUNCTION unwritten;
 BEGIN;
 SELECT kpi_define_dimension(d) FROM unnest('{currency,direction,branch,branch+rep}'::text[]) d;
 -- Whatever else is one, a snapshot can take, though a source has all its columns.

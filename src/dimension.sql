@@ -104,32 +104,31 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_is_no_dimension(text) IS
 'whether a column of this name, of a source or of what queries make of one, is something else than a text whose values could be members';
 
-CREATE FUNCTION @extschema@.kpi_define_dimension(dimension text, parts text[] DEFAULT NULL,
-												 label_en text DEFAULT NULL, label_de text DEFAULT NULL) RETURNS void
+/* Whoever may write own dimensions may do so by plain SQL, too; one that no snapshot can take would stop them all. */
+CREATE FUNCTION @extschema@.kpi_dimension_check() RETURNS trigger
 	LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	part text;
 BEGIN
-	IF dimension IS NULL OR dimension !~ '^[a-z_][a-z0-9_+]*$' OR dimension = 'total' THEN
-		RAISE EXCEPTION 'dimension cannot be called "%"', dimension
+	IF new.dimension IS NULL OR new.dimension !~ '^[a-z_][a-z0-9_+]*$' OR new.dimension = 'total' THEN
+		RAISE EXCEPTION 'dimension cannot be called "%"', new.dimension
 			USING ERRCODE = 'invalid_name',
 				  HINT = 'Use the name of a text column, in lower case, or several joined by "+".';
 	END IF;
-	parts := coalesce(parts, string_to_array(dimension, '+'));
-	SELECT p.name INTO part FROM unnest(parts) p(name) GROUP BY p.name HAVING p.name IS NULL OR count(*) > 1 LIMIT 1;
+	SELECT p.name INTO part FROM unnest(new.parts) p(name) GROUP BY p.name HAVING p.name IS NULL OR count(*) > 1 LIMIT 1;
 	IF FOUND THEN
-		RAISE EXCEPTION 'dimension "%" has %', dimension, CASE WHEN part IS NULL THEN 'a part that is null' ELSE format('part "%s" twice', part) END
+		RAISE EXCEPTION 'dimension "%" has %', new.dimension, CASE WHEN part IS NULL THEN 'a part that is null' ELSE format('part "%s" twice', part) END
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	IF dimension <> array_to_string(parts, '+') THEN
-		RAISE EXCEPTION 'dimension "%" must be called after its parts, "%"', dimension, array_to_string(parts, '+')
+	IF new.parts IS DISTINCT FROM string_to_array(new.dimension, '+') THEN
+		RAISE EXCEPTION 'dimension "%" must be called after its parts, "%"', new.dimension, array_to_string(new.parts, '+')
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	FOREACH part IN ARRAY parts LOOP
+	FOREACH part IN ARRAY new.parts LOOP
 		IF part !~ '^[a-z_][a-z0-9_]*$' OR part = 'total' THEN
-			RAISE EXCEPTION 'part "%" of dimension "%" is not the name of a column', part, dimension
+			RAISE EXCEPTION 'part "%" of dimension "%" is not the name of a column', part, new.dimension
 				USING ERRCODE = 'invalid_name';
 		END IF;
 		IF @extschema@.kpi_is_no_dimension(part) THEN
@@ -139,9 +138,23 @@ BEGIN
 					  HINT = 'Bind a view that has the text under another name.';
 		END IF;
 	END LOOP;
+	RETURN new;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_dimension_check() IS
+'trigger: raises for a dimension that is not called after its parts, for the total, and for the names of columns that are no texts, or are used otherwise';
 
+CREATE TRIGGER kpi_dimension_written BEFORE INSERT OR UPDATE ON @extschema@.kpi_dimension_own
+	FOR EACH ROW EXECUTE FUNCTION @extschema@.kpi_dimension_check();
+
+CREATE FUNCTION @extschema@.kpi_define_dimension(dimension text, parts text[] DEFAULT NULL,
+												 label_en text DEFAULT NULL, label_de text DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
 	INSERT INTO @extschema@.kpi_dimension_own AS d VALUES
-		(dimension, parts, coalesce(label_en, dimension), coalesce(label_de, label_en, dimension))
+		(dimension, coalesce(parts, string_to_array(dimension, '+')), coalesce(label_en, dimension), coalesce(label_de, label_en, dimension))
 	ON CONFLICT ON CONSTRAINT kpi_dimension_own_pkey DO UPDATE
 	   SET parts = excluded.parts, label_en = excluded.label_en, label_de = excluded.label_de;
 END;
