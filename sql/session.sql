@@ -127,4 +127,9 @@ SELECT * FROM crm.behind();
 
 DROP EXTENSION salkpi CASCADE;
 DROP SCHEMA crm CASCADE;
+
+-- A schema may have any name that can stand in a format.
+CREATE SCHEMA "10 %s";
+CREATE EXTENSION salkpi SCHEMA "10 %s";
+DROP SCHEMA "10 %s";
 CREATE EXTENSION salkpi SCHEMA kpi;
