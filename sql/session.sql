@@ -109,9 +109,13 @@ SELECT kpi_untrack('sale');
 CREATE VIEW crm.written AS
 	SELECT sale_id, sold_at, amount, (sold_at + time '10:00')::text AS product, (amount / 3)::text AS region, (sold_at + interval '1 hour' - date '2024-01-01')::text AS channel,
 		   convert_to(product, 'UTF8')::text AS campaign FROM crm.sale;
+ALTER TABLE crm.deal ALTER amount TYPE double precision USING amount / 7;
+ALTER TABLE crm.quota ALTER value TYPE double precision USING value / 3;
 SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'crm.written');
-CREATE FUNCTION crm.behind(OUT changed bigint, OUT drilled numeric) LANGUAGE sql AS $$
+CREATE FUNCTION crm.behind(OUT changed bigint, OUT target numeric, OUT top numeric, OUT drilled numeric) LANGUAGE sql AS $$
 	SELECT (SELECT s.changed FROM kpi_snapshot() s),
+		   (SELECT s.target FROM kpi_series('revenue', '2025-01-01', '2025-02-01') s),
+		   (SELECT sum(o.amount) FROM kpi_top_opportunities(99) o),
 		   (SELECT sum(d.amount) FROM unnest('{product,region,channel,campaign}'::text[]) dimension,
 				LATERAL (SELECT member FROM kpi_members(dimension) m WHERE member <> '(none)' ORDER BY member COLLATE "C" LIMIT 4) m,
 				kpi_drill('revenue', '2025-01-01', dimension, m.member, 'year') d)

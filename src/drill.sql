@@ -262,9 +262,6 @@ CREATE FUNCTION @extschema@.kpi_drill(kpi text, period date DEFAULT NULL, dimens
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET datestyle = 'ISO, YMD'
-	SET intervalstyle = 'postgres'
-	SET extra_float_digits = 1
-	SET bytea_output = 'hex'
 	SET jit = off
 	SET plan_cache_mode = force_generic_plan	-- as in kpi_execute: dictionaries are large
 	SET timezone = 'UTC'	-- so that what is set below ends with the function

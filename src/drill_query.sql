@@ -113,9 +113,6 @@ CREATE FUNCTION @extschema@.kpi_make_dictionaries(parameters integer[], columns 
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET datestyle = 'ISO, YMD'
-	SET intervalstyle = 'postgres'
-	SET extra_float_digits = 1
-	SET bytea_output = 'hex'
 AS $$
 DECLARE
 	source text;

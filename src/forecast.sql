@@ -21,6 +21,11 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_expected', '');
 CREATE FUNCTION @extschema@.kpi_keep_expected(run bigint, as_of timestamptz) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp
+	SET datestyle = 'ISO, YMD'	-- as kpi_read_sources
+	SET intervalstyle = 'postgres'
+	SET extra_float_digits = 1
+	SET bytea_output = 'hex'
+	SET timezone = 'UTC'	-- so that what is set below ends with the function
 	SET jit = off
 AS $$
 DECLARE
@@ -46,6 +51,7 @@ BEGIN
 	END IF;
 	SELECT array_agg(DISTINCT x.part ORDER BY x.part) INTO parts FROM @extschema@.kpi_dimension d, unnest(d.parts) x(part);
 
+	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
 	EXECUTE format($query$
 		WITH opened AS (
 			SELECT o.*, CASE WHEN o.currency IS NULL OR o.currency = $1 THEN coalesce(o.amount, 0)

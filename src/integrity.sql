@@ -175,9 +175,6 @@ CREATE FUNCTION @extschema@.kpi_bad_rows(source text, INOUT reason text DEFAULT 
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 	SET datestyle = 'ISO, YMD'
-	SET intervalstyle = 'postgres'
-	SET extra_float_digits = 1
-	SET bytea_output = 'hex'
 	SET jit = off
 	SET timezone = 'UTC'	-- so that what is set below ends with the function
 AS $$

@@ -131,9 +131,13 @@ COMMENT ON TYPE @extschema@.kpi_parameters IS 'the parameters of the queries of 
 /* What reads sources in PL/pgSQL says this instead of EXECUTE, which would take a table that is being loaded anew for empty. */
 CREATE FUNCTION @extschema@.kpi_execute(query text, parameters record, generic boolean DEFAULT false) RETURNS SETOF record
 	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
+	SET datestyle = 'ISO, YMD'
+	SET intervalstyle = 'postgres'
+	SET extra_float_digits = 1
+	SET bytea_output = 'hex'
 	AS 'MODULE_PATHNAME', 'salkpi_execute';
 COMMENT ON FUNCTION @extschema@.kpi_execute(text, record, boolean) IS
-'the rows of a SELECT with parameters $1, $2 ... It sees what the calling statement sees, and of a table that others emptied or wrote anew since that began what is in it now; an error where the isolation level of the transaction does not let it. generic: by a plan that holds none of the parameters'' values, which may be large. It runs as the caller. Raises when the query is not a SELECT or its columns are not those named';
+'the rows of a SELECT with parameters $1, $2 ... It sees what the calling statement sees, and of a table that others emptied or wrote anew since that began what is in it now; an error where the isolation level of the transaction does not let it. generic: by a plan that holds none of the parameters'' values, which may be large. It runs as the caller, and makes texts as a snapshot does, whatever the session has set. Raises when the query is not a SELECT or its columns are not those named';
 
 CREATE TYPE @extschema@.kpi_reading_step AS (source text, reads text, relation text, parts text[], columns text[], query text, keeps integer[]);
 COMMENT ON TYPE @extschema@.kpi_reading_step IS

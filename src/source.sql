@@ -76,6 +76,10 @@ COMMENT ON FUNCTION @extschema@.kpi_readable_relation(text) IS
 CREATE FUNCTION @extschema@.kpi_source_rows(source text, relation regclass, time_zone text, maker regproc, parameters record) RETURNS SETOF record
 	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED ROWS 10
 	SET search_path = pg_catalog, pg_temp
+	SET datestyle = 'ISO, YMD'
+	SET intervalstyle = 'postgres'
+	SET extra_float_digits = 1
+	SET bytea_output = 'hex'
 	AS 'MODULE_PATHNAME', 'salkpi_source_rows';
 COMMENT ON FUNCTION @extschema@.kpi_source_rows(text, regclass, text, regproc, record) IS
 'runs a query over a bound source whose plan the session keeps: maker is the function that gives its text for the name of the source; relation is what the source is bound to (kpi_readable_relation), time_zone the setting, parameters its $1, $2 ... It runs with the rights of the caller. The text is made anew when relation or time zone are others, or anything that the plan depends on has changed. NULL argument: no rows; an error for a maker that does not turn a text into a text, or may not be called';
