@@ -130,6 +130,20 @@ ALTER TABLE crm.sale DROP account_id, DROP opportunity_id;
 SELECT 'sales to nobody' AS rule, count(*) AS customers, (SELECT count(*) FROM kpi_revenue_by_activity('2025-03-01', '2025-04-01')) AS kinds FROM kpi_top_customers(5, '2025-03-01');
 ROLLBACK TO nobody;
 
+-- Whose customer one is by the activity before a purchase stays, also when one moves to another region between activities.
+SAVEPOINT moved;
+TRUNCATE crm.sale, crm.activity, crm.account;
+ALTER TABLE crm.account ADD valid_from timestamptz, ADD valid_to timestamptz;
+INSERT INTO crm.account VALUES (1, 'Customer 1', 'North', NULL, '2025-04-15 00:00+02'), (1, 'Customer 1', 'South', '2025-04-15 00:00+02', NULL);
+INSERT INTO crm.sale VALUES (1, '2025-02-10 12:00+01', 100, NULL, 1, NULL);
+INSERT INTO crm.activity VALUES (1, '2025-03-05 12:00+01', 'demo', NULL, 1, NULL);
+SELECT outcome FROM kpi_snapshot('2025-01-01', '2025-05-31', '2025-06-07 12:00+02');
+SELECT to_char(period, 'YYYY-MM') AS month, member, customers_opening, customers_won, customers_churned, customers FROM kpi_fact
+WHERE superseded_at IS NULL AND grain = 'month' AND dimension = 'preceding_activity' AND customers_opening + customers_churned + customers > 0 ORDER BY 1, 2;
+SELECT 'drilled and asked this second as well' AS rule, (SELECT sum(amount) FROM kpi_drill('customers', '2025-05-01', 'preceding_activity', '(none)')) AS drilled,
+	kpi_live('customers', '2025-05-01', '2025-06-01', 'preceding_activity', '(none)') AS live, kpi_live('customers', '2025-05-01', '2025-06-01', 'preceding_activity', 'demo') AS other;
+ROLLBACK TO moved;
+
 SELECT crm.refused('SELECT kpi_top_customers(-1)') AS negative, crm.refused('SELECT kpi_top_customers(grain => ''decade'')') AS grain,
 	crm.refused('SELECT kpi_top_customers(dimension => ''planet'')') AS dimension, crm.refused('SELECT kpi_top_customers(dimension => ''rep'')') AS member;
 SELECT crm.refused('SELECT kpi_revenue_by_activity(NULL, ''2025-03-01'')') AS from_day, crm.refused('SELECT kpi_revenue_by_activity(''-infinity'', ''2025-03-01'')') AS since_ever, crm.refused('SELECT kpi_revenue_by_activity(''2025-03-01'', ''2025-03-01'')') AS to_day,

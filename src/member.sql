@@ -34,7 +34,8 @@ COMMENT ON FUNCTION @extschema@.kpi_dictionary_attributes(text, text[]) IS
  * The member of a base dimension to which a row belongs: the row's own column
  * first, else the opportunity's, else the account's, else the rep's, as valid
  * at the instant "at"; NULL when the bound columns cannot tell.  What customers
- * bought and pay belongs to their cohort, always the same one.
+ * bought and pay belongs to their cohort, always the same one, and a sale to the
+ * activity before it, also when the customer moves later.
  */
 CREATE FUNCTION @extschema@.kpi_member_expression(source text, base text, at text, columns text[]) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -56,7 +57,7 @@ BEGIN
 	IF base = 'preceding_activity' THEN
 		key := CASE source WHEN 'sale' THEN @extschema@.kpi_member_expression(source, 'account', at, columns) END;
 		IF key IS NOT NULL THEN
-			at := CASE WHEN 'activity.happened_at:date' = ANY (columns) THEN format('date_trunc(''day'', %s)', at) ELSE at END;
+			at := CASE WHEN 'activity.happened_at:date' = ANY (columns) THEN 'date_trunc(''day'', sold_at)' ELSE 'sold_at' END;
 			RETURN format('CASE WHEN @extschema@.kpi_lookup_first((SELECT $19), %1$s) < %2$s THEN @extschema@.kpi_lookup((SELECT $19), %1$s, 1, %2$s - interval ''1 microsecond'') END',
 						  key, at);
 		END IF;

@@ -213,7 +213,7 @@ BEGIN
 	  FROM (SELECT e.base, CASE WHEN h.is_kept THEN e.expression ELSE replace(e.expression, '{at}', 'NULL::timestamptz') END AS expression,
 				   NOT h.is_kept OR position('{at}' IN e.expression) = 0 AS is_fixed
 			  FROM jsonb_each_text(members) e(base, expression),
-				   LATERAL (SELECT '{account.valid_from,rep.valid_from}'::text[] && columns OR e.base = 'preceding_activity' AS is_kept) h
+				   LATERAL (SELECT '{account.valid_from,rep.valid_from}'::text[] && columns AS is_kept) h
 			 WHERE e.base IN (SELECT unnest(d.parts) FROM @extschema@.kpi_wanted_dimensions(wanted_dimensions) d)) m;
 	/* Columns that are missing come outside of that, where the planner sees that they are constant, and so is much of what is made of them. */
 	IF reads = 'source' THEN
