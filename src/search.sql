@@ -285,7 +285,7 @@ BEGIN
 				AND search.columns && ARRAY[p.source || '.currency', 'account.valid_from', 'rep.valid_from'] LOOP
 		n := array_position(search.bound, c.source);
 		EXECUTE @extschema@.kpi_influence_query(c.source, ARRAY[c.source || '.' || c.starts],
-					@extschema@.kpi_current_query(c.source, format('(%s) AND %I < $1', c.condition, c.starts)))
+					@extschema@.kpi_current_query(c.source, format('(%s) AND %I < $1', replace(c.condition, '{now}', '$1'), c.starts)))
 		   INTO c USING search.as_of;
 		search.found[n] := search.found[n] + c.spans;
 	END LOOP;
