@@ -61,7 +61,7 @@ typedef struct OpenDurations
 /* durations.c: errors */
 extern void salkpi_durations_too_large(void);
 extern void salkpi_durations_too_many(void);
-extern void salkpi_durations_damaged(void) pg_attribute_noreturn();
+extern void salkpi_durations_damaged(void);
 
 #define compare_int64(a, b)	(((a) > (b)) - ((a) < (b)))
 
@@ -139,6 +139,7 @@ get_number(StepReader *r)
 			return number;
 	}
 	salkpi_durations_damaged();
+	return 0;					/* not reached */
 }
 
 static inline StepReader
