@@ -181,7 +181,7 @@ salkpi_durations_sum(const struct varlena *v, int128 *sum)
 }
 
 void
-salkpi_durations_at(const struct varlena *v, int64 rank, int64 *value)
+salkpi_durations_at(const struct varlena *v, int64 rank, int64 *value, int64 *next)
 {
 	StepReader	r = read_steps(as_canonical(v));
 
@@ -192,6 +192,9 @@ salkpi_durations_at(const struct varlena *v, int64 rank, int64 *value)
 		if ((r.nread & INTERRUPT_MASK) == INTERRUPT_MASK)
 			CHECK_FOR_INTERRUPTS();
 	*value = r.step.value;
+	if (r.step.upto == rank + 1)
+		(void) next_step(&r);
+	*next = r.step.value;
 }
 
 /* Values in order, as steps. */
@@ -372,8 +375,7 @@ salkpi_durations_quantile(const struct varlena *d, Numeric p)
 	part = DirectFunctionCall1(numeric_floor, position);
 	rank = DatumGetInt64(DirectFunctionCall1(numeric_int8, part));
 	part = DirectFunctionCall2(numeric_sub, position, part);
-	salkpi_durations_at(d, rank, &lower);
-	salkpi_durations_at(d, Min(rank + 1, count - 1), &upper);
+	salkpi_durations_at(d, rank, &lower, &upper);
 	distance = DirectFunctionCall2(numeric_sub, int64_datum(upper),
 								   int64_datum(lower));
 	distance = DirectFunctionCall2(numeric_mul, part, distance);

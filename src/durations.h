@@ -28,9 +28,12 @@ extern int64 salkpi_durations_count(const struct varlena *d);
 /* Sets *sum to the sum in microseconds, which always fits.  O(n). */
 extern void salkpi_durations_sum(const struct varlena *d, int128 *sum);
 
-/* Sets *value to the duration of that rank, 0 <= rank < count.  O(log n). */
+/*
+ * Sets *value to the duration of that rank, 0 <= rank < count, and *next to that
+ * of the next one, or of the last.  O(rank).
+ */
 extern void salkpi_durations_at(const struct varlena *d, int64 rank,
-								int64 *value);
+								int64 *value, int64 *next);
 
 /* Days, rounded once to 16 decimals, half away from zero; NULL if empty. */
 extern Numeric salkpi_durations_mean(const struct varlena *d);

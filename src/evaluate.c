@@ -287,8 +287,7 @@ interpolate(const struct varlena *durations, Numeric fraction)
 
 	whole = salkpi_numeric_apply(numeric_div_trunc, position, int64_to_numeric(1));
 	rank = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(whole)));
-	salkpi_durations_at(durations, rank, &below);
-	salkpi_durations_at(durations, Min(rank + 1, last), &above);
+	salkpi_durations_at(durations, rank, &below, &above);
 	return salkpi_numeric_add(int64_to_numeric(below),
 							  multiply(salkpi_numeric_apply(numeric_sub, position, whole),
 									   salkpi_int128_to_numeric((int128) above - below, 0)));

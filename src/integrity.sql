@@ -21,10 +21,10 @@ BEGIN
 		 WHERE @extschema@.kpi_may_read(k.source)
 	LOOP
 		SELECT x.* INTO keys, examples	-- keys are texts, few of which repeat: those whose hashes do are looked at
-		  FROM @extschema@.kpi_execute(format('WITH row AS NOT MATERIALIZED (SELECT k.key, hashtextextended(k.key, 0) AS hash FROM (SELECT %s AS key FROM (%s) r) k WHERE k.key IS NOT NULL),'
-					' again AS MATERIALIZED (SELECT r.hash FROM row r GROUP BY 1 HAVING count(*) > 1)'
+		  FROM @extschema@.kpi_execute(format('WITH keyed AS NOT MATERIALIZED (SELECT k.key, hashtextextended(k.key, 0) AS hash FROM (SELECT %s AS key FROM (%s) r) k WHERE k.key IS NOT NULL),'
+					' again AS MATERIALIZED (SELECT r.hash FROM keyed r GROUP BY 1 HAVING count(*) > 1)'
 					' SELECT count(*), (array_agg(k.key ORDER BY k.key COLLATE "C"))[:5]'
-					'   FROM (SELECT r.key FROM row r WHERE r.hash IN (SELECT a.hash FROM again a) GROUP BY 1 HAVING count(*) > 1) k',
+					'   FROM (SELECT r.key FROM keyed r WHERE r.hash IN (SELECT a.hash FROM again a) GROUP BY 1 HAVING count(*) > 1) k',
 					key, @extschema@.kpi_source_select(source)), ROW()) AS x(keys bigint, examples text[]);
 		IF keys > 0 THEN
 			RETURN NEXT;
