@@ -381,3 +381,14 @@ CREATE POLICY own ON kpi_fact USING (member = 'a');
 SET LOCAL ROLE regress_salkpi_reader;
 SELECT refused($$SELECT kpi_live('revenue', '2026-03-01', '2026-04-01', 'rep', 'a')$$) AS live;
 ROLLBACK;
+
+-- ---------- the planner knows of the facts at once, not only when autovacuum has come round ----------
+BEGIN;
+SET LOCAL client_min_messages = warning;
+TRUNCATE kpi_fact;
+CREATE TABLE purchases (sale_id integer, sold_at date, amount numeric, region text);
+INSERT INTO purchases VALUES (1, '2026-03-05', 10, 'R1'), (2, '2026-03-06', 20, 'R2');
+SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'purchases');
+SELECT outcome FROM kpi_snapshot(as_of => '2026-05-02');
+SELECT reltuples = (SELECT count(*) FROM kpi_fact) AS counted FROM pg_class WHERE oid = 'kpi_fact'::regclass;
+ROLLBACK;
