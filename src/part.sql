@@ -467,6 +467,9 @@ DECLARE
 	bases text[] := @extschema@.kpi_part_bases(part, members, wanted);
 	shape text;
 	slots integer[];
+	reaches_back boolean := @extschema@.kpi_reaches_back(source, part);
+	within text;	-- whether a row counts in a period that is wanted; NULL: it does
+	takes_all boolean;	-- which row is the first of something ever takes the earlier ones to tell, and what is measured since ever takes them all
 	arguments text;
 BEGIN
 	SELECT * INTO p FROM @extschema@.kpi_part k WHERE k.source = kpi_cube_expression.source AND k.part = kpi_cube_expression.part;
@@ -479,6 +482,8 @@ BEGIN
 	  FROM unnest('{count,sum,distinct,first,duration}'::text[]) WITH ORDINALITY k(slot, n);
 	shape := shape || format(' / c=%s m=%s', slots[1], slots[2])
 		|| CASE p.kind WHEN 'stock' THEN '' ELSE format(' e=%s f=%s d=%s', slots[3], slots[4], slots[5]) END;
+	within := CASE WHEN only_some AND p.kind IN ('flow', 'plan') THEN format('(%s) <@ $20', @extschema@.kpi_fill_in(p.starts, source, at, columns)) END;
+	takes_all := slots[4] > 0 OR reaches_back;
 
 	SELECT string_agg(coalesce(k.value, format('NULL::%s', k.type)), ', ' ORDER BY k.position, k.n) INTO arguments
 	  FROM (SELECT 1 AS position, n, 'text' AS type,
@@ -487,20 +492,23 @@ BEGIN
 						ELSE replace(members ->> bases[n], '{at}', at) END AS value
 			  FROM generate_series(1, 10) n
 			UNION ALL
-			SELECT a.position, g.n, a.type, @extschema@.kpi_fill_in(s.expression, source, at, columns)
+			SELECT a.position, g.n, a.type,
+				   coalesce(CASE WHEN a.slot = 'distinct' AND takes_all AND NOT EXISTS (SELECT FROM @extschema@.kpi_slots(source, part) t WHERE t.slot = 'to_date' AND t.expression = s.measure)
+								 THEN 'CASE WHEN ' || within || ' THEN ' || v.expression || ' END' END, v.expression)
 			  FROM (VALUES (2, 'count', 'boolean', CASE p.kind WHEN 'stock' THEN 4 ELSE 10 END),
 						   (3, 'sum', 'numeric', CASE p.kind WHEN 'stock' THEN 4 ELSE 6 END),
 						   (4, 'distinct', 'text', 2), (5, 'first', 'text', 1), (6, 'first_flagged', 'boolean', 1),
 						   (7, 'duration', 'bigint', 1)) a(position, slot, type, size)
 			  CROSS JOIN LATERAL generate_series(1, a.size) g(n)
 			  LEFT JOIN @extschema@.kpi_slots(source, part) s ON s.slot = a.slot AND s.n = g.n
+			  CROSS JOIN LATERAL (SELECT @extschema@.kpi_fill_in(s.expression, source, at, columns) AS expression) v
 			 WHERE p.kind <> 'stock' OR a.position <= 3) k;
 
 	RETURN format(E'coalesce(@extschema@.%1$s(%2$s, %3$L, %4$s, %5$s)\n  FILTER (WHERE %9$s%6$s%7$s), @extschema@.%8$s(%2$s, %3$L))',
 		CASE p.kind WHEN 'stock' THEN 'kpi_stock' ELSE 'kpi_cube' END,
 		CASE p.kind WHEN 'stock' THEN CASE WHEN p.starts = 'NULL' THEN 'ARRAY[$4]' ELSE '$3' END
 					WHEN 'plan' THEN CASE WHEN by_day THEN '$14' ELSE '$13' END
-					ELSE CASE WHEN @extschema@.kpi_reaches_back(source, part)
+					ELSE CASE WHEN reaches_back
 						 THEN CASE WHEN by_day THEN '(SELECT date ''-infinity'' || $2)' ELSE '(SELECT timestamptz ''-infinity'' || $1)' END
 						 ELSE CASE WHEN by_day THEN '$2' ELSE '$1' END END END,
 		shape,
@@ -516,9 +524,7 @@ BEGIN
 		CASE p.kind WHEN 'stock' THEN 'kpi_empty_stock' ELSE 'kpi_empty_cube' END,
 		CASE WHEN p.kind IN ('flow', 'plan') THEN format('(%s) IS NOT NULL AND ', CASE WHEN by_day THEN p.starts || '_day'
 			ELSE @extschema@.kpi_fill_in(p.starts, source, at, columns) END) ELSE '' END ||
-		/* Which row is the first of something ever takes the earlier ones to tell, and what is measured since ever takes them all. */
-		CASE WHEN only_some AND p.kind IN ('flow', 'plan') AND slots[4] = 0 AND NOT @extschema@.kpi_reaches_back(source, part)
-			 THEN format('(%s) <@ $20 AND ', @extschema@.kpi_fill_in(p.starts, source, at, columns)) ELSE '' END);
+		CASE WHEN takes_all OR within IS NULL THEN '' ELSE within || ' AND ' END);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_cube_expression(text, text, text[], jsonb, text[], text, boolean, boolean) IS
