@@ -63,6 +63,8 @@ SELECT dimension, member, array_agg(t.id ORDER BY t.id) AS ids, (SELECT array_ag
   FROM (SELECT DISTINCT dimension, member FROM wanted) m, LATERAL kpi_top_opportunities(100, m.dimension, m.member) t
  GROUP BY dimension, member ORDER BY dimension COLLATE "C", member COLLATE "C";
 SELECT id FROM kpi_top_opportunities(5, 'rep+stage', 'r\+2+Offer');
+-- Of what opportunities do not have none is a member, not even the unknown one.
+SELECT d.dimension, count(t.id) AS top FROM unnest('{cohort,kind,product,rep+kind}'::text[]) d(dimension) LEFT JOIN LATERAL kpi_top_opportunities(9, d.dimension, kpi_blank_member(d.dimension)) t ON true GROUP BY 1 ORDER BY 1;
 -- Created at no finite time: no age.
 SAVEPOINT ageless;
 UPDATE deals SET created_at = '-infinity' WHERE id = 1;

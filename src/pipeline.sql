@@ -172,6 +172,9 @@ BEGIN
 	   FROM @extschema@.kpi_source s
 	  WHERE s.source = 'opportunity'
 		 OR s.source = 'exchange_rate' AND @extschema@.kpi_source_relation(s.source) IS NOT NULL AND EXISTS (SELECT FROM @extschema@.kpi_usable_columns() u WHERE u.source = 'opportunity' AND u.column_name = 'currency');
+	IF NOT @extschema@.kpi_has_dimension('opportunity', 'open', dimension) THEN	-- nobody knows to which members they belong
+		RETURN;
+	END IF;
 	parts := (SELECT d.parts FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_top_opportunities.dimension);
 	members := (SELECT string_agg(format('@extschema@.kpi_member_part(coalesce(nullif(%s, ''''), ''(none)''))', @extschema@.kpi_open_member_expression(p.part)), ', ' ORDER BY p.i)
 				  FROM unnest(parts) WITH ORDINALITY p(part, i));
@@ -220,4 +223,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_top_opportunities(integer, text, text) IS
-'the n most valuable opportunities open now, read from the source as it is, for a member of a dimension: amount in the reporting currency (NULL, and last, without amount or rate), probability (its own, else the stage''s; NULL outside 0..1), weighted, expected close, age in days since created (NULL when unknown or infinite), and whether the expected close has passed (NULL when unknown). An error when the source is not bound';
+'the n most valuable opportunities open now, read from the source as it is, for a member of a dimension: amount in the reporting currency (NULL, and last, without amount or rate), probability (its own, else the stage''s; NULL outside 0..1), weighted, expected close, age in days since created (NULL when unknown or infinite), and whether the expected close has passed (NULL when unknown). No rows where the bound columns do not tell the members. An error when the source is not bound';
