@@ -120,6 +120,12 @@ SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00');
 \set SHOW_CONTEXT errors
 \set VERBOSITY terse
 ROLLBACK TO before_share;
+-- A view that takes a snapshot, which reads the view; others follow each other in a transaction.
+CREATE OR REPLACE VIEW crm.share AS SELECT sale_id, sold_at, amount, (SELECT outcome FROM kpi_snapshot()) AS region FROM crm.sale;
+SELECT crm.refused($$SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-21 12:00+00')$$), crm.as_before();
+CREATE OR REPLACE VIEW crm.share AS SELECT sale_id, sold_at, amount, region FROM crm.sale;
+SELECT string_agg(outcome, ' ') FROM unnest('{2025-05-21 12:00+00,2025-05-21 13:00+00}'::timestamptz[]) at, kpi_snapshot('2025-03-01', '2025-04-30', at);
+ROLLBACK TO before_share;
 -- A view that has lost a column, or got another type, since it was bound.
 CREATE VIEW crm.lost AS SELECT sale_id, sold_at, amount, region FROM crm.sale;
 SELECT count(*) > 0 FROM kpi_bind('sale', 'crm.lost');

@@ -68,6 +68,7 @@ CREATE FUNCTION @extschema@.kpi_take_snapshot(run bigint, from_day date, to_day 
 	SET search_path = pg_catalog, pg_temp
 	SET row_security = off
 	SET application_name = 'kpi_snapshot'
+	SET salkpi.takes_snapshot = on	-- as long as it does
 	SET jit = off
 	SET enable_nestloop = on	-- so that what is set below ends with the function
 AS $$
@@ -181,6 +182,12 @@ DECLARE
 	began timestamptz := clock_timestamp();
 	now_taken timestamptz;
 BEGIN
+	IF current_setting('salkpi.takes_snapshot', true) = 'on' THEN	-- whose lock is no obstacle to its own session
+		RAISE EXCEPTION 'a snapshot cannot be taken within another one'
+			USING ERRCODE = 'object_in_use',
+				  DETAIL = 'This session is taking one, and something that it reads or writes calls kpi_snapshot().',
+				  HINT = 'Let a bound view read what snapshots have recorded.';
+	END IF;
 	IF NOT @extschema@.kpi_try_lock() THEN
 		RAISE NOTICE 'another snapshot is running; this one steps aside';
 		outcome := 'skipped';
