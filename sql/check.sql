@@ -173,6 +173,11 @@ SELECT subject, what, hint FROM shop.state('de') LIMIT 2;
 UPDATE shop.line SET amount = amount / 1000;
 SELECT outcome FROM kpi_snapshot();
 SELECT v.kpi, shop.failure(format('SELECT kpi_value(%L, kpi_day(now() - interval ''10 days''))', v.kpi)) FROM unnest('{cut_off,circular,uses_gone,uses_that,counts_wrong,too_exact}'::text[]) v(kpi);
+-- A report has the others all the same.
+SELECT kpi_select('mine', 'revenue', 'uses_that', 'cut_off', 'average_purchase_value', 'circular', 'revenue_growth', 'counts_wrong', 'purchases');
+SELECT r.kpi, r.value IS NOT DISTINCT FROM CASE WHEN r.reason IS NULL THEN kpi_value(r.kpi, kpi_day(now() - interval '10 days')) END AS as_by_itself, r.unit, r.status, r.reason
+  FROM kpi_report(kpi_day(now() - interval '10 days'), selection => 'mine') r;
+SELECT kpi, reason FROM kpi_report(selection => 'mine', lang => 'de') WHERE kpi = 'circular';
 SELECT shop.failure('SELECT * FROM kpi_report()') AS report, shop.failure('SELECT kpi_live(''uses_gone'', ''2025-01-01'', ''2025-02-01'')') AS live, shop.failure('SELECT * FROM kpi_needs(''cut_off'')') AS needs;
 SELECT shop.failure($$SELECT kpi_define('fine', 'revenue', 'money', 'up', 'Fine')$$) AS another;
 SELECT kpi_undefine(kpi) FROM unnest('{uses_that,cut_off,circular,counts_wrong,too_exact,revenue_growth}'::text[]) kpi;

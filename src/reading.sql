@@ -44,13 +44,14 @@ CREATE FUNCTION @extschema@.kpi_report(period date DEFAULT NULL, grain text DEFA
 	RETURNS TABLE (number integer, kpi text, label text, value numeric, unit text, target numeric, attainment numeric, status text,
 				   previous numeric, change numeric, year_ago numeric, trend text, is_complete boolean,
 				   numerator numeric, denominator numeric, n numeric, reason text, pace numeric)
-	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	LANGUAGE plpgsql STABLE	-- what catches errors may not run beside parallel workers
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
 	kpis text[];
+	faulty text[] := '{}';
 	year integer;
 	newest date;
 	is_running boolean;
@@ -76,29 +77,46 @@ BEGIN
 		cut_bases := ARRAY(SELECT DISTINCT unnest(ARRAY[1, year]));
 	END IF;
 
-	RETURN QUERY
-	WITH c AS MATERIALIZED (
-		SELECT * FROM @extschema@.kpi_computed(kpis, grain, dimension, members, newest,
-											   bases, cut_bases, '{0}', cardinality(members) <> 1, as_of, lang)
-	), arranged AS (
-		SELECT c.kpi, max(c.value) FILTER (WHERE c.base = 1 AND c.is_cut = is_running) AS previous,
-			   max(c.value) FILTER (WHERE c.base = year AND c.is_cut = is_running) AS year_ago,
-			   @extschema@.kpi_sparkline(array_agg(c.value ORDER BY c.base DESC) FILTER (WHERE c.base <= 11 AND NOT c.is_cut)) AS trend
-		  FROM c GROUP BY c.kpi
-	)
-	SELECT c.number, c.kpi, c.label, c.value, c.unit, c.target, c.attainment, c.status,
-		   a.previous, @extschema@.kpi_change(c.unit, c.value, a.previous), a.year_ago, a.trend, c.is_complete,
-		   c.numerator, c.denominator, c.n,
-		   CASE WHEN c.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, CASE c.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(cardinality(members) <> 1)) END, as_of, lang) END,
-		   c.pace
-	  FROM c JOIN arranged a ON a.kpi = c.kpi
-	 WHERE c.base = 0
-	 ORDER BY c.ordinal;
+	/* The formula of one that kpi_define has not seen is nothing that the others are to suffer from. */
+	LOOP
+		BEGIN
+			RETURN QUERY
+			WITH c AS MATERIALIZED (
+				SELECT * FROM @extschema@.kpi_computed(ARRAY(SELECT k.kpi FROM unnest(kpis) WITH ORDINALITY k(kpi, n) WHERE k.kpi <> ALL (faulty) ORDER BY k.n), grain, dimension, members, newest,
+													   bases, cut_bases, '{0}', cardinality(members) <> 1, as_of, lang)
+			), arranged AS (
+				SELECT c.kpi, max(c.value) FILTER (WHERE c.base = 1 AND c.is_cut = is_running) AS previous,
+					   max(c.value) FILTER (WHERE c.base = year AND c.is_cut = is_running) AS year_ago,
+					   @extschema@.kpi_sparkline(array_agg(c.value ORDER BY c.base DESC) FILTER (WHERE c.base <= 11 AND NOT c.is_cut)) AS trend
+				  FROM c GROUP BY c.kpi
+			)
+			SELECT r.* FROM (
+				SELECT c.number, c.kpi, c.label, c.value, c.unit, c.target, c.attainment, c.status,
+					   a.previous, @extschema@.kpi_change(c.unit, c.value, a.previous), a.year_ago, a.trend, c.is_complete,
+					   c.numerator, c.denominator, c.n,
+					   CASE WHEN c.reason IS NOT NULL
+							THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, newest, c.is_complete, CASE c.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(cardinality(members) <> 1)) END, as_of, lang) END,
+					   c.pace
+				  FROM c JOIN arranged a ON a.kpi = c.kpi
+				 WHERE c.base = 0
+				UNION ALL
+				SELECT d.number, d.kpi, CASE lang WHEN 'de' THEN d.label_de ELSE d.label_en END, NULL, d.unit, NULL, NULL, 'none',
+					   NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, @extschema@.kpi_reason_text('faulty formula', lang), NULL
+				  FROM @extschema@.kpi_definition d WHERE d.kpi = ANY (faulty)) r
+			 ORDER BY array_position(kpis, r.kpi);
+			EXIT;
+		EXCEPTION WHEN OTHERS THEN
+			IF faulty = '{}' THEN
+				faulty := ARRAY(SELECT d.kpi FROM @extschema@.kpi_faulty_definitions() d WHERE d.kpi = ANY (kpis));
+				CONTINUE WHEN faulty <> '{}';
+			END IF;
+			RAISE;
+		END;
+	END LOOP;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_report(date, text, text, text, text, timestamptz, text, text[]) IS
-'the KPIs of a selection at a glance, for the period of a grain that contains the day (NULL: the last complete one) and a member of a dimension: value, unit, target, attainment (percent), status (met at or beyond the target in the direction of the KPI, near at or beyond warn_at, else missed; none without target or value), previous period and change (percent, of percentages in points), year_ago, trend (the last twelve periods), numerator and denominator of a ratio, n rows behind it, the reason when the value is NULL, and pace (percent of what the target asks for by now: of its share of the days begun, all or the working ones; in a complete period, and of ratios and stocks, the attainment). An unfinished period is compared with earlier ones cut after as many days. as_of: as it was known then; lang: en, de, NULL: the setting; members: several members together in place of the one, exactly, NULL with the reason "not additive" where a measure does not add up over them';
+'the KPIs of a selection at a glance, for the period of a grain that contains the day (NULL: the last complete one) and a member of a dimension: value, unit, target, attainment (percent), status (met at or beyond the target in the direction of the KPI, near at or beyond warn_at, else missed; none without target or value), previous period and change (percent, of percentages in points), year_ago, trend (the last twelve periods), numerator and denominator of a ratio, n rows behind it, the reason when the value is NULL, and pace (percent of what the target asks for by now: of its share of the days begun, all or the working ones; in a complete period, and of ratios and stocks, the attainment). An unfinished period is compared with earlier ones cut after as many days. as_of: as it was known then; lang: en, de, NULL: the setting; members: several members together in place of the one, exactly, NULL with the reason "not additive" where a measure does not add up over them. A KPI whose formula kpi_check finds faulty is NULL with the reason "faulty formula"';
 
 CREATE FUNCTION @extschema@.kpi_range_members(grain text, dimension text, oldest date, newest date, as_of timestamptz) RETURNS text[]
 	LANGUAGE plpgsql STABLE PARALLEL SAFE

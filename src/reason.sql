@@ -17,6 +17,7 @@ BEGIN ATOMIC
 		WHEN 'not additive' THEN 'nicht summierbar'
 		WHEN 'subscriptions count instead' THEN 'Abonnements gelten stattdessen'
 		WHEN 'unknown member' THEN 'unbekanntes Mitglied'
+		WHEN 'faulty formula' THEN 'fehlerhafte Formel'
 		/* and of a bad row */
 		WHEN 'rate is not a positive number' THEN 'Kurs ist keine positive Zahl'
 		WHEN 'no day' THEN 'kein Tag'
