@@ -533,6 +533,31 @@ SELECT 'cut a day later' AS rule_8, crm.fact('open_opportunities', '2025-03-01',
 	AND crm.fact('open_opportunities', '2025-03-01') = '1' AS holds;
 ROLLBACK TO rule;
 
+-- A date where no instant is, or no more than a few, is as infinite: a bad row, a target without days, to come, since ever.
+SAVEPOINT rule;
+CREATE TABLE crm.target (kpi text, from_day date, to_day date, value numeric, currency text);
+INSERT INTO crm.target VALUES ('revenue', '4714-11-24 BC', '2026-01-01', 512, 'USD'), ('revenue', '2025-03-01', '300000-01-01', 512, NULL);
+INSERT INTO crm.exchange_rate VALUES ('USD', '2025-01-01', 1);
+ALTER TABLE crm.sale ALTER sold_at TYPE date;
+ALTER TABLE crm.lead ALTER created_at TYPE date, ALTER converted_at TYPE date;
+SELECT crm.bind('sale', 'rep', 'lead', 'target', 'exchange_rate');
+SELECT count(*) AS tracked FROM kpi_track('sale');
+INSERT INTO crm.sale (sale_id, sold_at, amount, account_id) VALUES (1, '2025-03-10', 1, 1), (2, '300000-01-01', 2, 2), (3, '4714-11-24 BC', 4, 3), (4, '5874897-12-31', 8, 4), (5, '294276-12-31', 16, 5), (6, '2025-03-31', 32, 6);
+INSERT INTO crm.rep (id, active_from, active_to) VALUES (1, '4714-11-24 BC', '300000-01-01'), (2, '300000-01-01', NULL), (3, NULL, '4714-11-24 BC');
+INSERT INTO crm.lead (id, created_at, converted_at) VALUES (1, '2025-03-01', '2025-03-09'), (2, '2025-03-01', '5874897-12-31'), (3, '300000-01-01', NULL), (4, '4714-11-24 BC', '300000-01-01');
+SELECT outcome FROM kpi_snapshot('2025-03-01', '2025-05-20', '2025-05-20 12:00+02');
+SELECT 'days beyond instants' AS rule_12, crm.fact('revenue', '2025-03-01') = '33' AND crm.fact('buying_customers', '2025-03-01') = '2' AND crm.fact('rep_days', '2025-03-01') = '31'
+	AND crm.fact('leads', '2025-03-01') = '2' AND crm.fact('leads_converted', '2025-03-01') = '1'
+	AND (SELECT array_agg(source || ' ' || reason || ' ' || keys::text) = '{"sale no date {2,3,4,5}"}' FROM kpi_problem) AS holds;
+SELECT 'rows, live and targets' AS rule_12, (SELECT array_agg(key ORDER BY key) = '{1,6}' FROM kpi_drill('revenue', '2025-03-01')) AND (SELECT count(*) = 4 FROM kpi_bad_rows('sale'))
+	AND kpi_live('revenue', '2025-03-01', '2025-04-01') = 33 AND (SELECT count(*) = 1 FROM kpi_report('2025-03-01', selection => 'sales') WHERE kpi = 'revenue' AND target IS NULL)
+	AND (SELECT detail = 'targets: 2' FROM kpi_check() WHERE what = 'target without days') AS holds;
+UPDATE crm.sale SET sold_at = CASE sale_id WHEN 2 THEN date '2025-04-10' WHEN 6 THEN '5874897-12-31' ELSE sold_at END;
+SELECT outcome FROM kpi_snapshot();
+SELECT 'noted changes' AS rule_12, crm.fact('revenue', '2025-03-01') = '1' AND crm.fact('revenue', '2025-04-01') = '2' AS holds;
+INSERT INTO kpi_target (target, kpi, from_day, to_day, value) OVERRIDING SYSTEM VALUE VALUES (0, 'revenue', '2025-03-01', '300000-01-01', 512);
+ROLLBACK TO rule;
+
 -- An instant at infinity is no duration, and a blank id or currency none.
 SAVEPOINT rule;
 SELECT crm.bind('sale', 'opportunity', 'rep', 'quote');

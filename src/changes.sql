@@ -197,7 +197,7 @@ DECLARE
 	is_seen text;
 	touched text;
 	traced text := (
-		SELECT string_agg(format(CASE WHEN c.kind <> 'instant' THEN 'nullif((%s)::text COLLATE "C", '''') AS %I' WHEN c.type = 'date' THEN '(%s)::date AS %I'
+		SELECT string_agg(format(CASE WHEN c.kind <> 'instant' THEN 'nullif((%s)::text COLLATE "C", '''') AS %I' WHEN c.type = 'date' THEN '@extschema@.kpi_known_day((%s)::date) AS %I'
 									  ELSE '((%s)::timestamptz AT TIME ZONE %3$L)::date AS %2$I' END,
 								 c.expression, c.column_name, @extschema@.kpi_setting('time_zone')), ', ')
 		  FROM @extschema@.kpi_traced_columns(source) c WHERE c.column_name <> 'amount');

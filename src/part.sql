@@ -132,7 +132,7 @@ BEGIN
 		EXIT WHEN part IS NULL;
 		filled := replace(filled, format('{%s}', concat_ws(' ', part[1], nullif(part[2], ''), nullif(part[3], ''))), CASE part[1]
 			WHEN 'infinite' THEN format('@extschema@.kpi_is_infinite(%s)', part[2])
-			WHEN 'finite' THEN format('isfinite(%s)', part[2] || CASE WHEN source || '.' || part[2] || ':date' = ANY (columns) THEN '_day' ELSE '' END)
+			WHEN 'finite' THEN format(CASE WHEN source || '.' || part[2] || ':date' = ANY (columns) THEN 'isfinite(@extschema@.kpi_known_day(%s_day))' ELSE 'isfinite(%s)' END, part[2])
 			WHEN 'before' THEN @extschema@.kpi_before(part[2], source || '.' || part[2], part[3], source || '.' || part[3], columns)
 			ELSE '(' || coalesce(@extschema@.kpi_placeholder(part[1], source, at, columns), 'NULL') || ')' END);
 	END LOOP;

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/lsyscache.h"
 
 #include "numbers.h"
@@ -49,4 +50,25 @@ Datum
 salkpi_is_infinite(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(salkpi_numeric_is_special((struct varlena *) PG_GETARG_VARLENA_PP(0)));
+}
+
+/* As days since 2000: 4000-01-01 BC and 200000-01-01. */
+#define FIRST_KNOWN_DAY		(-2191089)
+#define LAST_KNOWN_DAY		72318015
+
+/*
+ * A date can lie where no instant does, or so near the last one that what is
+ * added to it does not: far from all days, it is as good as infinite.
+ */
+PG_FUNCTION_INFO_V1(salkpi_known_day);
+Datum
+salkpi_known_day(PG_FUNCTION_ARGS)
+{
+	DateADT		day = PG_GETARG_DATEADT(0);
+
+	if (day < FIRST_KNOWN_DAY)
+		DATE_NOBEGIN(day);
+	else if (day > LAST_KNOWN_DAY)
+		DATE_NOEND(day);
+	PG_RETURN_DATEADT(day);
 }

@@ -120,6 +120,12 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.kpi_is_infinite(numeric) IS
 'whether a number is NaN or infinite; NULL for NULL';
 
+CREATE FUNCTION @extschema@.kpi_known_day(day date) RETURNS date
+AS 'MODULE_PATHNAME', 'salkpi_known_day'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.kpi_known_day(date) IS
+'a day that a source has: infinite where it lies before 4000 BC or after the first day of the year 200000. NULL for NULL';
+
 CREATE FUNCTION @extschema@.kpi_relation_columns(source text, relation regclass)
 	RETURNS TABLE (column_name text, required boolean, type text, status text, kind text, base regtype)
 	LANGUAGE sql STABLE PARALLEL SAFE

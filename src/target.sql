@@ -12,8 +12,8 @@ CREATE TABLE @extschema@.kpi_target (
 	kpi			text NOT NULL,
 	dimension	text NOT NULL DEFAULT 'total',
 	member		text NOT NULL DEFAULT '',
-	from_day	date NOT NULL CHECK (pg_catalog.isfinite(from_day)),
-	to_day		date NOT NULL CHECK (pg_catalog.isfinite(to_day)),
+	from_day	date NOT NULL CHECK (pg_catalog.isfinite(@extschema@.kpi_known_day(from_day))),
+	to_day		date NOT NULL CHECK (pg_catalog.isfinite(@extschema@.kpi_known_day(to_day))),
 	value		numeric NOT NULL CHECK (value > '-Infinity' AND value < 'Infinity'),
 	currency	text,
 	warn_at		numeric CHECK (warn_at > '-Infinity' AND warn_at < 'Infinity'),
@@ -261,7 +261,7 @@ AS $$
 DECLARE
 	zone text := @extschema@.kpi_setting('time_zone');
 BEGIN
-	RETURN ARRAY(SELECT format(CASE c.names WHEN quote_ident(c.column_name) THEN '(s.%I AT TIME ZONE %3$L)::date' ELSE 's.%2$I' END, c.column_name, c.column_name || '_day', zone)
+	RETURN ARRAY(SELECT format(CASE c.names WHEN quote_ident(c.column_name) THEN '(s.%I AT TIME ZONE %3$L)::date' ELSE '@extschema@.kpi_known_day(s.%2$I)' END, c.column_name, c.column_name || '_day', zone)
 				   FROM @extschema@.kpi_source_columns(source) c WHERE c.column_name IN ('from_day', 'to_day') ORDER BY c.column_name);
 END;
 $$;
