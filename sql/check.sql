@@ -65,6 +65,15 @@ UPDATE shop.deal SET expected_close = kpi_today() WHERE id = 'D';
 SELECT * FROM shop.state();
 ROLLBACK TO before;
 
+-- A word that is none of those a column takes; the skeleton says which these are.
+SAVEPOINT before;
+UPDATE shop.deal SET status = 'Won' WHERE id = 'C';
+UPDATE shop.call SET kind = 'Anruf';
+SELECT outcome, problems FROM kpi_snapshot();
+SELECT hint FROM unnest('{en,de}'::text[]) lang, shop.state(lang) WHERE severity = 'warning';
+SELECT line FROM unnest('{opportunity,quote,subscription,cost,activity}'::text[]) source, string_to_table(kpi_skeleton(source), E'\n') line WHERE line ~ '--.*,|-- in';
+ROLLBACK TO before;
+
 -- A rep whom no one knows, a row that cannot be right, targets that lead nowhere.
 INSERT INTO shop.line VALUES (50, kpi_today() - 1, 70, 9), (51, NULL, 80, 1);
 SELECT kpi_define('odd', 'revenue', 'money', 'up', 'Odd'), kpi_define_dimension('planet');

@@ -158,8 +158,9 @@ BEGIN
 		SELECT 'warning', p.source, @extschema@.kpi_reason_text(p.reason, lang),
 			   format(CASE WHEN is_german THEN 'Zeilen: %s, seit %s: %s' ELSE 'rows: %s, since %s: %s' END, p.bad_rows,
 					  to_char(@extschema@.kpi_day(p.first_seen), CASE WHEN is_german THEN 'DD.MM.YYYY' ELSE 'YYYY-MM-DD' END), array_to_string(p.keys, ', ')),
-			   format(CASE WHEN is_german THEN 'Sie fehlen, oder zählen ohne das Falsche, bis sie berichtigt sind; kpi_bad_rows(%L, %L) zählt sie auf.'
-						   ELSE 'They are left out, or count without what is wrong, until they are mended; kpi_bad_rows(%L, %L) lists them.' END, p.source, p.reason)
+			   concat(format(CASE WHEN is_german THEN 'Sie fehlen, oder zählen ohne das Falsche, bis sie berichtigt sind; kpi_bad_rows(%L, %L) zählt sie auf.'
+								  ELSE 'They are left out, or count without what is wrong, until they are mended; kpi_bad_rows(%L, %L) lists them.' END, p.source, p.reason),
+					  CASE WHEN is_german THEN ' Bekannte Wörter sind ' ELSE ' Known words are ' END || @extschema@.kpi_known_words(p.source, substring(p.reason FROM '^unknown (.*)')) || '.')
 		  FROM @extschema@.kpi_problem p ORDER BY p.source, p.reason;
 	RETURN QUERY
 		SELECT 'error', f.kpi, CASE WHEN is_german THEN 'Kennzahl, die sich nicht berechnen lässt' ELSE 'KPI that cannot be computed' END, f.fault,

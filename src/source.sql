@@ -281,6 +281,19 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_unbind(text) IS
 'forgets what the source was bound to. Its facts stay until a snapshot computes their periods anew, and as earlier versions after that. (Without opportunity_history the pipeline that was recorded at the end of a period stays as it was: it cannot be read again.) False when nothing was bound';
 
+/* They are those in the condition by which a row with another word is bad. */
+CREATE FUNCTION @extschema@.kpi_known_words(source text, column_name text) RETURNS text
+	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT replace(substring(f.condition FROM 'IN \((.*)\)'), '''', '') FROM @extschema@.kpi_fault f
+			 WHERE f.source = kpi_known_words.source AND f.reason = 'unknown ' || kpi_known_words.column_name);
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_known_words(text, text) IS
+'the words that a column of a source may hold, separated by commas; NULL for a column that takes any text';
+
 CREATE FUNCTION @extschema@.kpi_skeleton(source text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -292,13 +305,14 @@ BEGIN
 					  kpi_skeleton.source, string_agg(format('    %-22s AS %-18s%s', 'NULL::' || CASE kind
 							WHEN 'id' THEN 'text' WHEN 'instant' THEN 'timestamptz' WHEN 'number' THEN 'numeric' ELSE kind END,
 						column_name || CASE WHEN "position" < last THEN ',' ELSE '' END,
-						CASE WHEN required THEN ' -- required' ELSE '' END), E'\n' ORDER BY "position"))
+						coalesce(' -- ' || nullif(concat_ws(': ', CASE WHEN required THEN 'required' END, @extschema@.kpi_known_words(kpi_skeleton.source, column_name)), ''), '')),
+						E'\n' ORDER BY "position"))
 		  FROM (SELECT *, max(c."position") OVER () AS last FROM @extschema@.kpi_source_column c
 				 WHERE c.source = kpi_skeleton.source) c);
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_skeleton(text) IS
-'a CREATE VIEW statement with all columns of the source, to fill in';
+'a CREATE VIEW statement with all columns of the source, and the words that some of them take, to fill in';
 
 CREATE FUNCTION @extschema@.kpi_id_text(id bigint) RETURNS text
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
