@@ -165,7 +165,7 @@ INSERT INTO crm.subscription (account_id, amount, status, valid_from, valid_to) 
 	(5, 16, 'trial', '2025-01-10', NULL), (6, 32, 'paused', '2025-01-10', NULL), (7, 64, 'incomplete', '2025-01-10', NULL), (8, 0, 'active', '2025-01-10', NULL),
 	(9, 128, 'cancelled', '2025-01-10', NULL), (10, 256, 'active', '2025-02-05', '2025-02-05'), (11, 512, 'trial', '2025-01-10', '2025-02-15'), (11, 1024, 'active', '2025-02-15', NULL);
 SELECT outcome, problems FROM kpi_snapshot('2025-01-01', '2025-02-28', '2025-05-05 12:00+02');
--- Nine waits for its end; eleven pays from February on, as a new customer.
+-- Nine waits for its end, and is told of; eleven pays from February on, as a new customer.
 SELECT 'status' AS rule, crm.moved('2025-01-01') = '0 +143 +0 +0 -0 -0 =143' AND crm.moved('2025-02-01') = '143 +1024 +0 +0 -0 -8 =1159'
 	AND crm.fact('customers', '2025-01-01') = '5' AND crm.fact('new_customers', '2025-01-01') = '5' AND crm.fact('new_customers', '2025-02-01') = '1' AS holds;
 ROLLBACK TO rule;
@@ -506,7 +506,7 @@ FROM kpi_problem FULL JOIN (
 	SELECT reason, count(*) AS n
 	FROM crm.h_subscription, LATERAL (VALUES ('no account_id', account_id IS NULL), ('no valid_from', valid_from IS NULL), ('ends before it starts', valid_to < valid_from),
 		('amount is not a finite number', amount IN ('NaN', 'Infinity')), ('negative amount', amount < 0), ('no amount', amount IS NULL), ('unknown status', status = 'gone'),
-		('unknown billing_unit', billing_unit = 'eon'), ('billing_count is not positive', billing_count = 0)) v(reason, is_so)
+		('unknown billing_unit', billing_unit = 'eon'), ('billing_count is not positive', billing_count = 0), ('cancelled without valid_to', status = 'cancelled' AND valid_to IS NULL)) v(reason, is_so)
 	WHERE is_so GROUP BY reason
 	UNION ALL
 	SELECT 'no exchange rate', count(*) FROM crm.paying p WHERE EXISTS (SELECT FROM crm.run r WHERE r.account_id = p.account_id AND r.currency = p.currency AND r.run @> p.valid_from AND r.rate IS NULL)) x USING (reason)

@@ -310,6 +310,7 @@ INSERT INTO @extschema@.kpi_fault VALUES
 	('subscription', 'negative amount', 'amount < 0', '{recurring,cancelling}'),
 	('subscription', 'no amount', 'amount IS NULL', '{recurring,cancelling}'),
 	('subscription', 'unknown status', $$status NOT IN ('active', 'past_due', 'trial', 'paused', 'incomplete', 'cancelled')$$, '{recurring,cancelling}'),
+	('subscription', 'cancelled without valid_to', $$status = 'cancelled' AND {finite valid_to} IS NOT TRUE$$, '{}'),
 	('subscription', 'unknown billing_unit', $$billing_unit NOT IN ('day', 'week', 'month', 'quarter', 'year')$$, '{recurring,cancelling}'),
 	('subscription', 'billing_count is not positive', 'billing_count <= 0', '{recurring,cancelling}'),
 	('cost', 'no period_from', '{finite period_from} IS NOT TRUE', '{spent}'),

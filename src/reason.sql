@@ -51,6 +51,7 @@ BEGIN ATOMIC
 		WHEN 'decided without decided_at' THEN 'entschieden ohne decided_at'
 		WHEN 'no account_id' THEN 'keine account_id'
 		WHEN 'negative amount' THEN 'negativer Betrag'
+		WHEN 'cancelled without valid_to' THEN 'gekündigt ohne valid_to'
 		WHEN 'unknown billing_unit' THEN 'unbekannte billing_unit'
 		WHEN 'billing_count is not positive' THEN 'billing_count ist nicht positiv'
 		WHEN 'no period_from' THEN 'kein period_from'
