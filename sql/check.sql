@@ -74,6 +74,21 @@ SELECT hint FROM unnest('{en,de}'::text[]) lang, shop.state(lang) WHERE severity
 SELECT line FROM unnest('{opportunity,quote,subscription,cost,activity}'::text[]) source, string_to_table(kpi_skeleton(source), E'\n') line WHERE line ~ '--.*,|-- in';
 ROLLBACK TO before;
 
+-- Stages in an order, of which nobody says where the won and the lost ones end.
+SAVEPOINT before;
+CREATE TABLE shop.stage (name text, position integer);
+INSERT INTO shop.stage VALUES ('New', 1), ('Won', 2), ('Lost', 3);
+SELECT count(*) > 0 AS bound FROM kpi_bind('stage', 'shop.stage');
+SELECT severity, subject, what, hint FROM unnest('{en,de}'::text[]) lang, shop.state(lang);
+ALTER TABLE shop.stage ADD is_won boolean DEFAULT false;
+SELECT subject, what FROM shop.state();
+ALTER TABLE shop.stage ADD is_lost boolean DEFAULT false;
+SELECT * FROM shop.state();
+DROP TABLE shop.stage;
+CREATE TABLE shop.stage (name text);
+SELECT * FROM shop.state();
+ROLLBACK TO before;
+
 -- A rep whom no one knows, a row that cannot be right, targets that lead nowhere.
 INSERT INTO shop.line VALUES (50, kpi_today() - 1, 70, 9), (51, NULL, 80, 1);
 SELECT kpi_define('odd', 'revenue', 'money', 'up', 'Odd'), kpi_define_dimension('planet');

@@ -69,6 +69,15 @@ BEGIN
 				  FROM @extschema@.kpi_source s, LATERAL (SELECT @extschema@.kpi_source_relation(s.source) AS relation) r) b
 		 WHERE b.is_gone OR b.faults IS NOT NULL OR NOT @extschema@.kpi_may_read(b.source)
 		 ORDER BY b.source;
+	RETURN QUERY
+		SELECT 'note', 'stage', format(CASE WHEN is_german THEN 'ohne %s' ELSE 'lacks %s' END, string_agg(f.flag, ', ' ORDER BY f.flag)), NULL::text,
+			   CASE WHEN is_german THEN 'So zählen die Phasen gewonnener und verlorener Chancen als solche auf dem Weg, und alle davor als durchlaufen; wo es keine gibt: false AS is_lost.'
+					ELSE 'So the stages of won and lost opportunities count as stages on the way, and all before them as passed; where there are none: false AS is_lost.' END
+		  FROM unnest('{is_lost,is_won}'::text[]) f(flag)
+		 WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_usable_columns() c WHERE c.source = 'stage' AND c.column_name = f.flag)
+		   AND EXISTS (SELECT FROM @extschema@.kpi_usable_columns() c WHERE c.source = 'stage' AND c.column_name = 'position')
+		   AND EXISTS (SELECT FROM @extschema@.kpi_usable_columns() c WHERE c.source = 'opportunity_history')
+		HAVING count(*) > 0;
 	IF NOT EXISTS (SELECT FROM @extschema@.kpi_source) THEN
 		RETURN QUERY SELECT 'error', NULL::text, CASE WHEN is_german THEN 'keine Quelle ist angebunden' ELSE 'no source is bound' END, NULL::text,
 							CASE WHEN is_german THEN 'kpi_bind(''sale'', ''meine_tabelle'') bindet eine an.' ELSE 'kpi_bind(''sale'', ''my_table'') binds one.' END;
@@ -76,7 +85,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_findings(text) IS
-'of kpi_check: sources whose relation is gone, has columns that no longer fit, or may not be read by the caller; and that none is bound';
+'of kpi_check: sources whose relation is gone, has columns that no longer fit, or may not be read by the caller; stages that are not told from those of won and lost opportunities; and that none is bound';
 
 /* How old are the numbers? */
 CREATE FUNCTION @extschema@.kpi_snapshot_findings(lang text) RETURNS SETOF @extschema@.kpi_finding
@@ -327,4 +336,4 @@ BEGIN ATOMIC
 	 ORDER BY array_position('{error,warning,note}'::text[], e.severity), e.n;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_check(text) IS
-'the state of the whole, a row for each thing that is not as it should be, or a single one that says ok: relations and columns that are gone or no longer fit, the last snapshot failed, numbers older than the setting stale_snapshot_hours, a snapshot ahead of the clock, where kpi_track or a look-back is in use the sources that are not tracked, bad rows that were left out, own KPIs that cannot be computed, targets that no fact can be measured against, dimensions that no source has, keys that are there more than once, reps, accounts and stages that the source does not know, and open opportunities that are overdue, stale (setting stale_deal_days) or without a history. severity: error (numbers cannot be taken), warning (some are not what they seem), note. subject: the source, target or run; detail: how many and which; hint: what to do. lang: en, de, NULL: the setting. What the caller may not read is left out';
+'the state of the whole, a row for each thing that is not as it should be, or a single one that says ok: relations and columns that are gone or no longer fit, stages not told from those of won and lost opportunities, the last snapshot failed, numbers older than the setting stale_snapshot_hours, a snapshot ahead of the clock, where kpi_track or a look-back is in use the sources that are not tracked, bad rows that were left out, own KPIs that cannot be computed, targets that no fact can be measured against, dimensions that no source has, keys that are there more than once, reps, accounts and stages that the source does not know, and open opportunities that are overdue, stale (setting stale_deal_days) or without a history. severity: error (numbers cannot be taken), warning (some are not what they seem), note. subject: the source, target or run; detail: how many and which; hint: what to do. lang: en, de, NULL: the setting. What the caller may not read is left out';
