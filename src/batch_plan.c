@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_aggregate.h"
 #include "nodes/makefuncs.h"
@@ -159,6 +160,23 @@ is_projecting(const Plan *plan)
 	}
 }
 
+/*
+ * The plan of a subquery whose columns a node gives.  Of whole rows of it there
+ * is nothing in the plan that could take their place: NULL then, as for other nodes.
+ */
+Plan *
+salkpi_batch_subplan(Plan *plan)
+{
+	SubqueryScan *scan = (SubqueryScan *) plan;
+	Bitmapset  *columns = NULL;
+
+	if (!IsA(plan, SubqueryScan))
+		return NULL;
+	pull_varattnos((Node *) plan->targetlist, scan->scan.scanrelid, &columns);
+	pull_varattnos((Node *) plan->qual, scan->scan.scanrelid, &columns);
+	return bms_is_member(InvalidAttrNumber - FirstLowInvalidHeapAttributeNumber, columns) ? NULL : scan->subplan;
+}
+
 /* The node whose output a node only rearranges, or NULL. */
 Plan *
 salkpi_batch_rearranged(Plan *plan)
@@ -166,7 +184,7 @@ salkpi_batch_rearranged(Plan *plan)
 	if (plan->qual != NIL)
 		return NULL;
 	if (IsA(plan, SubqueryScan))
-		return ((SubqueryScan *) plan)->subplan;
+		return salkpi_batch_subplan(plan);
 	if (IsA(plan, Limit) && keeps_all((Limit *) plan))
 		return plan->lefttree;
 	if (IsA(plan, Result) && ((Result *) plan)->resconstantqual == NULL)

@@ -241,7 +241,7 @@ find_grouping(Plan *plan, List *lists[3], List **init_plans)
 	for (;;)
 	{
 		bool		is_subquery = IsA(plan, SubqueryScan);
-		Plan	   *below = is_subquery ? ((SubqueryScan *) plan)->subplan : salkpi_batch_rearranged(plan);
+		Plan	   *below = is_subquery ? salkpi_batch_subplan(plan) : salkpi_batch_rearranged(plan);
 
 		for (int i = 0; i < 3; i++)
 			lists[i] = (List *) salkpi_batch_by_targetlist((Node *) lists[i], plan);
