@@ -130,7 +130,7 @@ SELECT n, value, rows, left(batches::text, 100) AS batches, left(executor::text,
   FROM shop.outcome WHERE batches IS DISTINCT FROM executor ORDER BY n, rows;
 SELECT n, value, batches FROM shop.outcome WHERE rows = 1500 AND batches[1] ~ '^[0-9A-Z]{5}$' ORDER BY n;
 
--- Rows from a join, from a window, from a union, and for each of others; whole rows of a subquery.
+-- Rows from a join, from a window, from a union, and for each of others; whole rows of a subquery; all rows in two groups.
 SELECT n, shop.by_batches(query) = shop.by_executor(query) AS same, (shop.by_batches(query))[1] <> '' AS is_there
   FROM unnest(ARRAY[
 	'SELECT ARRAY[string_agg(array_to_string(array_append(shop.pieces(1), s.k), '',''), '' '')] FROM (SELECT k FROM shop.whole WHERE k < 5 OFFSET 0) s',
@@ -150,7 +150,8 @@ SELECT n, shop.by_batches(query) = shop.by_executor(query) AS same, (shop.by_bat
 	'SELECT array_agg((SELECT sum(d.i4)::text FROM shop.data d WHERE d.i2 = g) ORDER BY g) FROM generate_series(-3, 3) g',
 	'WITH c AS MATERIALIZED (SELECT * FROM shop.data WHERE b) SELECT ARRAY[count(*)::text, (SELECT count(*) FROM c WHERE i4 > 0)::text] FROM c',
 	'SELECT ARRAY[count(s)::text, string_agg(s::text, ''''), max(s.t)] FROM (SELECT k, i4, t FROM shop.data OFFSET 0) s',
-	'SELECT ARRAY[string_agg(concat_ws(''/'', s.x, to_json(s.r)), '','')] FROM (SELECT lead(r.k) OVER (ORDER BY r.i4, r.k) AS x, r FROM (SELECT k, i4, t FROM shop.data OFFSET 0) r OFFSET 0) s'
+	'SELECT ARRAY[string_agg(concat_ws(''/'', s.x, to_json(s.r)), '','')] FROM (SELECT lead(r.k) OVER (ORDER BY r.i4, r.k) AS x, r FROM (SELECT k, i4, t FROM shop.data OFFSET 0) r OFFSET 0) s',
+	'SELECT ARRAY[string_agg(s.x, '','')] FROM (SELECT count(*)::text AS x FROM shop.data GROUP BY GROUPING SETS ((), ())) s'
   ]) WITH ORDINALITY q(query, n) ORDER BY n;
 
 -- Rows are sorted by keys of all types, in memory and when there is little of it.

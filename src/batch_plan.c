@@ -328,7 +328,7 @@ replace_node(Agg *agg, List *rtable)
 	List	   *targetlist;
 
 	if (agg->aggstrategy != AGG_PLAIN || agg->aggsplit != AGGSPLIT_SIMPLE ||
-		agg->plan.qual != NIL || agg->chain != NIL || is_volatile(&agg->plan) || is_volatile(agg->plan.lefttree))
+		agg->plan.qual != NIL || agg->groupingSets != NIL || is_volatile(&agg->plan) || is_volatile(agg->plan.lefttree))
 		return &agg->plan;
 	targetlist = (List *) collect_aggregates((Node *) agg->plan.targetlist, &collecting);
 	if (!collecting.is_plain || collecting.aggregates == NIL)
