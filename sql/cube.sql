@@ -161,6 +161,15 @@ FROM (SELECT cube FROM cube_flow UNION ALL SELECT NULL) n;
 SELECT bool_and(rolled = (SELECT kpi_rollup(p.cube) FROM cube_part p WHERE parts = 3 AND p.part <= w.part)) AS running
 FROM (SELECT part, kpi_rollup(cube) OVER (ORDER BY part) AS rolled FROM cube_part WHERE parts = 3) w;
 
+-- An aggregate of one's own may begin with any cube, but takes none of other rows.
+DO $$
+BEGIN
+	EXECUTE format('CREATE AGGREGATE pg_temp.of_states(timestamptz[], text, timestamptz, timestamptz, text, text, text, text, text, text, text, text, text, text, boolean, boolean, boolean, boolean, numeric, numeric, numeric, numeric)'
+				   ' (SFUNC = kpi_stock_add, STYPE = kpi_cube, INITCOND = %L)', (SELECT cube FROM cube_flow));
+END;
+$$;
+SELECT pg_temp.of_states(NULL, NULL, at, NULL, rep, region, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, true, true, true, true, 1, 1, 1, 1) FROM cube_deal;
+
 -- A parallel plan gives the same bytes.
 CREATE FUNCTION cube_is_parallel(query text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE

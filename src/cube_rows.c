@@ -449,7 +449,14 @@ state_cube(FunctionCallInfo fcinfo, CubeKind kind, BoundUnit unit)
 		(Cube *) salkpi_grid_writable(&salkpi_cube_type, PG_GETARG_DATUM(ARG_STATE), context);
 
 	if (unlikely(cube->work == NULL))
+	{
+		/* An aggregate of somebody's own may begin with any cube. */
+		if (cube->grid.kind != kind || cube->grid.unit != unit)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("state is a cube of other rows, or has bounds of another type")));
 		cube->work = MemoryContextAllocZero(cube->state.header.eoh_context, sizeof(CubeWork));
+	}
 	return cube;
 }
 
