@@ -517,6 +517,27 @@ SELECT count(*) > 0 AS bound FROM kpi_bind('opportunity', 'crm.some_deals');
 SELECT s, kpi_unseen_columns(s, array_agg(u.source || '.' || u.column_name)) FROM kpi_usable_columns() u, unnest('{opportunity,lead,sale}'::text[]) s GROUP BY s ORDER BY s;
 ROLLBACK TO s;
 
+-- A look at views that name each other twice doubles with each, and can be cancelled.
+DO $$
+BEGIN
+	CREATE VIEW crm.twice_0 AS SELECT deal_no FROM crm.deal;
+	FOR i IN 1 .. 20 LOOP
+		EXECUTE format('CREATE VIEW crm.twice_%s AS SELECT a.deal_no FROM crm.twice_%s a, crm.twice_%2$s b', i, i - 1);
+	END LOOP;
+	SET LOCAL statement_timeout = '500ms';
+END
+$$;
+CREATE FUNCTION pg_temp.is_cancelled() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM FROM kpi_lineage('crm.twice_20');
+	RETURN false;
+EXCEPTION WHEN query_canceled THEN
+	RETURN clock_timestamp() < statement_timestamp() + interval '5 seconds';
+END
+$$;
+SELECT pg_temp.is_cancelled();
+ROLLBACK TO s;
+
 -- Views of other shapes: a union has no home; a join on a text form, one on both sides of an outer join, a view over a view.
 CREATE FUNCTION pg_temp.ways(query text) RETURNS TABLE (relation regclass, way text, key text, home_key text) LANGUAGE plpgsql AS $$
 BEGIN

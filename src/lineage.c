@@ -243,6 +243,7 @@ look_at_relation(Lineage *lineage, Oid relid, Bitmapset *read, int place)
 	char		kind = get_rel_relkind(relid);
 
 	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();		/* a view that names another twice doubles the work */
 	switch (kind)
 	{
 		case RELKIND_VIEW:
