@@ -122,6 +122,11 @@ SELECT * FROM kpi_source_rows('rep', 'pg_class', 'UTC', 'pg_read_file(text)'::re
 ROLLBACK TO refused;
 SELECT * FROM kpi_source_rows('rep', 'pg_class', 'UTC', 'pg_catalog.abs(numeric)'::regprocedure::oid::regproc, ROW(1)) AS s(n integer);
 ROLLBACK TO refused;
+SELECT * FROM kpi_source_rows('rep', 'pg_class', 'UTC', 'pg_catalog.max(text)'::regprocedure::oid::regproc, ROW(1)) AS s(n integer);
+ROLLBACK TO refused;
+CREATE FUNCTION pg_temp.none(text) RETURNS text LANGUAGE sql AS 'SELECT NULL::text';
+SELECT * FROM kpi_source_rows('rep', 'pg_class', 'UTC', 'pg_temp.none(text)'::regprocedure::oid::regproc, ROW(1)) AS s(n integer);
+ROLLBACK TO refused;
 SELECT n FROM kpi_source_rows('SELECT $1 + 1', 'pg_class', 'UTC', 'pg_catalog.btrim(text)'::regprocedure::oid::regproc, ROW(1)) AS s(n integer);
 SELECT n FROM kpi_source_rows('SELECT $1 + 1', 'pg_class', 'UTC', 'pg_catalog.btrim(text)'::regprocedure::oid::regproc, ROW(2)) AS s(n integer);
 SELECT n FROM kpi_source_rows('SELECT $1 AS n; SELECT $1 AS n', 'pg_class', 'UTC', 'pg_catalog.btrim(text)'::regprocedure::oid::regproc, ROW(1)) AS s(n integer);

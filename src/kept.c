@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
@@ -68,6 +69,7 @@ check_maker(Oid maker)
 	int			narguments;
 
 	if (!SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(maker)) ||
+		get_func_prokind(maker) != PROKIND_FUNCTION ||
 		get_func_signature(maker, &arguments, &narguments) != TEXTOID ||
 		narguments != 1 || arguments[0] != TEXTOID || get_func_retset(maker))
 		ereport(ERROR,
@@ -168,6 +170,14 @@ is_current(const KeptQuery *query, Oid relation, const char *time_zone,
 		SPI_plan_is_valid(query->plan) && have_types(query->plan, parameters);
 }
 
+static void
+report_no_select(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("query must be a SELECT")));
+}
+
 /* Whatever a maker says is prepared; run is one SELECT. */
 static void
 check_plan(SPIPlanPtr plan)
@@ -176,16 +186,30 @@ check_plan(SPIPlanPtr plan)
 
 	if (list_length(sources) != 1 ||
 		((CachedPlanSource *) linitial(sources))->commandTag != CMDTAG_SELECT)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("query must be a SELECT")));
+		report_no_select();
+}
+
+static char *
+ask_maker(Oid maker, Datum source)
+{
+	LOCAL_FCINFO(call, 1);
+	FmgrInfo	function;
+	Datum		query;
+
+	fmgr_info(maker, &function);
+	InitFunctionCallInfoData(*call, &function, 1, InvalidOid, NULL, NULL);
+	call->args[0] = (NullableDatum) {source, false};
+	query = FunctionCallInvoke(call);
+	if (call->isnull)
+		report_no_select();
+	return TextDatumGetCString(query);
 }
 
 /* What a maker says, planned. */
 static SPIPlanPtr
 make_plan(Oid maker, Datum source, const Parameters *parameters)
 {
-	char	   *query_text = TextDatumGetCString(OidFunctionCall1(maker, source));
+	char	   *query_text = ask_maker(maker, source);
 	SPIPlanPtr	plan = SPI_prepare_cursor(query_text, parameters->count, parameters->types,
 										  CURSOR_OPT_GENERIC_PLAN | CURSOR_OPT_PARALLEL_OK);
 
