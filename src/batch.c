@@ -197,6 +197,10 @@ begin(CustomScanState *css, EState *estate, int eflags)
 			(errmsg_internal("aggregates are worked out in batches%s%s", sort != NIL ? ", which are sorted" : "",
 							 stages != NIL ? ", of ways through stages" : "")));
 	outerPlanState(css) = ExecInitNode(outerPlan(scan), estate, eflags & ~(EXEC_FLAG_REWIND | EXEC_FLAG_MARK));
+	/* Rows that are given to the executor have the form of a program's, not of the input's. */
+	css->ss.ps.outerops = &TTSOpsVirtual;
+	css->ss.ps.outeropsfixed = true;
+	css->ss.ps.outeropsset = true;
 	input = salkpi_batch_source_form(outerPlanState(css), sort);
 	leads.natts = input->natts;
 	aggregates = (List *) replace_leads((Node *) scan->custom_exprs, &leads);
