@@ -74,6 +74,9 @@ SELECT pg_temp.outcome($$SELECT kpi.kpi_formula_resolve('{k1}', ARRAY[NULL::text
 	SELECT array_agg('k' || i) AS n, array_agg(CASE i WHEN 60 THEN 'revenue' ELSE format('k%s + k%1$s', i + 1) END) AS f FROM generate_series(1, 60) i) x$$);
 RESET statement_timeout;
 
+-- No type, or none any more.
+SELECT kpi_base_type(0), kpi_base_type(4294967295);
+
 -- New facts are those of the statement that left them.
 DECLARE compared CURSOR FOR SELECT d.new_facts IS NOT NULL AS some FROM kpi_changed_facts('{}', '{}', '{}', '{}', '{}', NULL, '{}', now(), 1) d;
 FETCH compared;

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "numbers.h"
 #include "salkpi.h"
@@ -28,7 +29,7 @@ salkpi_id_text(PG_FUNCTION_ARGS)
 
 /*
  * A dropped column has type 0 until the planner's order of things has filtered
- * it out: no type then has no base.
+ * it out: what is no type, or is none any more, has no base.
  */
 PG_FUNCTION_INFO_V1(salkpi_kpi_base_type);
 Datum
@@ -36,7 +37,7 @@ salkpi_kpi_base_type(PG_FUNCTION_ARGS)
 {
 	Oid			type = PG_GETARG_OID(0);
 
-	if (!OidIsValid(type))
+	if (!SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type)))
 		PG_RETURN_NULL();
 	PG_RETURN_OID(getBaseType(type));
 }
