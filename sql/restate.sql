@@ -169,3 +169,20 @@ SELECT kpi_value('of_year', '2026-03-10', as_of => '2026-03-10 08:30') AS first,
 SELECT pruned_runs FROM kpi_prune('1,92');
 SELECT kpi_value('of_year', '2026-03-10', as_of => '2026-03-10 08:30') AS first, kpi_value('of_year', '2026-03-10', as_of => '2026-03-10 09:30') AS second;
 ROLLBACK;
+
+-- What kpi_set closed after a snapshot that is pruned stays until the next one kept, all of it: what that snapshot had changed and what not.
+BEGIN;
+SET LOCAL client_min_messages = warning;
+CREATE TABLE sold (sale_id integer, sold_at date, amount numeric, region text);
+INSERT INTO sold VALUES (1, '2026-02-10', 10, 'A'), (2, '2026-02-11', 20, 'B');
+SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'sold');
+SELECT outcome FROM kpi_snapshot(as_of => '2026-03-10 08:00');
+INSERT INTO sold VALUES (3, '2026-02-12', 5, 'B');
+SELECT outcome FROM kpi_snapshot(as_of => '2026-03-11 08:00');
+SELECT kpi_set('customer_active_days', '300', rebuild => true);
+SELECT outcome FROM kpi_snapshot(as_of => '2026-03-11 12:00');
+SELECT outcome FROM kpi_snapshot(as_of => '2026-03-20 12:00');
+SELECT pruned_runs FROM kpi_prune('1,92');
+SELECT at, kpi_value('revenue', '2026-02-01', as_of => at) AS total, kpi_value('revenue', '2026-02-01', 'region', 'A', as_of => at) AS a, kpi_value('revenue', '2026-02-01', 'region', 'B', as_of => at) AS b
+  FROM unnest('{2026-03-10 08:00,2026-03-11 08:00,2026-03-11 09:00,2026-03-11 12:00}'::timestamptz[]) at;
+ROLLBACK;

@@ -93,7 +93,8 @@ BEGIN
 	   SET recorded_at = coalesce(m.next_as_of, f.recorded_at), run = coalesce(m.next_run, f.run), superseded_at = coalesce(s.next_as_of, f.superseded_at)
 	  FROM @extschema@.kpi_fact x
 	  LEFT JOIN unnest(moments, next_moments, next_runs) m(as_of, next_as_of, next_run) ON m.as_of = x.recorded_at
-	  LEFT JOIN unnest(moments, next_moments) s(as_of, next_as_of) ON s.as_of = x.superseded_at
+	  LEFT JOIN (SELECT u.as_of + l.later, u.next_as_of	-- kpi_set closes facts right after the last snapshot
+				   FROM unnest(moments, next_moments) u(as_of, next_as_of), unnest('{0,1 microsecond}'::interval[]) l(later)) s(as_of, next_as_of) ON s.as_of = x.superseded_at
 	 WHERE (m.as_of IS NOT NULL OR s.as_of IS NOT NULL)
 	   AND (f.dimension, f.member, f.grain, f.period, f.recorded_at) = (x.dimension, x.member, x.grain, x.period, x.recorded_at);
 	pruned_runs := cardinality(pruned);
