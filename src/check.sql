@@ -63,7 +63,7 @@ BEGIN
 			   format(CASE WHEN b.is_gone THEN CASE WHEN is_german THEN 'kpi_bind(%1$L, ...) bindet eine andere an.' ELSE 'kpi_bind(%1$L, ...) binds another.' END
 						   WHEN b.faults IS NOT NULL THEN CASE WHEN is_german THEN 'Sicht anpassen; kpi_skeleton(%1$L) schreibt eine zum Ausfüllen.' ELSE 'Change the view; kpi_skeleton(%1$L) writes one to fill in.' END
 						   ELSE 'GRANT SELECT ON %2$s TO %3$I;' END, b.source, b.relation, current_user)
-		  FROM (SELECT s.source, format('%I.%I', s.relation_schema, s.relation_name) AS relation, r.relation IS NULL AS is_gone,
+		  FROM (SELECT s.source, @extschema@.kpi_source_name(s.source) AS relation, r.relation IS NULL AS is_gone,
 					   (SELECT string_agg(format('%s: %s', c.column_name, c.status), '; ' ORDER BY c.column_name) FROM @extschema@.kpi_bound_columns(s.source, r.relation) c
 						 WHERE r.relation IS NOT NULL AND (c.status LIKE 'wrong type%' OR c.status = 'missing: required')) AS faults
 				  FROM @extschema@.kpi_source s, LATERAL (SELECT @extschema@.kpi_source_relation(s.source) AS relation) r) b

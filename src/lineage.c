@@ -37,6 +37,7 @@
 #include "parser/parsetree.h"
 #include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -525,6 +526,7 @@ salkpi_lineage(PG_FUNCTION_ARGS)
 	Lineage		lineage = {(ReturnSetInfo *) fcinfo->resultinfo, NIL, NULL};
 
 	InitMaterializedSRF(fcinfo, 0);
+	LockRelationOid(relid, AccessShareLock);	/* what is being dropped is gone then, and no error */
 	if (get_rel_relkind(relid) == RELKIND_VIEW)
 		look_at_view(&lineage, relid);
 	else if (get_rel_relkind(relid) == RELKIND_RELATION ||
@@ -532,5 +534,6 @@ salkpi_lineage(PG_FUNCTION_ARGS)
 		look_at_table(&lineage, relid);
 	else
 		look_at_relation(&lineage, relid, NULL, 0);
+	UnlockRelationOid(relid, AccessShareLock);
 	return (Datum) 0;
 }

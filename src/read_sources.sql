@@ -168,9 +168,9 @@ DECLARE
 BEGIN
 	/* First contact may be the lead's creation, and a lead's conversion the opportunity: leads are looked up first. */
 	IF 'opportunity.lead_id' = ANY (columns) AND 'lead.created_at' = ANY (columns) AND 'lead' = ANY (sources) THEN
-		RETURN NEXT ROW('lead', NULL, @extschema@.kpi_source_relation('lead')::text, NULL, NULL, @extschema@.kpi_leads_query(), '{9}')::@extschema@.kpi_reading_step;
+		RETURN NEXT ROW('lead', NULL, @extschema@.kpi_source_name('lead'), NULL, NULL, @extschema@.kpi_leads_query(), '{9}')::@extschema@.kpi_reading_step;
 	END IF;
-	FOR reading IN SELECT r.source, r.reads, r.parts, @extschema@.kpi_source_relation(r.source)::text AS relation FROM @extschema@.kpi_readings(sources, wanted_parts) r LOOP
+	FOR reading IN SELECT r.source, r.reads, r.parts, @extschema@.kpi_source_name(r.source) AS relation FROM @extschema@.kpi_readings(sources, wanted_parts) r LOOP
 		/* A move of the rate is never a movement: the rate at which a customer's run in a currency began holds for all of it. */
 		IF reading.source = 'subscription' OR reading.source = 'sale' AND cohorts_query IS NOT NULL THEN
 			IF run_rates_query IS NOT NULL THEN
@@ -183,7 +183,7 @@ BEGIN
 			END IF;
 		END IF;
 		IF reading.source = 'sale' AND activities_query IS NOT NULL THEN
-			RETURN NEXT ROW('activity', NULL, @extschema@.kpi_source_relation('activity')::text, NULL, NULL, @extschema@.kpi_generic(activities_query), '{19}')::@extschema@.kpi_reading_step;
+			RETURN NEXT ROW('activity', NULL, @extschema@.kpi_source_name('activity'), NULL, NULL, @extschema@.kpi_generic(activities_query), '{19}')::@extschema@.kpi_reading_step;
 		END IF;
 		step := ROW(reading.source, reading.reads, reading.relation, reading.parts, columns, NULL, '{}');
 		IF reading.reads = 'source' THEN

@@ -23,17 +23,16 @@ CREATE FUNCTION @extschema@.kpi_lock_sources() RETURNS void
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	relation regclass;
+	relation text;
 BEGIN
-	FOR relation IN
-		SELECT c.oid FROM @extschema@.kpi_source s JOIN pg_class c ON c.oid = @extschema@.kpi_source_relation(s.source)
-		 WHERE c.relkind IN ('r', 'p', 'v')	-- no others can be locked
-		 ORDER BY s.source
-	LOOP
+	FOR relation IN SELECT @extschema@.kpi_source_name(s.source) FROM @extschema@.kpi_source s ORDER BY s.source LOOP
 		BEGIN
 			EXECUTE format('LOCK TABLE %s IN ACCESS SHARE MODE', relation);
-		EXCEPTION WHEN insufficient_privilege THEN	-- that of columns alone, as the owner of a view may have, is enough to read
-			NULL;
+		EXCEPTION
+			WHEN insufficient_privilege THEN	-- that of columns alone, as the owner of a view may have, is enough to read
+				NULL;
+			WHEN wrong_object_type OR undefined_table OR invalid_schema_name THEN	-- only tables and views can be locked; what is missing is told by who reads it
+				NULL;
 		END;
 	END LOOP;
 END;
@@ -74,7 +73,7 @@ CREATE FUNCTION @extschema@.kpi_take_snapshot(run bigint, from_day date, to_day 
 AS $$
 DECLARE
 	today date := @extschema@.kpi_day(as_of);
-	sources text[] := @extschema@.kpi_bound_sources();
+	sources text[];
 	looked_from date;
 	looked_to date;
 	taken @extschema@.kpi_period[];
@@ -96,6 +95,7 @@ BEGIN
 	END IF;
 	PERFORM @extschema@.kpi_require_calendar(today);
 	PERFORM @extschema@.kpi_lock_sources();
+	sources := @extschema@.kpi_bound_sources();
 	taken := ARRAY(SELECT p FROM @extschema@.kpi_periods(looked_from, looked_to, as_of) p);
 	SELECT array_agg(u.source || '.' || u.column_name) INTO columns FROM @extschema@.kpi_usable_columns() u;
 	IF NOT EXISTS (SELECT FROM unnest(sources) s(source) WHERE @extschema@.kpi_parts_to_read(s.source, NULL) <> '{}') THEN

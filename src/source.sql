@@ -60,6 +60,15 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_relation(text) IS
 'the relation bound to a source; NULL when none is bound or it no longer exists';
 
+/* The relation of an instant ago may be dropped and made anew, when others commit, while it is waited for. */
+CREATE FUNCTION @extschema@.kpi_source_name(source text) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT pg_catalog.format('%I.%I', s.relation_schema, s.relation_name) FROM @extschema@.kpi_source s WHERE s.source = kpi_source_name.source;
+END;
+COMMENT ON FUNCTION @extschema@.kpi_source_name(text) IS
+'SQL text of the name under which a source is read, whatever relation has it by then; NULL when it is not bound';
+
 CREATE FUNCTION @extschema@.kpi_readable_relation(source text) RETURNS regclass
 	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp

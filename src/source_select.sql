@@ -52,22 +52,19 @@ CREATE FUNCTION @extschema@.kpi_source_select(source text, with_row boolean DEFA
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	relation regclass := @extschema@.kpi_source_relation(source);
 BEGIN
-	IF relation IS NULL THEN
+	IF @extschema@.kpi_source_relation(source) IS NULL THEN
 		RAISE EXCEPTION 'source "%" is not bound to an existing table or view', source
 			USING ERRCODE = 'undefined_table',
-				  DETAIL = coalesce((SELECT format('It was bound to %I.%I.', s.relation_schema, s.relation_name)
-									   FROM @extschema@.kpi_source s WHERE s.source = kpi_source_select.source),
-									'It is not bound.'),
+				  DETAIL = coalesce('It was bound to ' || @extschema@.kpi_source_name(source) || '.', 'It is not bound.'),
 				  HINT = format('Use kpi_bind(%L, ...).', source);
 	END IF;
 	RETURN (
 		SELECT format('SELECT %s%s%s FROM %s r', string_agg(c.expression, ', ' ORDER BY c.place, c.column_name),
 					  CASE WHEN with_row THEN ', r AS source_row' ELSE '' END, CASE WHEN key IS NULL THEN ''
 						   ELSE format(', r.%I%s AS raw_key', key, (SELECT ' COLLATE "C"' FROM @extschema@.kpi_usable_columns() u	-- as sorts go fastest
-																   WHERE u.source = kpi_source_select.source AND u.column_name = key AND u.type IN ('text', 'character varying'))) END, relation)
+																   WHERE u.source = kpi_source_select.source AND u.column_name = key AND u.type IN ('text', 'character varying'))) END,
+					  @extschema@.kpi_source_name(kpi_source_select.source))
 		  FROM @extschema@.kpi_source_columns(kpi_source_select.source) c);
 END;
 $$;
