@@ -52,6 +52,7 @@ DECLARE
 	moments timestamptz[];
 	next_runs bigint[];
 	next_moments timestamptz[];
+	closings timestamptz[];
 BEGIN
 	keep := coalesce(keep, @extschema@.kpi_setting('history_keep'));
 	IF keep !~ '^([0-9]{1,4},[0-9]{1,5}|all)$' OR split_part(keep, ',', 1) = '0' THEN
@@ -80,6 +81,8 @@ BEGIN
 	  CROSS JOIN LATERAL (SELECT r.run, r.as_of FROM @extschema@.kpi_run r
 						   WHERE r.outcome = 'done' AND NOT r.is_pruned AND r.as_of > p.as_of ORDER BY r.as_of LIMIT 1) k;
 
+	closings := ARRAY(SELECT p.as_of + interval '1 microsecond' FROM unnest(moments) WITH ORDINALITY p(as_of, n) ORDER BY p.n);	-- kpi_set closes facts right after the last snapshot
+
 	WITH moved AS (
 		SELECT * FROM unnest(moments, next_moments) m(as_of, next_as_of)
 	)
@@ -90,13 +93,10 @@ BEGIN
 	GET DIAGNOSTICS gone_facts = ROW_COUNT;
 
 	UPDATE @extschema@.kpi_fact f
-	   SET recorded_at = coalesce(m.next_as_of, f.recorded_at), run = coalesce(m.next_run, f.run), superseded_at = coalesce(s.next_as_of, f.superseded_at)
-	  FROM @extschema@.kpi_fact x
-	  LEFT JOIN unnest(moments, next_moments, next_runs) m(as_of, next_as_of, next_run) ON m.as_of = x.recorded_at
-	  LEFT JOIN (SELECT u.as_of + l.later, u.next_as_of	-- kpi_set closes facts right after the last snapshot
-				   FROM unnest(moments, next_moments) u(as_of, next_as_of), unnest('{0,1 microsecond}'::interval[]) l(later)) s(as_of, next_as_of) ON s.as_of = x.superseded_at
-	 WHERE (m.as_of IS NOT NULL OR s.as_of IS NOT NULL)
-	   AND (f.dimension, f.member, f.grain, f.period, f.recorded_at) = (x.dimension, x.member, x.grain, x.period, x.recorded_at);
+	   SET recorded_at = coalesce(next_moments[array_position(moments, f.recorded_at)], f.recorded_at),
+		   run = coalesce(next_runs[array_position(moments, f.recorded_at)], f.run),
+		   superseded_at = coalesce(next_moments[coalesce(array_position(moments, f.superseded_at), array_position(closings, f.superseded_at))], f.superseded_at)
+	 WHERE f.recorded_at = ANY (moments) OR f.superseded_at = ANY (moments || closings);
 	pruned_runs := cardinality(pruned);
 END;
 $$;
