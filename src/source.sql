@@ -296,7 +296,7 @@ CREATE FUNCTION @extschema@.kpi_known_words(source text, column_name text) RETUR
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN (SELECT replace(substring(f.condition FROM 'IN \((.*)\)'), '''', '') FROM @extschema@.kpi_fault f
+	RETURN (SELECT replace(substring(f.condition FROM 'IN [(](.*)[)]'), '''', '') FROM @extschema@.kpi_fault f
 			 WHERE f.source = kpi_known_words.source AND f.reason = 'unknown ' || kpi_known_words.column_name);
 END;
 $$;
