@@ -131,6 +131,23 @@ SELECT * FROM kpi_bad_rows('target');
 SELECT count(*) > 0 AS readable FROM kpi_series('calls', kpi_today() - 40, kpi_today() + 1);
 ROLLBACK TO before;
 
+-- A source that has lost all its rows, before a snapshot has noticed and after; one that never had any is not told of.
+TRUNCATE shop.line;
+CREATE TABLE shop.offer (id integer, sent_at date, status text);
+SELECT count(*) AS bound FROM kpi_bind('quote', 'shop.offer') WHERE status = 'ok';
+SELECT * FROM shop.state();
+SELECT outcome FROM kpi_snapshot();
+SELECT subject, what, detail, hint FROM shop.state('de');
+CREATE ROLE regress_salkpi_blind;
+SELECT count(*) > 0 AS granted FROM kpi_grant('regress_salkpi_blind', 'reader');
+GRANT USAGE ON SCHEMA shop TO regress_salkpi_blind;
+GRANT SELECT ON ALL TABLES IN SCHEMA shop TO regress_salkpi_blind;
+ALTER TABLE shop.line ENABLE ROW LEVEL SECURITY;	-- rows that are hidden may be there
+SET LOCAL ROLE regress_salkpi_blind;
+SELECT subject, what FROM kpi_check() WHERE subject = 'sale';
+RESET ROLE;
+ROLLBACK TO before;
+
 -- A look-back without anything tracked: what is older goes unnoticed.
 SELECT kpi_set('lookback_days', '30');
 SELECT severity, subject, what, hint FROM shop.state();

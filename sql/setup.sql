@@ -45,7 +45,7 @@ WHERE d.deptype = 'e'
 	AND p.proparallel = 'u'
 	AND p.provolatile <> 'v'
 	AND p.proname NOT IN ('kpi_read_sources', 'kpi_make_dictionaries', 'kpi_drill', 'kpi_drill_names', 'kpi_drill_named', 'kpi_open_now', 'kpi_pipeline', 'kpi_revenue_by', 'kpi_top_customers', 'kpi_revenue_by_activity',
-		'kpi_facts_now', 'kpi_report', 'kpi_live_values', 'kpi_live', 'kpi_bad_rows', 'kpi_untracked', 'kpi_faulty_definitions', 'kpi_target_faults', 'kpi_tracking_findings', 'kpi_problem_findings', 'kpi_target_findings', 'kpi_row_findings', 'kpi_findings', 'kpi_check', 'kpi_noted_changes', 'kpi_search_noted', 'kpi_changes')
+		'kpi_facts_now', 'kpi_report', 'kpi_live_values', 'kpi_live', 'kpi_bad_rows', 'kpi_untracked', 'kpi_faulty_definitions', 'kpi_target_faults', 'kpi_emptied_sources', 'kpi_tracking_findings', 'kpi_problem_findings', 'kpi_target_findings', 'kpi_row_findings', 'kpi_findings', 'kpi_check', 'kpi_noted_changes', 'kpi_search_noted', 'kpi_changes')
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 -- Nothing runs with the rights of whoever installed it.

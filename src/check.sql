@@ -250,6 +250,13 @@ DECLARE
 	reader text;
 	x record;
 BEGIN
+	reader := 'source';
+	RETURN QUERY
+		SELECT 'warning', e.source, CASE WHEN is_german THEN 'hat keine Zeilen mehr' ELSE 'has no rows any more' END,
+			   format(CASE WHEN is_german THEN 'hatte welche bis %s' ELSE 'had some until %s' END, to_char(@extschema@.kpi_day(e.until), CASE WHEN is_german THEN 'DD.MM.YYYY' ELSE 'YYYY-MM-DD' END)),
+			   format(CASE WHEN is_german THEN 'Was sie erzählte, wird 0, auch in vergangenen Zeiträumen; kpi_unbind(%L), wenn sie leer sein soll.'
+						   ELSE 'What it told becomes 0, also in past periods; kpi_unbind(%L) if it is to be empty.' END, e.source)
+		  FROM @extschema@.kpi_emptied_sources() e;
 	reader := 'key';
 	RETURN QUERY
 		SELECT 'warning', k.source, CASE WHEN is_german THEN 'Schlüssel, die mehrmals vorkommen' ELSE 'keys that are there more than once' END,
@@ -297,7 +304,7 @@ EXCEPTION WHEN OTHERS THEN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_row_findings(text) IS
-'of kpi_check, from the sources themselves: keys that are there more than once, names that another source does not know, dates far off, and open opportunities that are overdue, stale or without a history';
+'of kpi_check, from the sources themselves: those that have no rows any more, keys that are there more than once, names that another source does not know, dates far off, and open opportunities that are overdue, stale or without a history';
 
 CREATE FUNCTION @extschema@.kpi_findings(lang text) RETURNS SETOF @extschema@.kpi_finding
 	LANGUAGE plpgsql STABLE
@@ -336,4 +343,4 @@ BEGIN ATOMIC
 	 ORDER BY array_position('{error,warning,note}'::text[], e.severity), e.n;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_check(text) IS
-'the state of the whole, a row for each thing that is not as it should be, or a single one that says ok: relations and columns that are gone or no longer fit, stages not told from those of won and lost opportunities, the last snapshot failed, numbers older than the setting stale_snapshot_hours, a snapshot ahead of the clock, where kpi_track or a look-back is in use the sources that are not tracked, bad rows that were left out, own KPIs that cannot be computed, targets that no fact can be measured against, dimensions that no source has, keys that are there more than once, reps, accounts and stages that the source does not know, and open opportunities that are overdue, stale (setting stale_deal_days) or without a history. severity: error (numbers cannot be taken), warning (some are not what they seem), note. subject: the source, target or run; detail: how many and which; hint: what to do. lang: en, de, NULL: the setting. What the caller may not read is left out';
+'the state of the whole, a row for each thing that is not as it should be, or a single one that says ok: relations and columns that are gone or no longer fit, stages not told from those of won and lost opportunities, the last snapshot failed, numbers older than the setting stale_snapshot_hours, a snapshot ahead of the clock, where kpi_track or a look-back is in use the sources that are not tracked, bad rows that were left out, own KPIs that cannot be computed, targets that no fact can be measured against, dimensions that no source has, sources that have no rows any more, keys that are there more than once, reps, accounts and stages that the source does not know, and open opportunities that are overdue, stale (setting stale_deal_days) or without a history. severity: error (numbers cannot be taken), warning (some are not what they seem), note. subject: the source, target or run; detail: how many and which; hint: what to do. lang: en, de, NULL: the setting. What the caller may not read is left out';

@@ -96,6 +96,38 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_far_dates() IS
 'the dates of what has happened that lie more than a day ahead (is_future), or further back than a snapshot looks by itself (setting history_years): how many rows have such a one in which column, and the farthest. What the caller may not read is left out';
 
+/* A load that failed, or a view whose condition nothing meets any more, makes zeros that say nothing of it. */
+CREATE FUNCTION @extschema@.kpi_emptied_sources() RETURNS TABLE (source text, until timestamptz)
+	LANGUAGE plpgsql STABLE
+	ROWS 1
+	SET search_path = pg_catalog, pg_temp
+	SET row_security = off	-- rows that are hidden are there
+AS $$
+DECLARE
+	any_of_it text;
+	is_empty boolean;
+BEGIN
+	FOR source, any_of_it IN
+		SELECT m.sources[1], string_agg(format('f.%I <> 0', f.measure), ' OR ' ORDER BY f.n)
+		  FROM @extschema@.kpi_measure_sources() m JOIN @extschema@.kpi_fact_measures() f USING (n)
+		 WHERE cardinality(m.sources) = 1 AND f.type IN ('bigint', 'numeric') AND @extschema@.kpi_may_read(m.sources[1])
+		 GROUP BY 1 ORDER BY 1
+	LOOP
+		SELECT x.* INTO is_empty FROM @extschema@.kpi_execute(format('SELECT NOT EXISTS (%s)', @extschema@.kpi_source_select(source)), ROW()) AS x(is_empty boolean);
+		IF is_empty THEN
+			EXECUTE format('SELECT max(coalesce(f.superseded_at, now())) FROM @extschema@.kpi_fact f WHERE f.dimension = ''total'' AND f.member = '''' AND (%s)', any_of_it) INTO until;
+			IF until IS NOT NULL THEN
+				RETURN NEXT;
+			END IF;
+		END IF;
+	END LOOP;
+EXCEPTION WHEN insufficient_privilege THEN	-- some may be hidden from the caller
+	RETURN;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_emptied_sources() IS
+'the bound sources without a row, and until when facts told that they had some. No rows when row-level security hides rows from the caller';
+
 CREATE FUNCTION @extschema@.kpi_missing_parts() RETURNS TABLE (dimension text, part text)
 	LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
