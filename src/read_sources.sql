@@ -79,7 +79,7 @@ BEGIN ATOMIC
 	SELECT format($q$
 SELECT customer, (first_at AT TIME ZONE %L)::date AS first_day
   FROM (SELECT %s AS customer, min(%s) AS first_at
-		  FROM (%s) s
+		  FROM (%s OFFSET 0) s	-- days become instants once
 		 WHERE %3$s < $4 AND CASE WHEN (%5$s)%6$s%7$s THEN %8$s END
 		 GROUP BY 1) f
  WHERE isfinite(first_at)$q$,
