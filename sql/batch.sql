@@ -159,7 +159,8 @@ CREATE TABLE shop.sort_key (n integer GENERATED ALWAYS AS IDENTITY, value text);
 INSERT INTO shop.sort_key (value) VALUES
 	('i2'), ('i2 DESC'), ('i4 NULLS FIRST'), ('i4 DESC NULLS LAST'), ('i8'), ('i8 DESC'), ('n'), ('n DESC NULLS LAST'), ('t COLLATE "C"'), ('t COLLATE "C" DESC'), ('t'), ('left(t, 2) COLLATE "C", i4'), ('d'), ('d DESC'), ('ts'), ('ts NULLS FIRST'), ('b'), ('b DESC, i2 DESC'),
 	('u'), ('u DESC'), ('md5((k % 30)::text)::uuid NULLS FIRST'), ('t::varchar'), ('CASE k % 5 WHEN 0 THEN -9223372036854775808 WHEN 1 THEN 9223372036854775807 WHEN 2 THEN NULL ELSE i8 END'),
-	('CASE k % 5 WHEN 0 THEN -9223372036854775808 WHEN 1 THEN 9223372036854775807 WHEN 2 THEN NULL ELSE i8 END DESC'), ('CASE k % 3 WHEN 0 THEN timestamp ''-infinity'' WHEN 1 THEN ''infinity'' END'), ('kpi_id_text(i8), i4'), ('k * 7 % 1499');
+	('CASE k % 5 WHEN 0 THEN -9223372036854775808 WHEN 1 THEN 9223372036854775807 WHEN 2 THEN NULL ELSE i8 END DESC'), ('CASE k % 3 WHEN 0 THEN timestamp ''-infinity'' WHEN 1 THEN ''infinity'' END'), ('kpi_id_text(i8), i4'), ('k * 7 % 1499'),
+	('(''0065g00000QX'' || abs(i4)) COLLATE "C"'), ('left(''0065g00000QXYZ'', 10 + abs(i4)) COLLATE "C" DESC NULLS LAST'), ('repeat(''Z'', 12 + i4 * 0) COLLATE "C"');
 CREATE FUNCTION shop.sorted(value text, rows integer) RETURNS text
 LANGUAGE sql AS $$
 	SELECT format('SELECT ARRAY[string_agg(concat_ws(''/'', s.k, s.x, s.y, left(s.t, 5), s.b), '',''), count(s.z)::text] FROM (SELECT k, t, b, lead(k) OVER w AS x, lead(n) OVER w AS y, lead(u) OVER w AS z'

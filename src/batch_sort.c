@@ -88,6 +88,7 @@ struct BatchSort
 	List	   *plan;
 	bool		is_sorted;
 	bool		is_first_exact; /* do rows with the same "first" have the same first key? */
+	Size		common;			/* bytes with which the first key of all rows begins, not in "first" */
 
 	/* In memory. */
 	MemoryContext context;
@@ -204,6 +205,7 @@ forget_rows(BatchSort *s)
 	s->items = NULL;
 	s->items_size = 0;
 	s->nitems = 0;
+	s->common = 0;
 }
 
 void
@@ -311,7 +313,8 @@ first_of(BatchSort *s, const SortedRow *row)
 		case VARCHAROID:
 			if (key->support.ssup_collation != C_COLLATION_OID)
 				return 1;
-			first = first_bytes(VARDATA_ANY(DatumGetPointer(value)), VARSIZE_ANY_EXHDR(DatumGetPointer(value)));
+			first = first_bytes(VARDATA_ANY(DatumGetPointer(value)) + s->common,
+								VARSIZE_ANY_EXHDR(DatumGetPointer(value)) - s->common);
 			break;
 		default:
 			return 1;
@@ -447,6 +450,50 @@ compare_rows(const SortItem *a, const SortItem *b, const BatchSort *s)
 	return order;
 }
 
+/* How many bytes of a text another one begins with, of no more than "most". */
+static Size
+common_bytes(const text *a, const text *b, Size most)
+{
+	Size		n = 0;
+
+	most = Min(most, VARSIZE_ANY_EXHDR(b));
+	while (n < most && VARDATA_ANY(a)[n] == VARDATA_ANY(b)[n])
+		n++;
+	return n;
+}
+
+/*
+ * Texts that are keys often begin alike, all of them: what is the same in all
+ * rows tells nothing of their order, so "first" is of the bytes behind.
+ */
+static void
+skip_common_bytes(BatchSort *s)
+{
+	const SortKey *key = &s->keys[0];
+	Oid			type = TupleDescAttr(s->form, s->columns[key->column].attribute)->atttypid;
+	const text *one = NULL;
+	Size		common = 0;
+
+	if ((type != TEXTOID && type != VARCHAROID) || key->support.ssup_collation != C_COLLATION_OID)
+		return;
+	for (Size n = 0; n < s->nitems && (one == NULL || common > 0); n++)
+	{
+		const SortedRow *row = s->items[n].row;
+		const text *value = (const text *) DatumGetPointer(row->values[key->column]);
+
+		if (row->nulls & (UINT64CONST(1) << key->column))
+			continue;
+		common = one == NULL ? VARSIZE_ANY_EXHDR(value) : common_bytes(one, value, common);
+		if (one == NULL)
+			one = value;
+	}
+	if (common == 0)
+		return;
+	s->common = common;
+	for (Size n = 0; n < s->nitems; n++)
+		s->items[n].first = first_of(s, s->items[n].row);
+}
+
 #define ST_SORT sort_rows
 #define ST_ELEMENT_TYPE SortItem
 #define ST_COMPARE(a, b, sort) compare_rows(a, b, sort)
@@ -497,7 +544,10 @@ sort_input(BatchSort *s)
 	if (s->tuples != NULL)
 		tuplesort_performsort(s->tuples);
 	else if (s->nitems > 1)
+	{
+		skip_common_bytes(s);
 		sort_rows(s->items, s->nitems, s);
+	}
 	s->is_sorted = true;
 }
 
