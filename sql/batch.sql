@@ -64,6 +64,9 @@ SELECT attnum, attname FROM pg_attribute WHERE attrelid = 'kpi_parameters'::regc
 
 CREATE FUNCTION shop.pieces(n integer) RETURNS integer[] LANGUAGE plpgsql STABLE AS $$ DECLARE x integer[] := ARRAY[n]; BEGIN x := x || 2; RETURN x; END $$;
 
+CREATE FUNCTION shop.more(x anyelement) RETURNS anyelement LANGUAGE plpgsql STABLE AS $$ DECLARE y x%TYPE := x; BEGIN y := y || 3; RETURN y; END $$;
+CREATE DOMAIN shop.few AS integer[] CHECK (array_length(VALUE, 1) < 9);
+
 CREATE TABLE shop.expression (n integer GENERATED ALWAYS AS IDENTITY, value text);
 INSERT INTO shop.expression (value) VALUES
 	-- comparisons
@@ -135,6 +138,8 @@ SELECT n, shop.by_batches(query) = shop.by_executor(query) AS same, (shop.by_bat
   FROM unnest(ARRAY[
 	'SELECT ARRAY[string_agg(array_to_string(array_append(shop.pieces(1), s.k), '',''), '' '')] FROM (SELECT k FROM shop.whole WHERE k < 5 OFFSET 0) s',
 	'SELECT ARRAY[string_agg(array_to_string(array_append(shop.pieces(s.k), 9), '',''), '' '') || string_agg(array_to_string(shop.pieces(s.k), '',''), '' '')] FROM (SELECT k FROM shop.whole WHERE k < 5 OFFSET 0) s',
+	'SELECT ARRAY[string_agg(array_to_string(array_append(s.x, 9), '',''), '' '') || string_agg(array_to_string(s.x, '',''), '' '')] FROM (SELECT shop.more(ARRAY[k]) AS x FROM shop.whole WHERE k < 5 OFFSET 0) s',
+	'SELECT ARRAY[string_agg(array_to_string(array_append(s.x, 9), '',''), '' '') || string_agg(array_to_string(s.x, '',''), '' '')] FROM (SELECT shop.pieces(k)::shop.few AS x FROM shop.whole WHERE k < 5 OFFSET 0) s',
 	'SELECT ARRAY[string_agg(q.x, '','')] FROM (VALUES (''UTC''), (''Asia/Tokyo''), (''America/New_York'')) z(name), LATERAL (SELECT max(s.y)::text AS x FROM (SELECT timezone(z.name, d::timestamp) AS y FROM shop.data OFFSET 0) s) q',
 	'SELECT ARRAY[string_agg(s.x || s.y, '','')] FROM (SELECT a.t AS x, kpi_id_text(b.i8) AS y FROM shop.data a JOIN shop.data b ON a.k = b.k + 1 OFFSET 0) s',
 	'SELECT ARRAY[string_agg(s.x::text, '',''), count(s.y)::text] FROM (SELECT lead(d) OVER (PARTITION BY i4 ORDER BY k) AS x, nullif(t, '''') AS y FROM shop.data OFFSET 0) s',

@@ -42,7 +42,8 @@ typedef struct ByExecutor
 {
 	ExprState  *state;
 	int		   *columns;		/* their places in a row */
-	int16		length;			/* of the type of the result; 0: it stays where it is */
+	int16		length;			/* of the type of the result */
+	bool		is_kept;		/* does it have to be copied? */
 } ByExecutor;
 
 /* ---------- values ---------- */
@@ -180,8 +181,10 @@ evaluate_by_executor(BatchExpression *e, const BatchRows *rows)
 		}
 		ExecStoreVirtualTuple(slot);
 		e->values[row] = ExecEvalExpr(details->state, econtext, &e->nulls[row]);
+		/* Others may look at it too. */
+		e->values[row] = MakeExpandedObjectReadOnly(e->values[row], e->nulls[row], details->length);
 		/* What a subquery gives is freed when it is run for the next row. */
-		if (details->length != 0 && !e->nulls[row])
+		if (details->is_kept && !e->nulls[row])
 			e->values[row] = salkpi_batch_keep(e->program, e->values[row], details->length);
 	}
 }
@@ -298,6 +301,7 @@ compile_by_executor(BatchExpression *e)
 {
 	List	   *vars = pull_var_clause((Node *) e->expr, 0);
 	ByExecutor *details = palloc0(sizeof(ByExecutor));
+	bool		is_by_value;
 	ListCell   *cell;
 
 	salkpi_batch_compile_args(e, vars);
@@ -305,8 +309,8 @@ compile_by_executor(BatchExpression *e)
 	foreach(cell, vars)
 		details->columns[foreach_current_index(cell)] = lfirst_node(Var, cell)->varattno - 1;
 	details->state = ExecInitExpr(e->expr, e->program->parent);
-	if (contain_subplans((Node *) e->expr) && !get_typbyval(exprType((Node *) e->expr)))
-		details->length = get_typlen(exprType((Node *) e->expr));
+	get_typlenbyval(exprType((Node *) e->expr), &details->length, &is_by_value);
+	details->is_kept = contain_subplans((Node *) e->expr) && !is_by_value;
 	e->details = details;
 }
 

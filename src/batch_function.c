@@ -338,7 +338,6 @@ create_call(BatchExpression *e, Oid function, int nargs, Oid collation)
 	salkpi_batch_may_execute(function);
 	fmgr_info(function, &c->function);
 	fmgr_info_set_expr((Node *) e->expr, &c->function);
-	c->length = get_typlen(get_func_rettype(function));
 	c->fcinfo = palloc0(SizeForFunctionCallInfo(nargs));
 	InitFunctionCallInfoData(*c->fcinfo, &c->function, nargs, collation, NULL, NULL);
 	c->varying = palloc((e->nargs + 1) * sizeof(int));
@@ -432,6 +431,7 @@ compile_call(BatchExpression *e, Oid function, Oid collation, List *args)
 
 	salkpi_batch_compile_args(e, args);
 	c = e->details = create_call(e, function, e->nargs, collation);
+	c->length = get_typlen(exprType((Node *) e->expr));
 	if (salkpi_batch_compile_lookup(e, c->function.fn_addr))
 		return;
 	e->evaluate = own_comparison(function);
