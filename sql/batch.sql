@@ -247,6 +247,14 @@ SELECT * FROM kpi_execute('SELECT sum(shop.secret(i4)) FROM shop.data', ROW(NULL
 ROLLBACK TO before;
 RESET ROLE;
 
+-- The functions of an aggregate are executed for its owner.
+CREATE FUNCTION shop.added(state integer, x integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT state + x';
+REVOKE EXECUTE ON FUNCTION shop.added(integer, integer) FROM PUBLIC;
+CREATE AGGREGATE shop.total(integer) (SFUNC = shop.added, STYPE = integer, INITCOND = '0', FINALFUNC = shop.secret);
+SET LOCAL ROLE salkpi_batch_reader;
+SELECT x.n FROM kpi_execute('SELECT shop.total(k) FROM shop.data WHERE k <= 10', ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::kpi_parameters, generic => true) AS x(n integer);
+RESET ROLE;
+
 -- What is no SELECT.
 SELECT shop.by_batches('DELETE FROM shop.data RETURNING ARRAY[t]');
 SELECT shop.by_batches('WITH gone AS (DELETE FROM shop.data RETURNING t) SELECT ARRAY[t] FROM gone');

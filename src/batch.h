@@ -169,7 +169,7 @@ extern void salkpi_batch_begin(BatchProgram *program, int nrows);
 extern void salkpi_batch_end(BatchProgram *program);
 extern void salkpi_batch_forget(BatchProgram *program);
 extern void *salkpi_batch_room(BatchProgram *program, Size size);
-extern void salkpi_batch_may_execute(Oid function);
+extern void salkpi_batch_may_execute(Oid function, Oid role);
 
 extern void salkpi_batch_compile_args(BatchExpression *expression, List *exprs);
 

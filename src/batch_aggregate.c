@@ -14,6 +14,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_aggregate.h"
+#include "catalog/pg_proc.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "parser/parse_agg.h"
@@ -77,11 +78,11 @@ read_initial(BatchAggregate *a, const Aggref *aggref, HeapTuple tuple)
 }
 
 static void
-prepare_transition(BatchAggregate *a, Aggref *aggref, Oid function, Oid *types)
+prepare_transition(BatchAggregate *a, Aggref *aggref, Oid function, Oid owner, Oid *types)
 {
 	Expr	   *expr;
 
-	salkpi_batch_may_execute(function);
+	salkpi_batch_may_execute(function, owner);
 	fmgr_info(function, &a->transition);
 	build_aggregate_transfn_expr(types, a->nargs, 0, aggref->aggvariadic, aggref->aggtranstype,
 								 aggref->inputcollid, function, InvalidOid, &expr, NULL);
@@ -92,7 +93,7 @@ prepare_transition(BatchAggregate *a, Aggref *aggref, Oid function, Oid *types)
 }
 
 static void
-prepare_final(BatchAggregate *a, Aggref *aggref, Form_pg_aggregate form, Oid *types)
+prepare_final(BatchAggregate *a, Aggref *aggref, Form_pg_aggregate form, Oid owner, Oid *types)
 {
 	int			nargs = form->aggfinalextra ? a->nargs + 1 : 1;
 	Expr	   *expr;
@@ -100,7 +101,7 @@ prepare_final(BatchAggregate *a, Aggref *aggref, Form_pg_aggregate form, Oid *ty
 	a->final_function = form->aggfinalfn;
 	if (!OidIsValid(a->final_function))
 		return;
-	salkpi_batch_may_execute(a->final_function);
+	salkpi_batch_may_execute(a->final_function, owner);
 	fmgr_info(a->final_function, &a->final);
 	build_aggregate_finalfn_expr(types, nargs, aggref->aggtranstype, aggref->aggtype,
 								 aggref->inputcollid, a->final_function, &expr);
@@ -161,22 +162,36 @@ prepare_batch(BatchAggregate *a)
 		a->columns[i + 1] = (BatchArgument) {a->args[i]->values, a->args[i]->nulls};
 }
 
+static Oid
+owner_of(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
 static void
 prepare_aggregate(BatchProgram *program, BatchAggregate *a, Aggref *aggref)
 {
 	HeapTuple	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggref->aggfnoid));
 	Form_pg_aggregate form;
+	Oid			owner = owner_of(aggref->aggfnoid);
 	Oid			types[FUNC_MAX_ARGS];
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for aggregate %u", aggref->aggfnoid);
 	form = (Form_pg_aggregate) GETSTRUCT(tuple);
-	salkpi_batch_may_execute(aggref->aggfnoid);
+	salkpi_batch_may_execute(aggref->aggfnoid, GetUserId());
 	a->nargs = get_aggregate_argtypes(aggref, types);
 	get_typlenbyval(aggref->aggtranstype, &a->length, &a->is_by_value);
 	read_initial(a, aggref, tuple);
-	prepare_transition(a, aggref, form->aggtransfn, types);
-	prepare_final(a, aggref, form, types);
+	prepare_transition(a, aggref, form->aggtransfn, owner, types);
+	prepare_final(a, aggref, form, owner, types);
 	compile_arguments(program, a, aggref);
 	prepare_batch(a);
 	ReleaseSysCache(tuple);

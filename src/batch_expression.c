@@ -223,11 +223,11 @@ evaluate_field(BatchExpression *e, const BatchRows *rows)
 
 /* ---------- compiling ---------- */
 
-/* As for a function in an expression of the executor. */
+/* As for a function in an expression of the executor, or for one of an aggregate's, whose owner is to execute it. */
 void
-salkpi_batch_may_execute(Oid function)
+salkpi_batch_may_execute(Oid function, Oid role)
 {
-	AclResult	result = salkpi_function_aclcheck(function, GetUserId());
+	AclResult	result = salkpi_function_aclcheck(function, role);
 
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -335,7 +336,7 @@ create_call(BatchExpression *e, Oid function, int nargs, Oid collation)
 {
 	Call	   *c = palloc0(sizeof(Call));
 
-	salkpi_batch_may_execute(function);
+	salkpi_batch_may_execute(function, GetUserId());
 	fmgr_info(function, &c->function);
 	fmgr_info_set_expr((Node *) e->expr, &c->function);
 	c->fcinfo = palloc0(SizeForFunctionCallInfo(nargs));
@@ -463,7 +464,7 @@ is_id_text(const FuncExpr *expr)
 {
 	FmgrInfo	function;
 
-	salkpi_batch_may_execute(expr->funcid);
+	salkpi_batch_may_execute(expr->funcid, GetUserId());
 	fmgr_info(expr->funcid, &function);
 	return function.fn_addr == salkpi_id_text;
 }

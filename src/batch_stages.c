@@ -363,7 +363,7 @@ salkpi_batch_stages_begin(PlanState *input, List *sort, BatchProgram *target, Li
 	TupleDesc	row = salkpi_batch_source_form(input, sort);
 	List	   *conditions = list_nth(plan, PLAN_CONDITIONS);
 
-	salkpi_batch_may_execute(linitial_oid(list_nth(plan, PLAN_OIDS)));
+	salkpi_batch_may_execute(linitial_oid(list_nth(plan, PLAN_OIDS)), GetUserId());
 	s->target = target;
 	s->deal_context = AllocSetContextCreate(CurrentMemoryContext, "salkpi deal", ALLOCSET_SMALL_SIZES);
 	s->walk.context = CurrentMemoryContext;

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -107,7 +108,7 @@ compile_texts(BatchExpression *e, Expr *x, bool is_all, Datum *texts, int count)
 {
 	AnyText    *details = palloc(sizeof(AnyText));
 
-	salkpi_batch_may_execute(is_all ? F_TEXTNE : F_TEXTEQ);
+	salkpi_batch_may_execute(is_all ? F_TEXTNE : F_TEXTEQ, GetUserId());
 	salkpi_batch_compile_args(e, list_make1(x));
 	details->is_all = is_all;
 	details->count = count;
@@ -151,7 +152,7 @@ compile_comparison(BatchExpression *e, const OpExpr *expr)
 	}
 	if (expr->opfuncid != F_TEXTEQ)
 		return false;
-	salkpi_batch_may_execute(F_TEXTEQ);
+	salkpi_batch_may_execute(F_TEXTEQ, GetUserId());
 	salkpi_batch_compile_args(e, expr->args);
 	e->evaluate = evaluate_text_eq;
 	return true;

@@ -20,6 +20,7 @@
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -76,7 +77,7 @@ check_maker(Oid maker)
 				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
 				 errmsg("function %s does not make a query of the name of a source",
 						format_procedure(maker))));
-	salkpi_batch_may_execute(maker);
+	salkpi_batch_may_execute(maker, GetUserId());
 }
 
 /* The query of a source and maker, or NULL. */
