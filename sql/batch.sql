@@ -255,6 +255,12 @@ SET LOCAL ROLE salkpi_batch_reader;
 SELECT x.n FROM kpi_execute('SELECT shop.total(k) FROM shop.data WHERE k <= 10', ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::kpi_parameters, generic => true) AS x(n integer);
 RESET ROLE;
 
+-- What is read, and what subqueries are given, is freed with its batch.
+CREATE TABLE shop.long AS SELECT k, repeat(k::text, 5000) AS t FROM generate_series(1, 4000) k;
+CREATE FUNCTION shop.memory(k integer) RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT sum(total_bytes) FROM pg_backend_memory_contexts); END';
+SELECT shop.by_batches(format('SELECT ARRAY[(max(s.used) - min(s.used) < 30000000)::text, count(*) FILTER (WHERE s.b)::text] FROM (SELECT CASE WHEN k %% 1000 < 2 THEN shop.memory(k) END AS used, %s AS b FROM shop.long OFFSET 0) s', value))
+  FROM unnest(ARRAY['t LIKE ''40%''', 'lower(repeat(k::text, 5000)) IN (SELECT lower(t) FROM shop.data)']) value;
+
 -- What is no SELECT.
 SELECT shop.by_batches('DELETE FROM shop.data RETURNING ARRAY[t]');
 SELECT shop.by_batches('WITH gone AS (DELETE FROM shop.data RETURNING t) SELECT ARRAY[t] FROM gone');

@@ -84,11 +84,12 @@ salkpi_batch_begin(BatchProgram *program, int nrows)
 	}
 }
 
-/* A batch is done: free its values. */
+/* A batch is done: free its values, and what subqueries were given. */
 void
 salkpi_batch_end(BatchProgram *program)
 {
 	MemoryContextReset(program->batch_context);
+	ResetExprContext(program->parent->ps_ExprContext);
 	program->room_size = 0;
 }
 

@@ -95,7 +95,13 @@ salkpi_batch_keep(BatchProgram *program, Datum datum, int16 length)
 	void	   *copy;
 
 	if (length == -1 && (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value)))
-		return PointerGetDatum(PG_DETOAST_DATUM_COPY(datum));
+	{
+		MemoryContext caller = MemoryContextSwitchTo(program->batch_context);
+
+		datum = PointerGetDatum(PG_DETOAST_DATUM_COPY(datum));
+		MemoryContextSwitchTo(caller);
+		return datum;
+	}
 	size = length == -1 ? VARSIZE_ANY(value) : datumGetSize(datum, false, length);
 	copy = salkpi_batch_room(program, size);
 	memcpy(copy, value, size);
