@@ -255,6 +255,10 @@ SET LOCAL ROLE salkpi_batch_reader;
 SELECT x.n FROM kpi_execute('SELECT shop.total(k) FROM shop.data WHERE k <= 10', ROW(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::kpi_parameters, generic => true) AS x(n integer);
 RESET ROLE;
 
+-- Expressions that become large when they are put together are left where they are.
+SELECT shop.by_batches(format('SELECT ARRAY[sum(s.x)::text] FROM (%s) s', string_agg(format('SELECT x%s AS x FROM (', repeat(' + 1', 2500)), '') || 'SELECT k AS x FROM shop.whole WHERE k <= 3' || string_agg(' OFFSET 0) s', '') || ' OFFSET 0'))
+  FROM generate_series(1, 4);
+
 -- What is read, and what subqueries are given, is freed with its batch.
 CREATE TABLE shop.long AS SELECT k, repeat(k::text, 5000) AS t FROM generate_series(1, 4000) k;
 CREATE FUNCTION shop.memory(k integer) RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT sum(total_bytes) FROM pg_backend_memory_contexts); END';

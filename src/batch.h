@@ -62,6 +62,7 @@ typedef struct BatchInput
 extern void salkpi_batch_plan(PlannedStmt *statement);
 extern Node *salkpi_batch_by_targetlist(Node *node, const Plan *plan);
 extern Node *salkpi_batch_by_subplan(Node *node, const SubqueryScan *scan);
+extern bool salkpi_batch_is_too_large(Node *node, const Plan *plan);
 extern Plan *salkpi_batch_subplan(Plan *plan);
 extern Plan *salkpi_batch_rearranged(Plan *plan);
 

@@ -29,6 +29,10 @@
 #include "batch.h"
 #include "salkpi.h"
 
+/* Of larger expressions those of subqueries are left where they are. */
+#define MOST_NODES		20000
+#define MOST_DEPTH		1000
+
 /* Aggregates being collected from a target list. */
 typedef struct Collecting
 {
@@ -128,6 +132,52 @@ salkpi_batch_by_subplan(Node *node, const SubqueryScan *scan)
 	Replacing	replacing = {.varno = scan->scan.scanrelid};
 
 	return replace_columns(node, &replacing);
+}
+
+/* An expression being measured. */
+typedef struct Measuring
+{
+	const List *targetlist;		/* what stands in place of columns of OUTER_VAR, or NIL */
+	int			size;			/* nodes so far */
+	int			depth;			/* of those over the one at hand */
+} Measuring;
+
+static bool
+is_beyond(Node *node, void *context)
+{
+	Measuring  *measuring = context;
+	bool		is_found;
+
+	if (node == NULL)
+		return false;
+	if (++measuring->size > MOST_NODES || measuring->depth >= MOST_DEPTH)
+		return true;
+	measuring->depth++;
+	if (IsA(node, Var) && ((Var *) node)->varno == OUTER_VAR && measuring->targetlist != NIL)
+	{
+		const List *targetlist = measuring->targetlist;
+
+		measuring->targetlist = NIL;
+		is_found = is_beyond((Node *) get_tle_by_resno(unconstify(List *, targetlist), ((Var *) node)->varattno)->expr, context);
+		measuring->targetlist = targetlist;
+	}
+	else
+		is_found = expression_tree_walker(node, is_beyond, context);
+	measuring->depth--;
+	return is_found;
+}
+
+/*
+ * Would expressions over the output of a node become too large by what the node
+ * makes that of?  Columns that are mentioned three times in each of ten
+ * subqueries, one over the other, would stand there sixty thousand times.
+ */
+bool
+salkpi_batch_is_too_large(Node *node, const Plan *plan)
+{
+	Measuring	measuring = {.targetlist = plan->targetlist};
+
+	return is_beyond(node, &measuring);
 }
 
 /* Does a limit keep all rows, as OFFSET 0 does? */
@@ -284,7 +334,8 @@ find_input(BatchInput *input, List *rtable, List **aggregates)
 {
 	Plan	   *below;
 
-	while ((below = salkpi_batch_rearranged(input->plan)) != NULL)
+	while ((below = salkpi_batch_rearranged(input->plan)) != NULL &&
+		   !salkpi_batch_is_too_large((Node *) *aggregates, input->plan))
 	{
 		*aggregates = (List *) salkpi_batch_by_targetlist((Node *) *aggregates, input->plan);
 		if (IsA(input->plan, SubqueryScan))
@@ -292,6 +343,8 @@ find_input(BatchInput *input, List *rtable, List **aggregates)
 		input->init_plans = list_concat(input->init_plans, input->plan->initPlan);
 		input->plan = below;
 	}
+	if (salkpi_batch_is_too_large((Node *) *aggregates, input->plan))
+		return;
 	if (IsA(input->plan, WindowAgg) && only_leads((WindowAgg *) input->plan))
 	{
 		*aggregates = (List *) salkpi_batch_by_targetlist((Node *) *aggregates, input->plan);

@@ -244,7 +244,11 @@ find_grouping(Plan *plan, List *lists[3], List **init_plans)
 		Plan	   *below = is_subquery ? salkpi_batch_subplan(plan) : salkpi_batch_rearranged(plan);
 
 		for (int i = 0; i < 3; i++)
+		{
+			if (salkpi_batch_is_too_large((Node *) lists[i], plan))
+				return NULL;
 			lists[i] = (List *) salkpi_batch_by_targetlist((Node *) lists[i], plan);
+		}
 		lists[2] = list_concat(lists[2], plan->qual);
 		*init_plans = list_concat(*init_plans, plan->initPlan);
 		if (IsA(plan, Agg))
