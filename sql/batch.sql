@@ -259,6 +259,10 @@ RESET ROLE;
 SELECT shop.by_batches(format('SELECT ARRAY[sum(s.x)::text] FROM (%s) s', string_agg(format('SELECT x%s AS x FROM (', repeat(' + 1', 2500)), '') || 'SELECT k AS x FROM shop.whole WHERE k <= 3' || string_agg(' OFFSET 0) s', '') || ' OFFSET 0'))
   FROM generate_series(1, 4);
 
+-- A volatile function in a subquery is called for each row, in order.
+CREATE SEQUENCE shop.number;
+SELECT shop.by_batches('SELECT ARRAY[string_agg(s.x || ''/'' || s.y, '','')] FROM (SELECT (SELECT nextval(''shop.number'') + 0 * k) AS x, (SELECT nextval(''shop.number'') + 0 * k) AS y FROM shop.whole WHERE k <= 3 OFFSET 0) s');
+
 -- What is read, and what subqueries are given, is freed with its batch.
 CREATE TABLE shop.long AS SELECT k, repeat(k::text, 5000) AS t FROM generate_series(1, 4000) k;
 CREATE FUNCTION shop.memory(k integer) RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT sum(total_bytes) FROM pg_backend_memory_contexts); END';

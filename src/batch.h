@@ -59,6 +59,7 @@ typedef struct BatchInput
 } BatchInput;
 
 /* batch_plan.c */
+extern bool salkpi_batch_may_plan(Query *query);
 extern void salkpi_batch_plan(PlannedStmt *statement);
 extern Node *salkpi_batch_by_targetlist(Node *node, const Plan *plan);
 extern Node *salkpi_batch_by_subplan(Node *node, const SubqueryScan *scan);

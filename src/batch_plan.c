@@ -372,6 +372,26 @@ is_volatile(Plan *plan)
 	return false;
 }
 
+/* The same of what a plan no longer shows: subqueries in expressions. */
+static bool
+has_volatile_subquery(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubLink) && contain_volatile_functions(((SubLink *) node)->subselect))
+		return true;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, has_volatile_subquery, context, 0);
+	return expression_tree_walker(node, has_volatile_subquery, context);
+}
+
+/* May a query, which is not planned yet, be worked out in batches? */
+bool
+salkpi_batch_may_plan(Query *query)
+{
+	return !has_volatile_subquery((Node *) query, NULL);
+}
+
 /* A node that works in batches in place of one that does not, if it can. */
 static Plan *
 replace_node(Agg *agg, List *rtable)

@@ -186,10 +186,12 @@ salkpi_lock_relations(const char *relation)
 static PlannedStmt *
 plan_query(const char *query, const Parameters *parameters, int cursor_options, ParamListInfo values)
 {
-	PlannedStmt *plan = pg_plan_query(salkpi_analyze_query(query, parameters), query,
-									  cursor_options, values);
+	Query	   *analyzed = salkpi_analyze_query(query, parameters);
+	bool		is_batch = salkpi_batch_may_plan(analyzed);
+	PlannedStmt *plan = pg_plan_query(analyzed, query, cursor_options, values);
 
-	salkpi_batch_plan(plan);
+	if (is_batch)
+		salkpi_batch_plan(plan);
 	return plan;
 }
 
