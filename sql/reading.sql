@@ -299,10 +299,12 @@ FROM (VALUES (1, 'region', 'R2'), (2, 'region', 'R3'), (3, 'region', 'R5'), (4, 
 			 (12, 'region+account', 'R1+a3'), (13, 'region+account', 'R1+a9'), (14, 'region+account', 'R1+(none)')) v(n, dimension, member),
 	 kpi_series('revenue', '2026-03-01', '2026-04-01', 'month', dimension, ARRAY[v.member]) s ORDER BY v.n;
 SELECT members, trim_scale(value) AS value, target, status, reason
-FROM unnest(ARRAY['{R1,R3}', '{R3,R5}', '{R3,R4}']) WITH ORDINALITY v(members, n), kpi_merged_series('revenue', '2026-04-01', '2026-05-01', dimension => 'region', members => members::text[]) ORDER BY v.n;
+FROM unnest(ARRAY['{R1,R2}', '{R1,R5}', '{R1,R3}', '{R3,R5}', '{R3,R4}']) WITH ORDINALITY v(members, n), kpi_merged_series('revenue', '2026-03-01', '2026-04-01', dimension => 'region', members => members::text[]) ORDER BY v.n;
+SELECT members, trim_scale(value) AS value, reason FROM unnest(ARRAY['{a1,a3}', '{a1,a9}']) WITH ORDINALITY v(members, i), kpi_report('2026-03-01', dimension => 'account', members => members::text[], selection => 'measures') r WHERE kpi = 'revenue' ORDER BY v.i;
 INSERT INTO purchases VALUES (4, '2026-05-02', 5, 'R3', 'A', 'a1');
 SELECT outcome FROM kpi_snapshot(as_of => '2026-05-03');
-SELECT kpi_value('revenue', '2026-03-01', 'region', 'R3') AS known_since, kpi_value('revenue', '2026-03-01', 'region', 'R3', as_of => '2026-05-02 12:00') AS unknown_then;
+SELECT kpi_value('revenue', '2026-03-01', 'region', 'R3') AS known_since, kpi_value('revenue', '2026-03-01', 'region', 'R3', as_of => '2026-05-02 12:00') AS unknown_then,
+	(SELECT trim_scale(value) FROM kpi_merged_series('revenue', '2026-03-01', '2026-04-01', dimension => 'region', members => '{R1,R3}', as_of => '2026-05-02 12:00')) AS with_one_that_came_later;
 SELECT s.members, trim_scale(m.value) AS value, m.reason FROM kpi_scope('{"region": ["R2"], "product": ["A"]}') s, kpi_merged_series('revenue', '2026-03-01', '2026-04-01', 'month', s.dimension, s.members) m;
 ROLLBACK;
 

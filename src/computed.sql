@@ -289,8 +289,8 @@ BEGIN
 	END IF;
 	IF cardinality(known) < cardinality(members) THEN
 		unknown := @extschema@.kpi_unknown_members(dimension, members, as_of);
-		IF is_merged THEN
-			unknown := CASE WHEN unknown @> members THEN '{""}' ELSE '{}' END;
+		IF is_merged THEN	-- one that came only later had nothing then; that of a misspelt one would silently be missing
+			unknown := CASE WHEN unknown @> members OR @extschema@.kpi_unknown_members(dimension, unknown) <> '{}' THEN '{""}' ELSE '{}' END;
 		END IF;
 	END IF;
 	IF read_settings THEN
