@@ -260,3 +260,19 @@ SELECT kpi, (date_trunc('year', kpi_today()) - interval '1 month')::date, date_t
 SELECT * FROM kpi_target_faults();
 SELECT f.source, f.column_name, f.is_future, f.bad_rows = (SELECT count(*) FROM bought WHERE sold_at < date_trunc('year', kpi_today() - interval '2 years')) AS those_before, f.bad_rows > 0 AS some FROM kpi_far_dates() f;
 ROLLBACK;
+
+-- Targets in another unit: a fraction in place of a percentage, a share of the target as warn_at. Of growth, and of what
+-- is small anyway, small percentages are ordinary.
+BEGIN;
+CREATE TABLE sold AS SELECT n AS sale_id, (date_trunc('month', kpi_today()) - n * interval '1 month')::date AS sold_at, 100 * n AS amount, 60 * n AS direct_cost FROM generate_series(1, 3) n;
+SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'sold');
+SELECT kpi_define('tenth', '10 * revenue / revenue', 'percent', 'up', 'A tenth') AS tenth, kpi_define('fall', '100 * (prior(revenue) - revenue) / revenue', 'percent', 'up', 'Fall') AS fall;
+SELECT outcome FROM kpi_snapshot();
+INSERT INTO kpi_target (kpi, from_day, to_day, value, warn_at)
+SELECT v.kpi, kpi_today() - v.days, kpi_today(), v.value, v.warn_at
+  FROM (VALUES ('profit_margin', 40, 0.3, NULL), ('profit_margin', 80, 1, 0.9), ('profit_margin', 20, 1.1, NULL), ('profit_margin', 10, 0, NULL), ('tenth', 40, 0.3, NULL), ('fall', 40, 1, 0.01),
+			   ('revenue', 40, 1000, 80), ('revenue', 80, 1000, 100), ('revenue', 20, 1000, NULL), ('revenue', 10, 1000, 0), ('direct_cost', 40, 50, 501), ('direct_cost', 80, 50, 500)) v(kpi, days, value, warn_at);
+SELECT kpi_value('profit_margin', NULL) > 10 AS large, trim_scale(kpi_value('tenth', NULL)) AS tenth, trim_scale(kpi_value('fall', NULL)) AS fall;
+SELECT kpi, what, targets FROM kpi_target_faults() ORDER BY kpi COLLATE "C";
+SELECT c.* FROM unnest('{en,de}'::text[]) lang, kpi_check(lang) c WHERE c.subject IN ('profit_margin', 'revenue');
+ROLLBACK;

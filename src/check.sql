@@ -191,13 +191,15 @@ DECLARE
 	is_german boolean := lang = 'de';
 BEGIN
 	RETURN QUERY
-		SELECT 'warning', concat_ws(' ', t.kpi, nullif(t.dimension, 'total'), nullif(t.member, '')),
+		SELECT CASE WHEN t.what IN ('a fraction', 'always near') THEN 'note' ELSE 'warning' END, concat_ws(' ', t.kpi, nullif(t.dimension, 'total'), nullif(t.member, '')),
 			   CASE t.what WHEN 'unknown kpi' THEN CASE WHEN is_german THEN 'Ziel einer unbekannten Kennzahl' ELSE 'target of an unknown KPI' END
 						   WHEN 'unknown dimension' THEN CASE WHEN is_german THEN 'Ziel einer unbekannten Dimension' ELSE 'target in an unknown dimension' END
 						   WHEN 'unknown member' THEN CASE WHEN is_german THEN 'Ziel ohne Zahlen: unbekanntes Mitglied' ELSE 'target without facts: unknown member' END
 						   WHEN 'not measured' THEN CASE WHEN is_german THEN 'Ziel einer Kennzahl, deren Quellen oder Spalten fehlen' ELSE 'target of a KPI whose sources or columns are missing' END
 						   WHEN 'a day short' THEN CASE WHEN is_german THEN 'Ziel endet einen Tag vor Monat, Quartal oder Jahr' ELSE 'target ends a day before its month, quarter or year' END
 						   WHEN 'never near' THEN CASE WHEN is_german THEN 'warn_at liegt jenseits des Ziels' ELSE 'warn_at lies beyond the target' END
+						   WHEN 'a fraction' THEN CASE WHEN is_german THEN 'Ziel von höchstens 1 %' ELSE 'target of at most 1 %' END
+						   WHEN 'always near' THEN CASE WHEN is_german THEN 'warn_at liegt weit vom Ziel' ELSE 'warn_at lies far from the target' END
 						   WHEN 'no days' THEN CASE WHEN is_german THEN 'Ziel ohne Tage' ELSE 'target without days' END
 						   WHEN 'no value' THEN CASE WHEN is_german THEN 'Ziel ohne endlichen Wert' ELSE 'target without a finite value' END
 						   WHEN 'no money' THEN CASE WHEN is_german THEN 'Ziel in einer Währung, die Kennzahl ist kein Betrag' ELSE 'target in a currency, of a KPI that is no money' END
@@ -211,6 +213,8 @@ BEGIN
 						   WHEN 'overlapping' THEN CASE WHEN is_german THEN 'Welches gilt, ist offen; mehrere für dieselben Tage gelten nicht.' ELSE 'Nobody could say which one counts; several for the same days do not.' END
 						   WHEN 'a day short' THEN CASE WHEN is_german THEN 'to_day ist der erste Tag, der nicht mehr dazugehört.' ELSE 'to_day is the first day that no longer belongs.' END
 						   WHEN 'never near' THEN CASE WHEN is_german THEN 'So ist der Status nie "near".' ELSE 'So the status is never "near".' END
+						   WHEN 'a fraction' THEN CASE WHEN is_german THEN 'Die Kennzahl liegt über 10 %; Prozente stehen als 12.5, nicht als 0.125.' ELSE 'The KPI is above 10 %; percentages are written 12.5, not 0.125.' END
+						   WHEN 'always near' THEN CASE WHEN is_german THEN 'Es ist ein Wert der Kennzahl, kein Anteil des Ziels.' ELSE 'It is a value of the KPI, not a share of the target.' END
 						   WHEN 'unknown dimension' THEN CASE WHEN is_german THEN 'SELECT dimension FROM kpi_dimension zählt sie auf; die Einstellung dimensions kann welche auslassen.'
 																				 ELSE 'SELECT dimension FROM kpi_dimension lists them; the setting dimensions may leave some out.' END END
 		  FROM @extschema@.kpi_target_faults() t ORDER BY 2, 3;

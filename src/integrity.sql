@@ -283,12 +283,20 @@ BEGIN ATOMIC
 						WHERE @extschema@.kpi_period_start(g, r.from_day) = r.from_day AND @extschema@.kpi_period_end(g, r.from_day) = r.to_day + 1)
 	), faulty AS MATERIALIZED (
 		SELECT f.kpi FROM @extschema@.kpi_faulty_definitions() f
-	), unmeasured AS MATERIALIZED (
-		SELECT d.kpi FROM @extschema@.kpi_definition d
+	), planned AS MATERIALIZED (
+		SELECT d.kpi, d.unit, d.better, (@extschema@.kpi_resolve(ARRAY[d.kpi], 12, 'en'))[1].formula
+		  FROM @extschema@.kpi_definition d
 		 WHERE d.kpi IN (SELECT t.kpi FROM target t) AND d.kpi NOT IN (SELECT f.kpi FROM faulty f)
-		   AND (SELECT CASE WHEN (@extschema@.kpi_resolve(ARRAY[d.kpi], 12, 'en'))[1].formula LIKE '%coalesce(%' THEN NOT bool_or(m.is_there)
+	), unmeasured AS MATERIALIZED (
+		SELECT p.kpi FROM planned p
+		 WHERE (SELECT CASE WHEN p.formula LIKE '%coalesce(%' THEN NOT bool_or(m.is_there)
 							ELSE NOT bool_and(m.is_there) END	-- where there are alternatives one may do
-				  FROM (SELECT bool_or(n.status = 'ok') AS is_there FROM @extschema@.kpi_needs(d.kpi) n GROUP BY n.measure) m)
+				  FROM (SELECT bool_or(n.status = 'ok') AS is_there FROM @extschema@.kpi_needs(p.kpi) n GROUP BY n.measure) m)
+	), large AS MATERIALIZED (	-- percentages to which 1 % would be next to nothing; of a growth it is ordinary
+		SELECT p.kpi FROM planned p
+		 WHERE p.unit = 'percent' AND p.better = 'up' AND p.formula !~ '(prior|year_ago)\('
+		   AND EXISTS (SELECT FROM target t WHERE t.kpi = p.kpi AND t.value > 0 AND t.value <= 1)
+		   AND @extschema@.kpi_value(p.kpi, NULL) > 10
 	), judged AS (
 		SELECT t.kpi, t.dimension, t.member,
 			   CASE WHEN t.fault IS NOT NULL THEN t.fault
@@ -300,10 +308,14 @@ BEGIN ATOMIC
 									  WHERE f.superseded_at IS NULL AND f.dimension = t.dimension AND f.member = t.member) THEN 'unknown member'
 					WHEN (t.from_day, t.to_day) IN (SELECT s.from_day, s.to_day FROM short s) THEN 'a day short'
 					WHEN (t.kpi, t.dimension, t.member, t.from_day, t.to_day) IN (SELECT o.kpi, o.dimension, o.member, o.from_day, o.to_day FROM overlapping o) THEN 'overlapping'
-					WHEN CASE d.better WHEN 'up' THEN t.warn_at > t.value WHEN 'down' THEN t.warn_at < t.value END THEN 'never near' END AS what
+					WHEN CASE d.better WHEN 'up' THEN t.warn_at > t.value WHEN 'down' THEN t.warn_at < t.value END THEN 'never near'
+					WHEN t.value > 0 AND t.value <= 1 AND d.kpi IN (SELECT l.kpi FROM large l) THEN 'a fraction'
+					WHEN p.formula !~ '(prior|year_ago)\(' AND CASE d.better WHEN 'up' THEN t.warn_at > 0 AND t.warn_at * 10 < t.value
+																			 WHEN 'down' THEN t.value >= 1 AND t.warn_at > t.value * 10 END THEN 'always near' END AS what
 		  FROM target t
 		 CROSS JOIN computed c
 		  LEFT JOIN @extschema@.kpi_definition d ON d.kpi = t.kpi
+		  LEFT JOIN planned p ON p.kpi = t.kpi
 		  LEFT JOIN @extschema@.kpi_dimension x ON x.dimension = t.dimension
 		 WHERE c.first_day IS NOT NULL
 	)
@@ -313,7 +325,7 @@ BEGIN ATOMIC
 	 GROUP BY j.kpi, j.dimension, j.member, j.what;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_target_faults() IS
-'targets, of kpi_target and the bound source, that no fact can be measured against: of a KPI or dimension that is not defined, a KPI whose sources or columns are missing, a member without current facts, or days before all facts; those that end a day before a month, quarter or year, overlap another of the source of about the same length or warn beyond the target; and rows of the source that are no target (see kpi_source_target_rows); how many for each KPI and member. No rows before the first snapshot';
+'targets, of kpi_target and the bound source, that no fact can be measured against: of a KPI or dimension that is not defined, a KPI whose sources or columns are missing, a member without current facts, or days before all facts; those that end a day before a month, quarter or year, overlap another of the source of about the same length, warn beyond the target or (but for growth) at less than a tenth of it, or ask for at most 1 % of a KPI that has more than 10 %, as a fraction would; and rows of the source that are no target (see kpi_source_target_rows); how many for each KPI and member. No rows before the first snapshot';
 
 /* One source whose changes go unseen, and the others' triggers spare little or, with a look-back, miss what is older. */
 CREATE FUNCTION @extschema@.kpi_untracked()
