@@ -30,7 +30,8 @@ LANGUAGE sql IMMUTABLE STRICT
 RETURN (ARRAY['Januar', 'Februar', 'März', 'April', 'Mai', 'Juni', 'Juli', 'August', 'September', 'Oktober', 'November', 'Dezember'])
 	[extract(month FROM day)::integer] || to_char(day, ' YYYY');
 
-SELECT (date_trunc('month', kpi.kpi_today()) - interval '1 month')::date AS last_month,
+SELECT date_trunc('month', kpi.kpi_today())::date AS this_month,
+	(date_trunc('month', kpi.kpi_today()) - interval '1 month')::date AS last_month,
 	(date_trunc('month', kpi.kpi_today()) - interval '13 months')::date AS a_year_before,
 	pg_temp.month_name((date_trunc('month', kpi.kpi_today()) - interval '1 month')::date) AS last_month_name \gset
 
@@ -66,7 +67,7 @@ SELECT number AS "Nr", label AS "Kennzahl", lpad(pg_temp.german(value, unit), 12
 FROM kpi.kpi_report(lang => 'de');
 
 \echo '4  Wer hat was verkauft'
-\echo '   SELECT * FROM kpi_ranking(''revenue'', :''last_month'', ''rep'');'
+\echo '   SELECT * FROM kpi_ranking(''revenue'', ':'last_month'', ''rep'');'
 \echo
 SELECT rank AS "Platz", label AS "Vertriebler", lpad(pg_temp.german(value, 'money'), 10) AS "Umsatz",
 	lpad(pg_temp.german(share, 'percent'), 7) AS "Anteil", lpad(pg_temp.german(target, 'money'), 10) AS "Ziel",
@@ -95,7 +96,7 @@ SELECT rank AS "Platz", name AS "Chance", rep AS "Vertriebler", stage AS "Phase"
 	round(100 * probability) || ' %' AS "Wahrsch.", to_char(expected_close, 'DD.MM.YYYY') AS "Abschluss"
 FROM kpi.kpi_top_opportunities(5);
 
-\echo '   SELECT * FROM kpi_stage_funnel(:''last_month'', ''quarter'');'
+\echo '   SELECT * FROM kpi_stage_funnel(':'last_month'', ''quarter'');'
 \echo
 SELECT stage AS "Phase", entries AS "erreicht", advances AS "weiter", lpad(pg_temp.german(conversion, 'percent'), 8) AS "Konversion",
 	lpad(pg_temp.german(median_days, 'days'), 10) AS "Median", lpad(pg_temp.german(p90_days, 'days'), 11) AS "90. Perzentil",
@@ -104,14 +105,14 @@ FROM kpi.kpi_stage_funnel(:'last_month', 'quarter')
 ORDER BY stage_position;
 
 \echo '6  Umsatz der letzten dreizehn Monate, der Strich ist das Ziel'
-\echo '   SELECT * FROM kpi_series(''revenue'', :''a_year_before'', :''last_month'');'
+\echo '   SELECT * FROM kpi_series(''revenue'', ':'a_year_before'', ':'this_month'');'
 \echo
 WITH series AS
 (
 	SELECT "time", value, target,
 		round(50 * value / max(greatest(value, target)) OVER ())::integer AS bar,
 		round(50 * target / max(greatest(value, target)) OVER ())::integer AS mark
-	FROM kpi.kpi_series('revenue', :'a_year_before', (date :'last_month' + interval '1 month')::date)
+	FROM kpi.kpi_series('revenue', :'a_year_before', :'this_month')
 )
 SELECT pg_temp.month_name(kpi.kpi_day("time")) AS "Monat", lpad(pg_temp.german(value, 'money'), 12) AS "Umsatz",
 	CASE WHEN mark > 0 THEN overlay(rpad(repeat('█', bar), 51) PLACING '┃' FROM mark + 1 FOR 1) ELSE repeat('█', bar) END AS "Umsatz ▌ Ziel ┃"
@@ -119,13 +120,13 @@ FROM series
 ORDER BY "time";
 
 \echo '7  Wiederkehrender Umsatz: was im Monat dazukam und wegfiel'
-\echo '   SELECT * FROM kpi_mrr_movements(:''a_year_before'', :''last_month'');'
+\echo '   SELECT * FROM kpi_mrr_movements(':'a_year_before'', ':'this_month'');'
 \echo
 SELECT pg_temp.month_name(kpi.kpi_day("time")) AS "Monat", lpad(pg_temp.german(new + reactivation, 'money'), 8) AS "neu",
 	lpad(pg_temp.german(expansion, 'money'), 9) AS "erweitert", lpad(pg_temp.german(-contraction, 'money'), 10) AS "verkleinert",
 	lpad(pg_temp.german(-churned, 'money'), 9) AS "verloren", lpad(pg_temp.german(closing, 'money'), 10) AS "MRR",
 	customers_closing AS "Kunden", repeat('█', round(20 * closing / max(closing) OVER ())::integer) AS "MRR in Balken"
-FROM kpi.kpi_mrr_movements(:'a_year_before', (date :'last_month' + interval '1 month')::date)
+FROM kpi.kpi_mrr_movements(:'a_year_before', :'this_month')
 ORDER BY "time";
 
 \echo '   SELECT * FROM kpi_cohorts(grain => ''year'');    so viel Prozent der Kunden eines Jahres sind nach n Jahren noch da'
@@ -136,9 +137,9 @@ ORDER BY cohort, age
 \crosstabview 1 2 3 2
 
 \echo '8  Was hinter einer Zahl steckt: die Abschlüsse des besten Vertrieblers'
-\echo '   SELECT * FROM kpi_drill(''won_value'', :''last_month'', ''rep'', :''best_rep'');'
-\echo
 SELECT member AS best_rep FROM kpi.kpi_ranking('won_value', :'last_month', 'rep') ORDER BY rank, member LIMIT 1 \gset
+\echo '   SELECT * FROM kpi_drill(''won_value'', ':'last_month'', ''rep'', ':'best_rep'');'
+\echo
 SELECT source AS "Quelle", key AS "Schlüssel", to_char(at AT TIME ZONE 'Europe/Berlin', 'DD.MM.YYYY') AS "gewonnen am",
 	lpad(pg_temp.german(amount, 'money'), 10) AS "Betrag", source_row ->> 'name' AS "Chance"
 FROM kpi.kpi_drill('won_value', :'last_month', 'rep', :'best_rep')

@@ -86,6 +86,8 @@ today() {
 	day=$(psql -XAtq -d postgres -c "SELECT (now() AT TIME ZONE 'Europe/Berlin')::date") || return
 	a_day "$day"
 	check "demo/show.sql" sql -f "$demo/show.sql"
+	grep -o '^   SELECT .*;' "$tmp/said" >"$tmp/calls"
+	check "and the calls that it shows" sql -c 'BEGIN' -c 'SET LOCAL search_path = kpi' -f "$tmp/calls" -c 'ROLLBACK'
 	compare "$day" -f "$here/odoo/compare.sql" -f "$here/demo/today.sql" -f "$here/demo/as_of.sql"
 }
 
