@@ -45,7 +45,7 @@ WITH period AS (
 SELECT m.*, t.value AS target, CASE WHEN t.value IS NULL THEN 'none' WHEN won + weighted >= t.value THEN 'met' WHEN won + weighted >= t.warn_at THEN 'near' ELSE 'missed' END AS status
   FROM made m LEFT JOIN kpi_target t ON t.kpi = 'won_value' AND t.dimension = m.dimension AND t.member = m.member AND t.from_day = m.period AND t.to_day = m.period_end;
 SELECT grain, period, dimension, count(*), count(*) FILTER (WHERE o.member IS NULL OR (o.won, o.closing, o.weighted, o.expected, o.is_complete) IS DISTINCT FROM (e.won, e.closing, e.weighted, e.won + e.weighted, e.is_complete)) AS wrong,
-	   bool_or(e.won > 0) AS some_won, bool_or(e.weighted > 0) AS some_expected, string_agg(o.reason, ' ') AS reason
+	   bool_or(e.won > 0) AS some_won, bool_or(e.weighted > 0) AS some_expected, bool_and(o.reason IS NOT DISTINCT FROM CASE WHEN o.target IS NULL THEN 'no target' END) AS reasons
   FROM expected e LEFT JOIN LATERAL (SELECT * FROM kpi_outlook(e.period, e.grain, e.dimension, as_of => '2026-05-13 12:00Z')) o ON o.member = e.member
  GROUP BY grain, period, dimension ORDER BY grain, period, dimension;
 -- against the targets; the one who is not even on the roster has one too
@@ -54,7 +54,7 @@ SELECT dimension, o.member, o.label, o.target, o.status, o.gap = e.target - e.wo
   FROM (VALUES ('total'), ('rep'), ('team')) d(dimension) CROSS JOIN LATERAL kpi_outlook('2026-05-13', dimension => d.dimension) o
   LEFT JOIN expected e USING (dimension, member) WHERE o.target IS NOT NULL AND coalesce(e.period, '2026-04-01') = '2026-04-01' ORDER BY dimension, o.gap DESC;
 -- the widest gap first; as listed; the KPI pipeline_coverage is the same
-SELECT member, gap IS NULL AS no_target FROM kpi_outlook('2026-05-13', dimension => 'rep');
+SELECT member, gap IS NULL AS no_target, reason FROM kpi_outlook('2026-05-13', dimension => 'rep', lang => 'de');
 SELECT member, won, target, status FROM kpi_outlook('2026-05-13', dimension => 'rep', members => '{z,z,nobody}');
 SELECT kpi_value('pipeline_coverage', '2026-05-13', grain => 'quarter') = coverage AS total,
 	   (SELECT count(*) FILTER (WHERE kpi_value('pipeline_coverage', '2026-05-13', 'rep', r.member, 'quarter') IS DISTINCT FROM r.coverage) FROM kpi_outlook('2026-05-13', dimension => 'rep') r WHERE r.target IS NOT NULL) AS reps_wrong

@@ -346,6 +346,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 SET LOCAL ROLE regress_salkpi_reader;
 SELECT * FROM seen ORDER BY member, kpi;
+SELECT member, trim_scale(won) AS won, target, reason FROM kpi_outlook('2026-03-01', 'month', 'rep', kpi => 'revenue');
 SELECT * FROM kpi_reps_at_target('2026-03-01');
 SELECT refused('SELECT * FROM kpi_top_opportunities()');
 RESET ROLE;

@@ -69,7 +69,9 @@ BEGIN
 				WHEN e.expected >= t.warn_at THEN 'near' ELSE 'missed' END,
 		   o.is_complete,
 		   CASE WHEN o.reason IS NOT NULL
-				THEN @extschema@.kpi_reason(o.reason, o.measures, o.missing, grain, dimension, newest, o.is_complete, CASE o.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(false)) END, as_of, lang) END
+				THEN @extschema@.kpi_reason(o.reason, o.measures, o.missing, grain, dimension, newest, o.is_complete, CASE o.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(false)) END, as_of, lang)
+				WHEN o.target IS NULL
+				THEN @extschema@.kpi_reason_text(CASE WHEN @extschema@.kpi_targets_hidden() THEN 'targets not readable' ELSE 'no target' END, lang) END
 	  FROM o
 	  CROSS JOIN LATERAL (SELECT o.won + o.weighted AS expected) e
 	  LEFT JOIN @extschema@.kpi_target_values(ARRAY[kpi], dimension, members, ARRAY[newest], ARRAY[newest_end]) t ON t.member = o.member
@@ -79,7 +81,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_outlook(date, text, text, text[], text, timestamptz, text) IS
-'will the target be made?  For the period that contains the day (NULL: the running one) and each member with something won, expected or planned (or the members listed), the widest gap first: won so far (kpi: won_value or another sum of money, such as revenue), closing (amount of the open opportunities expected to close in the period), weighted (times probability), expected = won + weighted, target, gap = target - expected (negative: more than asked for), coverage = closing / (target - won) (NULL when that is won already), attainment (percent) and status (as of kpi_report) of what is expected. In a complete period nothing more is expected. reason: why something is NULL';
+'will the target be made?  For the period that contains the day (NULL: the running one) and each member with something won, expected or planned (or the members listed), the widest gap first: won so far (kpi: won_value or another sum of money, such as revenue), closing (amount of the open opportunities expected to close in the period), weighted (times probability), expected = won + weighted, target, gap = target - expected (negative: more than asked for), coverage = closing / (target - won) (NULL when that is won already), attainment (percent) and status (as of kpi_report) of what is expected. In a complete period nothing more is expected. reason: why something is NULL. No rows where the period is not computed';
 
 CREATE FUNCTION @extschema@.kpi_reps_at_target(period date DEFAULT NULL, kpi text DEFAULT 'revenue', dimension text DEFAULT 'rep', grain text DEFAULT 'month',
 											   as_of timestamptz DEFAULT NULL,
