@@ -661,3 +661,21 @@ DELETE FROM kpi_track_log;
 DELETE FROM pg_subscription_rel WHERE srrelid = 'crm.sale'::regclass;
 SELECT pg_temp.taken() AS no_longer, pg_temp.taken() AS again;
 ROLLBACK;
+
+-- Which deals lack a rate is told at the boundaries that a snapshot looks at: the first has none at the end of February, and days after that do not see it.
+BEGIN;
+CREATE SCHEMA crm;
+CREATE TABLE crm.opportunity (id integer, status text, created_at date, amount numeric, currency text);
+CREATE TABLE crm.opportunity_history (opportunity_id integer, valid_from date, valid_to date, stage text);
+CREATE TABLE crm.exchange_rate (currency text, valid_on date, rate numeric);
+SELECT count(*) > 0 AS bound FROM unnest('{opportunity,opportunity_history,exchange_rate}'::text[]) s, kpi_bind(s, ('crm.' || s)::regclass);
+SELECT count(*) > 0 AS tracked FROM (SELECT kpi_track(source) FROM kpi_source) t;
+INSERT INTO crm.exchange_rate VALUES ('USD', '2025-03-10', 0.9);
+INSERT INTO crm.opportunity VALUES (1, 'open', '2025-03-12', 100, 'USD'), (2, 'open', '2025-03-12', 100, 'USD');
+INSERT INTO crm.opportunity_history VALUES (1, '2025-02-10', NULL, 'New'), (2, '2025-03-12', NULL, 'New');
+SELECT problems FROM kpi_snapshot(as_of => '2025-06-15 12:00+00');
+SELECT problems FROM kpi_snapshot('2025-04-01', '2025-04-30', '2025-06-15 13:00+00');
+SELECT problems FROM kpi_snapshot(as_of => '2025-06-15 14:00+00');
+SELECT source, reason, bad_rows, keys FROM kpi_problem;
+SELECT count(*) FROM kpi_changes('2025-06-15 15:00+00') WHERE NOT is_still;	-- and then nothing is read
+ROLLBACK;

@@ -31,7 +31,8 @@
  * as long as no row changed, in it or in what its rows look up, and none of its
  * instants came.  Which is the next to come is looked for once after a change,
  * and kept with the run (next_at).  Where rates, or histories of accounts or
- * reps, may be others now than they were, no source is still.
+ * reps, may be others now than they were, no source is still, nor after a
+ * snapshot with day bounds, which looks for missing rates at its own boundaries.
  *
  * A still source is not read, but for one that another looks something up in:
  * all that reading it would give is there already, the bad rows too.  So a row

@@ -357,12 +357,14 @@ DECLARE
 	untracked text[] := ARRAY(SELECT DISTINCT k.source FROM @extschema@.kpi_tracking() k WHERE NOT k.tracked AND k.source = ANY (@extschema@.kpi_searched_sources()) ORDER BY 1);
 	lookback text := @extschema@.kpi_setting('lookback_days');
 	last_run @extschema@.kpi_run;
+	is_bounded_since boolean;	-- whether bad rows are those of a snapshot with day bounds, in which what lacks a rate elsewhere is none
 	search @extschema@.kpi_search;
 	still boolean[];
 BEGIN
 	PERFORM set_config('TimeZone', @extschema@.kpi_setting('time_zone'), true);
 	basis := md5(@extschema@.kpi_basis() || untracked::text);	-- a source that can be seen again may have been written unseen
 	SELECT * INTO last_run FROM @extschema@.kpi_last_run();
+	is_bounded_since := EXISTS (SELECT FROM @extschema@.kpi_run r WHERE r.outcome = 'done' AND r.as_of > last_run.as_of);
 	IF last_run.basis = basis AND NOT (untracked <> '{}' AND lookback = 'all')
 	   AND EXISTS (SELECT FROM @extschema@.kpi_track_mark m WHERE m.as_of = last_run.as_of)
 	   AND NOT EXISTS (SELECT FROM @extschema@.kpi_dimension d WHERE 'preceding_activity' = ANY (d.parts)) THEN	-- which any activity of a customer may be
@@ -381,7 +383,7 @@ BEGIN
 	search := @extschema@.kpi_search_overdue(search);
 
 	/* What others look up is read with them. */
-	still := ARRAY(SELECT search.found[i] = '{}' AND NOT (search.noted[i] OR search.concerned[i] OR search.passed[i] OR search.is_other_now)
+	still := ARRAY(SELECT search.found[i] = '{}' AND NOT (search.noted[i] OR search.concerned[i] OR search.passed[i] OR search.is_other_now OR is_bounded_since)
 					 FROM generate_subscripts(search.bound, 1) i ORDER BY i);
 	RETURN QUERY SELECT search.bound[i], search.found[i],
 						still[i] AND NOT EXISTS (SELECT FROM generate_subscripts(search.bound, 1) r
