@@ -233,6 +233,12 @@ FROM (
 	UNION ALL SELECT 'text', kpi_amounts(sale_text, amount)::text FROM line WHERE g = 4 AND n < 100
 	UNION ALL SELECT 'uuid', kpi_amounts(sale_uuid, amount)::text FROM line WHERE g = 7 AND n < 30) v, harness.fuzz(seed);
 
+-- Keys that begin alike: the same state as of rows that come in the order of their keys, which needs no sort.
+SELECT count(*) AS orders, count(DISTINCT a::text) AS states
+  FROM (SELECT kpi_amounts(id, n ORDER BY id COLLATE "C") AS a FROM (SELECT '0065g00000QX' || CASE WHEN n > 0 THEN n::text ELSE '' END AS id, n FROM generate_series(0, 2000) n) k
+		UNION ALL
+		SELECT kpi_amounts(id, n ORDER BY md5(id)) FROM (SELECT '0065g00000QX' || CASE WHEN n > 0 THEN n::text ELSE '' END AS id, n FROM generate_series(0, 2000) n) k) v;
+
 -- Binary messages.
 SELECT harness.received('kpi_amounts', kpi_amounts_send(a)) = a::text AS same FROM (SELECT kpi_amounts(sale_text, amount) AS a FROM line WHERE g = 4) v;
 SELECT harness.received('kpi_amounts', '') AS empty, harness.received('kpi_amounts', '\x0169000103011400') AS prolonged, harness.received('kpi_amounts', '\x00') AS open;

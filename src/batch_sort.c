@@ -25,6 +25,7 @@
 #include "batch.h"
 #include "salkpi.h"
 #include "segment.h"
+#include "texts.h"
 
 /* What a plan has to say. */
 enum
@@ -450,18 +451,6 @@ compare_rows(const SortItem *a, const SortItem *b, const BatchSort *s)
 	return order;
 }
 
-/* How many bytes of a text another one begins with, of no more than "most". */
-static Size
-common_bytes(const text *a, const text *b, Size most)
-{
-	Size		n = 0;
-
-	most = Min(most, VARSIZE_ANY_EXHDR(b));
-	while (n < most && VARDATA_ANY(a)[n] == VARDATA_ANY(b)[n])
-		n++;
-	return n;
-}
-
 /*
  * Texts that are keys often begin alike, all of them: what is the same in all
  * rows tells nothing of their order, so "first" is of the bytes behind.
@@ -483,9 +472,12 @@ skip_common_bytes(BatchSort *s)
 
 		if (row->nulls & (UINT64CONST(1) << key->column))
 			continue;
-		common = one == NULL ? VARSIZE_ANY_EXHDR(value) : common_bytes(one, value, common);
 		if (one == NULL)
+		{
 			one = value;
+			common = VARSIZE_ANY_EXHDR(one);
+		}
+		common = salkpi_common_bytes(VARDATA_ANY(one), common, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 	}
 	if (common == 0)
 		return;

@@ -29,6 +29,7 @@
 
 #include "keyed.h"
 #include "salkpi.h"
+#include "texts.h"
 
 #define KEYED_VERSION	1
 
@@ -67,6 +68,46 @@ compare_places(const Place *a, const Place *b, const Keyed *keyed)
 	return salkpi_key_compare(keyed->kind, &x.key, &y.key);
 }
 
+/* With how many bytes do all keys begin? */
+static Size
+common_bytes(const Keyed *keyed, const Place *places)
+{
+	KeyedItem	first;
+	KeyedItem	item;
+	Size		common = 0;
+
+	for (uint32 n = 0; n < keyed->count && (n == 0 || common > 0); n++)
+	{
+		(void) salkpi_keyed_read(keyed, places[n].record, &item);
+		if (n == 0)
+		{
+			first = item;
+			common = first.key.length;
+		}
+		common = salkpi_common_bytes(first.key.bytes, common, item.key.bytes, item.key.length);
+	}
+	return common;
+}
+
+/* What texts have in common tells nothing of their order: prefixes are of what comes behind. */
+static void
+set_prefixes(const Keyed *keyed, Place *places)
+{
+	Size		common = keyed->kind == KEY_TEXT ? common_bytes(keyed, places) : 0;
+	KeyedItem	item;
+
+	for (uint32 n = 0; n < keyed->count; n++)
+	{
+		(void) salkpi_keyed_read(keyed, places[n].record, &item);
+		if (common > 0)
+		{
+			item.key.bytes += common;
+			item.key.length -= common;
+		}
+		places[n].prefix = salkpi_key_prefix(keyed->kind, &item.key);
+	}
+}
+
 /* The records in the order of their keys, palloc'd. */
 static Place *
 sort_records(const Keyed *keyed)
@@ -76,16 +117,17 @@ sort_records(const Keyed *keyed)
 	const KeyedChunk *chunk = &keyed->chunk;
 	const char *record = salkpi_keyed_first(chunk);
 	KeyedItem	item;
-	uint32		n;
 
-	for (n = 0; n < keyed->count; n++)
+	for (uint32 n = 0; n < keyed->count; n++)
 	{
 		places[n].record = salkpi_keyed_next_record(&chunk, record);
 		record = salkpi_keyed_read(keyed, places[n].record, &item);
-		places[n].prefix = salkpi_key_prefix(keyed->kind, &item.key);
 	}
 	if (!keyed->is_ascending)
+	{
+		set_prefixes(keyed, places);
 		sort_places(places, keyed->count, keyed);
+	}
 	return places;
 }
 

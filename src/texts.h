@@ -23,6 +23,18 @@ salkpi_compare_texts(const text *a, const text *b)
 								VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b));
 }
 
+/* With how many bytes do both begin? */
+static inline Size
+salkpi_common_bytes(const char *a, Size length_a, const char *b, Size length_b)
+{
+	Size		most = Min(length_a, length_b);
+	Size		n = 0;
+
+	while (n < most && a[n] == b[n])
+		n++;
+	return n;
+}
+
 /* Shorter ones first: faster, where any order will do. */
 static inline int
 salkpi_compare_by_length(const char *a, Size length_a, const char *b, Size length_b)
