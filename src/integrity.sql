@@ -294,7 +294,7 @@ BEGIN ATOMIC
 				  FROM (SELECT bool_or(n.status = 'ok') AS is_there FROM @extschema@.kpi_needs(p.kpi) n GROUP BY n.measure) m)
 	), large AS MATERIALIZED (	-- percentages to which 1 % would be next to nothing; of a growth it is ordinary
 		SELECT p.kpi FROM planned p
-		 WHERE p.unit = 'percent' AND p.better = 'up' AND p.formula !~ '(prior|year_ago)\('
+		 WHERE p.unit = 'percent' AND p.better = 'up' AND p.formula !~ '(prior|year_ago)[(]'
 		   AND EXISTS (SELECT FROM target t WHERE t.kpi = p.kpi AND t.value > 0 AND t.value <= 1)
 		   AND @extschema@.kpi_value(p.kpi, NULL) > 10
 	), judged AS (
@@ -310,7 +310,7 @@ BEGIN ATOMIC
 					WHEN (t.kpi, t.dimension, t.member, t.from_day, t.to_day) IN (SELECT o.kpi, o.dimension, o.member, o.from_day, o.to_day FROM overlapping o) THEN 'overlapping'
 					WHEN CASE d.better WHEN 'up' THEN t.warn_at > t.value WHEN 'down' THEN t.warn_at < t.value END THEN 'never near'
 					WHEN t.value > 0 AND t.value <= 1 AND d.kpi IN (SELECT l.kpi FROM large l) THEN 'a fraction'
-					WHEN p.formula !~ '(prior|year_ago)\(' AND CASE d.better WHEN 'up' THEN t.warn_at > 0 AND t.warn_at * 10 < t.value
+					WHEN p.formula !~ '(prior|year_ago)[(]' AND CASE d.better WHEN 'up' THEN t.warn_at > 0 AND t.warn_at * 10 < t.value
 																			 WHEN 'down' THEN t.value >= 1 AND t.warn_at > t.value * 10 END THEN 'always near' END AS what
 		  FROM target t
 		 CROSS JOIN computed c
