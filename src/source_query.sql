@@ -222,7 +222,7 @@ BEGIN
 		bound := bound || CASE WHEN source IN ('rep', 'account') THEN ', starts, ends, covered_until' WHEN source = 'opportunity_history' THEN ', next_from' ELSE '' END;
 	END IF;
 	input := format('(SELECT s.*%s FROM (SELECT %s%s FROM (%s) s OFFSET 0) s) s', coalesce(missing, ''), bound, input,
-					@extschema@.kpi_rows_select(source, reads, columns, within => CASE WHEN only_some THEN '$20' END)) || coalesce(', ' || pieces || ' p', '');
+					@extschema@.kpi_rows_select(source, reads, columns)) || coalesce(', ' || pieces || ' p', '');
 	FOR part IN SELECT p.* FROM @extschema@.kpi_part p
 				 WHERE p.source = kpi_source_query.source AND p.part = ANY (@extschema@.kpi_parts_to_read(kpi_source_query.source, wanted_parts)) ORDER BY p.part
 	LOOP
