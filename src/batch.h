@@ -6,6 +6,7 @@
 #define SALKPI_BATCH_H
 
 #include "nodes/execnodes.h"
+#include "nodes/parsenodes.h"
 #include "nodes/plannodes.h"
 
 #include "batch_rows.h"

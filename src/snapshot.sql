@@ -120,7 +120,12 @@ BEGIN
 	PERFORM @extschema@.kpi_keep_rep_roles(as_of);
 	/* Without it readers would go through all facts of a dimension until autovacuum has come round. */
 	IF EXISTS (SELECT FROM pg_class c WHERE c.oid = '@extschema@.kpi_fact'::regclass AND changed > c.reltuples AND pg_has_role(c.relowner, 'USAGE')) THEN
-		ANALYZE (SKIP_LOCKED) @extschema@.kpi_fact (dimension, member, grain, period, superseded_at);
+		BEGIN
+			LOCK TABLE @extschema@.kpi_fact IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;
+			ANALYZE @extschema@.kpi_fact (dimension, member, grain, period, superseded_at);
+		EXCEPTION WHEN lock_not_available THEN	-- it is there
+			NULL;
+		END;
 	END IF;
 	PERFORM @extschema@.kpi_announce(run, 'done', json_build_object('periods', periods, 'facts', facts, 'changed', changed, 'problems', problems,
 																	'alerts', @extschema@.kpi_raise_alerts(run, as_of, altered_grains, altered_dimensions, altered_periods)));
