@@ -35,9 +35,9 @@ SELECT pg_temp.same('readers: growth, purchase value and margin by month',
 	$$SELECT month, round(kpi_value('revenue_growth', period), 6), round(kpi_value('average_purchase_value', period), 6), round(kpi_value('profit_margin', period), 6)
 	    FROM total WHERE revenue <> 0 AND is_complete$$,
 	$$SELECT month, r.growth_pct::numeric, r.avg_purchase_value::numeric, m.margin_pct::numeric
-	    FROM expected.monthly_revenue r JOIN expected.margin_by_month m USING (month) WHERE month < to_char(now(), 'YYYY-MM')$$);
+	    FROM expected.monthly_revenue r JOIN expected.margin_by_month m USING (month) WHERE month < to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM')$$);
 SELECT pg_temp.same('readers: revenue as a series',
-	$$SELECT to_char("time" AT TIME ZONE 'UTC', 'YYYY-MM'), round(value, 6) FROM kpi_series('revenue', '2026-01-01', current_date) WHERE value <> 0$$,
+	$$SELECT to_char("time" AT TIME ZONE 'UTC', 'YYYY-MM'), round(value, 6) FROM kpi_series('revenue', '2026-01-01', kpi_today()) WHERE value <> 0$$,
 	$$SELECT month, revenue_untaxed::numeric FROM expected.monthly_revenue$$);
 SELECT pg_temp.same('facts: revenue, margin and purchases by rep',
 	$$SELECT member, round(sum(revenue), 6), round(sum(revenue - direct_cost), 6), sum(purchases)::bigint FROM month WHERE dimension = 'rep' AND revenue <> 0 GROUP BY 1$$,
