@@ -679,3 +679,31 @@ SELECT problems FROM kpi_snapshot(as_of => '2025-06-15 14:00+00');
 SELECT source, reason, bad_rows, keys FROM kpi_problem;
 SELECT count(*) FROM kpi_changes('2025-06-15 15:00+00') WHERE NOT is_still;	-- and then nothing is read
 ROLLBACK;
+
+-- Of sales since the beginning, which a snapshot takes for the last periods, of leads for all: purchases with lines in several months, credit notes, new customers and old ones, against plain SQL.
+BEGIN;
+SET LOCAL client_min_messages = warning;
+CREATE TABLE bought (sale_id integer, line_id integer, sold_at date, amount numeric, account_id text);
+INSERT INTO bought SELECT n, 1, date '2024-01-10' + n * interval '1 month', 10 + n, 'c' || n % 7 FROM generate_series(0, 29) n;
+INSERT INTO bought SELECT n, 2, date '2024-01-10' + (n + 1) * interval '1 month', 100, 'c' || n % 7 FROM generate_series(0, 28, 3) n;
+INSERT INTO bought SELECT 1000 + n, 1, date '2024-01-20' + n * interval '1 month', -5, 'c' || n % 7 FROM generate_series(0, 29, 5) n;
+CREATE TABLE came (id integer, created_at date);
+INSERT INTO came SELECT n, date '2024-01-10' + n * interval '1 month' FROM generate_series(0, 29) n;
+SELECT count(*) AS bound FROM (VALUES ('sale', 'bought'), ('lead', 'came')) v(source, relation), kpi_bind(v.source, v.relation::regclass) b WHERE b.required;
+SELECT count(*) AS tables FROM unnest('{sale,lead}'::text[]) s, kpi_track(s);
+CREATE FUNCTION pg_temp.wrong(today date) RETURNS TABLE (facts bigint, wrong bigint) LANGUAGE sql AS $$
+	SELECT count(*), count(*) FILTER (WHERE (f.purchases, f.buying_customers, f.first_buyers, f.customers_to_date, f.revenue_to_date) IS DISTINCT FROM (w.purchases, w.customers, w.first, w.known, w.revenue))
+	  FROM kpi_fact f, LATERAL (
+			SELECT count(DISTINCT b.sale_id) FILTER (WHERE b.amount > 0 AND b.sold_at >= f.period) AS purchases, count(DISTINCT b.account_id) FILTER (WHERE b.amount > 0 AND b.sold_at >= f.period) AS customers,
+				   count(DISTINCT b.account_id) FILTER (WHERE b.amount > 0 AND b.sold_at >= f.period AND NOT EXISTS (SELECT FROM bought e WHERE e.account_id = b.account_id AND e.amount > 0 AND e.sold_at < f.period)) AS first,
+				   count(DISTINCT b.account_id) FILTER (WHERE b.amount > 0) AS known, sum(b.amount) AS revenue
+			  FROM bought b WHERE b.sold_at < f.period_end AND b.sold_at <= today) w
+	 WHERE f.dimension = 'total' AND f.superseded_at IS NULL
+$$;
+SELECT periods FROM kpi_snapshot(as_of => '2026-06-20 12:00+00');
+SELECT * FROM pg_temp.wrong('2026-06-20');
+UPDATE came SET created_at = created_at + 1;	-- so the snapshot takes all periods, of sales three
+INSERT INTO bought VALUES (3, 3, '2026-06-01', 7, 'c3'), (28, 3, '2026-06-02', 7, 'c0'), (2000, 1, '2026-06-19', 1, 'new'), (2001, 1, '2026-06-19', 1, NULL), (2002, 1, '2026-06-19', -20, 'c1'), (2003, 1, '2026-06-19', -20, 'r9');
+SELECT periods FROM kpi_snapshot(as_of => '2026-06-20 13:00+00');
+SELECT * FROM pg_temp.wrong('2026-06-20');
+ROLLBACK;
