@@ -68,7 +68,7 @@ salkpi_keyed_create(const KeyedType *type, MemoryContext context, void *memory)
 	keyed->width = type->width;
 	keyed->amount_size = sizeof(int32);
 	keyed->is_unique = keyed->is_ascending = true;
-	keyed->unique_at = unique_at(0, true);
+	keyed->unique_at = unique_at(0, 0, 0);
 	keyed->chunk.size = keyed->room = KEYED_SIZE - offsetof(Keyed, chunk);
 	keyed->chunk.used = sizeof(KeyedChunk);
 	salkpi_keyed_fill(keyed, &keyed->chunk, 0);
@@ -245,9 +245,15 @@ add_with_room(Keyed *keyed, const KeyedItem *item)
 	(void) try_add(keyed, item);
 }
 
+/* The same for the layout that is by far the most common, without what others need. */
 void
 salkpi_keyed_add(Keyed *keyed, const KeyedItem *item)
 {
+	const Layout common = {KEY_INTEGER, 1, sizeof(int32)};
+
+	if (likely(keyed->kind == KEY_INTEGER && keyed->width == 1 && keyed->amount_size == sizeof(int32)) &&
+		try_add_to(keyed, common, item))
+		return;
 	if (unlikely(!try_add(keyed, item)))
 		add_with_room(keyed, item);
 }

@@ -283,7 +283,7 @@ salkpi_keyed_state(const KeyedType *type, FunctionCallInfo fcinfo)
 {
 	Keyed	   *keyed;
 
-	(void) salkpi_aggregate_context(fcinfo, type->name);
+	salkpi_check_aggregate(fcinfo, type->name);
 	if (PG_ARGISNULL(0))
 		return NULL;
 	keyed = salkpi_keyed_open(PG_GETARG_DATUM(0));

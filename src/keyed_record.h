@@ -22,8 +22,8 @@
 #define KEYED_CHUNK_MAX		((Size) sizeof(int32) << KEYED_CHUNK_BITS)
 
 /*
- * Records of so few bytes are not made unique; up to so many, seldom if of no
- * use; and once there are more it is remembered where each key is.
+ * Records of so few bytes are not made unique; once there are more than so many
+ * it is remembered where each key is, and new ones are made unique in such steps.
  */
 #define UNIQUE_MIN			1024
 #define UNIQUE_EARLY_MAX	0x10000
@@ -40,17 +40,19 @@ extern void salkpi_keyed_rewrite(Keyed *keyed, const KeyedItem *more,
 								 int dscale);
 
 /*
- * Bytes at which keys are to be made unique, which are so many with unique ones:
- * four times as many, not yet while they are few, and soon where it is
- * remembered where they are.  While a table is small and most keys were new the last
- * time, it is left to grow longer: there is little to be saved.
+ * Bytes at which keys are to be made unique again, which are so many now that
+ * "gone" of "count" records were of no new key: four times as many, or as there
+ * would be with all keys, of which there are about count^2 / 2 gone if they come
+ * at random.  Where it is remembered where keys are, soon.
  */
 static inline uint32
-unique_at(Size bytes, bool was_of_use)
+unique_at(Size bytes, uint32 count, uint32 gone)
 {
+	Size		all = bytes * (count / 2 / Max(gone, 1));
+
 	if (bytes > UNIQUE_EARLY_MAX)
 		return bytes + UNIQUE_STEP;
-	return Max(bytes * (was_of_use ? 4 : 16), UNIQUE_MIN);
+	return Max(Max(bytes * 4, UNIQUE_MIN), Min(all * 4, UNIQUE_EARLY_MAX));
 }
 
 /* ---------- Keys ---------- */

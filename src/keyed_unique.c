@@ -392,7 +392,7 @@ salkpi_keyed_make_unique(Keyed *keyed, bool is_growing)
 	keep_index(keyed, &pass.index, is_growing);
 	(void) salkpi_keyed_read(keyed, last_record(keyed), &item);
 	keyed->last_prefix = salkpi_key_prefix(keyed->kind, &item.key);
-	keyed->unique_at = unique_at(keyed->bytes, keyed->count < count - count / 4);
+	keyed->unique_at = unique_at(keyed->bytes, count, count - keyed->count);
 	return keyed->is_unique;
 }
 
@@ -523,7 +523,7 @@ salkpi_keyed_rewrite(Keyed *keyed, const KeyedItem *more, int dscale)
 	for (n = 0; n < count; n++)
 		salkpi_keyed_add(keyed, &items[n]);
 	keyed->is_unique = true;
-	keyed->unique_at = unique_at(bytes, true);
+	keyed->unique_at = unique_at(bytes, 0, 0);
 	free_chunks(old);
 	pfree(items);
 }

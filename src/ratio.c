@@ -426,7 +426,7 @@ get_state(FunctionCallInfo fcinfo)
 {
 	RatioParts	parts = {0};
 
-	salkpi_aggregate_context(fcinfo, "kpi_ratio");
+	salkpi_check_aggregate(fcinfo, "kpi_ratio");
 	if (PG_ARGISNULL(0))
 		return salkpi_ratio_write(&parts);
 	return salkpi_ratio_get(PG_GETARG_DATUM(0));

@@ -67,7 +67,7 @@ change_state(FunctionCallInfo fcinfo, int64 count, int128 microseconds)
 {
 	ArrayType  *state = PG_GETARG_ARRAYTYPE_P(0);
 
-	(void) salkpi_aggregate_context(fcinfo, "kpi_sales_cycle");
+	salkpi_check_aggregate(fcinfo, "kpi_sales_cycle");
 	add_sum(get_sum(state), count, microseconds);
 	PG_RETURN_ARRAYTYPE_P(state);
 }

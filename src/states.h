@@ -7,6 +7,7 @@
 #define SALKPI_STATES_H
 
 #include "fmgr.h"
+#include "nodes/nodes.h"
 #include "utils/array.h"
 #include "utils/expandeddatum.h"
 
@@ -52,6 +53,14 @@ struct GridType
 
 extern MemoryContext salkpi_aggregate_context(FunctionCallInfo fcinfo,
 											  const char *type);
+
+/* Fails unless an aggregate calls; that it is one's node, as for each row, is told without a call. */
+static inline void
+salkpi_check_aggregate(FunctionCallInfo fcinfo, const char *type)
+{
+	if (unlikely(fcinfo->context == NULL || !IsA(fcinfo->context, AggState)))
+		(void) salkpi_aggregate_context(fcinfo, type);
+}
 
 extern int64 *salkpi_bounds_read(ArrayType *array, BoundUnit unit,
 								 uint32 least, const char *owner,
