@@ -8,7 +8,7 @@ OBJS = $(addprefix src/, salkpi.o setting.o numbers.o segment.o shape.o flat.o s
 	durations.o durations_state.o durations_io.o sales_cycle.o \
 	ratio.o ratio_state.o ratio_text.o ratio_io.o ratio_finish.o \
 	keyed.o keyed_tables.o keyed_unique.o keyed_io.o amounts.o accounts.o \
-	panel.o member.o facts.o changed_facts.o current_facts.o new_facts.o source.o batch.o batch_aggregate.o batch_read.o batch_sort.o batch_stages.o batch_plan.o batch_expression.o batch_function.o batch_text.o batch_condition.o batch_lookup.o execute.o kept.o read_sources.o read_parallel.o memory.o stages.o stage_events.o \
+	panel.o member.o facts.o changed_facts.o current_facts.o new_facts.o source.o batch.o batch_aggregate.o batch_read.o batch_sort.o batch_stages.o batch_plan.o batch_expression.o batch_function.o batch_few.o batch_text.o batch_condition.o batch_lookup.o execute.o kept.o read_sources.o read_parallel.o memory.o stages.o stage_events.o \
 	dictionary.o dictionary_state.o dictionary_build.o smallest.o \
 	fact_row.o formula.o formula_tree.o evaluate.o formula_arguments.o formula_sql.o target.o places.o computed.o computed_arguments.o sparkline.o track.o track_rows.o lineage.o)
 

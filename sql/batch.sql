@@ -133,6 +133,17 @@ SELECT n, value, rows, left(batches::text, 100) AS batches, left(executor::text,
   FROM shop.outcome WHERE batches IS DISTINCT FROM executor ORDER BY n, rows;
 SELECT n, value, batches FROM shop.outcome WHERE rows = 1500 AND batches[1] ~ '^[0-9A-Z]{5}$' ORDER BY n;
 
+-- A column of few values, of which expressions are worked out once for each, that turn out to be many.
+CREATE TABLE shop.many AS
+SELECT k, nullif(least(k % 3000, k / 3), 7) AS x, nullif(concat(repeat('x', k % 4 * 50), least(k % 1000, k / 9)), '') AS t, nullif(left(concat(k / 50, 'y', repeat('x', k / 50)), 300), '5y') AS y, concat(k / 3, repeat('z', 200)) AS z
+  FROM generate_series(0, 20000) k;
+SELECT value, bool_and(batches = executor) AS same, max(batches[1]) FILTER (WHERE rows = 20000) ~ '^[0-9a-f]{32}$' AS is_there, count(DISTINCT batches) AS vary
+  FROM unnest(ARRAY['x + 1', 'x::text', 'CASE WHEN x % 7 = 0 THEN x::text WHEN x < 5000 THEN ''o'' || x END', 'coalesce(x, -1) IN (-1, 3, 4999)', 'repeat(x::text, 100)', 'upper(t)', 't = ''30''', 't IS NULL OR t LIKE ''%7''', 'repeat(t, 3)',
+					'length(y)', 'y > ''4''', 'k % 5', 'repeat(k::text, k % 10)', 'left(z, -198)', 'coalesce(x::text, t)']) value, unnest('{100,1000,9000,20000}'::integer[]) rows,
+	   LATERAL format('SELECT ARRAY[md5(string_agg(concat(s.v), '','')), count(s.v)::text] FROM (SELECT %s AS v FROM shop.many WHERE k <= %s OFFSET 0) s', value, rows) query,
+	   LATERAL (SELECT shop.by_batches(query) AS batches, shop.by_executor(query) AS executor) o
+ GROUP BY value ORDER BY value COLLATE "C";
+
 -- Rows from a join, from a window, from a union, and for each of others; whole rows of a subquery; all rows in two groups.
 SELECT n, shop.by_batches(query) = shop.by_executor(query) AS same, (shop.by_batches(query))[1] <> '' AS is_there
   FROM unnest(ARRAY[

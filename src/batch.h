@@ -184,6 +184,10 @@ extern bool salkpi_batch_compile_function(BatchExpression *expression);
 extern bool salkpi_batch_compile_text(BatchExpression *expression);
 extern bool salkpi_batch_compile_condition(BatchExpression *expression);
 
+/* batch_few.c */
+extern void salkpi_batch_expect_few(BatchExpression *expression);
+extern void salkpi_batch_forget_few(BatchExpression *expression);
+
 /* batch_lookup.c */
 extern bool salkpi_batch_compile_lookup(BatchExpression *expression, PGFunction function);
 

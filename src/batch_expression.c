@@ -10,7 +10,8 @@
  *
  * Functions are called in batch_function.c, texts compared in batch_text.c,
  * conditions decided in batch_condition.c, keys looked up in batch_lookup.c.
- * What none of them knows is left to the executor, row by row.
+ * What none of them knows is left to the executor, row by row.  Of a column with
+ * few values all of this is done once for each of them (batch_few.c).
  */
 #include "postgres.h"
 
@@ -105,6 +106,7 @@ salkpi_batch_forget(BatchProgram *program)
 
 		if (e->is_constant && e->details != NULL)
 			e->ndone = 0;
+		salkpi_batch_forget_few(e);
 	}
 }
 
@@ -338,6 +340,8 @@ salkpi_batch_compile(BatchProgram *program, Expr *expr)
 	else if (!compile_field(e) && !salkpi_batch_compile_text(e) &&
 			 !salkpi_batch_compile_function(e) && !salkpi_batch_compile_condition(e))
 		compile_by_executor(e);
+	if (!e->is_constant)
+		salkpi_batch_expect_few(e);
 	program->expressions = lappend(program->expressions, e);
 	return e;
 }

@@ -3,8 +3,7 @@
  *	  Functions of a batch of rows.
  *
  * A function is called for each row, with its constant arguments in place.  Some
- * comparisons are worked out without a call; and of what takes few values, as
- * the id of a rep does, each result is made once.
+ * comparisons are worked out without a call.
  */
 #include "postgres.h"
 
@@ -22,29 +21,6 @@
 #include "salkpi.h"
 #include "segment.h"
 
-/* Most results that are kept of a function of few values. */
-#define MOST_REMEMBERED		4096
-#define REMEMBERED_SLOTS	(2 * MOST_REMEMBERED)
-
-/* A result of a function of a single value. */
-typedef struct Remembered
-{
-	bool		is_used;
-	bool		is_null;
-	Datum		argument;
-	Datum		result;
-} Remembered;
-
-/* The results so far. */
-typedef struct Memory
-{
-	MemoryContext context;		/* where they live */
-	int			count;
-	int16		length;			/* of the type of the results */
-	bool		is_by_value;	/* as well */
-	Remembered	slots[REMEMBERED_SLOTS];	/* by hash, linear probing */
-} Memory;
-
 /* A call of a function. */
 typedef struct Call
 {
@@ -52,16 +28,8 @@ typedef struct Call
 	FunctionCallInfo fcinfo;	/* constant arguments are in place */
 	int			nvarying;		/* others */
 	int		   *varying;		/* their numbers */
-	Memory	   *memory;			/* of few values, or NULL */
 	int16		length;			/* of the type of the result */
 } Call;
-
-/* The text of an integer: an id, or what a view makes of a small number. */
-typedef struct IntText
-{
-	Oid			type;			/* of the integer */
-	Memory	   *memory;			/* of few values, or NULL */
-} IntText;
 
 /* ---------- functions ---------- */
 
@@ -145,82 +113,7 @@ evaluate_nullif(BatchExpression *e, const BatchRows *rows)
 	}
 }
 
-/* ---------- functions of few values ---------- */
-
-static Remembered *
-remembered(Memory *memory, Datum argument)
-{
-	uint32		i = (uint32) salkpi_mix(argument) % REMEMBERED_SLOTS;
-
-	while (memory->slots[i].is_used && memory->slots[i].argument != argument)
-		i = (i + 1) % REMEMBERED_SLOTS;
-	return &memory->slots[i];
-}
-
-static Memory *
-create_memory(Oid type)
-{
-	Memory	   *memory = palloc0(sizeof(Memory));
-
-	memory->context = CurrentMemoryContext;
-	get_typlenbyval(type, &memory->length, &memory->is_by_value);
-	return memory;
-}
-
-/*
- * Results are kept as long as the node, so that equal ones are the same
- * pointer.  When the values turn out to be many, it is no longer tried.
- */
-static bool
-is_worth_trying(Memory **memory)
-{
-	if (*memory != NULL && (*memory)->count >= MOST_REMEMBERED)
-		*memory = NULL;
-	return *memory != NULL;
-}
-
-static void
-keep_result(Memory *memory, Remembered *place, Datum argument, Datum result, bool is_null)
-{
-	MemoryContext caller = MemoryContextSwitchTo(memory->context);
-
-	place->is_used = true;
-	place->is_null = is_null;
-	place->argument = argument;
-	place->result = is_null ? (Datum) 0 : datumCopy(result, memory->is_by_value, memory->length);
-	memory->count++;
-	MemoryContextSwitchTo(caller);
-}
-
-static void
-evaluate_remembering(BatchExpression *e, const BatchRows *rows)
-{
-	Call	   *c = e->details;
-	const BatchExpression *argument = e->args[c->varying[0]];
-
-	if (!is_worth_trying(&c->memory) || prepare_call(c, e, rows))
-	{
-		evaluate_call(e, rows);
-		return;
-	}
-	for (int i = 0; i < rows->count; i++)
-	{
-		int			row = rows->row[i];
-		Remembered *place = argument->nulls[row] ? NULL : remembered(c->memory, argument->values[row]);
-
-		if (place == NULL || !place->is_used)
-			e->values[row] = call(c, e, row, &e->nulls[row]);
-		if (place == NULL)
-			continue;
-		if (!place->is_used && c->memory->count < MOST_REMEMBERED)
-			keep_result(c->memory, place, argument->values[row], e->values[row], e->nulls[row]);
-		if (place->is_used)
-		{
-			e->values[row] = place->result;
-			e->nulls[row] = place->is_null;
-		}
-	}
-}
+/* ---------- the text of an integer ---------- */
 
 static Datum
 text_of_integer(BatchProgram *program, int64 number)
@@ -231,32 +124,23 @@ text_of_integer(BatchProgram *program, int64 number)
 	return PointerGetDatum(result);
 }
 
+/* An id, or what a view makes of a small number; the details are the type of the integer. */
 static void
 evaluate_int_text(BatchExpression *e, const BatchRows *rows)
 {
-	IntText    *details = e->details;
 	const BatchExpression *number = e->args[0];
-	bool		is_worth;
+	Oid			type = *(const Oid *) e->details;
 
 	salkpi_batch_evaluate(e->args[0], rows);
-	is_worth = is_worth_trying(&details->memory);
 	for (int i = 0; i < rows->count; i++)
 	{
 		int			row = rows->row[i];
 		Datum		datum = number->values[row];
-		Remembered *place;
 
 		e->nulls[row] = number->nulls[row];
-		if (e->nulls[row])
-			continue;
-		place = is_worth ? remembered(details->memory, datum) : NULL;
-		if (place == NULL || !place->is_used)
-			e->values[row] = text_of_integer(e->program, details->type == INT8OID ? DatumGetInt64(datum) :
-											 details->type == INT4OID ? DatumGetInt32(datum) : DatumGetInt16(datum));
-		if (place != NULL && !place->is_used && details->memory->count < MOST_REMEMBERED)
-			keep_result(details->memory, place, datum, e->values[row], false);
-		if (place != NULL && place->is_used)
-			e->values[row] = place->result;
+		if (!e->nulls[row])
+			e->values[row] = text_of_integer(e->program, type == INT8OID ? DatumGetInt64(datum) :
+											 type == INT4OID ? DatumGetInt32(datum) : DatumGetInt16(datum));
 	}
 }
 
@@ -393,22 +277,10 @@ own_comparison(Oid function)
 	}
 }
 
-/* What is a function of few values, and of nothing that a parameter changes, costs more than remembering them. */
-static bool
-is_worth_remembering(const BatchExpression *e, const Call *c)
-{
-	for (int n = 0; n < e->nargs; n++)
-		if (e->args[n]->is_constant && !IsA(e->args[n]->expr, Const))
-			return false;
-	return c->nvarying == 1 && get_typbyval(exprType((Node *) e->args[c->varying[0]]->expr)) &&
-		(c->function.fn_oid == F_TIMEZONE_TEXT_TIMESTAMP || c->function.fn_oid == F_DATE_TIMESTAMPTZ);
-}
-
 /* The text of an integer, which is the argument. */
 static bool
 compile_int_text(BatchExpression *e, Expr *arg)
 {
-	IntText    *details;
 	Oid			type;
 
 	while (IsA(arg, FuncExpr) && (((FuncExpr *) arg)->funcid == F_INT8_INT4 ||
@@ -418,9 +290,8 @@ compile_int_text(BatchExpression *e, Expr *arg)
 	if (type != INT8OID && type != INT4OID && type != INT2OID)
 		return false;
 	salkpi_batch_compile_args(e, list_make1(arg));
-	e->details = details = palloc(sizeof(IntText));
-	details->type = type;
-	details->memory = create_memory(TEXTOID);
+	e->details = palloc(sizeof(Oid));
+	*(Oid *) e->details = type;
 	e->evaluate = evaluate_int_text;
 	return true;
 }
@@ -438,11 +309,6 @@ compile_call(BatchExpression *e, Oid function, Oid collation, List *args)
 	e->evaluate = own_comparison(function);
 	if (e->evaluate == NULL)
 		e->evaluate = evaluate_call;
-	if (is_worth_remembering(e, c))
-	{
-		c->memory = create_memory(exprType((Node *) e->expr));
-		e->evaluate = evaluate_remembering;
-	}
 }
 
 static bool
