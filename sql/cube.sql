@@ -105,6 +105,21 @@ SELECT count(*) > 10000 AS enough, count(DISTINCT member) * 60 > 200000 AS many,
 (TABLE cube_many EXCEPT TABLE cube_many_expected) ORDER BY 1, 2 LIMIT 5;
 (TABLE cube_many_expected EXCEPT TABLE cube_many) ORDER BY 1, 2 LIMIT 5;
 
+-- Periods that begin together, as those since ever, give what each of them gives alone: also from the middle on, several that end together, an empty one, and one that is not wanted.
+CREATE TABLE cube_nested AS
+SELECT f, CASE WHEN n % 7 <> 3 THEN f END AS first_atom, greatest(l, f - 1) AS last_atom, n::integer AS period
+FROM unnest('{1,200}'::integer[]) f, unnest(ARRAY(SELECT last_atom FROM cube_period WHERE period % 4 = 1 OR last_atom = 731 ORDER BY period % 5, last_atom) || 200 || 199) WITH ORDINALITY p(l, n);
+CREATE TABLE cube_since AS
+SELECT kpi_cube((SELECT bounds FROM cube_grid), 'total;rep=1;region=2;deal=4;rep+region+product=1,2,3 / c=2 m=2 e=2 f=1 d=0', at, rep, region, product, (id / 2)::text, NULL, NULL, NULL, NULL, NULL, NULL,
+	won, NOT won, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, CASE WHEN id % 100 = 0 THEN 1e38 + id ELSE amount END, cost, NULL, NULL, NULL, NULL, customer, purchase, contact, replied, NULL) AS cube FROM cube_deal;
+CREATE TABLE cube_together AS
+SELECT p.f, c.* FROM cube_since, (SELECT f, array_agg(first_atom ORDER BY period) AS firsts, array_agg(last_atom ORDER BY period) AS lasts FROM cube_nested GROUP BY f) p, kpi_cells(cube, p.firsts, p.lasts) c;
+CREATE TABLE cube_alone AS
+SELECT p.f, c.dimension, c.members, p.period, c.counts, c.sums, c.distincts, c.firsts, c.firsts_flagged, c.durations FROM cube_since, cube_nested p, kpi_cells(cube, ARRAY[first_atom], ARRAY[last_atom]) c;
+SELECT f, count(DISTINCT period) AS periods, count(*) > 20000 AS enough, max(sums[1]) > 1e39 AS big, max(distincts[1]) AS customers, sum(firsts[1]) > sum(firsts_flagged[1]) AS firsts FROM cube_alone GROUP BY f ORDER BY f;
+(TABLE cube_together EXCEPT TABLE cube_alone) ORDER BY 1, 2, 3, 4 LIMIT 5;
+(TABLE cube_alone EXCEPT TABLE cube_together) ORDER BY 1, 2, 3, 4 LIMIT 5;
+
 -- More keys with more values than fit into a word.
 CREATE TABLE cube_wide_deal AS
 SELECT *, ARRAY(SELECT (id * 7919 % (2000 - 7 * k))::text FROM generate_series(1, 8) k) || ARRAY[(id * 31 % 7)::text, (id * 17 % 11)::text] AS k FROM cube_deal;

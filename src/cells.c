@@ -7,7 +7,8 @@
  * lies in are listed beforehand; a cell is then added to those, which costs
  * as many additions as there are grains, however sparse the members and
  * however many the periods.  A period that nothing was added to is not even
- * looked at.
+ * looked at.  Periods that begin together, as those since ever do, have what the
+ * next shorter one has, and what came after.
  *
  * Entities are counted beforehand, in all dimensions at once (cells_events.c).
  *
@@ -85,14 +86,14 @@ read_periods(CellsReading *r, ArrayType *first_atoms, ArrayType *last_atoms)
 }
 
 static int
-compare_instants(const void *a, const void *b, void *arg)
+compare_ends(const void *a, const void *b, void *arg)
 {
 	const Period *periods = arg;
 	uint32		x = *(const uint32 *) a;
 	uint32		y = *(const uint32 *) b;
 
-	if (periods[x].first != periods[y].first)
-		return periods[x].first < periods[y].first ? -1 : 1;
+	if (periods[x].last != periods[y].last)
+		return periods[x].last < periods[y].last ? -1 : 1;
 	return (x > y) - (x < y);
 }
 
@@ -116,18 +117,55 @@ read_wanted(CellsReading *r, ArrayType *measures)
 		r->is_unwanted[COUNT_FIRSTS] = nulls[count - 2] && nulls[count - 1];
 }
 
-/* Put the wanted instants of a stock in order. */
+/* Put the wanted periods in order. */
 static void
-list_instants(CellsReading *r)
+order_periods(CellsReading *r)
 {
 	uint32		p;
 
-	r->instants = palloc((r->lists.nperiods + 1) * sizeof(uint32));
+	r->wanted = palloc((r->lists.nperiods + 1) * sizeof(uint32));
 	for (p = 0; p < r->lists.nperiods; p++)
 		if (r->lists.periods[p].is_wanted)
-			r->instants[r->ninstants++] = p;
-	qsort_arg(r->instants, r->ninstants, sizeof(uint32), compare_instants,
+			r->wanted[r->nwanted++] = p;
+	qsort_arg(r->wanted, r->nwanted, sizeof(uint32), compare_ends,
 			  r->lists.periods);
+}
+
+/* Do all wanted periods begin at the same atom, as sums since ever do? */
+static bool
+are_nested(const CellsReading *r)
+{
+	uint32		i;
+
+	for (i = 1; i < r->nwanted; i++)
+		if (r->lists.periods[r->wanted[i]].first != r->lists.periods[r->wanted[0]].first)
+			return false;
+	return r->nwanted > 1 && r->cube->grid.shape.ndurations == 0;
+}
+
+/* The periods of each atom: of nested ones the first that it is in. */
+static void
+list_periods(CellsReading *r)
+{
+	PeriodLists *lists = &r->lists;
+	Period	   *listed = palloc((lists->nperiods + 1) * sizeof(Period));
+	int64		next;
+	uint32		i;
+
+	memcpy(listed, lists->periods, lists->nperiods * sizeof(Period));
+	lists->is_nested = are_nested(r);
+	if (lists->is_nested)
+	{
+		lists->first = next = lists->periods[r->wanted[0]].first;
+		for (i = 0; i < r->nwanted; i++)
+		{
+			listed[r->wanted[i]].first = next;
+			next = lists->periods[r->wanted[i]].last + 1;
+		}
+	}
+	salkpi_periods_list(listed, lists->nperiods, r->cube->natoms,
+						&lists->start, &lists->list);
+	pfree(listed);
 }
 
 /* Start to walk through a table of the current dimension. */
@@ -363,6 +401,38 @@ list_durations(CellsReading *r)
 	}
 }
 
+/* Of nested periods each has what the one before it has. */
+static void
+add_shorter(CellsReading *r)
+{
+	const Shape *shape = &r->cube->grid.shape;
+	const Total *shorter = NULL;
+	uint32		i;
+	int			n;
+
+	for (i = 0; i < r->nwanted; i++)
+	{
+		uint32		p = r->wanted[i];
+
+		if (shorter != NULL)
+		{
+			Total	   *total = touch(r, p);
+
+			for (n = 0; n < shape->ncounts; n++)
+				add_count(&total->counts[n], shorter->counts[n]);
+			for (n = 0; n < shape->nsums; n++)
+				salkpi_sum_add_sum(&total->sums[n], &shorter->sums[n], 1,
+								   salkpi_fixed_scale(r->cube->dscale[n]));
+			for (n = 0; n < shape->ndistincts; n++)
+				total->distincts[n] += shorter->distincts[n];
+			total->firsts += shorter->firsts;
+			total->flagged += shorter->flagged;
+		}
+		if (r->totals[p].is_touched)
+			shorter = &r->totals[p];
+	}
+}
+
 static int
 compare_periods(const void *a, const void *b)
 {
@@ -387,6 +457,8 @@ read_flow_member(CellsReading *r, uint32 member, bool is_blank)
 			total_entities(r, member, kind);
 	if (shape->ndurations > 0)
 		total_durations(r, member);
+	if (r->lists.is_nested)
+		add_shorter(r);
 	for (i = 0; i < r->lists.nperiods && is_blank; i++)
 		if (r->lists.periods[i].is_wanted)
 			(void) touch(r, i);
@@ -441,13 +513,13 @@ next_change(CellsReading *r, uint32 member)
 static uint32
 skip_instants(const CellsReading *r, uint32 i, int64 atom)
 {
-	uint32		high = r->ninstants;
+	uint32		high = r->nwanted;
 
 	while (i < high)
 	{
 		uint32		middle = i + (high - i) / 2;
 
-		if (r->lists.periods[r->instants[middle]].first < atom)
+		if (r->lists.periods[r->wanted[middle]].first < atom)
 			i = middle + 1;
 		else
 			high = middle;
@@ -462,9 +534,9 @@ read_stock_member(CellsReading *r, uint32 member, bool is_blank)
 	Total		total = {0};
 	uint32		i = 0;
 
-	while (i < r->ninstants)
+	while (i < r->nwanted)
 	{
-		uint32		p = r->instants[i];
+		uint32		p = r->wanted[i];
 
 		advance_stock(r, member, r->lists.periods[p].first, &total);
 		if (is_blank || !is_zero(r, &total))
@@ -564,11 +636,9 @@ open_reading(CellsReading *r, FunctionCallInfo fcinfo)
 	read_periods(r, PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_ARRAYTYPE_P(2));
 	if (PG_NARGS() == 4 && !PG_ARGISNULL(3))
 		read_wanted(r, PG_GETARG_ARRAYTYPE_P(3));
+	order_periods(r);
 	if (r->cube->grid.kind == CUBE_FLOW)
-		salkpi_periods_list(r->lists.periods, r->lists.nperiods, r->cube->natoms,
-							&r->lists.start, &r->lists.list);
-	else
-		list_instants(r);
+		list_periods(r);
 	r->totals = palloc_extended((r->lists.nperiods + 1) * sizeof(Total),
 								MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	r->touched = palloc((r->lists.nperiods + 1) * sizeof(uint32));

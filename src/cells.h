@@ -49,8 +49,8 @@ typedef struct CellsReading
 	Total	   *totals;			/* of the member, for each of them */
 	uint32	   *touched;		/* periods in which the member has something */
 	uint32		ntouched;		/* how many */
-	uint32	   *instants;		/* stock: wanted periods by instant */
-	uint32		ninstants;		/* how many */
+	uint32	   *wanted;			/* wanted periods in the order in which they end */
+	uint32		nwanted;		/* how many */
 	int			d;				/* dimension being read */
 	CubeDimension *dimension;	/* that */
 	CellsWalk		cells;			/* through its pages */

@@ -6,7 +6,8 @@
  * A distinct count of a period is the number of entities with an atom in it.
  * The visits of an entity come one after the other; so for each member and
  * period it is enough to know which entity was counted last.  First events are
- * counted alike: the earliest one of each member.
+ * counted alike: the earliest one of each member.  And so are the entities of
+ * nested periods, once in the shortest one that their first visit is in.
  *
  * Counts are an array of members and periods, as long as that is not much
  * larger than what is counted, or else a table of those that are not zero.
@@ -37,7 +38,7 @@ typedef struct Counting
 	const PeriodLists *lists;	/* in what is counted */
 	Counts	   *counts;			/* for each dimension */
 	Counts	   *flagged;		/* first events: those that are flagged */
-	MemberFirst **firsts;		/* first events: for each dimension, for each member */
+	MemberFirst **firsts;		/* for each dimension, for each member */
 	uint32	   *members;		/* those of an entity */
 	Size		nmembers;		/* allocated */
 } Counting;
@@ -131,14 +132,23 @@ count_first(Counting *c, int d, uint32 member, const MemberFirst *first)
 	for (i = c->lists->start[atom]; i < c->lists->start[atom + 1]; i++)
 	{
 		count_one(&c->counts[d], member, c->lists->list[i], first->entity - 1);
-		if ((first->event & 1) != 0)
+		if (c->flagged != NULL && (first->event & 1) != 0)
 			count_one(&c->flagged[d], member, c->lists->list[i], first->entity - 1);
 	}
 }
 
+/* A visit as an event; one before nested periods is none. */
+static inline FirstEvent
+event_of(const Counting *c, const Visit *visit, bool by_atom)
+{
+	if (!by_atom)
+		return visit->when;
+	return visit->when < c->lists->first ? 0 : (visit->when + 1) * 2;
+}
+
 /* Count the first events of an entity: of those of a member the earliest. */
 static void
-count_firsts(Counting *c, const Visit *visits, uint32 nvisits)
+count_firsts(Counting *c, const Visit *visits, uint32 nvisits, bool by_atom)
 {
 	uint32		nmembers;
 	uint32		v;
@@ -153,12 +163,15 @@ count_firsts(Counting *c, const Visit *visits, uint32 nvisits)
 		{
 			uint32		member = salkpi_member_of(&c->columns[d], visits[v].code);
 			MemberFirst *first = &c->firsts[d][member];
+			FirstEvent	event = event_of(c, &visits[v], by_atom);
 
+			if (by_atom && event == 0)
+				continue;
 			if (first->entity == visits[v].entity + 1)
-				first->event = salkpi_earlier_event(first->event, visits[v].when);
+				first->event = salkpi_earlier_event(first->event, event);
 			else
 			{
-				*first = (MemberFirst) {visits[v].entity + 1, visits[v].when};
+				*first = (MemberFirst) {visits[v].entity + 1, event};
 				c->members[nmembers++] = member;
 			}
 		}
@@ -167,7 +180,7 @@ count_firsts(Counting *c, const Visit *visits, uint32 nvisits)
 	}
 }
 
-/* Go through the entities of f1. */
+/* Go through the entities of f1, or those of nested periods. */
 static void
 count_all_firsts(Counting *c, const CubeOrder *order, const Visits *visits)
 {
@@ -185,7 +198,7 @@ count_all_firsts(Counting *c, const CubeOrder *order, const Visits *visits)
 		for (n = 1; i + n < visits->count &&
 			 visits->visits[i + n].entity == visits->visits[i].entity; n++)
 			;
-		count_firsts(c, &visits->visits[i], n);
+		count_firsts(c, &visits->visits[i], n, visits->by_atom);
 	}
 }
 
@@ -203,16 +216,15 @@ count_visits(Cube *cube, const CubeOrder *order, int e,
 	c.columns = salkpi_member_columns(cube);
 	*counts = c.counts = start_counts(cube, order, lists->nperiods, visits->count);
 	if (!visits->by_atom)
-	{
 		*flagged = c.flagged = start_counts(cube, order, lists->nperiods, visits->count);
+	if (!visits->by_atom || lists->is_nested)
 		count_all_firsts(&c, order, visits);
-		return;
-	}
-	for (i = 0; i < visits->count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		count_visit(&c, &visits->visits[i]);
-	}
+	else
+		for (i = 0; i < visits->count; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			count_visit(&c, &visits->visits[i]);
+		}
 }
 
 void

@@ -41,11 +41,17 @@ typedef struct MemberDuration
 	uint32		member;			/* its rank */
 } MemberDuration;
 
-/* Which periods an atom lies in; see salkpi_periods_list(). */
+/*
+ * Which periods an atom lies in; see salkpi_periods_list().  Of nested periods,
+ * which begin together, it is the shortest alone: what is in that is in all the
+ * longer ones.
+ */
 typedef struct PeriodLists
 {
 	uint32		nperiods;		/* number of periods */
 	Period	   *periods;		/* those */
+	bool		is_nested;		/* are they? */
+	int64		first;			/* if so, the atom at which they begin */
 	Size	   *start;			/* where an atom's begin in list */
 	uint32	   *list;			/* numbers of periods, by atom */
 } PeriodLists;
