@@ -57,7 +57,7 @@ BEGIN
 			SELECT o.*, CASE WHEN o.currency IS NULL OR o.currency = $1 THEN coalesce(o.amount, 0)
 							 ELSE coalesce(o.amount, 0) * @extschema@.kpi_rate_at(o.currency, $2) END AS reported
 			  FROM (%1$s) o
-			 WHERE o.status = 'open' AND (o.created_at >= $2) IS NOT TRUE AND o.id IS NOT NULL AND (o.amount > '-Infinity' AND o.amount < 'Infinity') IS NOT FALSE
+			 WHERE o.status = 'open' AND (o.created_at >= $2) IS NOT TRUE AND o.id IS NOT NULL AND (o.amount IN ('NaN', 'Infinity', '-Infinity')) IS NOT TRUE
 			   AND o.expected_close >= (SELECT min(t) FROM unnest($6) t) AND o.expected_close < (SELECT max(t) FROM unnest($7) t)
 		), account AS (
 			%2$s

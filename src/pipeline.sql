@@ -147,6 +147,11 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_open_member_expression(text) IS
 'SQL for the member of a base dimension that an open opportunity belongs to: its own column, else the account''s, else the rep''s (never the rep''s region). Raises when the caller may not read one that is needed';
 
+/*
+ * Conditions that nearly always hold are written so that the planner sees it:
+ * of amount > '-Infinity' AND amount < 'Infinity' it expects one row in 200,
+ * and then reads what the view joins anew for each opportunity.
+ */
 CREATE FUNCTION @extschema@.kpi_top_opportunities(n integer DEFAULT 10, dimension text DEFAULT 'total', member text DEFAULT '')
 	RETURNS TABLE (rank bigint, id text, name text, account text, rep text, stage text, amount numeric, probability numeric, weighted numeric,
 				   expected_close date, age_days integer, overdue boolean)
@@ -194,8 +199,8 @@ BEGIN
 			  LEFT JOIN account a ON a.id = o.account_id
 			  LEFT JOIN rep r ON r.id = o.rep_id
 			  LEFT JOIN rate c ON c.currency = o.currency
-			 WHERE o.status = 'open' AND (o.created_at >= now()) IS NOT TRUE AND (o.amount > '-Infinity' AND o.amount < 'Infinity') IS NOT FALSE
-			   AND ARRAY[%5$s]::text[] = $2
+			 WHERE o.status = 'open' AND (o.created_at >= now()) IS NOT TRUE AND (o.amount IN ('NaN', 'Infinity', '-Infinity')) IS NOT TRUE
+			   AND %5$s
 		), top AS (
 			SELECT rank() OVER (ORDER BY o.reported DESC NULLS LAST) AS rank, o.*
 			  FROM opened o ORDER BY o.reported DESC NULLS LAST, o.id COLLATE "C" LIMIT $3
@@ -216,7 +221,7 @@ BEGIN
 		CASE WHEN @extschema@.kpi_may_read('rep') THEN @extschema@.kpi_version_select('rep', @extschema@.kpi_source_select('rep'), 'now()') ELSE none END,
 		CASE WHEN @extschema@.kpi_may_read('exchange_rate') THEN @extschema@.kpi_source_select('exchange_rate')
 			 ELSE 'SELECT NULL::text AS currency, NULL::timestamptz AS valid_on, NULL::numeric AS rate WHERE false' END,
-		coalesce(members, '')),
+		coalesce('ARRAY[' || members || ']::text[] = $2', 'true')),
 		ROW(@extschema@.kpi_setting('currency'), @extschema@.kpi_member_parts(member, cardinality(parts)), n, zone))
 		AS x(rank bigint, id text, name text, account text, rep text, stage text, amount numeric, probability numeric, weighted numeric,
 			 expected_close date, age_days integer, overdue boolean);
