@@ -96,7 +96,8 @@ INSERT INTO kpi_target (kpi, dimension, member, from_day, to_day, value) VALUES
 	('revenue', 'rep', '77', kpi_today() - 30, kpi_today(), 10), ('revenue', 'rep', '77', kpi_today(), kpi_today() + 30, 10),
 	('odd', 'total', '', kpi_today() - 30, kpi_today(), 10), ('revenue', 'planet', 'Mars', kpi_today() - 30, kpi_today(), 10),
 	('revenue', 'total', '', '1999-01-01', '2000-01-01', 10),
-	('purchases', 'total', '', date_trunc('year', kpi_today()), (date_trunc('year', kpi_today()) + interval '1 year')::date - 1, 10), ('leads', 'total', '', kpi_today() - 30, kpi_today(), 10);
+	('purchases', 'total', '', date_trunc('year', kpi_today()), (date_trunc('year', kpi_today()) + interval '1 year')::date - 1, 10),
+	('purchases', 'total', '', date_trunc('month', kpi_today()), (date_trunc('month', kpi_today()) + interval '2 months')::date - 1, 10), ('leads', 'total', '', kpi_today() - 30, kpi_today(), 10);
 INSERT INTO kpi_target (kpi, from_day, to_day, value, warn_at) VALUES ('sale_lines', kpi_today() - 30, kpi_today(), 10, 9), ('sale_lines', kpi_today() - 10, kpi_today(), 10, 11);
 SELECT kpi_undefine('odd'), kpi_undefine_dimension('planet');
 SELECT outcome, problems FROM kpi_snapshot();

@@ -280,7 +280,7 @@ BEGIN ATOMIC
 	), short AS MATERIALIZED (	-- whose last day was taken for the first that no longer belongs
 		SELECT r.from_day, r.to_day FROM (SELECT DISTINCT t.from_day, t.to_day FROM target t) r
 		 WHERE EXISTS (SELECT FROM unnest('{month,quarter,year}'::text[]) g
-						WHERE @extschema@.kpi_period_start(g, r.from_day) = r.from_day AND @extschema@.kpi_period_end(g, r.from_day) = r.to_day + 1)
+						WHERE @extschema@.kpi_period_start(g, r.from_day) = r.from_day AND @extschema@.kpi_period_end(g, @extschema@.kpi_period_start(g, r.to_day)) = r.to_day + 1)
 	), faulty AS MATERIALIZED (
 		SELECT f.kpi FROM @extschema@.kpi_faulty_definitions() f
 	), planned AS MATERIALIZED (
