@@ -331,6 +331,7 @@ INSERT INTO crm.opportunity_history (opportunity_id, valid_from, stage) VALUES (
 SELECT outcome FROM kpi_snapshot('2025-02-01', '2025-05-31', '2025-05-20 12:00+02');
 SELECT 'flows at the rate of their day; what has none is left out' AS rule_10, kpi_value('revenue', '2025-03-01') = 900 + 80 + 7 + 30 + 20 AND crm.fact('sale_lines', '2025-03-01') = '5' AS holds;
 SELECT 'and reported, never taken for 1' AS rule_10, bad_rows = 4 AND keys = '{5,7,8,9}' AS holds FROM kpi_problem WHERE source = 'sale' AND reason = 'no exchange rate';
+SELECT 'and kpi_check says what is missing' AS rule_10, hint ~ 'exchange_rate has no rate of their currency' AS holds FROM kpi_check('en') WHERE subject = 'sale' AND what = 'no exchange rate';
 SELECT 'as is a rate that is none' AS rule_10, bad_rows = 1 AND keys = '{SEK 2025-01-01}' AS holds FROM kpi_problem WHERE source = 'exchange_rate';
 SELECT 'new business at the rate of its day' AS rule_10, kpi_value('opportunities_value', '2025-03-01') = 900 AND crm.fact('opportunities', '2025-03-01') = '1' AS holds;
 -- End of February 1000 * 0.9, and no rate for the franc; March 1000 * 0.8 +

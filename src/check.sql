@@ -169,7 +169,9 @@ BEGIN
 					  to_char(@extschema@.kpi_day(p.first_seen), CASE WHEN is_german THEN 'DD.MM.YYYY' ELSE 'YYYY-MM-DD' END), array_to_string(p.keys, ', ')),
 			   concat(format(CASE WHEN is_german THEN 'Sie fehlen, oder zählen ohne das Falsche, bis sie berichtigt sind; kpi_bad_rows(%L, %L) zählt sie auf.'
 								  ELSE 'They are left out, or count without what is wrong, until they are mended; kpi_bad_rows(%L, %L) lists them.' END, p.source, p.reason),
-					  CASE WHEN is_german THEN ' Bekannte Wörter sind ' ELSE ' Known words are ' END || @extschema@.kpi_known_words(p.source, substring(p.reason FROM '^unknown (.*)')) || '.')
+					  CASE WHEN is_german THEN ' Bekannte Wörter sind ' ELSE ' Known words are ' END || @extschema@.kpi_known_words(p.source, substring(p.reason FROM '^unknown (.*)')) || '.',
+					  CASE WHEN p.reason <> 'no exchange rate' THEN NULL WHEN is_german THEN ' Die Quelle exchange_rate hat keinen Kurs ihrer Währung von diesem Tag oder davor.'
+						   ELSE ' The source exchange_rate has no rate of their currency from that day or before.' END)
 		  FROM @extschema@.kpi_problem p ORDER BY p.source, p.reason;
 	RETURN QUERY
 		SELECT 'error', f.kpi, CASE WHEN is_german THEN 'Kennzahl, die sich nicht berechnen lässt' ELSE 'KPI that cannot be computed' END, f.fault,
