@@ -78,7 +78,7 @@ SELECT string_agg(column_name || ': ' || status, ', ' ORDER BY column_name) FROM
 ALTER TABLE crm.sale DROP product, DROP channel, DROP shade, DROP size;
 CREATE TABLE crm.typed (sale_id integer, sold_at text, amount text, product jsonb);
 SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);
-ALTER TABLE crm.typed ALTER amount TYPE integer USING 1;
+ALTER TABLE crm.typed ALTER amount TYPE integer USING 1, ALTER sold_at TYPE date USING '2025-01-01';
 SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);
 ALTER TABLE crm.typed DROP product, ALTER sold_at TYPE bigint USING 1;
 SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);

@@ -187,14 +187,15 @@ AS $$
 DECLARE
 	fault record;
 BEGIN
-	SELECT string_agg(format('%I %s%s', c.column_name, c.status, '; found ' || c.type), E'.\n') AS faults,
-		   min(c.column_name) AS first_column, count(*) AS n,
+	SELECT string_agg(format('%I %s%s', c.column_name, c.status, '; found ' || c.type), E'.\n' ORDER BY c.ordinality) AS faults,
+		   min(c.first_column) AS first_column, count(*) AS n,
 		   bool_or(c.status LIKE 'missing%') AS is_missing,
-		   bool_or(c.status LIKE 'wrong%timestamp with%' AND c.type LIKE 'timestamp%') AS zoneless,
+		   min(c.column_name) FILTER (WHERE c.status LIKE 'wrong%timestamp with%' AND c.type LIKE 'timestamp%') AS zoneless,
 		   min(c.kind) FILTER (WHERE c.column_name = c.first_column) AS kind,
 		   min(@extschema@.kpi_type_name(c.base)) FILTER (WHERE c.column_name = c.first_column) AS type
 	  INTO fault
-	  FROM (SELECT k.*, min(k.column_name) OVER () AS first_column FROM @extschema@.kpi_relation_columns(source, relation) k
+	  FROM (SELECT k.*, first_value(k.column_name) OVER (ORDER BY k.ordinality) AS first_column
+			  FROM @extschema@.kpi_relation_columns(source, relation) WITH ORDINALITY k
 			 WHERE k.status LIKE 'wrong type%' OR k.status = 'missing: required') c;
 
 	IF fault.n > 0 THEN
@@ -202,12 +203,12 @@ BEGIN
 				relation, source, fault.n, fault.first_column
 			USING ERRCODE = CASE WHEN fault.is_missing THEN 'undefined_column' ELSE 'datatype_mismatch' END,
 				  DETAIL = fault.faults || '.',
-				  HINT = CASE WHEN fault.zoneless
-					THEN 'Bind a view that turns a timestamp into an instant, for example: created_at AT TIME ZONE ''UTC'' AS created_at.'
+				  HINT = CASE WHEN fault.zoneless IS NOT NULL
+					THEN format('Bind a view that turns a timestamp into an instant, for example: %I AT TIME ZONE ''UTC'' AS %1$I.', fault.zoneless)
 					WHEN fault.is_missing THEN format('Bind a view that has these columns; SELECT kpi_skeleton(%L) writes one to fill in.', source)
 					ELSE format(CASE WHEN fault.kind = 'instant' AND fault.type IN ('smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision')
 									 THEN 'Bind a view that makes an instant of it, for example, where it counts seconds: to_timestamp(%I) AS %1$I.'
-									 WHEN fault.kind = 'instant' THEN 'Bind a view that makes a date of it, for example: to_date(%I, ''DD.MM.YYYY'') AS %1$I.'
+									 WHEN fault.kind = 'instant' THEN 'Bind a view that makes a date of it, for example: to_date(%I, ''DD.MM.YYYY'') AS %1$I, or %1$I::timestamptz where the text names a time zone.'
 									 WHEN fault.type IN ('json', 'jsonb') THEN 'Bind a view that takes one value out of it, for example: (%I ->> ''en'')::%s AS %1$I.'
 									 ELSE 'Bind a view that casts it, for example: %I::%s AS %1$I.' END,
 								fault.first_column, CASE fault.kind WHEN 'id' THEN 'text' WHEN 'number' THEN 'numeric' ELSE fault.kind END) END;
