@@ -209,16 +209,18 @@ INSERT INTO kpi_target (kpi, from_day, to_day, value) VALUES ('revenue_growth', 
 INSERT INTO kpi_definition_own (kpi, formula, n, unit, better, label_en, label_de, description_en, description_de)
 SELECT v.kpi, v.formula, v.n, 'money', 'up', v.kpi, v.kpi, v.kpi, v.kpi
   FROM (VALUES ('cut_off', 'revenue /', NULL), ('circular', '2 * circular', NULL), ('uses_gone', 'revenue - gone', NULL), ('uses_that', 'uses_gone + 1', NULL),
-			   ('counts_wrong', 'revenue', 'leads + sales_cycle'), ('too_exact', 'revenue * ' || repeat('0.' || repeat('0', 900) || '1 * ', 20) || '1', NULL), ('revenue_growth', 'nothing', NULL)) v(kpi, formula, n);
+			   ('counts_wrong', 'revenue', 'leads + sales_cycle'), ('too_exact', 'sum_months(revenue * ' || repeat('0.' || repeat('0', 900) || '1 * ', 20) || '1, 1)', 'purchases'), ('revenue_growth', 'nothing', NULL)) v(kpi, formula, n);
 SELECT * FROM shop.state();
 SELECT subject, what, hint FROM shop.state('de') LIMIT 2;
 UPDATE shop.line SET amount = amount / 1000;
 SELECT outcome FROM kpi_snapshot();
-SELECT v.kpi, shop.failure(format('SELECT kpi_value(%L, kpi_day(now() - interval ''10 days''))', v.kpi)) FROM unnest('{cut_off,circular,uses_gone,uses_that,counts_wrong,too_exact}'::text[]) v(kpi);
+SELECT v.kpi, shop.failure(format('SELECT kpi_value(%L, kpi_day(now() - interval ''10 days''))', v.kpi)) FROM unnest('{cut_off,circular,uses_gone,uses_that,counts_wrong}'::text[]) v(kpi);
 -- A report has the others all the same.
-SELECT kpi_select('mine', 'revenue', 'uses_that', 'cut_off', 'average_purchase_value', 'circular', 'revenue_growth', 'counts_wrong', 'purchases');
+SELECT kpi_select('mine', 'revenue', 'uses_that', 'too_exact', 'cut_off', 'average_purchase_value', 'circular', 'revenue_growth', 'counts_wrong', 'purchases');
 SELECT r.kpi, r.value IS NOT DISTINCT FROM CASE WHEN r.reason IS NULL THEN kpi_value(r.kpi, kpi_day(now() - interval '10 days')) END AS as_by_itself, r.unit, r.status, r.reason
   FROM kpi_report(kpi_day(now() - interval '10 days'), selection => 'mine') r;
+SELECT r.kpi, r.reason, r.n = kpi_value('purchases', kpi_today() - 10, grain => 'year') AS is_of_year
+  FROM kpi_report(kpi_today() - 10, 'year', selection => 'mine') r WHERE r.kpi IN ('too_exact', 'purchases');
 SELECT kpi, reason FROM kpi_report(selection => 'mine', lang => 'de') WHERE kpi = 'circular';
 SELECT shop.failure('SELECT * FROM kpi_report()') AS report, shop.failure('SELECT kpi_live(''uses_gone'', ''2025-01-01'', ''2025-02-01'')') AS live, shop.failure('SELECT * FROM kpi_needs(''cut_off'')') AS needs;
 SELECT shop.failure($$SELECT kpi_define('fine', 'revenue', 'money', 'up', 'Fine')$$) AS another;

@@ -385,7 +385,11 @@ SELECT kpi_evaluate('1 - revenue', ARRAY[jsonb_populate_record(NULL::kpi_fact, '
 SELECT kpi_evaluate('target(a)', NULL, 12, '{a}', '{Infinity}');
 -- the limit of exact products
 SELECT scale(value) FROM kpi_evaluate('revenue * direct_cost', ARRAY[jsonb_populate_record(NULL::kpi_fact, jsonb_build_object('revenue', 1e-8191, 'direct_cost', 1e-8192))], 12, NULL, NULL);
-SELECT scale(value) FROM kpi_evaluate('revenue * direct_cost', ARRAY[jsonb_populate_record(NULL::kpi_fact, jsonb_build_object('revenue', 1e-8192, 'direct_cost', 1e-8192))], 12, NULL, NULL);
+SELECT * FROM kpi_evaluate('revenue * direct_cost', ARRAY[jsonb_populate_record(NULL::kpi_fact, jsonb_build_object('revenue', 1e-8192, 'direct_cost', 1e-8192))], 12, NULL, NULL);
+-- and of large numbers, also in an operand of coalesce and over periods
+SELECT f, e.* FROM (VALUES (1, 'revenue * leads'), (2, '100 * (1 / revenue) / 3 - revenue * revenue'), (3, 'coalesce(1, 2) + coalesce(revenue * leads, 1)'),
+	(4, 'sum_last(revenue * leads, 1)'), (5, 'leads * leads')) v(i, f),
+	kpi_evaluate(f, ARRAY[jsonb_populate_record(NULL::kpi_fact, jsonb_build_object('revenue', 1e131071, 'leads', 10))], 12, NULL, NULL) e ORDER BY i;
 \set VERBOSITY sqlstate
 SELECT kpi_evaluate('nonsense', NULL, 12, NULL, NULL);
 SELECT kpi_evaluate('sales_cycle', NULL, 12, NULL, NULL);
@@ -394,7 +398,6 @@ SELECT kpi_evaluate(NULL, NULL, 12, NULL, NULL);
 SELECT kpi_evaluate('1', NULL, 0, NULL, NULL);
 SELECT kpi_evaluate('1', NULL, 12, '{a}', NULL);
 SELECT kpi_evaluate('target(a)', NULL, 12, '{a}', '{NaN}');
-SELECT kpi_evaluate('revenue * revenue', ARRAY[jsonb_populate_record(NULL::kpi_fact, jsonb_build_object('revenue', 1e-8192))], 12, NULL, NULL);
 \set VERBOSITY default
 
 -- ---------- random formulas against exact fractions ----------

@@ -23,7 +23,7 @@
  *
  * Sums, differences and products of numeric are exact as long as the scales
  * of the factors add up to no more than 16383 decimals, numeric's own limit;
- * beyond it we raise an error rather than let numeric round.
+ * beyond it there is no value rather than one that numeric has rounded.
  */
 #include "postgres.h"
 
@@ -45,6 +45,7 @@
 #define ZERO_DENOMINATOR "zero denominator"
 #define NO_TARGET "no target"
 #define NOT_SET "not set"
+#define OUT_OF_RANGE "out of range"
 
 static bool evaluate(Evaluation *evaluation, const FormulaNode *node, int offset,
 					 Rational *result);
@@ -201,7 +202,7 @@ check_finite(Numeric value, const char *what, const char *name)
 {
 	if (numeric_is_nan(value) || numeric_is_inf(value))
 		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s \"%s\" is not a finite number", what, name)));
 	return value;
 }
@@ -571,8 +572,8 @@ evaluate(Evaluation *evaluation, const FormulaNode *node, int offset, Rational *
  * where the formula as a whole divides by zero is there a fraction without a
  * value; nullif says that two things are equal, which is no fraction.
  */
-FormulaValue
-salkpi_formula_evaluate(Evaluation *evaluation, const FormulaNode *node)
+static FormulaValue
+formula_value(Evaluation *evaluation, const FormulaNode *node)
 {
 	FormulaValue value = {0};
 	Rational	result;
@@ -588,5 +589,36 @@ salkpi_formula_evaluate(Evaluation *evaluation, const FormulaNode *node)
 	if (value.reason == NULL)
 		value.value = result.denominator == NULL ? result.numerator :
 			salkpi_numeric_quotient(result.numerator, result.denominator, SALKPI_RATIO_SCALE);
+	return value;
+}
+
+/*
+ * The same, without a value where a number on the way has more digits than
+ * numeric holds: of one member or period, say, of which the others are told.
+ * Numeric functions hold nothing but memory, so this needs no subtransaction.
+ */
+FormulaValue
+salkpi_formula_evaluate(Evaluation *evaluation, const FormulaNode *node)
+{
+	MemoryContext context = CurrentMemoryContext;
+	const FactRows facts = evaluation->facts;
+	const bool	in_months = evaluation->in_months;
+	FormulaValue value;
+
+	PG_TRY();
+	{
+		value = formula_value(evaluation, node);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		evaluation->facts = facts;
+		evaluation->in_months = in_months;
+		value = (FormulaValue) {.reason = OUT_OF_RANGE};
+	}
+	PG_END_TRY();
 	return value;
 }

@@ -18,6 +18,7 @@ BEGIN ATOMIC
 		WHEN 'subscriptions count instead' THEN 'Abonnements gelten stattdessen'
 		WHEN 'unknown member' THEN 'unbekanntes Mitglied'
 		WHEN 'faulty formula' THEN 'fehlerhafte Formel'
+		WHEN 'out of range' THEN 'außerhalb des Zahlenbereichs'
 		/* and of a bad row */
 		WHEN 'rate is not a positive number' THEN 'Kurs ist keine positive Zahl'
 		WHEN 'no day' THEN 'kein Tag'
