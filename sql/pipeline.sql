@@ -101,9 +101,9 @@ SELECT * FROM kpi_pipeline(NULL, 'rep');
 SELECT * FROM kpi_top_opportunities(-1);
 SELECT kpi_unbind('opportunity');
 SELECT * FROM kpi_top_opportunities();
+SELECT * FROM kpi_pipeline();
 
 -- ---------- without stages ----------
-SELECT * FROM kpi_pipeline();
 CREATE VIEW stageless AS SELECT id, status, amount, rep_id, created_at FROM deals WHERE id <= 4;
 SELECT count(*) > 0 AS bound FROM kpi_bind('opportunity', 'stageless');
 SELECT p.*, p.value = (SELECT sum(amount) FROM stageless WHERE status = 'open') AS is_right FROM kpi_pipeline() p;

@@ -89,6 +89,9 @@ BEGIN
 	IF day IS NULL AND as_of IS NOT NULL THEN
 		day := @extschema@.kpi_day(as_of);
 	END IF;
+	IF day IS NULL AND @extschema@.kpi_source_name('opportunity_history') IS NULL THEN
+		PERFORM @extschema@.kpi_source_select('opportunity');	-- raises when it is not bound
+	END IF;
 	IF dimension <> by_stage AND NOT EXISTS (SELECT FROM unnest('{opportunity,opportunity_history}'::text[]) s(source)
 											  WHERE 'open' = ANY (@extschema@.kpi_parts_to_read(s.source, NULL)) AND @extschema@.kpi_has_dimension(s.source, 'open', by_stage)) THEN
 		by_stage := dimension;	-- no stage is known of any
@@ -115,7 +118,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_pipeline(date, text, text, timestamptz) IS
-'the open opportunities by stage, for a member of a dimension: how many, their amount, and amount times probability, in the reporting currency. day NULL: now, from the sources; else from the facts, at the end of the shortest computed period that contains the day (as known at as_of). Stages in the order of the source "stage", unknown ones last; a stage without open opportunities has no row. No rows where nothing is known of that time';
+'the open opportunities by stage, for a member of a dimension: how many, their amount, and amount times probability, in the reporting currency. day NULL: now, from the sources; else from the facts, at the end of the shortest computed period that contains the day (as known at as_of). Stages in the order of the source "stage", unknown ones last; a stage without open opportunities has no row. No rows where nothing is known of that time; of now an error when neither the source "opportunity" nor "opportunity_history" is bound';
 
 /*
  * The expression for the member of one base dimension to which an open

@@ -55,7 +55,7 @@ AS $$
 BEGIN
 	IF @extschema@.kpi_source_relation(source) IS NULL THEN
 		RAISE EXCEPTION 'source "%" is not bound to an existing table or view', source
-			USING ERRCODE = 'undefined_table',
+			USING ERRCODE = CASE WHEN @extschema@.kpi_source_name(source) IS NULL THEN 'object_not_in_prerequisite_state' ELSE 'undefined_table' END,
 				  DETAIL = coalesce('It was bound to ' || @extschema@.kpi_source_name(source) || '.', 'It is not bound.'),
 				  HINT = format('Use kpi_bind(%L, ...).', source);
 	END IF;

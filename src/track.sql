@@ -267,11 +267,7 @@ DECLARE
 	fault text;
 BEGIN
 	PERFORM @extschema@.kpi_require_source(source);
-	IF @extschema@.kpi_source_relation(source) IS NULL THEN
-		RAISE EXCEPTION 'source "%" is not bound to an existing table or view', source
-			USING ERRCODE = 'undefined_table',
-				  HINT = format('Use kpi_bind(%L, ...).', source);
-	END IF;
+	PERFORM @extschema@.kpi_source_select(source);	-- raises when it is not bound
 	SELECT string_agg(f.reason, '; ' ORDER BY f.reason) INTO fault
 	  FROM (SELECT CASE WHEN l.relation IS NOT NULL THEN l.relation || ' is ' || l.name
 						ELSE @extschema@.kpi_source_relation(source) || ' depends on ' || l.name END AS reason
