@@ -344,4 +344,17 @@ UPDATE crm.sale SET direct_cost = NULL;
 SELECT outcome FROM crm.clock, kpi_snapshot('2023-01-01', '2025-08-20', as_of + interval '3 seconds');
 SELECT 'by purchases, default margin' AS variant, compared = 1932 AS all, known > 800 AS most, different, for_example FROM crm.compare('purchase', 37.5);
 
+-- What is missing is named, not what an alternative would do without: costs tell no function, sales no account.
+CREATE VIEW crm.cost_of_any AS SELECT period_from, amount FROM crm.cost;
+CREATE VIEW crm.sale_to_nobody AS SELECT sale_id, sold_at, amount FROM crm.sale;
+SELECT count(*) > 0 AS bound FROM kpi_bind('cost', 'crm.cost_of_any');
+SELECT outcome FROM crm.clock, kpi_snapshot('2023-01-01', '2025-08-20', as_of + interval '4 seconds');
+SELECT kpi, value IS NOT NULL AS known, reason FROM kpi_report('2025-07-01') WHERE kpi IN ('lifetime_value', 'customer_lifetime_value', 'acquisition_cost_of_year') ORDER BY kpi;
+SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'crm.sale_to_nobody');
+SELECT outcome FROM crm.clock, kpi_snapshot('2023-01-01', '2025-08-20', as_of + interval '5 seconds');
+SELECT kpi, value IS NOT NULL AS known, reason FROM kpi_report('2025-07-01') WHERE kpi IN ('yearly_revenue_per_customer', 'margin_of_year', 'mrr') ORDER BY kpi;
+SELECT kpi_unbind('sale');
+SELECT outcome FROM crm.clock, kpi_snapshot('2023-01-01', '2025-08-20', as_of + interval '6 seconds');
+SELECT kpi, value IS NOT NULL AS known, reason FROM kpi_report('2025-07-01') WHERE kpi = 'yearly_revenue_per_customer';
+
 ROLLBACK;

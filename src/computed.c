@@ -263,6 +263,17 @@ set_fact(const Request *request, int member, int base, bool is_cut, Datum *value
 		values[COMPUTED_MISSING] = salkpi_fact_missing(request->evaluation.tupdesc, fact);
 }
 
+static Datum
+column_names(TupleDesc tupdesc, const List *columns)
+{
+	Datum	   *names = palloc(sizeof(Datum) * list_length(columns));
+	ListCell   *lc;
+
+	foreach(lc, columns)
+		names[foreach_current_index(lc)] = CStringGetTextDatum(NameStr(TupleDescAttr(tupdesc, lfirst_int(lc) - 1)->attname));
+	return PointerGetDatum(construct_array(names, list_length(columns), TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 static void
 set_definition(const Definition *definition, Datum *values, bool *nulls)
 {
@@ -291,6 +302,8 @@ compute_row(Request *request, const Definition *definition, int member, int base
 	set_targets(request, targets, ntargets);
 	value = salkpi_formula_evaluate(&request->evaluation, definition->formula);
 	set_definition(definition, values, nulls);
+	if (value.lacking != NIL)
+		values[COMPUTED_MEASURES] = column_names(request->evaluation.tupdesc, value.lacking);
 	values[COMPUTED_MEMBER] = request->is_additive != NULL ? PointerGetDatum(cstring_to_text("")) :
 		request->members.values[member];
 	values[COMPUTED_BASE] = Int32GetDatum(base);

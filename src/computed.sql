@@ -318,4 +318,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_computed(text[], text, text, text[], date, integer[], integer[], integer[], boolean, timestamptz, text) IS
-'the values of KPIs for members of a dimension in periods: bases are how many periods before newest, cut_bases those to be taken from cut periods, shown_bases those that need n and target. is_merged: the members together, as member ''''. A percentage has numerator and denominator without the factor 100, a mean of days in days. pace: percent of the target to date (see kpi_report)';
+'the values of KPIs for members of a dimension in periods: bases are how many periods before newest, cut_bases those to be taken from cut periods, shown_bases those that need n and target. is_merged: the members together, as member ''''. measures: of the formula; where one is not available that one, or those of all alternatives of a coalesce. A percentage has numerator and denominator without the factor 100, a mean of days in days. pace: percent of the target to date (see kpi_report)';

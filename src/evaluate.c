@@ -192,7 +192,12 @@ read_column(Evaluation *evaluation, int column, int offset, Datum *value)
 		return unknown(evaluation, NOT_COMPUTED);
 	row = evaluation->facts.rows[offset];
 	if (row->nulls[column - 1])
-		return unknown(evaluation, is_before_data(evaluation, offset) ? NOT_COMPUTED : NOT_AVAILABLE);
+	{
+		if (is_before_data(evaluation, offset))
+			return unknown(evaluation, NOT_COMPUTED);
+		evaluation->lacking = list_append_unique_int(evaluation->lacking, column);
+		return unknown(evaluation, NOT_AVAILABLE);
+	}
 	*value = row->values[column - 1];
 	return true;
 }
@@ -401,12 +406,14 @@ evaluate_coalesce(Evaluation *evaluation, const FormulaNode *node, int offset,
 				  Rational *result)
 {
 	const char *reason = NULL;
+	int			nlacking = list_length(evaluation->lacking);
 	ListCell   *lc;
 
 	foreach(lc, node->args)
 	{
 		if (evaluate(evaluation, lfirst(lc), offset, result))
 		{
+			evaluation->lacking = list_truncate(evaluation->lacking, nlacking);
 			if (node->is_ratio && result->denominator == NULL)
 				result->denominator = int64_to_numeric(1);
 			return true;
@@ -578,9 +585,11 @@ formula_value(Evaluation *evaluation, const FormulaNode *node)
 	FormulaValue value = {0};
 	Rational	result;
 
+	evaluation->lacking = NIL;
 	if (!evaluate(evaluation, node, 0, &result))
 	{
 		value.reason = evaluation->reason;
+		value.lacking = evaluation->lacking;
 		if (evaluation->zero != node || node->kind == FORMULA_NULLIF)
 			return value;
 	}

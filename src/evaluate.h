@@ -63,6 +63,7 @@ typedef struct Evaluation
 	Elements	setting_names;
 	Elements	setting_values;
 	const char *reason;			/* why the last value was NULL */
+	List	   *lacking;		/* columns that are NULL: one, or those of alternatives */
 	const FormulaNode *zero;	/* what divided by zero, if its result is kept */
 } Evaluation;
 
@@ -73,6 +74,7 @@ typedef struct FormulaValue
 	Numeric		numerator;		/* also of what divides by zero, without value */
 	Numeric		denominator;
 	const char *reason;			/* why there is no value */
+	List	   *lacking;		/* columns that are not available, if that is why */
 } FormulaValue;
 
 /* evaluate.c */

@@ -127,6 +127,9 @@ BEGIN
 		IF is_missing THEN
 			causes := ARRAY(SELECT m FROM unnest(measures) m WHERE m = ANY (missing));
 		END IF;
+		IF NOT causes <@ states.unbound THEN	-- of alternatives the one whose source is bound
+			causes := ARRAY(SELECT m FROM unnest(causes) m WHERE m <> ALL (states.unbound));
+		END IF;
 		in_total := causes;
 		IF dimension <> 'total' THEN
 			in_total := ARRAY(SELECT m FROM unnest(causes) m, @extschema@.kpi_fact_version('total', '', grain, period, as_of) f
