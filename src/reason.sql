@@ -120,7 +120,7 @@ DECLARE
 	in_blank text[];	-- those that single members have
 BEGIN
 	IF reason = 'not computed' THEN	-- the period, or an earlier one; a default snapshot computes all that there is, of dimensions that it knew
-		reason := CASE WHEN is_complete IS NOT NULL AND EXISTS (SELECT FROM @extschema@.kpi_last_run(as_of))
+		reason := CASE WHEN (is_complete IS NOT NULL OR period < @extschema@.kpi_first_period(grain, 'total')) AND EXISTS (SELECT FROM @extschema@.kpi_last_run(as_of))
 							AND (@extschema@.kpi_first_period(grain, dimension) > @extschema@.kpi_first_period(grain, 'total')) IS NOT TRUE
 					   THEN 'no history' ELSE 'not computed yet' END;
 	ELSIF reason = 'not available' THEN
