@@ -66,6 +66,12 @@ SAVEPOINT before;
 SELECT kpi_set('history_years', '1') AS years;
 SELECT outcome FROM kpi_snapshot(as_of => '2026-05-10');
 SELECT * FROM told('2025-01-01');
+-- and facts of the years before stay as they were last taken
+CREATE TEMP VIEW taken AS SELECT extract(year FROM period) AS of_year, max(revenue) AS a_month FROM kpi_fact WHERE superseded_at IS NULL AND grain = 'month' AND dimension = 'total' AND period < '2026-01-01' GROUP BY 1;
+SELECT outcome FROM kpi_snapshot('2023-01-01', NULL, '2026-05-11');
+UPDATE sales SET amount = 101;
+SELECT outcome FROM kpi_snapshot(as_of => '2026-05-12');
+SELECT * FROM taken ORDER BY of_year;
 ROLLBACK TO before;
 -- nothing in January, of before it is not known
 SELECT kpi_set('history_years', '1') AS years;

@@ -23,7 +23,7 @@ INSERT INTO @extschema@.kpi_setting_default VALUES
 	('language', 'en', 'en|de', false, false, 'language of labels and descriptions'),
 	('customer_active_days', '365', '[1-9][0-9]{0,3}', true, true, 'without subscriptions, how many days after a purchase an account still is a customer'),
 	('ledger_memory_mb', '256', '[1-9][0-9]{0,3}', false, false, 'megabytes that the ledger of all customers may need, in each process of a parallel plan; beyond it a snapshot reads them in groups, which spills to disk'),
-	('history_years', '10', '[1-9][0-9]?', true, false, 'how many years back a snapshot looks for first data when no from_day is given'),
+	('history_years', '10', '[1-9][0-9]?', true, false, 'how many years back a snapshot looks when no from_day is given; facts of earlier periods stay as they were last taken'),
 	('calendar', 'gregorian', 'gregorian|table', false, true, 'table: the periods of the grains in kpi_calendar are those of that table, such as 4-4-5 months; the rest follow the Gregorian calendar'),
 	('lookback_days', 'all', 'all|[1-9][0-9]{0,4}', false, false, 'in the periods of how many last days a default snapshot looks for changes in sources that are not tracked (kpi_track); all: in all periods'),
 	('working_days', '1,2,3,4,5', '[1-7](,[1-7])*', false, false, 'days of the week that are worked, separated by commas: 1 is Monday; holidays are in kpi_holiday'),
