@@ -3,7 +3,9 @@
  * been taken: what one that is pruned recorded or closed counts as recorded or
  * closed by the next one kept, and a version that lived between two kept ones
  * is gone.  So as_of answers with what the last kept snapshot had reported, for
- * all members alike, and never with a mixture.
+ * all members alike, and never with a mixture.  The runs themselves stay, marked:
+ * alerts refer to them, and that the first one of a day is gone is what kpi_forecast
+ * has to know.  They take some 10 MB a year.
  *
  * Kept are all snapshots of the last days, then the last of each day, then the
  * last of each month; and always the first of each month and, where there are
