@@ -69,15 +69,6 @@ BEGIN
 				  FROM @extschema@.kpi_source s, LATERAL (SELECT @extschema@.kpi_source_relation(s.source) AS relation) r) b
 		 WHERE b.is_gone OR b.faults IS NOT NULL OR NOT @extschema@.kpi_may_read(b.source)
 		 ORDER BY b.source;
-	RETURN QUERY
-		SELECT 'note', 'stage', format(CASE WHEN is_german THEN 'ohne %s' ELSE 'lacks %s' END, string_agg(f.flag, ', ' ORDER BY f.flag)), NULL::text,
-			   CASE WHEN is_german THEN 'So zählen die Phasen gewonnener und verlorener Chancen als solche auf dem Weg, und alle davor als durchlaufen; wo es keine gibt: false AS is_lost.'
-					ELSE 'So the stages of won and lost opportunities count as stages on the way, and all before them as passed; where there are none: false AS is_lost.' END
-		  FROM unnest('{is_lost,is_won}'::text[]) f(flag)
-		 WHERE NOT EXISTS (SELECT FROM @extschema@.kpi_usable_columns() c WHERE c.source = 'stage' AND c.column_name = f.flag)
-		   AND EXISTS (SELECT FROM @extschema@.kpi_usable_columns() c WHERE c.source = 'stage' AND c.column_name = 'position')
-		   AND EXISTS (SELECT FROM @extschema@.kpi_usable_columns() c WHERE c.source = 'opportunity_history')
-		HAVING count(*) > 0;
 	IF NOT EXISTS (SELECT FROM @extschema@.kpi_source) THEN
 		RETURN QUERY SELECT 'error', NULL::text, CASE WHEN is_german THEN 'keine Quelle ist angebunden' ELSE 'no source is bound' END, NULL::text,
 							CASE WHEN is_german THEN 'kpi_bind(''sale'', ''meine_tabelle'') bindet eine an.' ELSE 'kpi_bind(''sale'', ''my_table'') binds one.' END;
@@ -85,7 +76,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_findings(text) IS
-'of kpi_check: sources whose relation is gone, has columns that no longer fit, or may not be read by the caller; stages that are not told from those of won and lost opportunities; and that none is bound';
+'of kpi_check: sources whose relation is gone, has columns that no longer fit, or may not be read by the caller; and that none is bound';
 
 /* How old are the numbers? */
 CREATE FUNCTION @extschema@.kpi_snapshot_findings(lang text) RETURNS SETOF @extschema@.kpi_finding
@@ -292,6 +283,12 @@ BEGIN
 			format('%s: %s', cardinality(x.unknown), array_to_string(x.unknown[:5], ', ')),
 			CASE WHEN is_german THEN 'Sie haben weder Team noch Vertrieblertage.' ELSE 'They have neither a team nor rep-days.' END;
 	END LOOP;
+	reader := 'stage';
+	RETURN QUERY
+		SELECT 'note', 'stage', format(CASE WHEN is_german THEN 'ohne %s' ELSE 'lacks %s' END, array_to_string(f.flags, ', ')), NULL::text,
+			   CASE WHEN is_german THEN 'So zählen die Phasen gewonnener und verlorener Chancen als solche auf dem Weg, und alle davor als durchlaufen; wo es keine gibt: false AS is_lost.'
+					ELSE 'So the stages of won and lost opportunities count as stages on the way, and all before them as passed; where there are none: false AS is_lost.' END
+		  FROM @extschema@.kpi_lacking_flags() f(flags) WHERE f.flags <> '{}';
 	reader := 'opportunity';
 	RETURN QUERY
 		SELECT 'note', 'opportunity',
@@ -310,7 +307,7 @@ EXCEPTION WHEN OTHERS THEN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_row_findings(text) IS
-'of kpi_check, from the sources themselves: those that have no rows any more, keys that are there more than once, names that another source does not know, dates far off, and open opportunities that are overdue, stale or without a history';
+'of kpi_check, from the sources themselves: those that have no rows any more, keys that are there more than once, names that another source does not know, dates far off, stages that are not told from those of won and lost opportunities, and open opportunities that are overdue, stale or without a history';
 
 CREATE FUNCTION @extschema@.kpi_findings(lang text) RETURNS SETOF @extschema@.kpi_finding
 	LANGUAGE plpgsql STABLE

@@ -140,6 +140,31 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_missing_parts() IS
 'the dimensions of kpi_define_dimension with a part that no bound source has as a column of type text, and that part';
 
+/* Where each row of the history has a status, a stage in which no opportunity is open is one of the won or the lost. */
+CREATE FUNCTION @extschema@.kpi_lacking_flags() RETURNS text[]
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	columns text[] := ARRAY(SELECT u.source || '.' || u.column_name FROM @extschema@.kpi_usable_columns() u);
+	flags text[] := ARRAY(SELECT f FROM unnest('{is_lost,is_won}'::text[]) f WHERE 'stage.' || f <> ALL (columns));
+BEGIN
+	IF flags = '{}' OR NOT columns @> '{stage.position,opportunity_history.stage}' THEN
+		RETURN '{}';
+	END IF;
+	IF 'opportunity_history.status' = ANY (columns) AND @extschema@.kpi_may_read('opportunity_history') AND @extschema@.kpi_may_read('stage') THEN
+		flags := (SELECT ARRAY(SELECT f FROM unnest(flags) f WHERE CASE f WHEN 'is_won' THEN x.has_won ELSE x.has_lost END)
+					FROM @extschema@.kpi_execute(format('SELECT bool_or(e.won), bool_or(e.lost) FROM ('
+							'SELECT bool_or(coalesce(h.status = ''won'', true)) AS won, bool_or(coalesce(h.status = ''lost'', true)) AS lost FROM (%s) h'
+							' WHERE h.stage IN (SELECT s.name FROM (%s) s WHERE s."position" IS NOT NULL) GROUP BY h.stage HAVING bool_or(h.status = ''open'') IS NOT TRUE) e',
+							@extschema@.kpi_source_select('opportunity_history'), @extschema@.kpi_source_select('stage')), ROW()) AS x(has_won boolean, has_lost boolean));
+	END IF;
+	RETURN flags;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_lacking_flags() IS
+'which of is_lost and is_won the bound source stage lacks, though it has positions, and a history, as far as its status tells, stages of such opportunities';
+
 CREATE FUNCTION @extschema@.kpi_open_deals_check()
 	RETURNS TABLE (what text, deals bigint, keys text[])
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
