@@ -105,6 +105,12 @@ FROM (SELECT kpi_count(i) = ids AND kpi_count(t) = ids AND kpi_count(u) = ids AN
 		WINDOW so_far AS (ORDER BY n / 10000)) w
 	WHERE n % 10000 = 0) v;
 
+-- What the rows of a group take while they come, even if ids come again only after all others: six times the ids, or 100 kB.
+CREATE FUNCTION memory(ids bigint) RETURNS bigint LANGUAGE sql VOLATILE AS
+	$$ SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name = 'salkpi tables' $$;
+SELECT count(*) AS groups, bool_and(memory(kpi_count) BETWEEN 1 AND greatest(6 * 8 * ids, 102400)) AS as_said
+FROM unnest('{20,200,1000,9000,40000}'::bigint[]) ids, LATERAL (SELECT kpi_count(kpi_amounts(n * 7919 % ids, 1)) FROM long) v;
+
 -- Ids and amounts on both sides of what four and eight bytes hold, and sums that get there.
 SELECT count(*) AS compared, count(*) FILTER (WHERE of_rows <> of_sums OR total <> expected) AS different
 FROM (SELECT base, amount, kpi_amounts(base + id, taken) AS of_rows, kpi_amounts(base + id, of_id) FILTER (WHERE is_last) AS of_sums, kpi_total(kpi_amounts(base + id, taken)) AS total, sum(taken) AS expected

@@ -10,12 +10,13 @@
  * While rows come it is open: an expanded object with a list of chunks, to whose
  * end records are appended as to a log, many of a key.  Only a row with the key
  * of the record before it is added to that.  When there is four times as much
- * as there would be with one record a key, the records of each key are made one,
- * all at once.  So a row costs a write to where the last one was written, and a
- * constant share of passes that fetch in time what they will touch: a hash table
- * that is looked up row by row waits for memory each time, several times with
- * many groups.  Records in the order of their keys (an order's lines, as they
- * were entered) have one each already, and are never looked at again.
+ * as there would be with one record a key, or up to 64 kB where few keys have come
+ * again, the records of each key are made one, all at once.  So a row costs a
+ * write to where the last one was written, and a constant share of passes that
+ * fetch in time what they will touch: a hash table that is looked up row by row
+ * waits for memory each time, several times with many groups.  Records in the
+ * order of their keys (an order's lines, as they were entered) have one each
+ * already, and are never looked at again.
  *
  * With many groups most of the time goes into memory.  So the heads of all
  * groups' tables are in one place, small, and what a row needs of one in one or
