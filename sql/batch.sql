@@ -144,6 +144,10 @@ SELECT value, bool_and(batches = executor) AS same, max(batches[1]) FILTER (WHER
 	   LATERAL (SELECT shop.by_batches(query) AS batches, shop.by_executor(query) AS executor) o
  GROUP BY value ORDER BY value COLLATE "C";
 
+-- A function that wrongly says it is stable: NULL is not taken for a text.
+CREATE FUNCTION shop.shaky(x integer) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN CASE WHEN random() < 0.5 THEN x::text END; END';
+SELECT (shop.by_batches('SELECT ARRAY[string_agg(shop.shaky(s.x), '''')] FROM (SELECT x FROM shop.many WHERE k <= 250 OFFSET 0) s'))[1] ~ '^\d+$' AS is_text;
+
 -- Rows from a join, from a window, from a union, and for each of others; whole rows of a subquery; all rows in two groups.
 SELECT n, shop.by_batches(query) = shop.by_executor(query) AS same, (shop.by_batches(query))[1] <> '' AS is_there
   FROM unnest(ARRAY[

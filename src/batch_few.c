@@ -203,7 +203,11 @@ evaluate_new(BatchExpression *e, FewResults *few, const BatchRows *rows)
 			*result = (FewResult) {true, e->nulls[row], e->nulls[row] ? (Datum) 0 :
 				datumCopy(e->values[row], few->is_by_value, few->length)};
 		if (result->is_known)
+		{
+			/* What is not the same for all rows of a value, though its function says so, is of the first. */
 			e->values[row] = result->value;
+			e->nulls[row] = result->is_null;
+		}
 	}
 	MemoryContextSwitchTo(caller);
 }
