@@ -284,6 +284,11 @@ CREATE FUNCTION shop.memory(k integer) RETURNS bigint LANGUAGE plpgsql STABLE AS
 SELECT shop.by_batches(format('SELECT ARRAY[(max(s.used) - min(s.used) < 30000000)::text, count(*) FILTER (WHERE s.b)::text] FROM (SELECT CASE WHEN k %% 1000 < 2 THEN shop.memory(k) END AS used, %s AS b FROM shop.long OFFSET 0) s', value))
   FROM unnest(ARRAY['t LIKE ''40%''', 'lower(repeat(k::text, 5000)) IN (SELECT lower(t) FROM shop.data)']) value;
 
+-- Nor does what expressions are for each value of a column pile up: not where they are worked out anew, and not of many values, or expressions.
+SELECT shop.by_batches('SELECT ARRAY[(max(s.used) - min(s.used) < 30000000)::text, sum(length(s.x))::text] FROM (SELECT CASE WHEN g IN (1, 1000) THEN shop.memory(g) END AS used, l.x FROM generate_series(1, 1000) g, LATERAL (SELECT max(concat(k, repeat(''a'', 196), 1000 + g)) AS x FROM generate_series(100, 399) k) l OFFSET 0) s');
+SELECT shop.by_batches(format('SELECT ARRAY[(max(s.used) - min(s.used) < 30000000)::text, (%s)::text] FROM (SELECT k, x, CASE WHEN k IN (1, 10000) THEN shop.memory(k) END AS used FROM shop.many WHERE k <= 10000 OFFSET 0) s', string_agg(format('max(length(concat(%s, repeat(''a'', 200), %s)))', value, 1000 + n), '+')))
+  FROM unnest(ARRAY['k', 'x']) value, generate_series(1, 100) n GROUP BY value ORDER BY value;
+
 -- What is no SELECT.
 SELECT shop.by_batches('DELETE FROM shop.data RETURNING ARRAY[t]');
 SELECT shop.by_batches('WITH gone AS (DELETE FROM shop.data RETURNING t) SELECT ARRAY[t] FROM gone');

@@ -6,9 +6,9 @@
  * the id of a rep: of a column with few values, from which views make texts,
  * compare them, look them up.  So the values of a column are numbered as they
  * come, and an expression of that column alone is worked out once for each of
- * them.  Results are kept as long as the node, so that equal ones are the same
- * pointer.  When the values turn out to be many, expressions are worked out as
- * all others are.
+ * them.  Results are kept as long as parameters stay what they are, so that equal
+ * ones are the same pointer.  When the values turn out to be many, or the results
+ * to be long, expressions are worked out as all others are.
  */
 #include "postgres.h"
 
@@ -33,6 +33,9 @@
 /* Most bytes of a result that is kept. */
 #define MOST_RESULT_BYTES	256
 
+/* When a batch begins with fewer bytes of results of a column, it is worth keeping more. */
+#define MOST_KEPT_BYTES		((Size) 32 * 1024 * 1024)
+
 /* A value by value. */
 typedef struct NumberedDatum
 {
@@ -48,6 +51,7 @@ typedef struct FewValues
 {
 	uint32		count;
 	bool		is_many;		/* are they too many to go on? */
+	MemoryContext context;		/* of what expressions are for them; gone when they are many */
 	NumberedDatum *data;		/* by hash, linear probing; of texts NULL, and these: */
 	TextTable	texts;
 } FewValues;
@@ -66,7 +70,6 @@ typedef struct FewResults
 	BatchExpression *numbers;	/* of the column's values */
 	BatchEvaluate evaluate;		/* how a result is worked out */
 	void	   *details;		/* for that */
-	MemoryContext context;		/* where results live */
 	FewResult  *results;		/* by number */
 	uint32		size;			/* room for how many */
 	int16		length;			/* of the type */
@@ -74,6 +77,14 @@ typedef struct FewResults
 } FewResults;
 
 /* ---------- the values of a column ---------- */
+
+/* They are many; results go with the batch, in which some may be looked at. */
+static void
+give_up(FewValues *few, const BatchProgram *program)
+{
+	few->is_many = true;
+	MemoryContextSetParent(few->context, program->batch_context);
+}
 
 static inline uint32
 number_of(FewValues *few, Datum value)
@@ -119,9 +130,11 @@ number_texts(FewValues *few, BatchExpression *e, const BatchRows *rows)
 		texts[count] = (TextRef) {VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
 		bytes += texts[count++].length;
 	}
-	few->is_many = bytes > MOST_TEXT_BYTES;
-	if (few->is_many)
+	if (bytes > MOST_TEXT_BYTES)
+	{
+		give_up(few, e->program);
 		return;
+	}
 	salkpi_texts_put(&few->texts, texts, count, numbers);
 	few->count = few->texts.index.count;
 	for (int i = rows->count - 1; i >= 0; i--)
@@ -133,10 +146,11 @@ evaluate_numbers(BatchExpression *e, const BatchRows *rows)
 {
 	FewValues  *few = e->details;
 
-	few->is_many |= few->count >= MOST_VALUES;
 	if (few->is_many)
 		return;
-	if (few->data != NULL)
+	if (few->count >= MOST_VALUES || MemoryContextMemAllocated(few->context, false) > MOST_KEPT_BYTES)
+		give_up(few, e->program);
+	else if (few->data != NULL)
 		number_data(few, e, rows);
 	else
 		number_texts(few, e, rows);
@@ -161,6 +175,7 @@ numbers_of(BatchProgram *program, BatchExpression *column)
 			return numbers;
 	}
 	few = palloc0(sizeof(FewValues));
+	few->context = AllocSetContextCreate(CurrentMemoryContext, "salkpi few", ALLOCSET_DEFAULT_SIZES);
 	if (is_text)
 		salkpi_texts_init(&few->texts, CurrentMemoryContext);
 	else
@@ -186,14 +201,14 @@ is_worth_keeping(const FewResults *few, Datum value)
 
 /* Work an expression out for rows whose values are new to it. */
 static void
-evaluate_new(BatchExpression *e, FewResults *few, const BatchRows *rows)
+evaluate_new(BatchExpression *e, FewResults *few, MemoryContext context, const BatchRows *rows)
 {
 	MemoryContext caller;
 
 	e->details = few->details;
 	few->evaluate(e, rows);
 	e->details = few;
-	caller = MemoryContextSwitchTo(few->context);
+	caller = MemoryContextSwitchTo(context);
 	for (int i = 0; i < rows->count; i++)
 	{
 		int			row = rows->row[i];
@@ -214,14 +229,14 @@ evaluate_new(BatchExpression *e, FewResults *few, const BatchRows *rows)
 
 /* Room for the results of all values that there are, and more. */
 static void
-make_room(FewResults *few, uint32 count)
+make_room(FewResults *few, const FewValues *values)
 {
-	uint32		size = Max(count + 1, few->size * 2);
+	uint32		size = Max(values->count + 1, few->size * 2);
 	FewResult  *results;
 
-	if (count < few->size)
+	if (values->count < few->size)
 		return;
-	results = MemoryContextAllocZero(few->context, size * sizeof(FewResult));
+	results = MemoryContextAllocZero(values->context, size * sizeof(FewResult));
 	if (few->results != NULL)
 	{
 		memcpy(results, few->results, few->size * sizeof(FewResult));
@@ -246,7 +261,7 @@ evaluate_few(BatchExpression *e, const BatchRows *rows)
 		e->evaluate(e, rows);
 		return;
 	}
-	make_room(few, values->count);
+	make_room(few, values);
 	new_rows.count = 0;
 	for (int i = 0; i < rows->count; i++)
 	{
@@ -259,7 +274,7 @@ evaluate_few(BatchExpression *e, const BatchRows *rows)
 		new_rows.count += !result->is_known;
 	}
 	if (new_rows.count > 0)
-		evaluate_new(e, few, &new_rows);
+		evaluate_new(e, few, values->context, &new_rows);
 }
 
 /* The only column of an expression; NULL if there are several. */
@@ -302,7 +317,6 @@ salkpi_batch_expect_few(BatchExpression *e)
 	few->numbers = numbers;
 	few->evaluate = e->evaluate;
 	few->details = e->details;
-	few->context = CurrentMemoryContext;
 	get_typlenbyval(exprType((Node *) e->expr), &few->length, &few->is_by_value);
 	e->evaluate = evaluate_few;
 	e->details = few;
@@ -312,10 +326,11 @@ salkpi_batch_expect_few(BatchExpression *e)
 void
 salkpi_batch_forget_few(BatchExpression *e)
 {
-	FewResults *few = e->details;
-
-	if (e->evaluate != evaluate_few)
-		return;
-	for (uint32 i = 0; i < few->size; i++)
-		few->results[i].is_known = false;
+	if (e->evaluate == evaluate_numbers && !((FewValues *) e->details)->is_many)
+		MemoryContextReset(((FewValues *) e->details)->context);
+	if (e->evaluate == evaluate_few)
+	{
+		((FewResults *) e->details)->results = NULL;
+		((FewResults *) e->details)->size = 0;
+	}
 }
