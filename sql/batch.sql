@@ -289,6 +289,10 @@ SELECT shop.by_batches('SELECT ARRAY[(max(s.used) - min(s.used) < 30000000)::tex
 SELECT shop.by_batches(format('SELECT ARRAY[(max(s.used) - min(s.used) < 30000000)::text, (%s)::text] FROM (SELECT k, x, CASE WHEN k IN (1, 10000) THEN shop.memory(k) END AS used FROM shop.many WHERE k <= 10000 OFFSET 0) s', string_agg(format('max(length(concat(%s, repeat(''a'', 200), %s)))', value, 1000 + n), '+')))
   FROM unnest(ARRAY['k', 'x']) value, generate_series(1, 100) n GROUP BY value ORDER BY value;
 
+-- A column of which there are few rows takes little memory.
+SELECT shop.by_batches(format('SELECT ARRAY[(max(shop.memory(c1)) - %s < 40000000)::text, (%s)::text] FROM (VALUES (%s), (%s)) v(%s)', shop.memory(0), string_agg(format('max(c%s + 1)', n), ' + '), string_agg(n::text, ', '), string_agg((400 + n)::text, ', '), string_agg('c' || n, ', ')))
+  FROM generate_series(1, 400) n;
+
 -- What is no SELECT.
 SELECT shop.by_batches('DELETE FROM shop.data RETURNING ARRAY[t]');
 SELECT shop.by_batches('WITH gone AS (DELETE FROM shop.data RETURNING t) SELECT ARRAY[t] FROM gone');

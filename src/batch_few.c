@@ -23,9 +23,11 @@
 #include "batch.h"
 #include "segment.h"
 
-/* When a batch begins with fewer values, they are few; then there are less than twice as many. */
+/* When a batch begins with fewer values, they are few. */
 #define MOST_VALUES			4096
-#define VALUE_SLOTS			(2 * MOST_VALUES)
+
+/* Slots at first, a power of two: statements over few rows take no time for more. */
+#define FIRST_SLOTS			512
 
 /* Most bytes of texts that are few. */
 #define MOST_TEXT_BYTES		(256 * 1024)
@@ -52,6 +54,7 @@ typedef struct FewValues
 	uint32		count;
 	bool		is_many;		/* are they too many to go on? */
 	MemoryContext context;		/* of what expressions are for them; gone when they are many */
+	uint32		size;			/* slots, a power of two */
 	NumberedDatum *data;		/* by hash, linear probing; of texts NULL, and these: */
 	TextTable	texts;
 } FewValues;
@@ -86,16 +89,32 @@ give_up(FewValues *few, const BatchProgram *program)
 	MemoryContextSetParent(few->context, program->batch_context);
 }
 
-static inline uint32
-number_of(FewValues *few, Datum value)
+/* The slot of a value, which is free if there is no such value yet. */
+static inline NumberedDatum *
+slot_of(const FewValues *few, Datum value)
 {
-	uint32		i = (uint32) salkpi_mix(value) % VALUE_SLOTS;
+	uint32		i = (uint32) salkpi_mix(value) & (few->size - 1);
 
 	while (few->data[i].number != 0 && few->data[i].value != value)
-		i = (i + 1) % VALUE_SLOTS;
-	if (few->data[i].number == 0)
-		few->data[i] = (NumberedDatum) {value, ++few->count};
-	return few->data[i].number;
+		i = (i + 1) & (few->size - 1);
+	return &few->data[i];
+}
+
+/* Slots for as many values more as a batch may have. */
+static void
+make_slots(FewValues *few)
+{
+	NumberedDatum *old = few->data;
+	uint32		old_size = few->size;
+
+	if (few->count + BATCH_ROWS <= old_size / 4 * 3)
+		return;
+	few->size = old_size * 2;
+	few->data = MemoryContextAllocZero(GetMemoryChunkContext(old), few->size * sizeof(NumberedDatum));
+	for (uint32 i = 0; i < old_size; i++)
+		if (old[i].number != 0)
+			*slot_of(few, old[i].value) = old[i];
+	pfree(old);
 }
 
 static void
@@ -103,11 +122,19 @@ number_data(FewValues *few, BatchExpression *e, const BatchRows *rows)
 {
 	const BatchExpression *column = e->args[0];
 
+	make_slots(few);
 	for (int i = 0; i < rows->count; i++)
 	{
 		int			row = rows->row[i];
+		NumberedDatum *slot;
 
-		e->values[row] = column->nulls[row] ? 0 : number_of(few, column->values[row]);
+		e->values[row] = 0;
+		if (column->nulls[row])
+			continue;
+		slot = slot_of(few, column->values[row]);
+		if (slot->number == 0)
+			*slot = (NumberedDatum) {column->values[row], ++few->count};
+		e->values[row] = slot->number;
 	}
 }
 
@@ -175,11 +202,14 @@ numbers_of(BatchProgram *program, BatchExpression *column)
 			return numbers;
 	}
 	few = palloc0(sizeof(FewValues));
-	few->context = AllocSetContextCreate(CurrentMemoryContext, "salkpi few", ALLOCSET_DEFAULT_SIZES);
+	few->context = AllocSetContextCreate(CurrentMemoryContext, "salkpi few", ALLOCSET_START_SMALL_SIZES);
 	if (is_text)
 		salkpi_texts_init(&few->texts, CurrentMemoryContext);
 	else
-		few->data = palloc0(VALUE_SLOTS * sizeof(NumberedDatum));
+	{
+		few->size = FIRST_SLOTS;
+		few->data = palloc0(FIRST_SLOTS * sizeof(NumberedDatum));
+	}
 	numbers = salkpi_batch_expression(program, NULL, evaluate_numbers);
 	numbers->details = few;
 	numbers->nargs = 1;
