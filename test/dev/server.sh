@@ -147,10 +147,11 @@ pgxs_make() {
 	job make -C "$tmp/src" --no-print-directory -s "-j$(nproc)" with_llvm=no "PG_CONFIG=$pg_config" "$@"
 }
 
-# Sources only: what was built in the checkout may be of another PostgreSQL.
+# Sources only: what was built in the checkout may be of another PostgreSQL.  Not by
+# the directory's own name: tar fails when something is made in it meanwhile.
 copy_sources() {
-	tar -C "$root" -cf - --exclude=./.git --exclude=node_modules --exclude='*.o' --exclude='*.so' \
-		--exclude='*.bc' --exclude='./salkpi--*.sql' --exclude=./results --exclude='./regression.*' . |
+	(cd "$root" && exec tar -cf - --exclude=node_modules --exclude='*.o' --exclude='*.so' --exclude='*.bc' \
+		--anchored --exclude='salkpi--*.sql' --exclude=results --exclude='regression.*' -- *) |
 		as tar -C "$tmp/src" -xf -
 }
 
