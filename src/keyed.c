@@ -246,14 +246,16 @@ add_with_room(Keyed *keyed, const KeyedItem *item)
 	(void) try_add(keyed, item);
 }
 
-/* The same for the layout that is by far the most common, without what others need. */
+/* Add an item.  Common layouts do without what others need. */
 void
 salkpi_keyed_add(Keyed *keyed, const KeyedItem *item)
 {
-	const Layout common = {KEY_INTEGER, 1, sizeof(int32)};
+	const Layout one_amount = {KEY_INTEGER, 1, sizeof(int32)};
+	const Layout two_amounts = {KEY_INTEGER, 2, sizeof(int32)};
+	bool		is_common = keyed->kind == KEY_INTEGER && keyed->amount_size == sizeof(int32);
 
-	if (likely(keyed->kind == KEY_INTEGER && keyed->width == 1 && keyed->amount_size == sizeof(int32)) &&
-		try_add_to(keyed, common, item))
+	if (likely(is_common && (keyed->width == 1 ? try_add_to(keyed, one_amount, item) :
+							 try_add_to(keyed, two_amounts, item))))
 		return;
 	if (unlikely(!try_add(keyed, item)))
 		add_with_room(keyed, item);

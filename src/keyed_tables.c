@@ -44,7 +44,9 @@ typedef struct RowFunction
 	FmgrInfo	flinfo;			/* a copy */
 	const KeyedType *type;		/* of the tables to which it adds */
 	int			nargs;			/* with the state */
-	int16		length[MOST_ARGUMENTS + 1]; /* of the types; 0: by value */
+	int			nreferences;	/* arguments by reference */
+	int			references[MOST_REFERENCES];	/* which */
+	int16		lengths[MOST_REFERENCES];	/* of their types */
 } RowFunction;
 
 /* A row: the call of a transition function. */
@@ -179,8 +181,15 @@ find_function(Waiting *waiting, const KeyedType *type, FunctionCallInfo fcinfo)
 	function->type = type;
 	(void) get_func_signature(function->flinfo.fn_oid, &types, &function->nargs);
 	Assert(function->nargs <= MOST_ARGUMENTS + 1);
+	function->nreferences = 0;
 	for (i = 1; i < function->nargs; i++)
-		function->length[i] = get_typbyval(types[i]) ? 0 : get_typlen(types[i]);
+	{
+		if (get_typbyval(types[i]))
+			continue;
+		Assert(function->nreferences < MOST_REFERENCES);
+		function->references[function->nreferences] = i;
+		function->lengths[function->nreferences++] = get_typlen(types[i]);
+	}
 	pfree(types);
 	waiting->nfunctions++;
 	return function;
@@ -210,20 +219,17 @@ keep(char *bytes, NullableDatum *arg, int16 length)
 static inline bool
 keep_row(WaitingRow *row, FunctionCallInfo fcinfo, RowFunction *function)
 {
-	int			nkept = 0;
 	int			i;
 
 	if (row->call.flinfo != &function->flinfo)
 		InitFunctionCallInfoData(row->call, &function->flinfo, function->nargs, InvalidOid, NULL, NULL);
-	row->call.args[0] = fcinfo->args[0];
-	__builtin_prefetch(DatumGetPointer(row->call.args[0].value), 1);
-	for (i = 1; i < function->nargs; i++)
+	__builtin_prefetch(DatumGetPointer(fcinfo->args[0].value), 1);
+	memcpy(row->call.args, fcinfo->args, function->nargs * sizeof(NullableDatum));
+	for (i = 0; i < function->nreferences; i++)
 	{
-		NullableDatum *arg = &row->call.args[i];
+		NullableDatum *arg = &row->call.args[function->references[i]];
 
-		*arg = fcinfo->args[i];
-		if (function->length[i] != 0 && !arg->isnull &&
-			!keep(row->room.bytes[nkept++], arg, function->length[i]))
+		if (!arg->isnull && !keep(row->room.bytes[i], arg, function->lengths[i]))
 			return false;
 	}
 	return true;
