@@ -309,12 +309,12 @@ evaluate_few(BatchExpression *e, const BatchRows *rows)
 
 /* The only column of an expression; NULL if there are several. */
 static BatchExpression *
-only_column(BatchProgram *program, const Expr *expr)
+only_column(BatchProgram *program, Expr *expr)
 {
 	Var		   *only = NULL;
 	ListCell   *cell;
 
-	foreach(cell, pull_var_clause(unconstify(Node *, (const Node *) expr), 0))
+	foreach(cell, pull_var_clause((Node *) expr, 0))
 	{
 		Var		   *var = lfirst(cell);
 

@@ -11,7 +11,6 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/expandeddatum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -19,7 +18,6 @@
 
 #include "batch.h"
 #include "salkpi.h"
-#include "segment.h"
 
 /* A call of a function. */
 typedef struct Call

@@ -252,12 +252,15 @@ salkpi_keyed_add(Keyed *keyed, const KeyedItem *item)
 {
 	const Layout one_amount = {KEY_INTEGER, 1, sizeof(int32)};
 	const Layout two_amounts = {KEY_INTEGER, 2, sizeof(int32)};
-	bool		is_common = keyed->kind == KEY_INTEGER && keyed->amount_size == sizeof(int32);
+	bool		is_added;
 
-	if (likely(is_common && (keyed->width == 1 ? try_add_to(keyed, one_amount, item) :
-							 try_add_to(keyed, two_amounts, item))))
-		return;
-	if (unlikely(!try_add(keyed, item)))
+	if (keyed->kind != KEY_INTEGER || keyed->amount_size != sizeof(int32))
+		is_added = try_add(keyed, item);
+	else if (keyed->width == 1)
+		is_added = try_add_to(keyed, one_amount, item);
+	else
+		is_added = try_add_to(keyed, two_amounts, item);
+	if (unlikely(!is_added))
 		add_with_room(keyed, item);
 }
 
