@@ -25,7 +25,8 @@ PARTS = {
     "snapshot": "snapshots of everything and of what the reference computes, on one core and on two, beside bare scans (always measured with the next three)",
     "expert": "the reference SQL, a statement for each table", "separate": "twenty statements, one for each KPI", "duckdb": "the reference in DuckDB, where npm can install it",
     "movements": "the movements of subscriptions alone", "reading": "panels and the report", "refresh": "snapshots after 0.1 % of the rows changed",
-    "writes": "inserts and updates with tracking off and on", "growth": "with rows, members and periods", "aggregates": "the KPI aggregates beside sum and count (only if named)"}
+    "writes": "inserts and updates with tracking off and on", "profile": "where the processor time goes, by source file (with perf, where it can be had)",
+    "growth": "with rows, members and periods", "aggregates": "the KPI aggregates beside sum and count (only if named)"}
 
 
 def agree(crm, sets=tuple(SETS)):
@@ -68,7 +69,8 @@ def measure(crm, report, wanted, runs):
         finally:
             if duckdb:
                 duckdb.close()
-    for name, part in (("movements", parts.movements), ("reading", parts.reading), ("refresh", changes.refresh), ("writes", changes.writes), ("growth", parts.growth)):
+    for name, part in (("movements", parts.movements), ("reading", parts.reading), ("refresh", changes.refresh), ("writes", changes.writes),
+                       ("profile", parts.profile), ("growth", parts.growth)):
         if name in wanted:
             say(name)
             part(crm, report, runs)

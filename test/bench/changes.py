@@ -26,55 +26,66 @@ def track(session, on):
     session.run("".join(f"SELECT count(*) FROM kpi.{function}('{source}') \\g /dev/null\n" for source in TRACKED))
 
 
-def change(session, counts, since, salt):
-    """Changes one row in a thousand of each table; of those since a day only, if there are so many."""
-    n = 0
-    for table, (key, assignment, at) in CHANGED.items():
-        where = f"{at} >= '{since}'" if since else "true"
-        n += int(session.value(
-            f"WITH c AS (UPDATE {table} SET {assignment} WHERE {where} AND hashtextextended({key}::text, {salt}) & 1073741823"
-            f" < 1073741824.0 * {max(1, counts[table] // 1000)} / greatest((SELECT count(*) FROM {table} WHERE {where}), 1) RETURNING 1) SELECT count(*) FROM c"))
-    return n
+class Refreshes:
+    """A session in which all sources are tracked, rows change and snapshots are taken."""
+
+    def __init__(self, crm):
+        self.session = crm.session()
+        self.session.run(settings("complete") + parallel(1))
+        self.counts = {table: int(self.session.value(f"SELECT count(*) FROM {table}")) for table in CHANGED}
+        self.snapshots = self.changes = 0
+        track(self.session, True)
+
+    def change(self, since):
+        """Changes one row in a thousand of each table, others each time; of those since a day only, if there are so many."""
+        n = 0
+        for table, (key, assignment, at) in CHANGED.items():
+            where = f"{at} >= '{since}'" if since else "true"
+            n += int(self.session.value(
+                f"WITH c AS (UPDATE {table} SET {assignment} WHERE {where} AND hashtextextended({key}::text, {self.changes}) & 1073741823"
+                f" < 1073741824.0 * {max(1, self.counts[table] // 1000)} / greatest((SELECT count(*) FROM {table} WHERE {where}), 1) RETURNING 1) SELECT count(*) FROM c"))
+        self.changes += 1
+        return n
+
+    def statement(self):
+        self.snapshots += 1
+        return f"SELECT * FROM kpi.kpi_snapshot(as_of => '2025-12-31 23:00:00 Europe/Berlin'::timestamptz + {self.snapshots} * interval '1 millisecond');"
+
+    def take(self, of_everything=False):
+        if of_everything:
+            self.session.run("UPDATE kpi.kpi_run SET basis = NULL;")  # as after a change of what facts are made from
+        return self.session.measure(self.statement())
+
+    def close(self):
+        track(self.session, False)
+        self.session.close()
 
 
 def refresh(crm, report, runs):
     """A refresh of what changed beside one that takes everything since the first data, each after changes of its own."""
-    session = crm.session()
-    session.run(settings("complete") + parallel(1))
-    counts = {table: int(session.value(f"SELECT count(*) FROM {table}")) for table in CHANGED}
-    track(session, True)
-    turn = 0
-
-    def snapshot(of_everything=False):
-        nonlocal turn
-        turn += 1
-        if of_everything:
-            session.run("UPDATE kpi.kpi_run SET basis = NULL;")  # as after a change of what facts are made from
-        return session.measure(f"SELECT * FROM kpi.kpi_snapshot(as_of => '2025-12-31 23:00:00 Europe/Berlin'::timestamptz + {turn} * interval '1 millisecond');")
-
-    snapshot()
+    updates = Refreshes(crm)
+    updates.take()
     full, still = [], []
     for run in range(runs):
-        full.append(snapshot(True))
-        still.append(snapshot())
+        full.append(updates.take(True))
+        still.append(updates.take())
     wall, cpu = ({"full": statistics.median(r[what] for r in full), "still": statistics.median(r[what] for r in still)} for what in ("wall", "cpu"))
     report.add("refresh, nothing changed", wall["full"] / wall["still"],
                f"{1000 * wall['full']:.0f} ms / {1000 * wall['still']:.0f} ms, the first time {1000 * still[0]['wall']:.0f} ms", cpu["full"] / cpu["still"])
     for kind, since in (("recent", "2025-12-01"), ("scattered", None)):
         taken = {"full": [], "refresh": []}
         for run in range(runs):
-            changed = change(session, counts, since, 2 * run)
-            taken["refresh"].append(snapshot())
-            change(session, counts, since, 2 * run + 1)
-            taken["full"].append(snapshot(True))
+            changed = updates.change(since)
+            taken["refresh"].append(updates.take())
+            updates.change(since)
+            taken["full"].append(updates.take(True))
         wall, cpu = ({name: statistics.median(r[what] for r in results) for name, results in taken.items()} for what in ("wall", "cpu"))
         periods = [results[-1]["lines"][-1].split("|")[2] for results in (taken["refresh"], taken["full"])]
         report.add(f"refresh, {kind}", wall["full"] / wall["refresh"],
                    f"{changed} rows; {1000 * wall['full']:.0f} ms / {1000 * wall['refresh']:.0f} ms, which takes {periods[0]} of {periods[1]} periods", cpu["full"] / cpu["refresh"])
-    report.tables.append(("Tracking", [("source", "table", "a change influences")] + [tuple(row) for row in session.rows(
+    report.tables.append(("Tracking", [("source", "table", "a change influences")] + [tuple(row) for row in updates.session.rows(
         "SELECT source, relation, CASE WHEN tracked THEN way ELSE reason END FROM kpi.kpi_tracking() ORDER BY 1, 2")]))
-    track(session, False)
-    session.close()
+    updates.close()
 
 
 WRITES = {

@@ -131,8 +131,8 @@ class Report:
             limits = GOALS[figure["key"]].limits() if figure["key"] else ("", "")
             values = ("" if v is None else f"{v:.3g}{'' if figure['unit'] == 'x' else ' ' + figure['unit']}" for v in (figure["value"], figure["cpu"]))
             rows.append((figure["what"], *values, *limits, figure["verdict"], figure["note"]))
-        out += table(rows)
-        for title, rows in self.tables + [("Medians", self.medians())]:
+        out += table(rows) if self.figures else []
+        for title, rows in self.tables + ([("Medians", self.medians())] if self.times else []):
             out += ["", f"## {title}", "", *table(rows)]
         return "\n".join(out) + "\n"
 

@@ -2,8 +2,10 @@
 
 import re
 
+import changes
+import sampling
 from crm import Crm, HERE, LAST_COLUMN, bare, parallel, queries, settings, snapshot, to_nowhere
-from measure import Item, interleave, progress, total
+from measure import Item, interleave, progress, say, total
 
 
 # The best form of two of the twenty is already there.
@@ -106,11 +108,15 @@ FROM (SELECT kpi.kpi_ledger(:'days'::date[], 'total; rep=1; region=2', {customer
 	kpi.kpi_movements(l.ledger, ARRAY(SELECT generate_series(1, cardinality(:'days'::date[]) - 1)), ARRAY(SELECT generate_series(2, cardinality(:'days'::date[])))) m"""
 
 
-def movements(crm, report, runs):
-    """The movements of subscriptions alone: plain SQL over changes, and the ledger."""
+def movements_item(crm):
     text = "{}::text" if crm.scattered else "kpi.kpi_id_text({})"
     ledger = MOVEMENTS.format(customer=text.format("s.customer_id"), rep=text.format("c.rep_id"), region=text.format("c.region_id"))
-    results = interleave(crm, [query_item("movements: delta SQL", HERE / "expert" / "subscription.sql"), Item("movements: ledger", to_nowhere(ledger), parallel(1))], runs)
+    return Item("movements: ledger", to_nowhere(ledger), parallel(1))
+
+
+def movements(crm, report, runs):
+    """The movements of subscriptions alone: plain SQL over changes, and the ledger."""
+    results = interleave(crm, [query_item("movements: delta SQL", HERE / "expert" / "subscription.sql"), movements_item(crm)], runs)
     report.keep(results)
     report.add("movements", ratio(results, "movements: delta SQL", "movements: ledger"), cpu=ratio(results, "movements: delta SQL", "movements: ledger", "cpu"))
 
@@ -132,25 +138,63 @@ $$;
 """
 
 
-def reading(crm, report, runs):
-    """What panels ask for, many times in one session that has warmed up."""
+def reading_session(crm):
+    """A session that has facts to read, and the rep of most revenue."""
     session = crm.session()
     session.run("SET search_path = kpi, crm;\n" + settings("complete") + snapshot(crm) + "\nVACUUM ANALYZE kpi.kpi_fact;")
-    rep = session.value("SELECT member FROM kpi_fact WHERE dimension = 'rep' AND grain = 'month' AND member <> '(none)' GROUP BY member ORDER BY sum(revenue) DESC LIMIT 1")
+    return session, session.value(
+        "SELECT member FROM kpi_fact WHERE dimension = 'rep' AND grain = 'month' AND member <> '(none)' GROUP BY member ORDER BY sum(revenue) DESC LIMIT 1")
+
+
+def panel(crm, kpi, rep):
+    return f"kpi_series('{kpi}', '{crm.first_day}', '2026-01-01', 'month', 'rep', ARRAY['{rep}'])"
+
+
+def reading(crm, report, runs):
+    """What panels ask for, many times in one session that has warmed up."""
+    session, rep = reading_session(crm)
 
     def took(call, times=200):
         session.run(READING.format(times=times, call=call))
         return float(session.value("SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FROM took"))
 
-    def panel(kpi, dimension="rep", member=rep):
-        return took(f"kpi_series('{kpi}', '{crm.first_day}', '2026-01-01', 'month', '{dimension}', ARRAY['{member}'])")
-
-    one = {kpi: panel(kpi) for kpi in ("revenue", "profit_margin", "revenue_growth", "mrr", "sales_cycle_length", "win_rate")}
+    one = {kpi: took(panel(crm, kpi, rep)) for kpi in ("revenue", "profit_margin", "revenue_growth", "mrr", "sales_cycle_length", "win_rate")}
     worst = max(one, key=one.get)
     report.add("panel", one[worst], f"the slowest of {len(one)}, {worst}; " + ", ".join(f"{kpi} {ms:.2g}" for kpi, ms in one.items() if kpi != worst))
     report.show(f"{crm.months} months of revenue of each rep (kpi_series)", took(f"kpi_series('revenue', '{crm.first_day}', '2026-01-01', 'month', 'rep')", 10), "ms")
     report.add("report", took("kpi_report('2025-12-01')", 50), f"of a rep {took(f'''kpi_report('2025-12-01', 'month', 'rep', '{rep}')''', 50):.3g} ms")
     report.show("kpi_ranking of revenue", took("kpi_ranking('revenue', '2025-12-01')", 50), "ms")
+    session.close()
+
+
+def profile(crm, report, runs):
+    """Where the time goes of what is measured here: which of salkpi's source files, or what of PostgreSQL."""
+    session, rep = reading_session(crm)
+
+    def snapshot_shares(which):
+        item = snapshot_item(crm, which, 1)
+        session.run(item.before)
+        session.run(item.script)
+        session.run(item.before)
+        return sampling.sample(session, item.script)
+
+    def refresh_shares():
+        updates = changes.Refreshes(crm)
+        updates.take()
+        updates.change("2025-12-01")
+        shares = sampling.sample(updates.session, updates.statement())
+        updates.close()
+        return shares
+
+    try:
+        shares = {f"snapshot, {which}": progress(f"  snapshot, {which}", snapshot_shares, which) for which in ("complete", "reference")}
+        shares["refresh, recent"] = progress("  refresh", refresh_shares)
+        shares["a panel"] = progress("  a panel", sampling.sample, session, READING.format(times=2000, call=panel(crm, "revenue", rep)))
+        shares["movements"] = progress("  movements", sampling.sample, session, 3 * movements_item(crm).script)
+        report.tables.append(("Where the time goes", sampling.shares_table(shares)))
+    except sampling.Unavailable as why:
+        report.about.append(f"no profile: {why}")
+        say(f"  skipped: {why}")
     session.close()
 
 
