@@ -111,7 +111,7 @@ EXCEPTION WHEN OTHERS THEN
 	RETURN state || ': ' || SQLERRM;
 END;
 $$;
-SELECT d AS dimension, refused(d) FROM unnest('{region+region,region+product+region,amount,sold_at,sold_at_day,status,rep+status,starts,stayed,position,currency,direction,branch,branch+rep}'::text[]) WITH ORDINALITY u(d, n) ORDER BY n;
+SELECT d AS dimension, refused(d) FROM unnest('{region+region,region+product+region,amount,sold_at,sold_at_day,status,rep+status,starts,stayed,piece_from,piece_to,whole_from,whole_to,is_first,is_of_part,position,currency,direction,branch,branch+rep}'::text[]) WITH ORDINALITY u(d, n) ORDER BY n;
 SELECT kpi_define_dimension('branch', '{branch,NULL}');
 ROLLBACK;
 BEGIN;

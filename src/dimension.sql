@@ -96,7 +96,8 @@ CREATE FUNCTION @extschema@.kpi_is_no_dimension(column_name text) RETURNS boolea
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN column_name = ANY ('{status,starts,ends,covered_until,next_from,raw_key,source_row,entered_at,left_at,stayed,advanced}')
+	RETURN column_name = ANY ('{status,starts,ends,covered_until,next_from,raw_key,source_row,entered_at,left_at,stayed,advanced,
+							  piece_from,piece_to,whole_from,whole_to,is_first,is_of_part}')
 		OR EXISTS (SELECT FROM @extschema@.kpi_source_column c
 					WHERE c.kind NOT IN ('text', 'id') AND kpi_is_no_dimension.column_name IN (c.column_name, c.column_name || '_day'));
 END;
