@@ -110,6 +110,10 @@ INSERT INTO crm.activity VALUES (1, '2025-03-10 11:00+01', 'call', NULL, 1, NULL
 	(6, '2025-03-01 12:00+01', 'call', NULL, 4, NULL), (7, '2025-03-01 12:00+01', 'email', NULL, 4, NULL);										-- two at once
 SELECT kind, revenue, round(share, 2) AS share FROM kpi_revenue_by_activity('2025-03-01', '2025-04-01');
 SELECT rank, account, label, revenue, round(share, 2) AS share, round(concentration, 2) AS concentration FROM kpi_top_customers(2, '2025-03-31');
+SELECT kpi_define_dimension('account'), kpi_define_dimension('region+account');
+SELECT 'of one kind, or customer, alone' AS rule, k.kind, k.revenue, k.share, c.account, c.revenue AS spent, c.share AS its_share
+FROM kpi_revenue_by_activity('2025-03-01', '2025-04-01', 'preceding_activity', 'call') k, kpi_top_customers(5, '2025-03-31', 'month', 'account', '4') c;
+SELECT 'and of none elsewhere' AS rule, count(*) FROM kpi_top_customers(5, '2025-03-31', 'month', 'region+account', 'Nowhere+4');
 SELECT 'none at all' AS rule, count(*) FROM kpi_top_customers(0, '2025-03-31');
 SELECT 'not a customer more than there are' AS rule, count(*) FROM kpi_top_customers(100, '2025-03-31');
 SELECT 'a whole that is not positive has no shares' AS rule, account, revenue, share, concentration FROM kpi_top_customers(5, '2025-04-10');

@@ -13,28 +13,28 @@ AS $$
 DECLARE
 	begins timestamptz := @extschema@.kpi_midnight(from_day);
 	fixed text[];
-	wanted text;
+	wanted text[];
 BEGIN
 	PERFORM @extschema@.kpi_require_dimension(dimension);
 	PERFORM @extschema@.kpi_require_member(dimension, ARRAY[member]);
 	PERFORM @extschema@.kpi_source_select('sale');
-	SELECT array_to_string(d.parts || base, '+'), @extschema@.kpi_member_parts(member, cardinality(d.parts)) INTO wanted, fixed
+	SELECT CASE WHEN base = ANY (d.parts) THEN d.parts ELSE d.parts || base END, @extschema@.kpi_member_parts(member, cardinality(d.parts)) INTO wanted, fixed
 	  FROM @extschema@.kpi_dimension d WHERE d.dimension = kpi_revenue_by.dimension;
-	IF begins >= now() OR NOT @extschema@.kpi_has_dimension('sale', 'sold', wanted) THEN
+	IF begins >= now() OR NOT @extschema@.kpi_has_dimension('sale', 'sold', array_to_string(wanted, '+')) THEN
 		RETURN;
 	END IF;
 
 	RETURN QUERY
-		SELECT c.members[cardinality(c.members)], v.revenue
+		SELECT c.members[array_position(wanted, base)], v.revenue
 		  FROM unnest(@extschema@.kpi_read_sources(
 				ARRAY(SELECT b.source FROM unnest(@extschema@.kpi_bound_sources()) WITH ORDINALITY b(source, n)
 					   WHERE b.source IN ('exchange_rate', 'account', 'rep', 'opportunity', 'sale') ORDER BY b.n),
-				'{sale.sold}', ARRAY[wanted],
+				'{sale.sold}', ARRAY[array_to_string(wanted, '+')],
 				ARRAY[ROW(now(), ARRAY[begins, least(@extschema@.kpi_midnight(to_day), now())], ARRAY[from_day, least(to_day, @extschema@.kpi_today() + 1)],
 					ARRAY[now()], NULL, NULL, '{1}', '{1}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::@extschema@.kpi_grid])) r
 		 CROSS JOIN LATERAL @extschema@.kpi_panel_rows(r.panel) c
 		 CROSS JOIN LATERAL (SELECT c.numerics[array_position(r.measures, @extschema@.kpi_measure_number('revenue')) - cardinality(c.integers)] AS revenue) v
-		 WHERE r.part = 'sold' AND ARRAY(SELECT @extschema@.kpi_member_part(p.name) FROM unnest(c.members[:cardinality(c.members) - 1]) WITH ORDINALITY p(name, i) ORDER BY p.i) = fixed AND v.revenue <> 0;
+		 WHERE r.part = 'sold' AND ARRAY(SELECT @extschema@.kpi_member_part(p.name) FROM unnest(c.members[:cardinality(fixed)]) WITH ORDINALITY p(name, i) ORDER BY p.i) = fixed AND v.revenue <> 0;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_revenue_by(text, date, date, text, text) IS
