@@ -210,7 +210,8 @@ DECLARE
 		 WHERE source = 'subscription' AND a.column_name = 'amount');
 BEGIN
 	SELECT t.noted, t.read INTO layout FROM @extschema@.kpi_track_triggers(relation) t LIMIT 1;
-	SELECT string_agg(format('(v.v[%s])::%s%s AS %I', array_position(layout.noted, n.name), format_type(a.atttypid, a.atttypmod),
+	/* Without the checks of a domain, which reading the source does not run either: they would run with other rights than the writer's. */
+	SELECT string_agg(format('(v.v[%s])::%s%s AS %I', array_position(layout.noted, n.name), format_type(@extschema@.kpi_base_type(a.atttypid::regtype), a.atttypmod),
 							 ' COLLATE ' || nullif(a.attcollation, 0)::regcollation, n.name), ', ') INTO values_of_v	-- by which it is compared, or becomes lower case
 	  FROM unnest(noted) n(name) JOIN pg_attribute a ON a.attrelid = relation AND a.attname = n.name;
 	is_seen := format('CASE WHEN c.changed <@ %L::integer[] THEN %s ELSE true END',
