@@ -186,3 +186,15 @@ SELECT n, (SELECT sum(t.revenue) FROM kpi_top_customers(9, '2025-01-01', 'month'
 	f.expected, f.slipped
 FROM generate_series(1, 2) n, kpi_member_part(letter(n)) m, kpi_forecast('2025-01-01', '2025-02-01', 'month', 'product', ARRAY[m]) f ORDER BY n;
 ROLLBACK;
+
+-- By that name a policy knows whose it is.
+BEGIN;
+CREATE TABLE sale (sale_id integer, sold_at date, amount numeric, rep_id text);
+CREATE TABLE rep (id text, team text, db_role text);
+CREATE FUNCTION letter(n integer) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT string_agg(md5(g::text), ' + ') || n FROM generate_series(1, 200) g $$;
+INSERT INTO rep VALUES (letter(1), letter(2), current_user), ('b', 'short', letter(3));
+INSERT INTO sale VALUES (1, '2025-01-10', 100, letter(1)), (2, '2025-01-11', 20, 'b');
+SELECT count(*) AS bound FROM unnest('{sale,rep}'::text[]) s, kpi_bind(s, s::regclass) b WHERE b.status = 'ok';
+SELECT outcome FROM kpi_snapshot(as_of => '2025-02-10 05:00');
+SELECT dimension, revenue, kpi_is_own(dimension, member) AS own FROM kpi_fact WHERE dimension IN ('rep', 'team') AND grain = 'month' AND period = '2025-01-01' AND revenue > 0 ORDER BY dimension, revenue;
+ROLLBACK;

@@ -103,9 +103,9 @@ BEGIN
 	END IF;
 	EXECUTE format($query$
 		WITH now AS MATERIALIZED (
-			SELECT DISTINCT r.id AS rep, coalesce(nullif(r.team, ''), '(none)') AS team, r.db_role
+			SELECT DISTINCT @extschema@.kpi_member_part(r.id) AS rep, @extschema@.kpi_member_part(coalesce(nullif(r.team, ''), '(none)')) AS team, r.db_role
 			  FROM (%s) r
-			 WHERE r.id IS NOT NULL AND r.db_role <> ''
+			 WHERE r.id IS NOT NULL AND octet_length(r.db_role) BETWEEN 1 AND 63	-- what may be the name of a role
 			   AND (greatest(r.valid_from, r.active_from) <= $1) IS NOT FALSE AND (least(r.valid_to, r.active_to) > $1) IS NOT FALSE
 		), gone AS (
 			DELETE FROM @extschema@.kpi_rep_role k WHERE NOT EXISTS (SELECT FROM now n WHERE (n.rep, n.team, n.db_role) = (k.rep, k.team, k.db_role))
