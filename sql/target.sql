@@ -93,6 +93,10 @@ ROLLBACK TO before_odd;
 
 -- a negative target spreads symmetrically
 SELECT kpi_day_share(-1000, '2026-01-01', '2027-01-01', '2026-02-01', '2026-03-01');
+-- parts add up to the whole, also one of more than 12 decimals: 2/3 of it, rounded, and the rest, or all of it on one day
+SELECT kpi_day_share(0.1234567890123456, '2026-01-01', '2026-01-04', '2026-01-01', '2026-01-03') AS two_days,
+	kpi_day_share(0.1234567890123456, '2026-01-01', '2026-01-04', '2026-01-03', '2026-01-04') AS third_day, 0.1234567890123456 - 0.082304526008 AS rest,
+	kpi_day_share(0.1234567890123456, '2026-01-01', '2026-01-02', '2026-01-01', '2026-01-02') AS one_day;
 
 -- ratios and stocks hold; distinct counts neither
 INSERT INTO kpi_target (kpi, from_day, to_day, value, warn_at)

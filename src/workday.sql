@@ -12,13 +12,13 @@ COMMENT ON FUNCTION @extschema@.kpi_quotient(numeric, numeric, integer) IS
 'numerator / denominator, rounded once to so many decimals (0 to 18), half away from zero; NULL when the denominator is 0 or an argument NULL';
 
 CREATE FUNCTION @extschema@.kpi_day_share(amount numeric, from_day date, to_day date, first_day date, end_day date) RETURNS numeric
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT @extschema@.kpi_quotient(amount * (end_day - from_day), to_day - from_day, 12)
+	SELECT CASE WHEN end_day = to_day THEN amount ELSE @extschema@.kpi_quotient(amount * (end_day - from_day), to_day - from_day, 12) END
 		 - @extschema@.kpi_quotient(amount * (first_day - from_day), to_day - from_day, 12);
 END;
 COMMENT ON FUNCTION @extschema@.kpi_day_share(numeric, date, date, date, date) IS
-'the part of an amount for the days from_day to before to_day that falls on those from first_day to before end_day within them: the difference of the cumulative shares rounded to 12 decimals, so that parts add up to the whole';
+'the part of an amount for the days from_day to before to_day that falls on those from first_day to before end_day within them: the difference of the cumulative shares rounded to 12 decimals (but that of all days, the amount itself), so that parts add up to the whole. NULL for NULL';
 
 CREATE TABLE @extschema@.kpi_holiday (
 	day		date PRIMARY KEY CHECK (pg_catalog.isfinite(day)),
@@ -53,7 +53,7 @@ BEGIN
 	IF days = 0 THEN
 		RETURN @extschema@.kpi_day_share(amount, from_day, to_day, first_day, end_day);
 	END IF;
-	RETURN @extschema@.kpi_quotient(amount * @extschema@.kpi_working_days(from_day, end_day), days, 12)
+	RETURN CASE WHEN end_day = to_day THEN amount ELSE @extschema@.kpi_quotient(amount * @extschema@.kpi_working_days(from_day, end_day), days, 12) END
 		   - @extschema@.kpi_quotient(amount * @extschema@.kpi_working_days(from_day, first_day), days, 12);
 END;
 $$;
