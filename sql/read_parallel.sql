@@ -55,7 +55,7 @@ SET max_parallel_workers = 1;
 SELECT * FROM crm.take();
 RESET max_parallel_workers;
 
--- Nor does a worker run a function that is not said to be safe there, or read a temporary table.
+-- Nor does a worker run a function that is not said to be safe there, read a temporary table, or lock rows.
 ALTER FUNCTION crm.here() PARALLEL RESTRICTED;
 SELECT * FROM crm.take();
 ALTER FUNCTION crm.here() PARALLEL SAFE;
@@ -64,6 +64,10 @@ SELECT count(*) > 0 AS bound FROM kpi_bind('lead', 'pg_temp.little');
 SELECT * FROM crm.take();
 SELECT count(*) > 0 AS bound FROM kpi_bind('lead', 'crm.lead');
 SELECT * FROM crm.take();
+CREATE VIEW crm.locked AS SELECT * FROM crm.activity FOR SHARE;
+SELECT count(*) > 0 AS bound FROM kpi_bind('activity', 'crm.locked');
+SELECT * FROM crm.take();
+SELECT count(*) > 0 AS bound FROM kpi_bind('activity', 'crm.activity');
 
 -- An error is that of the source, and leaves all as it was.
 CREATE VIEW crm.bad AS SELECT sale_id, sold_at, 1 / (amount - 50 * 1.19) AS amount, account_id FROM crm.sale;

@@ -139,7 +139,11 @@ look_at_node(Node *node, void *context)
 		return false;
 	}
 	if (IsA(node, Query))
+	{
+		if (((Query *) node)->rowMarks != NIL)
+			found->are_safe = false;	/* a view that locks rows */
 		return query_tree_walker((Query *) node, look_at_node, context, QTW_EXAMINE_RTES_BEFORE);
+	}
 	if (IsA(node, CoerceToDomain) || IsA(node, NextValueExpr) ||
 		check_functions_in_node(node, is_unsafe_function, NULL))
 		found->are_safe = false;
