@@ -225,6 +225,24 @@ SELECT value, rows, batches, executor FROM shop.outcome WHERE batches IS DISTINC
 SELECT count(*) AS queries, count(*) FILTER (WHERE batches[3]::integer > 100) > 50 AS enter, count(*) FILTER (WHERE batches[4]::integer > 10) > 20 AS close, count(DISTINCT batches) > 30 AS vary FROM shop.outcome;
 SELECT shop.by_batches(query) = shop.by_executor(query) AS same, (shop.by_batches(query))[3]::integer > 100 AS enter FROM shop.ways('deal::text', '''{new,talks,offer,won}''', 'NULL', 'WHERE h IS NOT NULL', 1200) query;
 
+-- The same for each of some rows: three events for each opportunity that it names.
+CREATE TABLE shop.short AS SELECT deal, timestamptz '2024-01-01' + s * interval '1 day' AS valid_from, (ARRAY['new', 'talks'])[s] AS stage FROM generate_series(1, 20) deal, generate_series(1, 2) s;
+CREATE TABLE shop.named AS SELECT k, deal FROM generate_series(1, 3) k, generate_series(1, k) deal;
+SET LOCAL enable_nestloop = off;
+SET LOCAL enable_mergejoin = off;
+SET LOCAL enable_sort = off;
+SELECT shop.by_batches(query) AS batches
+  FROM (VALUES ($q$SELECT ARRAY(SELECT (
+	SELECT count(*)::text
+	  FROM (SELECT (e).stage
+			  FROM (SELECT unnest(kpi.kpi_stage_events(steps, '{new,talks}', '{1,2}', '{open,open}', NULL, false)) AS e
+					  FROM (SELECT deal, array_agg(ROW(valid_from, NULL, stage, NULL, NULL)::kpi.kpi_step) AS steps
+							  FROM (SELECT s.* FROM shop.short s JOIN shop.named n ON n.deal = s.deal AND n.k = o.k UNION ALL SELECT * FROM shop.short WHERE deal > 100) u
+							 GROUP BY deal OFFSET 0) h) w OFFSET 0) s) FROM generate_series(1, 3) o(k))$q$)) v(query);
+RESET enable_nestloop;
+RESET enable_mergejoin;
+RESET enable_sort;
+
 -- Batches are what it is: but not where a function is volatile.
 SET LOCAL client_min_messages = debug1;
 SELECT x.n IS NOT NULL AS is_there FROM kpi_execute(shop.ways('deal::text', 'ARRAY[''new'', ''talks'', ''offer'', ''won'']', 'NULL', '', 4000), shop.parameters(), generic => true) AS x(n text[]);

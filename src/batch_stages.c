@@ -211,6 +211,8 @@ rows_by_group(const Agg *grouping)
 	sort->plan.plan_width = rows->plan_width;
 	sort->plan.startup_cost = sort->plan.total_cost = rows->total_cost;
 	sort->plan.plan_node_id = grouping->plan.plan_node_id;
+	sort->plan.extParam = rows->extParam;
+	sort->plan.allParam = rows->allParam;
 	sort->plan.lefttree = rows;
 	foreach(cell, rows->targetlist)
 		sort->plan.targetlist = lappend(sort->plan.targetlist,
