@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/timestamp.h"
@@ -201,6 +202,7 @@ merge_members(Request *request, PlaceKind kind)
 		{
 			FactRow    *row = *place(request, kind, member, base);
 
+			CHECK_FOR_INTERRUPTS();
 			if (sum != NULL && row != NULL)
 				sum = salkpi_fact_sum(request->evaluation.tupdesc, sum, row,
 									  request->is_additive);
@@ -221,6 +223,7 @@ place_rows(Request *request, Portal facts, long count)
 	{
 		FactRow    *row = salkpi_fact_open(request->evaluation.tupdesc, SPI_tuptable->vals[i]);
 
+		CHECK_FOR_INTERRUPTS();
 		salkpi_check_fact(&request->evaluation.columns, row);
 		put_fact(request, row);
 	}

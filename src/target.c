@@ -14,6 +14,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -265,6 +266,7 @@ match_line(ReturnSetInfo *rsinfo, const Line *line, const Periods *periods, Oid 
 	bound = (Line) {line->rows + own.count, line->count - own.count};
 	for (int i = 0; i < periods->count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (own.count > 0 &&
 			put_match(rsinfo, &own, true, periods->starts[i], periods->ends[i], type))
 			continue;

@@ -80,6 +80,13 @@ a_session" "$shape: and says so"
 	is "$(facts)" "$before" "$shape: the facts are as they were"
 done
 
+# Twenty thousand targets of one KPI, each looked at for sixty thousand periods.
+start "SET statement_timeout = '1s'" "SELECT count(*) FROM kpi.kpi_matched_targets(
+	(SELECT array_agg(ROW(i, 'revenue', 'total', '', date '2000-01-01' + i, date '2000-01-02' + i, 1, NULL, NULL, NULL)::kpi.kpi_target) FROM generate_series(1, 20000) i), NULL,
+	(SELECT array_agg(date '2000-01-01' + i) FROM generate_series(1, 60000) i), (SELECT array_agg(date '2000-01-03' + i) FROM generate_series(1, 60000) i))"
+ends "targets: statement_timeout ends it"
+is "$said" 'ERROR:  canceling statement due to statement timeout' "targets: and says so"
+
 # kpi_refresh leaves a row, whatever happens.
 bind sleepy
 start 'CALL kpi.kpi_refresh()' 'SHOW application_name'
