@@ -45,8 +45,25 @@ WHERE d.deptype = 'e'
 	AND p.proparallel = 'u'
 	AND p.provolatile <> 'v'
 	AND p.proname NOT IN ('kpi_read_sources', 'kpi_make_dictionaries', 'kpi_drill', 'kpi_drill_names', 'kpi_drill_named', 'kpi_open_now', 'kpi_pipeline', 'kpi_revenue_by', 'kpi_top_customers', 'kpi_revenue_by_activity',
-		'kpi_facts_now', 'kpi_report', 'kpi_live_values', 'kpi_live', 'kpi_bad_rows', 'kpi_untracked', 'kpi_faulty_definitions', 'kpi_target_faults', 'kpi_emptied_sources', 'kpi_tracking_findings', 'kpi_problem_findings', 'kpi_target_findings', 'kpi_row_findings', 'kpi_findings', 'kpi_check', 'kpi_noted_changes', 'kpi_search_noted', 'kpi_changes')
+		'kpi_facts_now', 'kpi_report', 'kpi_live_values', 'kpi_live', 'kpi_bad_rows', 'kpi_untracked', 'kpi_faulty_definitions', 'kpi_target_faults', 'kpi_emptied_sources', 'kpi_tracking_findings', 'kpi_problem_findings', 'kpi_target_findings', 'kpi_row_findings', 'kpi_findings', 'kpi_check', 'kpi_noted_changes', 'kpi_search_noted', 'kpi_changes', 'kpi_search_early_sales')
 ORDER BY p.oid::regprocedure::text COLLATE "C";
+
+-- No function is said to be safer in parallel than one that it calls.
+WITH function AS MATERIALIZED (
+	SELECT p.proname, l.lanname, position(p.proparallel::text IN 'sru') AS danger,
+		CASE WHEN l.lanname IN ('sql', 'plpgsql') THEN regexp_replace(regexp_replace(pg_get_functiondef(p.oid), '/[*].*?[*]/|--[^\n]*', '', 'g'), '''[^'']*''', '', 'g') END AS body
+	FROM pg_depend d
+	JOIN pg_proc p ON p.oid = d.objid
+	JOIN pg_language l ON l.oid = p.prolang
+	WHERE d.deptype = 'e'
+		AND d.classid = 'pg_proc'::regclass
+		AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'salkpi')
+		AND p.prokind = 'f'
+), called AS (SELECT proname, min(danger) AS danger FROM function GROUP BY proname HAVING min(danger) > 1)
+SELECT f.proname, c.proname AS calls
+FROM function f
+JOIN called c ON f.danger < c.danger AND f.body ~ ('\m' || c.proname || '[(]')
+ORDER BY f.proname COLLATE "C", c.proname COLLATE "C";
 
 -- Nothing runs with the rights of whoever installed it.
 SELECT p.oid::regprocedure

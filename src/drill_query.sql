@@ -89,7 +89,7 @@ COMMENT ON FUNCTION @extschema@.kpi_dictionaries_query(text, integer[], text[], 
 
 /* Of opportunities by whose account or rep something is looked up in turn. */
 CREATE FUNCTION @extschema@.kpi_with_reached(named @extschema@.kpi_named, parameters integer[]) RETURNS @extschema@.kpi_named
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

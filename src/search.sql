@@ -237,7 +237,7 @@ COMMENT ON FUNCTION @extschema@.kpi_search_payers(@extschema@.kpi_search) IS
 
 /* Where purchases tell the cohort, what is before the first one has it too. */
 CREATE FUNCTION @extschema@.kpi_search_early_sales(search @extschema@.kpi_search) RETURNS @extschema@.kpi_search
-	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
