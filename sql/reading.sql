@@ -238,7 +238,7 @@ SELECT * FROM kpi_members('total', 'de');
 SELECT kpi_member_parts(kpi_member(p), cardinality(p)) = p AS same, kpi_member(p)
   FROM (VALUES (ARRAY['a']), (ARRAY['a+b', 'c\d']), (ARRAY['\+', '+\']), (ARRAY['', 'x']), (ARRAY['a+b']), ('{}'), (ARRAY[E'a\nb', '(none)', 'ü'])) v(p);
 SELECT * FROM kpi_labels('rep+kind', '{r1+call,r9+(none),(none)+a\+b}', 'de') ORDER BY member COLLATE "C";
-SELECT amounts, kpi_sparkline(amounts) FROM (VALUES ('{1,2,3,4,5,6,7,8}'::numeric[]), ('{0,NULL,7,8}'), ('{5,5}'), ('{NULL}'), ('{-1,0,1}')) v(amounts);
+SELECT amounts, kpi_sparkline(amounts) FROM (VALUES ('{1,2,3,4,5,6,7,8}'::numeric[]), ('{0,NULL,7,8}'), ('{5,5}'), ('{NULL}'), ('{-1,0,1}'), ('{1,NaN,Infinity}')) v(amounts);
 
 -- ---------- other calendars ----------
 -- fiscal years from April and weeks from Sunday need no more than the facts

@@ -29,7 +29,7 @@ CREATE FUNCTION @extschema@.kpi_sparkline(amounts numeric[]) RETURNS text
 AS 'MODULE_PATHNAME', 'salkpi_kpi_sparkline'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.kpi_sparkline(numeric[]) IS
-'a line of one character per value: eight block heights from the least to the greatest, a dot for NULL; digits 1 to 8 where the encoding has no blocks';
+'a line of one character per value: eight block heights from the least to the greatest, a dot for NULL, NaN and infinity; digits 1 to 8 where the encoding has no blocks';
 
 CREATE FUNCTION @extschema@.kpi_change(unit text, value numeric, previous numeric) RETURNS numeric
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -4,8 +4,8 @@
  *
  * Eight block heights, U+2581 to U+2588, stand for the eighths between the
  * least and the greatest value, the fourth for all of them where these are
- * equal, and a middle dot for NULL.  Where the encoding has no blocks they
- * are the digits 1 to 8 and a full stop.
+ * equal, and a middle dot for NULL, NaN and infinity.  Where the encoding has
+ * no blocks they are the digits 1 to 8 and a full stop.
  */
 #include "postgres.h"
 
@@ -17,6 +17,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
+#include "numbers.h"
 #include "salkpi.h"
 
 #define HEIGHTS 8
@@ -65,6 +66,8 @@ salkpi_kpi_sparkline(PG_FUNCTION_ARGS)
 
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), NUMERICOID, -1, false, TYPALIGN_INT,
 					  &values, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		nulls[i] = nulls[i] || salkpi_numeric_is_special((struct varlena *) DatumGetPointer(values[i]));
 	lowest = extreme(numeric_smaller, values, nulls, n);
 	highest = extreme(numeric_larger, values, nulls, n);
 	initStringInfo(&line);
