@@ -62,8 +62,8 @@ salkpi_parameters_read(Parameters *parameters, Datum composite)
 		parameters->types[i] = TupleDescAttr(tupdesc, i)->atttypid;
 }
 
-static void
-report_no_select(void)
+void
+salkpi_report_no_select(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -78,12 +78,12 @@ salkpi_analyze_query(const char *query, const Parameters *parameters)
 	List	   *queries;
 
 	if (list_length(statements) != 1)
-		report_no_select();
+		salkpi_report_no_select();
 	queries = pg_analyze_and_rewrite_fixedparams(linitial_node(RawStmt, statements), query,
 												 parameters->types, parameters->count, NULL);
 	if (list_length(queries) != 1 || linitial_node(Query, queries)->commandType != CMD_SELECT ||
 		linitial_node(Query, queries)->hasModifyingCTE)
-		report_no_select();
+		salkpi_report_no_select();
 	return linitial_node(Query, queries);
 }
 

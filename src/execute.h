@@ -19,6 +19,7 @@ typedef struct Parameters
 
 extern void salkpi_parameters_read(Parameters *parameters, Datum composite);
 extern Query *salkpi_analyze_query(const char *query, const Parameters *parameters);
+extern void salkpi_report_no_select(void);
 extern void salkpi_push_snapshot(const List *relations);
 extern List *salkpi_lock_relations(const char *relation);
 extern void salkpi_execute_query(const char *query, const Parameters *parameters, int cursor_options,

@@ -171,14 +171,6 @@ is_current(const KeptQuery *query, Oid relation, const char *time_zone,
 		SPI_plan_is_valid(query->plan) && have_types(query->plan, parameters);
 }
 
-static void
-report_no_select(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("query must be a SELECT")));
-}
-
 /* Whatever a maker says is prepared; run is one SELECT. */
 static void
 check_plan(SPIPlanPtr plan)
@@ -187,7 +179,7 @@ check_plan(SPIPlanPtr plan)
 
 	if (list_length(sources) != 1 ||
 		((CachedPlanSource *) linitial(sources))->commandTag != CMDTAG_SELECT)
-		report_no_select();
+		salkpi_report_no_select();
 }
 
 static char *
@@ -202,7 +194,7 @@ ask_maker(Oid maker, Datum source)
 	call->args[0] = (NullableDatum) {source, false};
 	query = FunctionCallInvoke(call);
 	if (call->isnull)
-		report_no_select();
+		salkpi_report_no_select();
 	return TextDatumGetCString(query);
 }
 
