@@ -210,7 +210,7 @@ filtered(BatchAggregate *a, const BatchRows *all, BatchRows *taken)
 		int			row = all->row[i];
 
 		taken->row[taken->count] = row;
-		taken->count += !a->filter->nulls[row] && DatumGetBool(a->filter->values[row]);
+		taken->count += batch_is_true(a->filter, row);
 	}
 	return taken;
 }

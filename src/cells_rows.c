@@ -19,19 +19,6 @@
 #define CELLS_COLUMNS	9
 
 static Datum
-bigint_array(const int64 *values, int count)
-{
-	Datum		datums[SALKPI_MAX_COUNTS];
-	int			i;
-
-	for (i = 0; i < count; i++)
-		datums[i] = Int64GetDatum(values[i]);
-	return PointerGetDatum(construct_array(datums, count, INT8OID,
-										   sizeof(int64), FLOAT8PASSBYVAL,
-										   TYPALIGN_DOUBLE));
-}
-
-static Datum
 sum_array(const CellsReading *r, const Total *total)
 {
 	Datum		datums[SALKPI_MAX_SUMS];
@@ -64,11 +51,11 @@ emit_tuple(CellsReading *r, uint32 p, const Total *total)
 	values[0] = CStringGetTextDatum(shape->dimensions[r->d].name);
 	values[1] = r->members;
 	values[2] = Int32GetDatum(p + 1);
-	values[3] = bigint_array(total->counts, shape->ncounts);
+	values[3] = salkpi_bigints(total->counts, shape->ncounts);
 	values[4] = sum_array(r, total);
-	values[5] = bigint_array(total->distincts, shape->ndistincts);
-	values[6] = bigint_array(&total->firsts, shape->nfirsts);
-	values[7] = bigint_array(&total->flagged, shape->nfirsts);
+	values[5] = salkpi_bigints(total->distincts, shape->ndistincts);
+	values[6] = salkpi_bigints(&total->firsts, shape->nfirsts);
+	values[7] = salkpi_bigints(&total->flagged, shape->nfirsts);
 	nulls[8] = shape->ndurations == 0;
 	if (!nulls[8])
 		values[8] = durations_of(r, total);

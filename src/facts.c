@@ -28,9 +28,9 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
-#include "utils/syscache.h"
 
 #include "durations.h"
+#include "evaluate.h"
 #include "fact_row.h"
 #include "facts.h"
 #include "salkpi.h"
@@ -368,8 +368,7 @@ void
 salkpi_facts_open(Facts *f, FunctionCallInfo fcinfo, int nargs,
 				  const Oid *types, int nmeasures)
 {
-	Oid			durations = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("kpi_durations"),
-											ObjectIdGetDatum(get_func_namespace(fcinfo->flinfo->fn_oid)));
+	Oid			durations = salkpi_durations_type(fcinfo->flinfo->fn_oid);
 
 	f->nmeasures = nmeasures;
 	f->types = palloc((nmeasures + 1) * sizeof(Oid));

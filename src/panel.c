@@ -310,8 +310,9 @@ salkpi_panel_out(PG_FUNCTION_ARGS)
 							   (int) VARSIZE_ANY(PG_GETARG_POINTER(0))));
 }
 
-static Datum
-bigints(const int64 *values, int count)
+/* Integers, of which there are no more than a row of a panel has, as bigint[]. */
+Datum
+salkpi_bigints(const int64 *values, int count)
 {
 	Datum		datums[PANEL_MAX_VALUES];
 
@@ -357,7 +358,7 @@ salkpi_panel_rows(PG_FUNCTION_ARGS)
 			{
 				Datum		values[5] = {dimension, members,
 					Int32GetDatum(row.period + 1),
-					bigints(row.ints, r.shape.nints),
+					salkpi_bigints(row.ints, r.shape.nints),
 				PointerGetDatum(construct_array(row.numerics, r.shape.nnumerics,
 												NUMERICOID, -1, false, TYPALIGN_INT))};
 

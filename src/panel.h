@@ -72,6 +72,7 @@ extern void salkpi_panel_rates(PanelRates *rates, FunctionCallInfo fcinfo,
 							   int arg, uint32 nperiods);
 extern void salkpi_panel_row(PanelWriter *w, const PanelRow *row);
 extern struct varlena *salkpi_panel_finish(PanelWriter *w);
+extern Datum salkpi_bigints(const int64 *values, int count);
 
 /* A panel that is being read. */
 typedef struct PanelReader
