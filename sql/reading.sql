@@ -168,10 +168,16 @@ SELECT * FROM kpi_series('revenue', '2025-02-01', '2025-04-01', as_of => '2026-0
 SELECT * FROM kpi_series('leads', '2026-05-01', '2026-06-01', dimension => 'rep', members => '{r2,r1,r2}');
 SELECT count(*) FROM kpi_series('revenue', '2020-01-01', '2021-01-01');
 SELECT min("time"), max("time"), count(*) FROM kpi_series('revenue', NULL, NULL);
--- days the wrong way round are none, also within one period
-SELECT (SELECT count(*) FROM kpi_series('revenue', '2026-04-20', '2026-04-10')) AS series, (SELECT count(*) FROM kpi_series('revenue', '2026-04-20', '2026-04-10', as_of => '2026-06-12')) AS then,
-	(SELECT count(*) FROM kpi_merged_series('revenue', '2026-04-20', '2026-04-10', dimension => 'rep', members => '{r1,r2}')) AS merged, (SELECT count(*) FROM kpi_mrr_movements('2026-04-20', '2026-04-10')) AS movements,
-	(SELECT count(*) FROM kpi_restatements('revenue', '2025-03-20', '2025-03-10')) AS restated, (SELECT count(*) FROM kpi_reported_series('revenue', '2025-03-20', '2025-03-10')) AS reported;
+-- days the wrong way round are refused, also within one period; the same day twice is the period that holds it
+SELECT count(*) FROM kpi_series('revenue', '2026-04-20', '2026-04-10');
+SELECT count(*) FROM kpi_series('revenue', '2026-05-20', '2026-04-10', as_of => '2026-06-12');
+SELECT count(*) FROM kpi_merged_series('revenue', '2026-04-20', '2026-04-10', dimension => 'rep', members => '{r1,r2}');
+SELECT count(*) FROM kpi_mrr_movements('2026-04-20', '2026-04-10');
+SELECT count(*) FROM kpi_forecast('2026-04-20', '2026-04-10');
+SELECT count(*) FROM kpi_cohorts('2026-04-20', '2026-04-10');
+SELECT count(*) FROM kpi_restatements('revenue', '2025-03-20', '2025-03-10');
+SELECT count(*) FROM kpi_reported_series('revenue', '2025-03-20', '2025-03-10');
+SELECT "time" FROM kpi_series('revenue', '2026-04-20', '2026-04-20');
 
 -- ---------- merged: the reps together, against plain SQL ----------
 SELECT m."time", m.label, m.value, m.n, m.exact,

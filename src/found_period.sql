@@ -39,9 +39,7 @@ AS $$
 DECLARE
 	lowest date := from_day - CASE grain WHEN 'day' THEN 1 WHEN 'week' THEN 14 WHEN 'month' THEN 62 WHEN 'quarter' THEN 122 ELSE 400 END;
 BEGIN
-	IF from_day > to_day THEN	-- though a period may hold both
-		RETURN;
-	END IF;
+	PERFORM @extschema@.kpi_require_days(from_day, to_day);
 	IF as_of IS NULL THEN
 		SELECT f.period INTO newest FROM @extschema@.kpi_fact f
 		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_find_range.dimension AND f.grain = kpi_find_range.grain
@@ -67,7 +65,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_find_range(text, text, date, date, timestamptz) IS
-'the first days of the oldest and the newest computed period that overlap the days from from_day to before to_day (NULL: no limit); NULL when none does';
+'the first days of the oldest and the newest computed period that overlap the days from from_day to before to_day (NULL: no limit); NULL when none does, an error for days the wrong way round';
 
 CREATE FUNCTION @extschema@.kpi_first_period(grain text, dimension text) RETURNS date
 	LANGUAGE sql STABLE PARALLEL SAFE

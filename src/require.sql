@@ -82,6 +82,20 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_require_member(text, text[]) IS
 'raises for an unknown dimension, and for what cannot be a member of it: a name for the total, none for another, the wrong number of parts';
 
+CREATE FUNCTION @extschema@.kpi_require_days(from_day date, to_day date) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF from_day > to_day THEN
+		RAISE EXCEPTION 'from_day % must not be after to_day %', from_day, to_day
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_require_days(date, date) IS
+'raises for days that are the wrong way round; NULL is no limit';
+
 CREATE FUNCTION @extschema@.kpi_require_kpi(kpi text) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp

@@ -32,10 +32,11 @@ BEGIN
 	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain);
 	blank := @extschema@.kpi_require_dimension(dimension);
 	PERFORM @extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_require_days(from_day, to_day);
 	lang := @extschema@.kpi_require_language(lang);
 	SELECT min(f.period), max(f.period) INTO oldest, newest FROM @extschema@.kpi_fact f
 	 WHERE f.dimension = kpi_restatements.dimension AND f.member = blank AND f.grain = kpi_restatements.grain AND f.is_complete
-	   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity') AND (from_day > to_day) IS NOT TRUE;
+	   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity');
 	all_bases := @extschema@.kpi_bases(grain, oldest, newest);
 	IF all_bases = '{}' THEN
 		RETURN;
@@ -96,10 +97,11 @@ BEGIN
 	PERFORM @extschema@.kpi_require_kpi(kpi), @extschema@.kpi_periods_per_year(grain);
 	blank := @extschema@.kpi_require_dimension(dimension);
 	PERFORM @extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_require_days(from_day, to_day);
 	lang := @extschema@.kpi_require_language(lang);
 	SELECT min(f.period), max(f.period) INTO oldest, newest FROM @extschema@.kpi_fact f
 	 WHERE f.dimension = kpi_reported_series.dimension AND f.member = blank AND f.grain = kpi_reported_series.grain
-	   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity') AND (from_day > to_day) IS NOT TRUE;
+	   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity');
 	members := CASE WHEN members IS NULL THEN @extschema@.kpi_ever_members(grain, dimension, oldest, newest)
 					ELSE ARRAY(SELECT DISTINCT unnest(members)) END;
 
