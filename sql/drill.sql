@@ -97,7 +97,6 @@ SELECT * FROM kpi_made_of('revenue_growth', '2025-07-10');
 SELECT * FROM kpi_made_of('target_attainment', '2025-06-10', grain => 'quarter');
 SELECT part, measure, from_day, amount FROM kpi_made_of('twofold', '2025-07-10', 'rep', '2');
 SELECT * FROM kpi_made_of('revenue', '2020-01-01');
-SELECT count(*) FROM kpi_made_of('average_purchase_value', '2025-06-10', 'rep', 'nobody');
 
 -- No more rows than asked for: of the first measures the newest.
 SELECT measure, from_day, key, at FROM kpi_drill('twofold', '2025-07-10', most => 3);

@@ -60,7 +60,7 @@ SELECT 'in the quarter' AS period, stage, entries, advances, stays, trim_scale(m
 SELECT 'the total is of all stages' AS property, kpi_value('stage_entries', '2025-02-01') = 12 AND kpi_value('stage_advances', '2025-02-01') = 9 AND kpi_value('stage_conversion', '2025-02-01') = 75
 	AND round(kpi_value('time_in_stage', '2025-02-01'), 4) = round((31 + 10 + 12 + 10 + 10 + 5 + 10) / 7.0, 4) AND kpi_value('time_in_stage_median', '2025-02-01') = 10
 	AND round(kpi_value('time_in_stage_p90', '2025-02-01'), 4) = round(12 + 0.4 * (31 - 12), 4) AS holds;
-SELECT 'as it was' AS rule, m AS member, stage, entries, advances, stays FROM (VALUES ('rep', '1'), ('rep', '3'), ('team', 'Blue'), ('rep', '7')) v(d, m), kpi_stage_funnel('2025-01-31', 'month', d, m);
+SELECT 'as it was' AS rule, m AS member, stage, entries, advances, stays FROM (VALUES ('rep', '1'), ('rep', '3'), ('team', 'Blue')) v(d, m), kpi_stage_funnel('2025-01-31', 'month', d, m);
 SELECT 'leaving is whose it was then' AS rule, m AS member, stage, stays, trim_scale(mean_days) AS mean FROM unnest('{1,2,3}'::text[]) m, kpi_stage_funnel('2025-02-01', 'month', 'rep', m) WHERE stays > 0;
 SELECT 'one stage alone' AS rule, stage, entries FROM kpi_stage_funnel('2025-02-01', 'month', 'stage', 'Offer');
 

@@ -151,5 +151,5 @@ ROLLBACK TO moved;
 SELECT crm.refused('SELECT kpi_top_customers(-1)') AS negative, crm.refused('SELECT kpi_top_customers(grain => ''decade'')') AS grain,
 	crm.refused('SELECT kpi_top_customers(dimension => ''planet'')') AS dimension, crm.refused('SELECT kpi_top_customers(dimension => ''rep'')') AS member;
 SELECT crm.refused('SELECT kpi_revenue_by_activity(NULL, ''2025-03-01'')') AS from_day, crm.refused('SELECT kpi_revenue_by_activity(''-infinity'', ''2025-03-01'')') AS since_ever, crm.refused('SELECT kpi_revenue_by_activity(''2025-03-01'', ''2025-03-01'')') AS to_day,
-	crm.refused('SELECT kpi_revenue_by_activity(''2025-03-01'', ''2025-04-01'', ''planet'', ''Mars'')') AS dimension;
+	crm.refused('SELECT kpi_revenue_by_activity(''2025-03-01'', ''2025-04-01'', ''planet'', ''Mars'')') AS dimension, crm.refused('SELECT kpi_revenue_by_activity(''2025-03-01'', ''2025-04-01'', ''region'', ''Mars'')') AS member;
 ROLLBACK;

@@ -224,6 +224,17 @@ SELECT kpi, value, n, reason FROM kpi_report('2026-04-15', dimension => 'rep', m
 SELECT member, value, reason FROM kpi_series('revenue', '2026-04-01', '2026-05-01', dimension => 'rep', members => '{r8}');
 SELECT members, m.value, m.reason FROM (VALUES (1, '{r1,r8}'::text[]), (2, '{r8,r9}')) v(n, members), kpi_merged_series('revenue', '2026-04-01', '2026-05-01', dimension => 'rep', members => v.members) m ORDER BY v.n;
 SELECT kpi_value('revenue', '2026-04-15', 'rep', 'r8') AS unknown, kpi_value('revenue', '2026-04-15', 'rep', 'r2') AS known;
+-- where there is no place for the reason it is an error; who has nothing in the period is no mistake
+SELECT count(*) FROM kpi_drill('revenue', '2026-04-15', 'rep', 'r8');
+SELECT count(*) FROM kpi_made_of('revenue', '2026-04-15', 'rep', 'r8');
+SELECT count(*) FROM kpi_restatements('revenue', NULL, NULL, dimension => 'rep', members => '{r1,r8}');
+SELECT count(*) FROM kpi_mrr_movements(NULL, NULL, dimension => 'rep', members => '{r1,r8}');
+SELECT count(*) FROM kpi_pipeline('2026-06-05', 'rep', 'r8');
+SELECT count(*) FROM kpi_stage_funnel('2026-04-15', dimension => 'rep', member => 'r8');
+SELECT count(*) FROM kpi_top_customers(3, '2026-04-15', dimension => 'rep', member => 'r8');
+SELECT (SELECT count(*) FROM kpi_drill('revenue', '2026-04-15', 'rep', 'r2')) AS drill, (SELECT count(*) FROM kpi_made_of('revenue', '2026-04-15', 'rep', 'r2')) AS made_of,
+	(SELECT count(*) FROM kpi_restatements('revenue', NULL, NULL, dimension => 'rep', members => '{r2,r7}')) AS restated, (SELECT count(*) FROM kpi_pipeline('2026-06-05', 'rep', 'r2')) AS pipeline,
+	(SELECT count(*) FROM kpi_stage_funnel('2026-04-15', dimension => 'rep', member => 'r2')) AS funnel, (SELECT count(*) FROM kpi_top_customers(3, '2026-04-15', dimension => 'rep', member => 'r2')) AS customers;
 DELETE FROM kpi_target WHERE member = 'r7';
 SELECT * FROM kpi_compare('{revenue,nonsense}', '2026-04-15');
 

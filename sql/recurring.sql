@@ -70,9 +70,9 @@ SELECT 'ChartMogul, movements' AS published, array_agg(round(opening, 2) || '+' 
 	= '{0.00+166.67+0.00-0.00-0.00=166.67,166.67+0.00+60.00-0.00-0.00=226.67,226.67+0.00+0.00-60.00-0.00=166.67,166.67+0.00+0.00-0.00-166.67=0.00}'
 	AND sum(reactivation) = 0 AND array_agg(customers_churned ORDER BY "time") = '{0,0,0,1}' AND array_agg(customers_new ORDER BY "time") = '{1,0,0,0}' AS holds
 FROM kpi_mrr_movements('2025-01-01', '2025-05-01');
-SELECT 'nothing of a plan yet is 0, a plan that nobody knows has no row' AS property, array_agg(concat_ws(' ', member, round(opening, 2), round(closing, 2), customers_closing) ORDER BY member)
+SELECT 'nothing of a plan yet is 0' AS property, array_agg(concat_ws(' ', member, round(opening, 2), round(closing, 2), customers_closing) ORDER BY member)
 	= '{Gold 0.00 166.67 1,Silver 0.00 0.00 0}' AS holds
-FROM kpi_mrr_movements('2025-01-01', '2025-02-01', dimension => 'plan', members => '{Gold,Silver,Tin}');
+FROM kpi_mrr_movements('2025-01-01', '2025-02-01', dimension => 'plan', members => '{Gold,Silver}');
 ROLLBACK TO figure;
 
 -- ChartMogul, help on churn rates: opening 100, churn 10, contraction 10,

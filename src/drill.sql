@@ -278,6 +278,7 @@ DECLARE
 	g @extschema@.kpi_grid;
 	left_over bigint := most;
 	n bigint;
+	is_any boolean := false;
 BEGIN
 	PERFORM @extschema@.kpi_require_kpi(kpi);
 	PERFORM @extschema@.kpi_periods_per_year(grain);
@@ -313,6 +314,7 @@ BEGIN
 						AS x(n integer, key text, at timestamptz, amount numeric, source_row jsonb);
 			GET DIAGNOSTICS n = ROW_COUNT;
 			left_over := left_over - n;
+			is_any := is_any OR n > 0;
 			EXIT WHEN left_over = 0;
 		END LOOP;
 	END LOOP;
@@ -323,10 +325,13 @@ BEGIN
 		 CROSS JOIN LATERAL @extschema@.kpi_drill_targets(f.name, dimension, member, f.from_day, f.to_day) t
 		 WHERE f.used_as = 'target' AND f.from_day = task.newest
 		 ORDER BY array_position('{numerator,both,denominator}', f.part), f.name, t.at, t.key COLLATE "C" LIMIT left_over;
+	IF NOT (is_any OR FOUND) AND most IS DISTINCT FROM 0 THEN
+		PERFORM @extschema@.kpi_require_known(dimension, ARRAY[member]);
+	END IF;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_drill(text, date, text, text, text, integer) IS
-'the rows of the sources behind a number, as they are now (what was reported before is in the facts, see kpi_made_of): those of each measure in the formula of a KPI, for the period of a grain that contains the day (NULL: the last complete one) and a member of a dimension, with what the last snapshot took as now. For each measure and period (from_day to before to_day; more than one where a formula looks back) the amounts add up to the measure: 1 for what is counted, money in the reporting currency, days of a duration, the share of a cost or the days on the roster within the period. What is counted once (purchases, customers, contacts) has one row, the first; what customers pay has a row for each customer, with its movement, and its rows that reach into the period as an array. A target(...) in the formula has the targets that its value is made of, each with what it adds (measure: target(kpi), source: kpi_target, or target for the bound one). part: numerator, denominator or both, where the measure stands in the formula; key as in kpi_problem; at: what the row is dated by; source_row: the row of the bound relation. most: no more rows than that (NULL: all), those of the first measures, the newest. No rows where a measure is 0 or not available, and for a pipeline in the past without opportunity_history. Raises when a source cannot be read';
+'the rows of the sources behind a number, as they are now (what was reported before is in the facts, see kpi_made_of): those of each measure in the formula of a KPI, for the period of a grain that contains the day (NULL: the last complete one) and a member of a dimension, with what the last snapshot took as now. For each measure and period (from_day to before to_day; more than one where a formula looks back) the amounts add up to the measure: 1 for what is counted, money in the reporting currency, days of a duration, the share of a cost or the days on the roster within the period. What is counted once (purchases, customers, contacts) has one row, the first; what customers pay has a row for each customer, with its movement, and its rows that reach into the period as an array. A target(...) in the formula has the targets that its value is made of, each with what it adds (measure: target(kpi), source: kpi_target, or target for the bound one). part: numerator, denominator or both, where the measure stands in the formula; key as in kpi_problem; at: what the row is dated by; source_row: the row of the bound relation. most: no more rows than that (NULL: all), those of the first measures, the newest. No rows where a measure is 0 or not available, and for a pipeline in the past without opportunity_history. Raises for a member that nobody knows, and when a source cannot be read';
 
 /* The same from the facts, whatever the number of rows. */
 CREATE FUNCTION @extschema@.kpi_made_of(kpi text, period date DEFAULT NULL, dimension text DEFAULT 'total', member text DEFAULT '', grain text DEFAULT 'month')
@@ -346,6 +351,7 @@ BEGIN
 	PERFORM @extschema@.kpi_periods_per_year(grain);
 	PERFORM @extschema@.kpi_require_dimension(dimension);
 	PERFORM @extschema@.kpi_require_member(dimension, ARRAY[member]);
+	PERFORM @extschema@.kpi_require_known(dimension, ARRAY[member]);
 	formula := @extschema@.kpi_expanded(kpi);
 	newest := @extschema@.kpi_find_period(grain, dimension, period, NULL);
 	IF newest IS NULL THEN	-- nothing was computed
@@ -382,4 +388,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_made_of(text, date, text, text, text) IS
-'what a number is made of, from the facts: each measure in the formula of a KPI, at its place (part: numerator, denominator or both), in each period that the formula reads (from_day to before to_day; more than one where it looks back), for the computed period of a grain that contains the day (NULL: the last complete one) and a member of a dimension: what the amounts of the rows that kpi_drill gives add up to (of a distribution, as nearly as its mean is rounded), and which source they are of. A target(...) in the formula is of the source target. No rows where a measure is 0 or not available';
+'what a number is made of, from the facts: each measure in the formula of a KPI, at its place (part: numerator, denominator or both), in each period that the formula reads (from_day to before to_day; more than one where it looks back), for the computed period of a grain that contains the day (NULL: the last complete one) and a member of a dimension: what the amounts of the rows that kpi_drill gives add up to (of a distribution, as nearly as its mean is rounded), and which source they are of. A target(...) in the formula is of the source target. No rows where a measure is 0 or not available; an error for a member that nobody knows';

@@ -5,7 +5,7 @@
  */
 CREATE FUNCTION @extschema@.kpi_facts_by(part text, period date, grain text, dimension text, member text, as_of timestamptz)
 	RETURNS TABLE (part_member text, fact @extschema@.kpi_fact)
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 	SET plan_cache_mode = force_generic_plan
 AS $$
@@ -20,6 +20,7 @@ DECLARE
 BEGIN
 	PERFORM @extschema@.kpi_periods_per_year(grain);
 	PERFORM @extschema@.kpi_require_member(dimension, ARRAY[member]);
+	PERFORM @extschema@.kpi_require_known(dimension, ARRAY[member]);
 	newest := @extschema@.kpi_find_period(grain, combined, period, as_of);
 	SELECT cardinality(c.parts), array_position(c.parts, part), @extschema@.kpi_member_parts(member, cardinality(d.parts)),
 		   ARRAY(SELECT array_position(c.parts, p.name) FROM unnest(d.parts) WITH ORDINALITY p(name, i) ORDER BY p.i)
@@ -58,7 +59,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_stage_funnel(date, text, text, text, timestamptz) IS
-'the way of opportunities through the stages, for a member of a dimension, in the period of a grain that contains the day (NULL: the last complete one): entries (how many entered the stage in it for the first time; a stage that one skipped was entered when it was passed), advances (how many of them entered a later stage since, or were won) and conversion (percent; NULL without entries), stays (in the stage that ended in the period, each on its own) and their mean, median and 90th percentile in days (NULL without one). Stages in the order of the source "stage", unknown ones last; a stage that nobody entered or left has no row. entries NULL: the source "stage" has no positions. as_of: as it was known then. An error when there is no dimension that combines the given one with the stage';
+'the way of opportunities through the stages, for a member of a dimension, in the period of a grain that contains the day (NULL: the last complete one): entries (how many entered the stage in it for the first time; a stage that one skipped was entered when it was passed), advances (how many of them entered a later stage since, or were won) and conversion (percent; NULL without entries), stays (in the stage that ended in the period, each on its own) and their mean, median and 90th percentile in days (NULL without one). Stages in the order of the source "stage", unknown ones last; a stage that nobody entered or left has no row. entries NULL: the source "stage" has no positions. as_of: as it was known then. An error for a member that nobody knows, and when there is no dimension that combines the given one with the stage';
 
 CREATE FUNCTION @extschema@.kpi_loss_reasons(period date DEFAULT NULL, grain text DEFAULT 'month', dimension text DEFAULT 'total', member text DEFAULT '',
 											 as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)
@@ -83,4 +84,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_loss_reasons(date, text, text, text, timestamptz, text) IS
-'why opportunities were lost in the period of a grain that contains the day (NULL: the last complete one), for a member of a dimension, most frequent first: deals and their share in percent, value (amount in the reporting currency; NULL without the column) and its share; label: the reason, (none) in the language. No rows where none was lost. as_of: as it was known then. An error when there is no dimension that combines the given one with lost_reason';
+'why opportunities were lost in the period of a grain that contains the day (NULL: the last complete one), for a member of a dimension, most frequent first: deals and their share in percent, value (amount in the reporting currency; NULL without the column) and its share; label: the reason, (none) in the language. No rows where none was lost. as_of: as it was known then. An error for a member that nobody knows, and when there is no dimension that combines the given one with lost_reason';

@@ -115,10 +115,13 @@ BEGIN
 	   AND ARRAY(SELECT f.parts[x.place] FROM unnest(places) WITH ORDINALITY x(place, i) ORDER BY x.i) = fixed
 	 GROUP BY f.parts[stage_place], p.stage_position
 	 ORDER BY p.stage_position NULLS LAST, f.parts[stage_place] COLLATE "C";
+	IF NOT FOUND THEN
+		PERFORM @extschema@.kpi_require_known(dimension, ARRAY[member]);
+	END IF;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_pipeline(date, text, text, timestamptz) IS
-'the open opportunities by stage, for a member of a dimension: how many, their amount, and amount times probability, in the reporting currency. day NULL: now, from the sources; else from the facts, at the end of the shortest computed period that contains the day (as known at as_of). Stages in the order of the source "stage", unknown ones last; a stage without open opportunities has no row. No rows where nothing is known of that time; of now an error when neither the source "opportunity" nor "opportunity_history" is bound';
+'the open opportunities by stage, for a member of a dimension: how many, their amount, and amount times probability, in the reporting currency. day NULL: now, from the sources; else from the facts, at the end of the shortest computed period that contains the day (as known at as_of). Stages in the order of the source "stage", unknown ones last; a stage without open opportunities has no row. No rows where nothing is known of that time; an error for a member that nobody knows, and of now when neither the source "opportunity" nor "opportunity_history" is bound';
 
 /*
  * The expression for the member of one base dimension to which an open
@@ -228,7 +231,10 @@ BEGIN
 		ROW(@extschema@.kpi_setting('currency'), @extschema@.kpi_member_parts(member, cardinality(parts)), n, zone))
 		AS x(rank bigint, id text, name text, account text, rep text, stage text, amount numeric, probability numeric, weighted numeric,
 			 expected_close date, age_days integer, overdue boolean);
+	IF NOT FOUND AND n > 0 THEN
+		PERFORM @extschema@.kpi_require_known(dimension, ARRAY[member]);
+	END IF;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_top_opportunities(integer, text, text) IS
-'the n most valuable opportunities open now, read from the source as it is, for a member of a dimension: amount in the reporting currency (NULL, and last, without amount or rate), probability (its own, else the stage''s; NULL outside 0..1), weighted, expected close, age in days since created (NULL when unknown or infinite), and whether the expected close has passed (NULL when unknown). No rows where the bound columns do not tell the members. An error when the source is not bound';
+'the n most valuable opportunities open now, read from the source as it is, for a member of a dimension: amount in the reporting currency (NULL, and last, without amount or rate), probability (its own, else the stage''s; NULL outside 0..1), weighted, expected close, age in days since created (NULL when unknown or infinite), and whether the expected close has passed (NULL when unknown). No rows where the bound columns do not tell the members. An error for a member that nobody knows, and when the source is not bound';

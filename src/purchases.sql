@@ -76,10 +76,13 @@ BEGIN
 	  FROM top t
 	  LEFT JOIN @extschema@.kpi_names('account', ARRAY(SELECT account FROM top)) x ON x.id = t.account
 	 ORDER BY t.revenue DESC, t.account COLLATE "C";
+	IF NOT FOUND AND n IS DISTINCT FROM 0 THEN
+		PERFORM @extschema@.kpi_require_known(dimension, ARRAY[member]);
+	END IF;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_top_customers(integer, date, text, text, text) IS
-'the n customers (NULL: all) with the greatest revenue in the period of a grain that contains the day (NULL: the last complete one), up to now, for a member of a dimension, from the sources as they are: revenue, its share of the whole revenue of period and member in percent, and concentration, the share of this customer and those above it (more than 100 where credit notes to others weigh so much). Revenue without account is in the whole, but no customer. Shares are NULL when the whole is not positive. No rows where sales name no account; an error when the source "sale" is not bound';
+'the n customers (NULL: all) with the greatest revenue in the period of a grain that contains the day (NULL: the last complete one), up to now, for a member of a dimension, from the sources as they are: revenue, its share of the whole revenue of period and member in percent, and concentration, the share of this customer and those above it (more than 100 where credit notes to others weigh so much). Revenue without account is in the whole, but no customer. Shares are NULL when the whole is not positive. No rows where sales name no account; an error for a member that nobody knows, and when the source "sale" is not bound';
 
 CREATE FUNCTION @extschema@.kpi_revenue_by_activity(from_day date, to_day date, dimension text DEFAULT 'total', member text DEFAULT '')
 	RETURNS TABLE (kind text, revenue numeric, share numeric)
@@ -97,7 +100,10 @@ BEGIN
 	SELECT r.base_member, trim_scale(r.revenue), @extschema@.kpi_quotient(100 * r.revenue, nullif(greatest(sum(r.revenue) OVER (), 0), 0))
 	  FROM @extschema@.kpi_revenue_by('preceding_activity', from_day, to_day, dimension, member) r
 	 ORDER BY r.revenue DESC, r.base_member COLLATE "C";
+	IF NOT FOUND THEN
+		PERFORM @extschema@.kpi_require_known(dimension, ARRAY[member]);
+	END IF;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_revenue_by_activity(date, date, text, text) IS
-'the revenue of the days from from_day to before to_day, up to now, for a member of a dimension, by the activity that preceded it: the kind of the last one done with the same account before the sale ((none) where there was none, or the sale names no account; before its day, where sales or activities are dated by the day; of several at one instant the last in the alphabet), from the sources as they are. share in percent, NULL when the whole is not positive. The kinds add up to the revenue. No rows where sales name no account; an error when the source "sale" or "activity" is not bound';
+'the revenue of the days from from_day to before to_day, up to now, for a member of a dimension, by the activity that preceded it: the kind of the last one done with the same account before the sale ((none) where there was none, or the sale names no account; before its day, where sales or activities are dated by the day; of several at one instant the last in the alphabet), from the sources as they are. share in percent, NULL when the whole is not positive. The kinds add up to the revenue. No rows where sales name no account; an error for a member that nobody knows, and when the source "sale" or "activity" is not bound';

@@ -190,3 +190,21 @@ END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_unknown_members(text, text[], timestamptz) IS
 'those of the members that never had facts (until an instant), have no targets, are no rep or account with a name, and, if they are combined, have such a part';
+
+/* Where there is no place for the reason.  Where nothing was computed of a dimension, nobody is known. */
+CREATE FUNCTION @extschema@.kpi_require_known(dimension text, members text[]) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	unknown text[] := @extschema@.kpi_unknown_members(dimension, array_remove(members, @extschema@.kpi_blank_member(dimension)));
+BEGIN
+	IF unknown <> '{}' AND EXISTS (SELECT FROM @extschema@.kpi_fact f WHERE f.dimension = kpi_require_known.dimension) THEN
+		RAISE EXCEPTION 'unknown member "%" of dimension "%"', unknown[1], dimension
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = format('SELECT member, label FROM kpi_members(%L) lists those that the last snapshot knew.', dimension);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_require_known(text, text[]) IS
+'raises for a member that kpi_unknown_members does not know, once a snapshot has computed the dimension';

@@ -20,6 +20,7 @@ DECLARE
 	starts date[];
 BEGIN
 	PERFORM @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_require_known(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	SELECT r.oldest, r.newest INTO oldest, newest FROM @extschema@.kpi_find_range(grain, dimension, from_day, to_day, as_of) r;
 	bases := @extschema@.kpi_bases(grain, oldest, newest);
@@ -45,4 +46,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_mrr_movements(date, date, text, text, text[], timestamptz, text) IS
-'how the recurring revenue of each period moved: opening + new + reactivation + expansion - contraction - churned = closing, and the customers of each; arguments as of kpi_series. On each grain''s own boundaries: a quarter is not the sum of three months; in each member the customers are netted anew. 0 where a member has nothing in a period; no rows of one that never had a fact. NULL when no subscriptions are bound';
+'how the recurring revenue of each period moved: opening + new + reactivation + expansion - contraction - churned = closing, and the customers of each; arguments as of kpi_series. On each grain''s own boundaries: a quarter is not the sum of three months; in each member the customers are netted anew. 0 where a member has nothing in a period; no rows of one that had no fact yet, an error for one that nobody knows. NULL when no subscriptions are bound';
