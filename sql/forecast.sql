@@ -80,7 +80,8 @@ SELECT e.grain, e.dimension, count(*), count(*) FILTER (WHERE (t.won, t.weighted
 -- no forecast of March, first seen on the 12th, nor yet an outcome of April
 SELECT grain, period, taken_at, forecast IS NULL AS no_forecast, actual IS NULL AS no_actual, accuracy IS NULL AS no_accuracy, slippage IS NULL AS no_slippage, is_complete, reason
   FROM told WHERE dimension = 'total' AND (grain, period) NOT IN (SELECT grain, period FROM expected) ORDER BY 1, 2;
-SELECT "time", member, reason FROM kpi_forecast('2026-03-15', '2026-03-16', 'month', 'rep', '{a,nobody}', 'de');
+SELECT "time", member, actual > 0 AS has_won, reason FROM kpi_forecast('2026-03-15', '2026-03-16', 'month', 'rep', '{a,nobody}', 'de');
+SELECT count(won) + count(weighted) + count(forecast) + count(actual) + count(expected) AS known, count(taken_at) > 0 AS taken FROM kpi_forecast(NULL, NULL, 'month', 'rep', '{nobody}') WHERE reason = 'unknown member';
 -- thinning the history leaves it as it is
 CREATE TEMP TABLE before AS SELECT * FROM told;
 SELECT pruned_runs FROM kpi_prune('1,1');

@@ -129,12 +129,16 @@ DECLARE
 	blank text;
 	oldest date;
 	newest date;
+	unknown text[] := '{}';
 BEGIN
 	PERFORM @extschema@.kpi_periods_per_year(grain);
 	blank := @extschema@.kpi_require_dimension(dimension);
 	PERFORM @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	SELECT r.oldest, r.newest INTO oldest, newest FROM @extschema@.kpi_find_range(grain, dimension, from_day, to_day, NULL) r;
+	IF members IS NOT NULL THEN
+		unknown := @extschema@.kpi_unknown_members(dimension, members);
+	END IF;
 	members := CASE WHEN members IS NULL THEN @extschema@.kpi_ever_members(grain, dimension, oldest, newest)
 					ELSE ARRAY(SELECT DISTINCT unnest(members)) END;
 	IF row_security_active('@extschema@.kpi_fact'::regclass) THEN	-- whom the caller may be kept from seeing is not one of 0
@@ -153,19 +157,20 @@ BEGIN
 		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_forecast.dimension AND f.member = blank AND f.grain = kpi_forecast.grain
 		   AND f.period BETWEEN oldest AND newest
 	), cell AS (
-		SELECT p.*, m.member, (@extschema@.kpi_filled(own_then, none_then)).won_value AS won, (@extschema@.kpi_filled(own_then, none_then)).weighted_closing AS weighted,
+		SELECT p.*, m.member, m.is_unknown, (@extschema@.kpi_filled(own_then, none_then)).won_value AS won, (@extschema@.kpi_filled(own_then, none_then)).weighted_closing AS weighted,
 			   CASE WHEN p.is_complete THEN (@extschema@.kpi_filled(own_now, none_now)).won_value END AS actual
 		  FROM p
-		  CROSS JOIN unnest(members) m(member)
-		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(kpi_forecast.dimension, m.member, kpi_forecast.grain, p.period, p.taken_at) own_then ON p.taken_at IS NOT NULL
-		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(kpi_forecast.dimension, blank, kpi_forecast.grain, p.period, p.taken_at) none_then ON p.taken_at IS NOT NULL
-		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(kpi_forecast.dimension, m.member, kpi_forecast.grain, p.period, NULL) own_now ON true
-		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(kpi_forecast.dimension, blank, kpi_forecast.grain, p.period, NULL) none_now ON true
+		  CROSS JOIN (SELECT u.member, u.member = ANY (unknown) AS is_unknown FROM unnest(members) u(member)) m
+		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(kpi_forecast.dimension, m.member, kpi_forecast.grain, p.period, p.taken_at) own_then ON p.taken_at IS NOT NULL AND NOT m.is_unknown
+		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(kpi_forecast.dimension, blank, kpi_forecast.grain, p.period, p.taken_at) none_then ON p.taken_at IS NOT NULL AND NOT m.is_unknown
+		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(kpi_forecast.dimension, m.member, kpi_forecast.grain, p.period, NULL) own_now ON NOT m.is_unknown
+		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(kpi_forecast.dimension, blank, kpi_forecast.grain, p.period, NULL) none_now ON NOT m.is_unknown
 	)
 	SELECT c.period::timestamp AT TIME ZONE zone, c.member, l.label, c.taken_at, trim_scale(c.won), trim_scale(c.weighted), f.forecast, trim_scale(c.actual),
 		   100 - @extschema@.kpi_quotient(100 * abs(f.forecast - c.actual), nullif(greatest(c.actual, 0), 0)),
 		   e.expected, e.slipped, @extschema@.kpi_quotient(100 * e.slipped, e.expected), c.is_complete,
-		   CASE WHEN c.taken_at IS NULL THEN CASE lang WHEN 'de' THEN 'keine Momentaufnahme zu Beginn' ELSE 'no snapshot at the start' END
+		   CASE WHEN c.is_unknown THEN @extschema@.kpi_reason_text('unknown member', lang)
+				WHEN c.taken_at IS NULL THEN CASE lang WHEN 'de' THEN 'keine Momentaufnahme zu Beginn' ELSE 'no snapshot at the start' END
 				WHEN f.forecast IS NULL THEN CASE lang WHEN 'de' THEN 'nicht verfügbar' ELSE 'not available' END
 				WHEN NOT c.is_complete THEN CASE lang WHEN 'de' THEN 'Zeitraum läuft noch' ELSE 'period is running' END
 				WHEN c.actual <= 0 THEN @extschema@.kpi_reason_text('zero denominator', lang) END
