@@ -63,6 +63,10 @@ SELECT kpi_live('revenue', kpi_today() + 1, kpi_today() + 2) AS tomorrow, kpi_li
 SAVEPOINT before;
 SELECT kpi_live('profit', '2025-06-01', '2025-07-01');
 ROLLBACK TO before;
+SELECT * FROM kpi_live_values(NULL, '2025-06-01', '2025-07-01');
+ROLLBACK TO before;
+SELECT * FROM kpi_live_values('{revenue}', '2025-06-01', '2025-07-01', members => NULL);
+ROLLBACK TO before;
 SELECT kpi_live('revenue', '2025-07-01', '2025-07-01');
 ROLLBACK TO before;
 SELECT kpi_live('revenue', NULL, '2025-07-01');

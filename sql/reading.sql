@@ -237,6 +237,7 @@ SELECT (SELECT count(*) FROM kpi_drill('revenue', '2026-04-15', 'rep', 'r2')) AS
 	(SELECT count(*) FROM kpi_stage_funnel('2026-04-15', dimension => 'rep', member => 'r2')) AS funnel, (SELECT count(*) FROM kpi_top_customers(3, '2026-04-15', dimension => 'rep', member => 'r2')) AS customers;
 DELETE FROM kpi_target WHERE member = 'r7';
 SELECT * FROM kpi_compare('{revenue,nonsense}', '2026-04-15');
+SELECT * FROM kpi_compare(NULL, '2026-04-15');
 
 -- ---------- ranking ----------
 SELECT * FROM kpi_ranking('revenue', '2026-05-31');

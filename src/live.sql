@@ -96,8 +96,8 @@ DECLARE
 	facts refcursor;
 	lang text := @extschema@.kpi_setting('language');
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(k) FROM unnest(kpis) k;
-	PERFORM @extschema@.kpi_require_member(dimension, members);
+	PERFORM @extschema@.kpi_require_kpi(k) FROM unnest(coalesce(kpis, '{NULL}')) k;
+	PERFORM @extschema@.kpi_require_member(dimension, coalesce(members, '{NULL}'));
 	PERFORM @extschema@.kpi_require_all_facts('kpi_value and kpi_report tell what is recorded, of what you may see.');
 	IF (from_day < to_day) IS NOT TRUE OR NOT isfinite(from_day) OR NOT isfinite(to_day) THEN
 		RAISE EXCEPTION 'to_day % must be after from_day %', to_day, from_day

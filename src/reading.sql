@@ -297,7 +297,7 @@ AS $$
 DECLARE
 	newest date;
 BEGIN
-	PERFORM @extschema@.kpi_require_kpi(k) FROM unnest(kpis) k;
+	PERFORM @extschema@.kpi_require_kpi(k) FROM unnest(coalesce(kpis, '{NULL}')) k;
 	PERFORM @extschema@.kpi_periods_per_year(grain), @extschema@.kpi_require_member(dimension, members);
 	lang := @extschema@.kpi_require_language(lang);
 	newest := @extschema@.kpi_find_period(grain, dimension, period, as_of);
