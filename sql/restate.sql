@@ -186,3 +186,16 @@ SELECT pruned_runs FROM kpi_prune('1,92');
 SELECT at, kpi_value('revenue', '2026-02-01', as_of => at) AS total, kpi_value('revenue', '2026-02-01', 'region', 'A', as_of => at) AS a, kpi_value('revenue', '2026-02-01', 'region', 'B', as_of => at) AS b
   FROM unnest('{2026-03-10 08:00,2026-03-11 08:00,2026-03-11 09:00,2026-03-11 12:00}'::timestamptz[]) at;
 ROLLBACK;
+
+-- A member that came only later has changes where it has something, not zeros in all the periods in which others changed.
+BEGIN;
+SET LOCAL client_min_messages = warning;
+CREATE TABLE sold (sale_id integer, sold_at date, amount numeric, region text);
+INSERT INTO sold VALUES (1, '2026-01-10', 10, 'A'), (2, '2026-02-10', 20, 'A');
+SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'sold');
+SELECT outcome FROM kpi_snapshot(as_of => '2026-03-10 08:00');
+UPDATE sold SET amount = 11 WHERE sale_id = 1;
+INSERT INTO sold VALUES (3, '2026-02-11', 5, 'B');
+SELECT outcome FROM kpi_snapshot(as_of => '2026-03-11 08:00');
+SELECT to_char("time" AT TIME ZONE kpi_setting('time_zone'), 'YYYY-MM') AS month, member, before, after FROM kpi_restatements('revenue', NULL, NULL, dimension => 'region');
+ROLLBACK;

@@ -64,7 +64,7 @@ BEGIN
 			ON e.period IS NULL OR e.period BETWEEN coalesce(starts[b.base + d.reach + 1], '-infinity') AND starts[b.base + 1]
 		 GROUP BY e.at
 	), told AS (
-		SELECT i.at, c.member, c.period, c.value, row_number() OVER w AS n, lag(c.value) OVER w AS before, first_value(c.value) OVER w AS first_reported
+		SELECT i.at, c.member, c.period, c.value, row_number() OVER w AS n, lag(c.value) OVER w AS before, lag(c.reason) OVER w AS reason_before, first_value(c.value) OVER w AS first_reported
 		  FROM instant i
 		  CROSS JOIN LATERAL @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest, i.bases, '{}', '{}', false, i.at, lang) c
 		 WHERE c.is_complete
@@ -75,6 +75,7 @@ BEGIN
 	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = t.member
 	  LEFT JOIN @extschema@.kpi_run r ON r.as_of = t.at AND r.outcome = 'done'
 	 WHERE t.n > 1 AND t.value IS DISTINCT FROM t.before
+	   AND (t.value <> 0 OR t.reason_before IS DISTINCT FROM 'unknown member')	-- who came only later had nothing before
 	 ORDER BY 1, t.member COLLATE "C", t.at;
 END;
 $$;
