@@ -38,7 +38,7 @@ WHERE EXISTS (SELECT FROM kpi_bind(source, relation::regclass));
 SELECT * FROM shop.state();
 SELECT outcome FROM kpi_snapshot();
 INSERT INTO kpi_target (kpi, dimension, member, from_day, to_day, value) VALUES
-	('revenue', 'total', '', kpi_today() - 30, kpi_today(), 10), ('revenue', 'rep', '1', kpi_today() - 30, kpi_today(), 10);
+	('revenue', 'total', '', kpi_today() - 20, kpi_today(), 10), ('revenue', 'rep', '1', kpi_today() - 20, kpi_today(), 10);
 SELECT * FROM shop.state();
 SELECT * FROM shop.state('de');
 
