@@ -151,8 +151,14 @@ const linkFaults = (dashboard, panel, results) => {
 const isSubject = (result) => result.types.some(([column]) => column === 'note');
 const listedBy = (target) => /kpi_scope\(jsonb_build_object\([^)]*\), '(\w+)'/.exec(target.rawSql)?.[1];
 
+/* Members that nobody knows are refused where there is no place for a reason: by name, so that nothing was lost on the way. */
+const refusalOf = (sql) => {
+	const error = errorOf(sql);
+	return hostile.some((member) => error.includes(`unknown member "${member}" of dimension`)) ? null : error;
+};
+
 const frameFaults = ({ targets, sqls, results }) => results.map((r, i) => {
-	const fault = r.rows === null ? errorOf(sqls[i]) : !targets[i].isAnnotation ? frameFault(r, targets[i].format) : r.types.map(([column]) => column).join() === 'time,text' ? null : 'not time and text';
+	const fault = r.rows === null ? refusalOf(sqls[i]) : !targets[i].isAnnotation ? frameFault(r, targets[i].format) : r.types.map(([column]) => column).join() === 'time,text' ? null : 'not time and text';
 	return fault && `${targets[i].what}: ${fault}`;
 });
 
