@@ -102,6 +102,7 @@ SELECT crm.refused($$SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-20
 SELECT crm.refused($$SELECT kpi_snapshot('2025-03-01', '2025-04-30', '2025-05-20 11:59+00')$$), crm.as_before();
 SELECT crm.refused($$SELECT kpi_snapshot('2025-04-01', '2025-03-31', '2025-05-21 12:00+00')$$), crm.as_before();
 SELECT crm.refused($$SELECT kpi_snapshot('2025-05-23', NULL, '2025-05-21 12:00+00')$$), crm.as_before();
+SELECT crm.refused($$SELECT kpi_snapshot('-infinity', '2025-04-30', '2025-05-21 12:00+00')$$), crm.as_before();
 SELECT split_part(crm.refused(format('SELECT kpi_snapshot(NULL, NULL, %L)', clock_timestamp() + interval '1 hour')), '"', 1), crm.as_before();
 SELECT split_part(crm.refused($$SELECT kpi_snapshot(NULL, NULL, 'infinity')$$), '"', 1), crm.as_before();
 

@@ -93,6 +93,11 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 				  DETAIL = format('Today is %s in the reporting time zone.', today);
 	END IF;
+	IF looked_from = '-infinity' THEN	-- from where no step leads on
+		RAISE EXCEPTION 'a snapshot cannot begin at -infinity'
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Give the first day that it should look at; NULL looks as far back as the setting history_years says.';
+	END IF;
 	PERFORM @extschema@.kpi_require_calendar(today);
 	PERFORM @extschema@.kpi_lock_sources();
 	sources := @extschema@.kpi_bound_sources();
