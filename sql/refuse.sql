@@ -180,6 +180,12 @@ RESET ROLE;
 SELECT crm.refused($$SELECT kpi_set('timezone', 'UTC')$$);
 SELECT crm.refused($$SELECT kpi_set('time_zone', 'Mars/Olympus')$$);
 SELECT crm.refused($$SELECT kpi_set('time_zone', '')$$);
+-- What PostgreSQL takes for an abbreviation with an offset is no name of a zone; those that have one are.
+SELECT crm.refused($$SELECT kpi_set('time_zone', 'Europe/Berlin1')$$);
+SELECT crm.refused($$SELECT kpi_set('time_zone', 'Etc/GMT+13')$$);
+SAVEPOINT zones;
+SELECT 'names: ' || count(*) FROM unnest('{UTC,Etc/GMT+12,Etc/GMT-14,Etc/GMT0,America/Port-au-Prince,America/Argentina/Buenos_Aires,Pacific/Apia}'::text[]) z WHERE kpi_set('time_zone', z, rebuild => true) = z;
+ROLLBACK TO zones;
 SELECT crm.refused($$SELECT kpi_set('currency', 'Euro')$$);
 SELECT crm.refused($$SELECT kpi_set('fiscal_year_month', '13')$$);
 SELECT crm.refused($$SELECT kpi_set('grains', 'month,decade')$$);

@@ -14,7 +14,7 @@ COMMENT ON TABLE @extschema@.kpi_setting_default IS
 'settings with their shipped values (NULL: not set); pattern: what a value must match; is_number: formulas can use it; shapes_facts: facts made under another value cannot be compared';
 
 INSERT INTO @extschema@.kpi_setting_default VALUES
-	('time_zone', 'UTC', 'UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+', false, true, 'IANA name of the reporting time zone: days, months and years begin at its midnights'),
+	('time_zone', 'UTC', E'UTC|[A-Z][A-Za-z_]+(/[A-Za-z_-]+)+|Etc/GMT(0|\\+([1-9]|1[0-2])|-([1-9]|1[0-4]))', false, true, 'IANA name of the reporting time zone: days, months and years begin at its midnights'),
 	('currency', 'EUR', '[A-Z]{3}', false, true, 'reporting currency (ISO 4217)'),
 	('fiscal_year_month', '1', '[1-9]|1[0-2]', true, true, 'first month of the fiscal year: years and quarters begin there'),
 	('week_start', 'monday', 'monday|sunday', false, true, 'first day of a week'),
