@@ -87,3 +87,16 @@ SELECT * FROM crm.take();
 SELECT count(*) > 1000 AS many, count(*) FILTER (WHERE o.fact IS NULL OR g.fact IS NULL) AS differ
 FROM crm.one_ledger o FULL JOIN (SELECT to_jsonb(f) - '{run,recorded_at,calls,emails}'::text[] AS fact FROM kpi_fact f) g USING (fact);
 ROLLBACK;
+
+-- Large readings, several times in one session: what the workers sent is there as long as it is needed.
+BEGIN;
+SET min_parallel_table_scan_size = 0;
+CREATE SCHEMA crm;
+CREATE TABLE crm.sale AS SELECT n AS sale_id, date '2022-01-01' + n * 19 % 1700 AS sold_at, n % 977 AS amount, n AS account_id FROM generate_series(1, 20000) n;
+CREATE TABLE crm.subscription AS SELECT n AS id, n AS account_id, 100 AS amount, date '2022-01-01' + n * 19 % 1500 AS valid_from FROM generate_series(1, 2000) n;
+ANALYZE crm.sale, crm.subscription;
+SELECT count(*) AS bound FROM unnest('{sale,subscription}'::text[]) s WHERE EXISTS (SELECT FROM kpi_bind(s, ('crm.' || s)::regclass));
+SELECT count(*), min(s.outcome) FROM generate_series(1, 6) n, kpi_snapshot('2022-01-01', NULL, '2026-09-01 12:00+02'::timestamptz + n * interval '1 second') s;
+SELECT sum(revenue) = (SELECT sum(amount) FROM crm.sale) AS revenue, sum(new_customers) = (SELECT count(*) FROM crm.subscription) AS customers
+FROM kpi_fact WHERE dimension = 'total' AND grain = 'month' AND superseded_at IS NULL;
+ROLLBACK;

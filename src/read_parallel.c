@@ -524,6 +524,7 @@ salkpi_read_in_parallel(Reading *r, const Step *steps, int nsteps, Oid function)
 	List	  **readings = palloc0(nsteps * sizeof(List *));
 	BlockNumber *blocks = palloc(nsteps * sizeof(BlockNumber));
 	int		   *turns = palloc(nsteps * sizeof(int));
+	MemoryContext caller;
 	int			nworkers;
 
 	if (nsteps < 2 || max_parallel_workers_per_gather < 2 || IsInParallelMode() || !IsUnderPostmaster)
@@ -540,7 +541,9 @@ salkpi_read_in_parallel(Reading *r, const Step *steps, int nsteps, Oid function)
 	salkpi_set_progress(psprintf("%d sources side by side", nsteps));
 	if (!try_workers(r, steps, queries, turns, nsteps, nworkers, library_of(function), readings))
 		return false;
+	caller = MemoryContextSwitchTo(r->context);	/* the list outlives SPI, as what is in it */
 	for (int i = 0; i < nsteps; i++)
 		r->readings = list_concat(r->readings, readings[i]);
+	MemoryContextSwitchTo(caller);
 	return true;
 }
