@@ -168,6 +168,12 @@ SELECT * FROM kpi_series('revenue', '2025-02-01', '2025-04-01', as_of => '2026-0
 SELECT * FROM kpi_series('leads', '2026-05-01', '2026-06-01', dimension => 'rep', members => '{r2,r1,r2}');
 SELECT count(*) FROM kpi_series('revenue', '2020-01-01', '2021-01-01');
 SELECT min("time"), max("time"), count(*) FROM kpi_series('revenue', NULL, NULL);
+-- a grain that snapshots leave out is no empty series
+SELECT * FROM kpi_series('revenue', '2025-01-01', '2025-03-01', 'week');
+SELECT kpi_value('revenue', '2025-01-01', grain => 'day');
+SELECT kpi FROM kpi_report('2025-01-01', 'week');
+SELECT change FROM kpi_restatements('revenue', '2025-01-01', '2025-03-01', 'week');
+SELECT value FROM kpi_reported_series('revenue', '2025-01-01', '2025-03-01', 'week');
 -- days the wrong way round are refused, also within one period; the same day twice is the period that holds it
 SELECT count(*) FROM kpi_series('revenue', '2026-04-20', '2026-04-10');
 SELECT count(*) FROM kpi_series('revenue', '2026-05-20', '2026-04-10', as_of => '2026-06-12');

@@ -242,7 +242,10 @@ CREATE FUNCTION @extschema@.kpi_drill_task(kpi text, period date, dimension text
 AS $$
 BEGIN
 	formula := @extschema@.kpi_expanded(kpi);
-	newest := coalesce(@extschema@.kpi_find_period(grain, dimension, period, NULL), @extschema@.kpi_period_start(grain, coalesce(period, @extschema@.kpi_today())));
+	IF grain = ANY (string_to_array(@extschema@.kpi_setting('grains'), ',')) THEN	-- of others there are rows all the same
+		newest := @extschema@.kpi_find_period(grain, dimension, period, NULL);
+	END IF;
+	newest := coalesce(newest, @extschema@.kpi_period_start(grain, coalesce(period, @extschema@.kpi_today())));
 	as_of := @extschema@.kpi_last_taken(newest, @extschema@.kpi_period_end(grain, newest));
 	columns := ARRAY(SELECT u.source || '.' || u.column_name || e.suffix
 					   FROM @extschema@.kpi_usable_columns() u, LATERAL unnest(CASE u.type WHEN 'date' THEN '{"",:date}'::text[] ELSE '{""}' END) e(suffix));

@@ -24,11 +24,14 @@ BEGIN
 		   AND f.dimension = kpi_find_period.dimension AND f.member = (SELECT @extschema@.kpi_blank_member(kpi_find_period.dimension)) AND f.grain = kpi_find_period.grain
 		   AND f.period <= coalesce(day, 'infinity') AND (f.period_end > day OR day IS NULL AND f.is_complete);
 	END IF;
+	IF found_period IS NULL THEN
+		PERFORM @extschema@.kpi_require_computed(grain);
+	END IF;
 	RETURN found_period;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_find_period(text, text, date, timestamptz) IS
-'first day of the computed period that contains the day, of the last complete one when day is NULL; NULL when none was computed';
+'first day of the computed period that contains the day, of the last complete one when day is NULL; NULL when none was computed, an error for a grain of which none ever is';
 
 CREATE FUNCTION @extschema@.kpi_find_range(grain text, dimension text, from_day date, to_day date, as_of timestamptz,
 										   OUT oldest date, OUT newest date)
@@ -62,10 +65,13 @@ BEGIN
 		   AND f.dimension = kpi_find_range.dimension AND f.member = (SELECT @extschema@.kpi_blank_member(kpi_find_range.dimension)) AND f.grain = kpi_find_range.grain
 		   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity');
 	END IF;
+	IF newest IS NULL THEN
+		PERFORM @extschema@.kpi_require_computed(grain);
+	END IF;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_find_range(text, text, date, date, timestamptz) IS
-'the first days of the oldest and the newest computed period that overlap the days from from_day to before to_day (NULL: no limit); NULL when none does, an error for days the wrong way round';
+'the first days of the oldest and the newest computed period that overlap the days from from_day to before to_day (NULL: no limit); NULL when none does, an error for days the wrong way round and for a grain of which none is ever computed';
 
 CREATE FUNCTION @extschema@.kpi_first_period(grain text, dimension text) RETURNS date
 	LANGUAGE sql STABLE PARALLEL SAFE

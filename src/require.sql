@@ -17,6 +17,24 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_periods_per_year(text, date) IS
 'how many periods of the grain lie between one and the same of the year before; of days that depends on the day: without one the most. An error for an unknown grain or NULL';
 
+/* Not asked for where rows of the sources are read, which need no facts. */
+CREATE FUNCTION @extschema@.kpi_require_computed(grain text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	grains text := @extschema@.kpi_setting('grains');
+BEGIN
+	IF grain <> ALL (string_to_array(grains, ',')) THEN
+		RAISE EXCEPTION 'grain "%" is left out by the setting "grains"', grain
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = format('SELECT kpi_set(''grains'', %L) has the next snapshot compute it too.', grains || ',' || grain);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_require_computed(text) IS
+'raises for a grain of which snapshots make no facts; to be called where there are none';
+
 CREATE FUNCTION @extschema@.kpi_require_language(lang text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp

@@ -40,6 +40,7 @@ BEGIN
 	   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity');
 	all_bases := @extschema@.kpi_bases(grain, oldest, newest);
 	IF all_bases = '{}' THEN
+		PERFORM @extschema@.kpi_require_computed(grain);
 		RETURN;
 	END IF;
 	members := CASE WHEN members IS NULL THEN @extschema@.kpi_ever_members(grain, dimension, oldest, newest)
@@ -104,6 +105,9 @@ BEGIN
 	SELECT min(f.period), max(f.period) INTO oldest, newest FROM @extschema@.kpi_fact f
 	 WHERE f.dimension = kpi_reported_series.dimension AND f.member = blank AND f.grain = kpi_reported_series.grain
 	   AND f.period < coalesce(to_day, 'infinity') AND f.period_end > coalesce(from_day, '-infinity');
+	IF newest IS NULL THEN
+		PERFORM @extschema@.kpi_require_computed(grain);
+	END IF;
 	members := CASE WHEN members IS NULL THEN @extschema@.kpi_ever_members(grain, dimension, oldest, newest)
 					ELSE ARRAY(SELECT DISTINCT unnest(members)) END;
 
