@@ -133,3 +133,23 @@ SELECT r.year_ago = s.amount AS year_ago, (SELECT array_agg(m.from_day ORDER BY 
 	   kpi_value('revenue_growth_year', '2024-12-31', grain => 'day') = kpi_live('revenue_growth_year', '2024-12-31', '2025-01-01') AS as_live
   FROM kpi_report('2024-12-31', 'day', selection => 'measures') r, sales s WHERE r.kpi = 'revenue' AND s.sold_at = '2023-12-31';
 ROLLBACK;
+
+-- ---------- a day with two midnights ----------
+-- In Havana the clocks go back from 01:00 to 00:00 on 1 November 2020: the day, and the month, begin at 04:00 UTC.
+BEGIN;
+SELECT kpi_set('time_zone', 'America/Havana') AS zone, kpi_set('grains', 'day,month') AS grains;
+SELECT kpi_midnight('2020-11-01') AS begins, kpi_midnight('2020-11-02') AS ends;
+SELECT count(*) FILTER (WHERE kpi_midnight(d::date, 'Pacific/Apia') <> timestamptz '2011-12-30 10:00Z') AS wrong FROM unnest('{2011-12-30,2011-12-31}'::date[]) d;	-- which lost a whole day
+CREATE TABLE sales (sale_id integer, sold_at timestamptz, amount numeric);
+INSERT INTO sales VALUES (1, '2020-11-01 03:59:59Z', 4), (2, '2020-11-01 04:30Z', 1), (3, '2020-11-01 05:30Z', 2);
+CREATE TABLE spent AS SELECT date '2020-10-31' AS period_from, date '2020-11-01' AS period_to, 10 AS amount;
+SELECT count(*) FROM kpi_bind('sale', 'sales');
+SELECT count(*) FROM kpi_bind('cost', 'spent');
+SELECT count(*) FROM kpi_track('sale') s, kpi_track('cost') c;
+SELECT outcome FROM kpi_snapshot(as_of => '2020-11-15 12:00Z');
+SELECT grain, period, revenue, total_cost FROM kpi_fact WHERE superseded_at IS NULL AND dimension = 'total' AND grain IN ('day', 'month') AND period IN ('2020-10-01', '2020-10-31', '2020-11-01') ORDER BY 1, 2;
+INSERT INTO sales VALUES (4, '2020-11-01 04:10Z', 8);
+SELECT outcome FROM kpi_snapshot(as_of => '2020-11-15 12:01Z');
+SELECT grain, period, revenue FROM kpi_fact WHERE superseded_at IS NULL AND dimension = 'total' AND grain IN ('day', 'month') AND period IN ('2020-10-01', '2020-10-31', '2020-11-01') ORDER BY 1, 2;
+SELECT "time", value FROM kpi_series('revenue', '2020-11-01', '2020-11-02', 'day');
+ROLLBACK;

@@ -241,7 +241,7 @@ CREATE FUNCTION @extschema@.kpi_periods(from_day date, to_day date, as_of timest
 	ROWS 200
 BEGIN ATOMIC
 	WITH clock AS (
-		SELECT zone, today, today + CASE WHEN today::timestamp AT TIME ZONE zone < as_of THEN 1 ELSE 0 END AS begun
+		SELECT zone, today, today + CASE WHEN @extschema@.kpi_midnight(today, zone) < as_of THEN 1 ELSE 0 END AS begun
 		  FROM (SELECT z AS zone, (as_of AT TIME ZONE z)::date AS today
 				  FROM (SELECT @extschema@.kpi_setting('time_zone') AS z OFFSET 0) s) t
 	), grain AS MATERIALIZED (
@@ -277,7 +277,7 @@ BEGIN ATOMIC
 	), every AS (
 		SELECT grain, period, period_end FROM whole UNION ALL SELECT * FROM cut
 	), dated AS (
-		SELECT e.*, e.period::timestamp AT TIME ZONE zone AS starts_at, e.period_end::timestamp AT TIME ZONE zone AS ends_at, begun
+		SELECT e.*, @extschema@.kpi_midnight(e.period, zone) AS starts_at, @extschema@.kpi_midnight(e.period_end, zone) AS ends_at, begun
 		  FROM every e, clock
 	)
 	SELECT grain, period, period_end, ends_at <= as_of, least(period_end, begun) - period, starts_at, ends_at

@@ -150,7 +150,7 @@ BEGIN
 	WITH p AS (	-- early enough is the first tenth of the period; a first one that is pruned is none, else a day's would be its last
 		SELECT f.period, f.period_end, f.is_complete,
 			   CASE WHEN s.day < f.period + ceil((f.period_end - f.period) / 10.0)::integer
-						 AND NOT EXISTS (SELECT FROM @extschema@.kpi_run r WHERE r.is_pruned AND r.as_of > f.period::timestamp AT TIME ZONE zone AND r.as_of < s.at) THEN s.at END AS taken_at
+						 AND NOT EXISTS (SELECT FROM @extschema@.kpi_run r WHERE r.is_pruned AND r.as_of > @extschema@.kpi_midnight(f.period, zone) AND r.as_of < s.at) THEN s.at END AS taken_at
 		  FROM @extschema@.kpi_fact f
 		  CROSS JOIN LATERAL (SELECT min(v.recorded_at) AS at, @extschema@.kpi_day(min(v.recorded_at)) AS day FROM @extschema@.kpi_fact v
 							   WHERE v.dimension = f.dimension AND v.member = f.member AND v.grain = f.grain AND v.period = f.period) s
@@ -166,7 +166,7 @@ BEGIN
 		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(kpi_forecast.dimension, m.member, kpi_forecast.grain, p.period, NULL) own_now ON NOT m.is_unknown
 		  LEFT JOIN LATERAL @extschema@.kpi_fact_version(kpi_forecast.dimension, blank, kpi_forecast.grain, p.period, NULL) none_now ON NOT m.is_unknown
 	)
-	SELECT c.period::timestamp AT TIME ZONE zone, c.member, l.label, c.taken_at, trim_scale(c.won), trim_scale(c.weighted), f.forecast, trim_scale(c.actual),
+	SELECT @extschema@.kpi_midnight(c.period, zone), c.member, l.label, c.taken_at, trim_scale(c.won), trim_scale(c.weighted), f.forecast, trim_scale(c.actual),
 		   100 - @extschema@.kpi_quotient(100 * abs(f.forecast - c.actual), nullif(greatest(c.actual, 0), 0)),
 		   e.expected, e.slipped, @extschema@.kpi_quotient(100 * e.slipped, e.expected), c.is_complete,
 		   CASE WHEN c.is_unknown THEN @extschema@.kpi_reason_text('unknown member', lang)

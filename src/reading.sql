@@ -164,7 +164,7 @@ BEGIN
 					ELSE ARRAY(SELECT DISTINCT unnest(members)) END;
 
 	RETURN QUERY
-	SELECT c.period::timestamp AT TIME ZONE zone, c.member, l.label, c.value, c.target, c.is_complete, c.numerator, c.denominator, c.n,
+	SELECT @extschema@.kpi_midnight(c.period, zone), c.member, l.label, c.value, c.target, c.is_complete, c.numerator, c.denominator, c.n,
 		   CASE WHEN c.reason IS NOT NULL
 				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, CASE c.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(false)) END, as_of, lang) END,
 		   c.attainment, c.status, c.pace
@@ -216,7 +216,7 @@ BEGIN
 	RETURN QUERY
 	SELECT s."time", all_members, all_labels, s.value, s.target, s.is_complete, s.numerator, s.denominator, s.n,
 		   s.reason IS DISTINCT FROM not_additive, s.reason, s.attainment, s.status, s.pace
-	  FROM (SELECT c.period::timestamp AT TIME ZONE zone AS "time", c.value, c.target, c.is_complete, c.numerator, c.denominator, c.n,
+	  FROM (SELECT @extschema@.kpi_midnight(c.period, zone) AS "time", c.value, c.target, c.is_complete, c.numerator, c.denominator, c.n,
 				   c.attainment, c.status, c.pace, CASE WHEN c.reason IS NOT NULL
 						THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, CASE c.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(is_merged)) END, as_of, lang) END AS reason
 			  FROM @extschema@.kpi_computed(ARRAY[kpi], grain, dimension, members, newest, bases, '{}', bases, is_merged, as_of, lang) c

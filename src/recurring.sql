@@ -31,7 +31,7 @@ BEGIN
 																AND (as_of IS NULL OR f.recorded_at <= as_of))) END;
 
 	RETURN QUERY
-	SELECT f.period::timestamp AT TIME ZONE zone, m.member, l.label, f.is_complete,
+	SELECT @extschema@.kpi_midnight(f.period, zone), m.member, l.label, f.is_complete,
 		   f.mrr_opening, f.mrr_new, f.mrr_reactivated, f.mrr_expansion, f.mrr_contraction, f.mrr_churned, f.mrr,
 		   f.customers_opening, f.customers_won, f.customers_reactivated, f.customers_churned, f.customers
 	  FROM unnest(bases) b(base)

@@ -71,7 +71,7 @@ BEGIN
 		 WHERE c.is_complete
 		WINDOW w AS (PARTITION BY c.member, c.period ORDER BY i.at)
 	)
-	SELECT t.period::timestamp AT TIME ZONE zone, t.member, l.label, t.first_reported, t.before, t.value, t.value - t.before, r.run, t.at
+	SELECT @extschema@.kpi_midnight(t.period, zone), t.member, l.label, t.first_reported, t.before, t.value, t.value - t.before, r.run, t.at
 	  FROM told t
 	  JOIN @extschema@.kpi_labels(dimension, members, lang) l ON l.member = t.member
 	  LEFT JOIN @extschema@.kpi_run r ON r.as_of = t.at AND r.outcome = 'done'
@@ -113,12 +113,12 @@ BEGIN
 
 	RETURN QUERY
 	WITH p AS (
-		SELECT f.period, f.period_end::timestamp AT TIME ZONE zone AS ends_at
+		SELECT f.period, @extschema@.kpi_midnight(f.period_end, zone) AS ends_at
 		  FROM @extschema@.kpi_fact f
 		 WHERE f.dimension = kpi_reported_series.dimension AND f.member = blank AND f.grain = kpi_reported_series.grain AND f.period BETWEEN oldest AND newest
 		 GROUP BY f.period, f.period_end
 	)
-	SELECT p.period::timestamp AT TIME ZONE zone, c.member, l.label, c.value,
+	SELECT @extschema@.kpi_midnight(p.period, zone), c.member, l.label, c.value,
 		   (SELECT max(r.as_of) FROM @extschema@.kpi_run r WHERE r.outcome = 'done' AND NOT r.is_pruned AND r.as_of <= p.ends_at), c.is_complete,
 		   CASE WHEN c.reason IS NOT NULL
 				THEN @extschema@.kpi_reason(c.reason, c.measures, c.missing, grain, dimension, c.period, c.is_complete, CASE c.reason WHEN 'not available' THEN (SELECT @extschema@.kpi_states_of_measures(false)) END, p.ends_at, lang) END

@@ -1,6 +1,6 @@
 /*
  * setting.c
- *	  The value of a setting; kpi_setting.
+ *	  The value of a setting, and when a day begins; kpi_setting, kpi_midnight.
  *
  * What reads facts asks for a dozen settings, most of them on the way to
  * something else, and a look at an index takes a third of what a query does.
@@ -16,10 +16,13 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "salkpi.h"
 
@@ -84,4 +87,27 @@ salkpi_kpi_setting(PG_FUNCTION_ARGS)
 	if (value == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(value);
+}
+
+/*
+ * Where clocks go back at the end of the first hour (Havana, the Azores) a day
+ * has two midnights, of which PostgreSQL takes the second: the first is what
+ * follows the last microsecond of the day before.  Where clocks go forward over
+ * that one (Nuuk), midnight itself is the earlier of the two.
+ */
+PG_FUNCTION_INFO_V1(salkpi_kpi_midnight);
+Datum
+salkpi_kpi_midnight(PG_FUNCTION_ARGS)
+{
+	Datum		zone = PG_GETARG_DATUM(1);
+	Timestamp	midnight = DatumGetTimestamp(DirectFunctionCall1(date_timestamp, PG_GETARG_DATUM(0)));
+	TimestampTz begins = DatumGetTimestampTz(DirectFunctionCall2(timestamp_zone, zone, TimestampGetDatum(midnight)));
+
+	if (!TIMESTAMP_NOT_FINITE(midnight) && midnight > MIN_TIMESTAMP)
+	{
+		TimestampTz before = DatumGetTimestampTz(DirectFunctionCall2(timestamp_zone, zone, TimestampGetDatum(midnight - 1)));
+
+		begins = Min(begins, before + 1);
+	}
+	PG_RETURN_TIMESTAMPTZ(begins);
 }

@@ -77,10 +77,16 @@ END;
 COMMENT ON FUNCTION @extschema@.kpi_today() IS
 'the current calendar day of the reporting time zone';
 
+CREATE FUNCTION @extschema@.kpi_midnight(day date, zone text) RETURNS timestamptz
+AS 'MODULE_PATHNAME', 'salkpi_kpi_midnight'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.kpi_midnight(date, text) IS
+'the instant at which a calendar day of a time zone begins, the first one where there are two midnights. NULL for NULL; an error for an unknown zone, and for a day that no instant has';
+
 CREATE FUNCTION @extschema@.kpi_midnight(day date) RETURNS timestamptz
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT day::timestamp AT TIME ZONE @extschema@.kpi_setting('time_zone');
+	SELECT @extschema@.kpi_midnight(day, @extschema@.kpi_setting('time_zone'));
 END;
 COMMENT ON FUNCTION @extschema@.kpi_midnight(date) IS
 'the instant at which a calendar day of the reporting time zone begins';

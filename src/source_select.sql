@@ -29,7 +29,7 @@ BEGIN ATOMIC
 					WHEN 'instant' THEN 'timestamptz' WHEN 'number' THEN 'numeric' WHEN 'integer' THEN 'bigint'
 					WHEN 'boolean' THEN 'boolean' ELSE 'text' END, c.column_name)
 				WHEN u.kind = 'instant' AND u.type = 'date' THEN
-					format('(@extschema@.kpi_known_day(r.%1$I)::timestamp AT TIME ZONE %2$L) AS %1$I, r.%1$I AS %3$I', u.column_name, @extschema@.kpi_setting('time_zone'), u.column_name || '_day')
+					format('@extschema@.kpi_midnight(@extschema@.kpi_known_day(r.%1$I), %2$L) AS %1$I, r.%1$I AS %3$I', u.column_name, @extschema@.kpi_setting('time_zone'), u.column_name || '_day')
 				WHEN u.kind = 'instant' THEN format('r.%1$I::timestamptz AS %1$I', u.column_name)
 				WHEN u.kind = 'number' AND u.type IN ('double precision', 'real') THEN format('r.%1$I::text::numeric AS %1$I', u.column_name)
 				WHEN u.kind = 'number' THEN format('r.%1$I::numeric AS %1$I', u.column_name)
