@@ -12,8 +12,8 @@ INSERT INTO kpi_target (kpi, member, from_day, to_day, value) VALUES ('revenue',
 INSERT INTO kpi_target (kpi, dimension, from_day, to_day, value) VALUES ('revenue', 'region', '2026-01-01', '2027-01-01', 1);
 INSERT INTO kpi_target (kpi, from_day, to_day, value, currency) VALUES ('revenue', '2026-01-01', '2027-01-01', 1, 'USD');
 INSERT INTO kpi_target (kpi, from_day, to_day, value) VALUES ('revenue', '2026-01-01', '2026-01-01', 1);
-INSERT INTO kpi_target (kpi, from_day, to_day, value) VALUES ('revenue', '2026-01-01', 'infinity', 1);
 \set VERBOSITY terse
+INSERT INTO kpi_target (kpi, from_day, to_day, value) VALUES ('revenue', '2026-01-01', 'infinity', 1);
 INSERT INTO kpi_target (kpi, from_day, to_day, value) VALUES ('revenue', '2026-01-01', '2027-01-01', 'NaN');
 INSERT INTO kpi_target (kpi, from_day, to_day, value) VALUES ('revenue', '2026-01-01', '2027-01-01', '-Infinity');
 INSERT INTO kpi_target (kpi, from_day, to_day, value, warn_at) VALUES ('revenue', '2026-01-01', '2027-01-01', 1, 'Infinity');
