@@ -153,3 +153,18 @@ SELECT outcome FROM kpi_snapshot(as_of => '2020-11-15 12:01Z');
 SELECT grain, period, revenue FROM kpi_fact WHERE superseded_at IS NULL AND dimension = 'total' AND grain IN ('day', 'month') AND period IN ('2020-10-01', '2020-10-31', '2020-11-01') ORDER BY 1, 2;
 SELECT "time", value FROM kpi_series('revenue', '2020-11-01', '2020-11-02', 'day');
 ROLLBACK;
+
+-- ---------- a long year ----------
+-- Between two fiscal years: eighteen months, also found by their last day; longer than two years is none.
+BEGIN;
+SELECT kpi_set('grains', 'year') AS grains;
+INSERT INTO kpi_calendar VALUES ('year', '2023-01-01', '2024-01-01'), ('year', '2024-01-01', '2025-07-01'), ('year', '2025-07-01', '2026-07-01');
+SELECT kpi_set('calendar', 'table') AS calendar;
+CREATE TABLE sales AS SELECT n AS sale_id, d::date AS sold_at, n AS amount FROM unnest('{2023-12-31,2024-01-01,2025-06-30,2025-07-01}'::date[]) WITH ORDINALITY u(d, n);
+SELECT count(*) FROM kpi_bind('sale', 'sales');
+SELECT outcome FROM kpi_snapshot(as_of => '2025-12-01 12:00Z');
+SELECT kpi_value('revenue', '2024-01-01', grain => 'year') AS first_day, kpi_value('revenue', '2025-06-30', grain => 'year') AS last_day,
+	kpi_value('revenue', '2025-07-01', grain => 'year') AS day_after, (SELECT sum(value) FROM kpi_series('revenue', '2025-06-30', '2025-07-01', 'year')) AS series;
+INSERT INTO kpi_calendar VALUES ('year', '2026-07-01', '2028-08-01');
+INSERT INTO kpi_calendar VALUES ('month', '2026-07-01', '2026-09-05');
+ROLLBACK;

@@ -28,6 +28,13 @@ COMMENT ON TABLE @extschema@.kpi_calendar IS
 COMMENT ON COLUMN @extschema@.kpi_calendar.period_end IS 'the first day that no longer belongs';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_calendar', '');
 
+/* How far readers look back for the period that a day is in; a year may be a long one between two fiscal years. */
+CREATE FUNCTION @extschema@.kpi_longest_period(grain text) RETURNS integer
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN CASE grain WHEN 'day' THEN 1 WHEN 'week' THEN 14 WHEN 'month' THEN 62 WHEN 'quarter' THEN 190 ELSE 740 END;
+COMMENT ON FUNCTION @extschema@.kpi_longest_period(text) IS
+'so many days a period of a grain has at most: twice its usual length and some';
+
 /* Nothing is checked while a dump is restored: the facts may not be there yet. */
 CREATE FUNCTION @extschema@.kpi_calendar_check() RETURNS trigger
 	LANGUAGE plpgsql VOLATILE
@@ -47,6 +54,13 @@ BEGIN
 			USING ERRCODE = 'exclusion_violation',
 				  DETAIL = format('One ends before %s, the next begins on %s.', to_char(fault.period_end, 'YYYY-MM-DD'), to_char(fault.next, 'YYYY-MM-DD'));
 	END IF;
+	SELECT c.grain, c.period, @extschema@.kpi_longest_period(c.grain) AS most INTO fault
+	  FROM @extschema@.kpi_calendar c WHERE c.period_end - c.period > @extschema@.kpi_longest_period(c.grain) ORDER BY 1, 2 LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'the % that begins on % is too long', fault.grain, to_char(fault.period, 'YYYY-MM-DD')
+			USING ERRCODE = 'check_violation',
+				  DETAIL = format('A %s can have %s days at most.', fault.grain, fault.most);
+	END IF;
 	IF @extschema@.kpi_setting('calendar') = 'table' THEN
 		PERFORM @extschema@.kpi_lock();
 		SELECT f.grain, f.period INTO fault FROM @extschema@.kpi_fact f
@@ -63,7 +77,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_calendar_check() IS
-'trigger: raises for periods with gaps or overlaps, and for changes of periods that have facts';
+'trigger: raises for periods with gaps or overlaps, those that are too long, and for changes of periods that have facts';
 CREATE TRIGGER kpi_calendar_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.kpi_calendar
 	FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.kpi_calendar_check();
 

@@ -15,7 +15,7 @@ BEGIN
 	IF as_of IS NULL THEN
 		SELECT f.period INTO found_period FROM @extschema@.kpi_fact f
 		 WHERE f.superseded_at IS NULL AND f.dimension = kpi_find_period.dimension AND f.grain = kpi_find_period.grain
-		   AND f.period <= coalesce(day, 'infinity') AND f.period > coalesce(day - 400, '-infinity')
+		   AND f.period <= coalesce(day, 'infinity') AND f.period > coalesce(day - @extschema@.kpi_longest_period(kpi_find_period.grain), '-infinity')
 		   AND (f.period_end > day OR day IS NULL AND f.is_complete)
 		 ORDER BY f.dimension DESC, f.grain DESC, f.period DESC LIMIT 1;
 	ELSE
@@ -40,7 +40,7 @@ CREATE FUNCTION @extschema@.kpi_find_range(grain text, dimension text, from_day 
 	SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-	lowest date := from_day - CASE grain WHEN 'day' THEN 1 WHEN 'week' THEN 14 WHEN 'month' THEN 62 WHEN 'quarter' THEN 122 ELSE 400 END;
+	lowest date := from_day - @extschema@.kpi_longest_period(grain);
 BEGIN
 	PERFORM @extschema@.kpi_require_days(from_day, to_day);
 	IF as_of IS NULL THEN
