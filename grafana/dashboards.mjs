@@ -237,7 +237,7 @@ const marketing = (lang) => {
 		panels: [
 			subjectTable(q, ['channel', 'campaign']),
 			tile(text('Leads', 'Leads'), 'leads', 0, 5), tile(percent('Qualified', 'Qualifiziert'), 'lead_qualification_rate', 1, 5), tile(percent('Converted', 'Gewonnen'), 'lead_conversion_rate', 1, 5),
-			tile(money('Cost per lead', 'Kosten je Lead'), 'cost_per_lead', 2, 4), tile(money('Cost per new customer', 'Kosten je neuem Kunden'), 'customer_acquisition_cost', 0, 5),
+			tile(money('Cost per lead', 'Kosten je Lead'), 'cost_per_lead', 2, 4), tile(money('Cost per new customer', 'Kosten je Neukunde'), 'customer_acquisition_cost', 0, 5),
 			ranked(bars, text('Leads of the six largest channels', 'Leads der sechs größten Kanäle'), q.largest('leads', 'channel', 6), { kpi: 'leads' }),
 			lines(percent('From lead to customer', 'Vom Lead zum Kunden'), converted.sql, { kpi: ['lead_qualification_rate', 'lead_conversion_rate'], overrides: converted.overrides, decimals: 1, min: 0 }),
 			of('channel', text('By channel', 'Nach Kanal'), 9), of('campaign', text('By campaign', 'Nach Kampagne'), 9),

@@ -26,7 +26,7 @@ INSERT INTO @extschema@.kpi_dimension_shipped VALUES
 	('plan', '{plan}', 'Plan', 'Tarif'),
 	('cohort', '{cohort}', 'Cohort', 'Kohorte'),
 	('stage', '{stage}', 'Stage', 'Phase'),
-	('lost_reason', '{lost_reason}', 'Reason of losing', 'Verlustgrund'),
+	('lost_reason', '{lost_reason}', 'Reason for losing', 'Verlustgrund'),
 	('kind', '{kind}', 'Kind of activity', 'Art der Aktivität'),
 	('rep+kind', '{rep,kind}', 'Rep and kind of activity', 'Vertriebler und Art der Aktivität'),
 	('rep+stage', '{rep,stage}', 'Rep and stage', 'Vertriebler und Phase'),
