@@ -27,7 +27,7 @@ SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'sales');
 SELECT reason FROM kpi_report() WHERE kpi = 'revenue_growth';
 SELECT outcome FROM kpi_snapshot();
 SELECT array_agg(coalesce(trim_scale(value)::text, reason) ORDER BY "time") AS growth FROM kpi_series('revenue_growth', (kpi_today() - interval '1 year')::date, (date_trunc('month', kpi_today()))::date);
-SELECT kpi, reason FROM kpi_report() WHERE kpi IN ('show_rate', 'profit_margin', 'revenue_growth_year') ORDER BY kpi;
+SELECT kpi, reason FROM kpi_report() WHERE kpi IN ('show_rate', 'profit_margin', 'revenue_growth_year', 'lifetime_spend_per_customer') ORDER BY kpi;
 SELECT kpi, reason FROM kpi_live_values('{demos,profit_margin}', kpi_today() - 30, kpi_today()) ORDER BY kpi;
 SELECT count(*) > 0 AS bound FROM kpi_bind('activity', 'calls');
 SELECT kpi, value, reason FROM kpi_report() WHERE kpi IN ('demos_done', 'show_rate', 'onboardings', 'profit_margin') ORDER BY kpi;

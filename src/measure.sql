@@ -85,7 +85,7 @@ INSERT INTO @extschema@.kpi_measure (source, part, measure, slot, expression, ne
 	 'accounts whose first purchase ever falls in the period', 'Kunden, deren erster Kauf überhaupt in den Zeitraum fällt'),
 	('sale', 'sold', 'revenue_to_date', 'to_date', 'revenue', '{}', 'money', 'Revenue to date', 'Umsatz bis heute',
 	 'net revenue since ever, up to the end of the period', 'gesamter Nettoumsatz bis zum Ende des Zeitraums'),
-	('sale', 'sold', 'customers_to_date', 'to_date', 'buying_customers', '{}', 'count', 'Customers to date', 'Kunden bis heute',
+	('sale', 'sold', 'customers_to_date', 'to_date', 'buying_customers', '{account_id|opportunity.account_id}', 'count', 'Customers to date', 'Kunden bis heute',
 	 'accounts that ever bought, up to the end of the period', 'Kunden, die bis zum Ende des Zeitraums je gekauft haben'),
 
 	('account', 'known', 'accounts', 'count', 'true', '{created_at}', 'count', 'Accounts', 'Accounts',
