@@ -96,7 +96,9 @@ BEGIN
 		PERFORM @extschema@.kpi_raise_unknown('calendar', pattern, 'Patterns are 4-4-5, 4-5-4 and 5-4-4 (weeks of the months of a quarter); others can be written into kpi_calendar.');
 	END IF;
 	IF NOT isfinite(first_day) OR first_day IS NULL OR years IS NULL OR years NOT BETWEEN 1 AND 200 THEN
-		RAISE EXCEPTION 'a calendar of % years from %', years, first_day USING ERRCODE = 'invalid_parameter_value';
+		RAISE EXCEPTION 'cannot make a calendar of % years from %', years, first_day
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'Give the first day, and 1 to 200 years.';
 	END IF;
 	WITH year AS (
 		SELECT y.n, a.day - w.past + CASE WHEN w.past > 3 THEN 7 ELSE 0 END AS starts

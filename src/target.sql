@@ -72,7 +72,7 @@ BEGIN
 	SELECT w.dimension, w.member INTO fault FROM written w
 	 WHERE (w.dimension = 'total') <> (w.member = '') ORDER BY w.target LIMIT 1;
 	IF FOUND THEN
-		RAISE EXCEPTION 'target for member "%" of dimension "%"', fault.member, fault.dimension
+		RAISE EXCEPTION 'target for member "%", which dimension "%" cannot have', fault.member, fault.dimension
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'The dimension "total" has the one member '''', every other dimension only members with a name; the unknown one is called ''(none)''.';
 	END IF;
@@ -81,7 +81,7 @@ BEGIN
 	  FROM written w JOIN @extschema@.kpi_definition d USING (kpi)
 	 WHERE w.currency <> @extschema@.kpi_setting('currency') AND d.unit <> 'money' ORDER BY w.target LIMIT 1;
 	IF FOUND THEN
-		RAISE EXCEPTION 'target of KPI "%" in currency "%"', fault.kpi, fault.currency
+		RAISE EXCEPTION 'target of KPI "%" cannot be in currency "%"', fault.kpi, fault.currency
 			USING ERRCODE = 'invalid_parameter_value',
 				  DETAIL = format('Its unit is %s.', fault.unit),
 				  HINT = 'Leave currency NULL.';
