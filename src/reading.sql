@@ -175,7 +175,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_series(text, date, date, text, text, text[], timestamptz, text) IS
-'a KPI over time: one row for each computed period that overlaps the days from from_day to before to_day (NULL: no limit) and each member (NULL: every member with a fact in them); "time" is the midnight with which the period begins; target that of the whole period; reason says why a value is NULL; attainment, status and pace as in kpi_report. as_of: as it was known then';
+'a KPI over time: one row for each computed period that overlaps the days from from_day to before to_day (NULL: no limit) and each member (NULL: every member with a fact in them); "time" is the midnight with which the period begins; target that of the whole period; reason says why a value is NULL; attainment, status and pace as in kpi_report. as_of: as it was known then. Raises for an unknown KPI, dimension or grain, and for a from_day after to_day';
 
 CREATE FUNCTION @extschema@.kpi_merged_series(kpi text, from_day date, to_day date, grain text DEFAULT 'month', dimension text DEFAULT 'total',
 											  members text[] DEFAULT NULL, as_of timestamptz DEFAULT NULL, lang text DEFAULT NULL)

@@ -81,7 +81,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_restatements(text, date, date, text, text, text[], text) IS
-'what changed after it was reported: for each complete period that overlaps the days from from_day to before to_day (NULL: no limit) and each member (NULL: all), one row for each snapshot (run, recorded_at) that changed its value, with the value first reported for the complete period, that before, that after, and the change (NULL where one of the two is). Targets and definitions are those of today. No row where nothing changed; an error for a member that nobody knows';
+'what changed after it was reported: for each complete period that overlaps the days from from_day to before to_day (NULL: no limit) and each member (NULL: all), one row for each snapshot (run, recorded_at) that changed its value, with the value first reported for the complete period, that before, that after, and the change (NULL where one of the two is). Targets and definitions are those of today. No row where nothing changed. Raises as kpi_series, and for a member that nobody knows';
 
 CREATE FUNCTION @extschema@.kpi_reported_series(kpi text, from_day date, to_day date, grain text DEFAULT 'month', dimension text DEFAULT 'total',
 												members text[] DEFAULT NULL, lang text DEFAULT NULL)
