@@ -36,6 +36,35 @@ diff <(sql -d $db -f "$here/kpi_table.sql") <(grep -E '^\| [0-9]* \| `' "$here/.
 [ ! -s "$blocks" ]
 report $? "the README's table of KPIs is the catalog's"
 cat "$blocks"
+
+# lists NAME QUERY LINES: what the README lists is what the catalog has
+lists() {
+	diff <(sql -d $db -c 'SET search_path = kpi, public' -c "$2" | grep -v '^SET$' | LC_ALL=C sort) <(printf '%s\n' "$3" | LC_ALL=C sort) | sed 's/^/# /' >"$blocks"
+	[ ! -s "$blocks" ]
+	report $? "the README's $1 are the catalog's"
+	cat "$blocks"
+}
+section() { sed -n "/^##* $1\$/,/^##* /p" "$here/../README.md" | sed '1d'; } # without what follows it
+words() { tr ',' '\n' | sed 's/ and /\n/g; s/([^)]*)//g' | sed 's/^ *//; s/[ .]*$//; /^$/d'; }
+
+lists "columns of sources" "SELECT source || ': ' || string_agg(column_name || CASE WHEN required THEN '*' ELSE '' END, ', ' ORDER BY position) FROM kpi_source_column GROUP BY source" \
+	"$(section Sources | sed -nE 's/^\| `([a-z_]+)`[^|]*\| (.*) \|$/\1: \2/p' | sed 's/ ([^)]*)//g')"
+lists "settings" "SELECT setting FROM kpi_setting_default" "$(sed -nE 's/^\| `kpi_set\(.* means\): (.*) \|$/\1/p' "$here/../README.md" | words)"
+lists "dimensions" "SELECT dimension FROM kpi_dimension WHERE dimension NOT IN (SELECT dimension FROM kpi_dimension_own)" \
+	"$(section Dimensions | tr '\n' ' ' | sed -E 's/.*These come with salkpi: ([^.]*)\..*/\1/; s/the combinations/,/' | words)"
+lists "selections" "SELECT DISTINCT selection FROM kpi_selection" "$(section KPIs | tr '\n' ' ' | sed -E 's/.*for reports, are (.*); `kpi_selection` says.*/\1/' | words)"
+
+# a signature is right if it has the arguments of a function, in their order
+section Functions | sed -n '/^| `/p' | cut -d'|' -f2 | grep -oE 'kpi_[a-z_]+\([^)]*\)' | tr -d '… ' >"$blocks"
+wrong=$(sql -d $db -c 'CREATE TEMP TABLE signature (text text)' -c "\\copy signature from '$blocks'" -c "
+	SELECT text FROM signature
+	EXCEPT
+	SELECT p.proname || '(' || array_to_string(ARRAY(SELECT a.name FROM unnest(p.proargnames) WITH ORDINALITY a(name, n)
+		WHERE coalesce(p.proargmodes[n], 'i') IN ('i', 'b', 'v') ORDER BY n), ',') || ')'
+	FROM pg_proc p WHERE p.pronamespace = 'kpi'::regnamespace")
+[ -z "$wrong" ] && [ "$(wc -l <"$blocks")" -gt 50 ]
+report $? "each function of the README has the arguments that it says"
+printf '%s\n' "$wrong" | sed '/^$/d; s/^/# /'
 rm -f "$blocks"
 sql -d postgres -c "DROP DATABASE $db"
 echo "1..$n"
