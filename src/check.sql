@@ -251,8 +251,8 @@ BEGIN
 	RETURN QUERY
 		SELECT 'warning', e.source, CASE WHEN is_german THEN 'hat keine Zeilen mehr' ELSE 'has no rows any more' END,
 			   format(CASE WHEN is_german THEN 'hatte welche bis %s' ELSE 'had some until %s' END, to_char(@extschema@.kpi_day(e.until), CASE WHEN is_german THEN 'DD.MM.YYYY' ELSE 'YYYY-MM-DD' END)),
-			   format(CASE WHEN is_german THEN 'Was sie erzählte, wird 0, auch in vergangenen Zeiträumen; kpi_unbind(%L), wenn sie leer sein soll.'
-						   ELSE 'What it told becomes 0, also in past periods; kpi_unbind(%L) if it is to be empty.' END, e.source)
+			   format(CASE WHEN is_german THEN 'Was aus ihr kam, wird 0, auch in vergangenen Zeiträumen; kpi_unbind(%L), wenn sie leer sein soll.'
+						   ELSE 'What came from it becomes 0, also in past periods; kpi_unbind(%L) if it is to be empty.' END, e.source)
 		  FROM @extschema@.kpi_emptied_sources() e;
 	reader := 'key';
 	RETURN QUERY
@@ -266,7 +266,7 @@ BEGIN
 			   CASE u.kind WHEN 'account' THEN CASE WHEN is_german THEN 'Kunden, die die Quelle account nicht kennt' ELSE 'accounts that the source account does not know' END
 						   ELSE CASE WHEN is_german THEN 'Phasen, die die Quelle stage nicht kennt' ELSE 'stages that the source stage does not know' END END,
 			   format('%s: %s', u.names, array_to_string(u.examples, ', ')),
-			   CASE u.kind WHEN 'account' THEN CASE WHEN is_german THEN 'Ihre Region, ihr Segment und alles, was ein Kunde weiß, ist (none).' ELSE 'Their region, segment and all that an account knows is (none).' END
+			   CASE u.kind WHEN 'account' THEN CASE WHEN is_german THEN 'Ihre Region, ihr Segment und was sonst von der Quelle account kommt, ist (none).' ELSE 'Their region, segment and what else comes from the source account is (none).' END
 						   ELSE CASE WHEN is_german THEN 'Sie haben weder Reihenfolge noch Wahrscheinlichkeit.' ELSE 'They have neither a position nor a probability.' END END
 		  FROM @extschema@.kpi_unknown_names() u;
 	reader := 'rep';

@@ -221,7 +221,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_snapshot(date, date, timestamptz) IS
-'reads all bound sources once and records the facts that changed, for the periods that overlap from_day to to_day (both NULL: those never computed, and of each source those in which something changed, which may be all that are running, see kpi_changes; one NULL: from the first data or the first facts, to the running period). as_of: the instant taken as now. Returns one row; outcome "skipped" when another snapshot is running. Raises, leaving all as it was, for a from_day after to_day, when a source cannot be read, and in a transaction that is not READ COMMITTED';
+'reads the bound sources, all as they are at one moment, and records the facts that changed, for the periods that overlap from_day to to_day (both NULL: those never computed, and of each source those in which something changed, which may be all that are running, see kpi_changes; one NULL: from the first data or the first facts, to the running period). as_of: the instant taken as now. Returns one row; outcome "skipped" when another snapshot is running. Raises, leaving all as it was, for a from_day after to_day, when a source cannot be read, and in a transaction that is not READ COMMITTED';
 
 /*
  * What a scheduler calls.  The run is visible as "running" while it works, and
