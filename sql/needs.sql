@@ -41,8 +41,8 @@ SELECT outcome FROM kpi_snapshot();
 SELECT k AS kpi, trim_scale(v.value) AS value, v.reason, k IN ('mean_of_periods', 'growth_of_periods') OR v.value = kpi_live(k, m.day, (m.day + interval '1 month')::date) AS as_live
 FROM unnest('{of_months,of_periods,margin_of_year,mean_of_periods,growth_of_periods}'::text[]) WITH ORDINALITY u(k, n), (SELECT (date_trunc('month', kpi_today()) - interval '1 month')::date AS day) m,
 	kpi_series(k, m.day, (m.day + interval '1 month')::date) v ORDER BY u.n;
--- Of what comes before the first period no snapshot will ever tell, of what is to come the next ones will, and of days where they are wanted.
-SELECT n.what, r.value, r.reason FROM (VALUES (1, 'before', kpi_today() - 200, 'month', NULL::timestamptz), (2, 'to come', kpi_today() + 40, 'month', NULL), (3, 'a day', kpi_today() - 200, 'day', NULL), (4, 'before it was known', kpi_today() - 200, 'month', now() - interval '1 day')) n(i, what, day, grain, as_of),
+-- Of what comes before the first period no snapshot will ever tell, of what is to come the next ones will.
+SELECT n.what, r.value, r.reason FROM (VALUES (1, 'before', kpi_today() - 200, 'month', NULL::timestamptz), (2, 'to come', kpi_today() + 40, 'month', NULL), (3, 'before it was known', kpi_today() - 200, 'month', now() - interval '1 day')) n(i, what, day, grain, as_of),
 	kpi_report(n.day, n.grain, selection => 'measures', as_of => n.as_of) r WHERE r.kpi = 'revenue' ORDER BY n.i;
 ROLLBACK;
 
