@@ -1,5 +1,7 @@
 EXTENSION = salkpi
-EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" salkpi.control)
+# The sources, wherever it is built.
+here := $(dir $(lastword $(MAKEFILE_LIST)))
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(here)salkpi.control)
 
 MODULE_big = salkpi
 OBJS = $(addprefix src/, salkpi.o setting.o numbers.o segment.o shape.o flat.o states.o states_io.o \
@@ -33,8 +35,9 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-# PGXS does not track headers.
-$(OBJS): $(wildcard src/*.h)
+# PGXS does not track headers, and elsewhere than beside the sources makes no directories.
+$(OBJS): $(wildcard $(here)src/*.h)
+$(shell mkdir -p src)
 
 $(DATA_built): $(SQL) salkpi.control
-	cat $(SQL) > $@
+	cat $(filter %.sql,$^) > $@
