@@ -284,6 +284,19 @@ $$;
 COMMENT ON PROCEDURE @extschema@.kpi_refresh() IS
 'takes the default snapshot and records the outcome, also of a failure, in kpi_run, then raises the error again; after a success it thins the history (kpi_prune). For schedulers';
 
+/*
+ * Who began to look while a run was at work sees the row of that time, but the
+ * locks of now.  What has changed the row since is the row's xmax.
+ */
+CREATE FUNCTION @extschema@.kpi_is_committed(transaction xid) RETURNS boolean
+	LANGUAGE sql VOLATILE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(pg_catalog.pg_xact_status((n.next + ((transaction::text::bigint - n.next + 2147483648) & 4294967295) - 2147483648)::text::xid8) = 'committed', false)
+	  FROM (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint AS next) n;	-- of the two billion on either side
+END;
+COMMENT ON FUNCTION @extschema@.kpi_is_committed(xid) IS
+'whether a transaction has committed, also since the caller began to look';
+
 CREATE VIEW @extschema@.kpi_runs AS
 	SELECT r.run, r.started_at, r.as_of, r.from_day, r.to_day,
 		   CASE WHEN r.outcome = 'running' AND NOT pg_catalog.pg_is_in_recovery() AND NOT EXISTS (
@@ -291,6 +304,7 @@ CREATE VIEW @extschema@.kpi_runs AS
 					 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
 					   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 					   AND l.classid = '@extschema@.kpi_fact'::regclass AND l.objid = 7365 AND l.pid = r.pid)
+					  AND NOT @extschema@.kpi_is_committed(r.xmax)
 				THEN 'crashed' ELSE r.outcome END AS outcome,
 		   r.periods, r.facts, r.changed, r.problems, r.duration, r.error
 	  FROM @extschema@.kpi_run r;

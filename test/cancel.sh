@@ -107,6 +107,8 @@ await 20 is_reading
 signal pg_terminate_backend
 ends "kpi_refresh: terminating the session ends it"
 is "$(last_run)" 'crashed|' "kpi_refresh: the run of a session that is gone shows as crashed"
+sql -d $db -c BEGIN -c "UPDATE kpi.kpi_run SET outcome = 'done' WHERE outcome = 'running'" -c ROLLBACK
+is "$(last_run)" 'crashed|' "kpi_refresh: also when it was about to be done"
 
 bind broken
 like "$(try $db 'CALL kpi.kpi_refresh()')" 'ERROR:  22012: cannot read source "sale" \(public.broken\): division by zero' \
