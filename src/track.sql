@@ -323,6 +323,15 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_make_triggers(regclass, text[], text[]) IS
 'makes the four triggers of kpi_track on one table, for columns to be noted and others to be looked at, in place of those it has';
 
+/* What is to be made or dropped depends on the triggers that are there, whoever makes others meanwhile. */
+CREATE FUNCTION @extschema@.kpi_lock_triggers() RETURNS void
+	LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT pg_catalog.pg_advisory_xact_lock('@extschema@.kpi_track_log'::regclass::oid::integer, 7365);
+END;
+COMMENT ON FUNCTION @extschema@.kpi_lock_triggers() IS
+'waits for others who make or drop triggers of kpi_track, and keeps others from it until the end of the transaction';
+
 CREATE FUNCTION @extschema@.kpi_track(source text)
 	RETURNS TABLE (relation regclass, way text)
 	LANGUAGE plpgsql VOLATILE
@@ -332,6 +341,7 @@ AS $$
 DECLARE
 	t record;
 BEGIN
+	PERFORM @extschema@.kpi_lock_triggers();
 	PERFORM @extschema@.kpi_require_trackable(kpi_track.source);
 	FOR t IN
 		WITH wanted AS (	-- by this source, and by those that the triggers already serve
@@ -374,6 +384,7 @@ AS $$
 DECLARE
 	t regclass;
 BEGIN
+	PERFORM @extschema@.kpi_lock_triggers();
 	PERFORM @extschema@.kpi_require_source(kpi_untrack.source);
 	FOR t IN
 		WITH tracking AS MATERIALIZED (
