@@ -291,7 +291,8 @@ COMMENT ON PROCEDURE @extschema@.kpi_refresh() IS
 CREATE FUNCTION @extschema@.kpi_is_committed(transaction xid) RETURNS boolean
 	LANGUAGE sql VOLATILE STRICT PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT coalesce(pg_catalog.pg_xact_status((n.next + ((transaction::text::bigint - n.next + 2147483648) & 4294967295) - 2147483648)::text::xid8) = 'committed', false)
+	SELECT coalesce(CASE WHEN transaction <> '0' THEN	-- there is none, which may look like one to come
+				pg_catalog.pg_xact_status((n.next + ((transaction::text::bigint - n.next + 2147483648) & 4294967295) - 2147483648)::text::xid8) = 'committed' END, false)
 	  FROM (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint AS next) n;	-- of the two billion on either side
 END;
 COMMENT ON FUNCTION @extschema@.kpi_is_committed(xid) IS
