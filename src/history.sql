@@ -97,7 +97,8 @@ COMMENT ON FUNCTION @extschema@.kpi_stages_select(text[], text) IS
 /*
  * An opportunity is in one stage at a time: a row of its history ends with the
  * next at the latest, whatever it says itself.  Of rows that begin together, on the same
- * day mostly, the one in the further stage is the next, as in stages.c.  Bad rows
+ * day mostly, the one in the further stage is the next, as in stages.c: won is after all
+ * stages, and lost after the stage in which that happened.  Bad rows
  * end none.  Which row is the last takes all of its rows to tell; but what was closed
  * before a moment was not open at it, whatever they say.
  */
@@ -106,7 +107,9 @@ CREATE FUNCTION @extschema@.kpi_followed_select(columns text[], with_row boolean
 BEGIN ATOMIC
 	SELECT format('SELECT *, lead(valid_from) OVER (PARTITION BY raw_key, (%s) IS TRUE ORDER BY %s) AS next_from FROM (%s) r%s',
 				  @extschema@.kpi_spoilt('opportunity_history', 'open', array_remove(columns, 'opportunity.id')),
-				  (SELECT string_agg(CASE c.column_name WHEN 'stage' THEN '@extschema@.kpi_lookup_number((SELECT $8), stage, 2, NULL::timestamptz), ' ELSE '' END || quote_ident(c.column_name), ', '
+				  (SELECT string_agg(CASE c.column_name WHEN 'stage' THEN format('CASE %1$s WHEN ''won'' THEN ''Infinity'' ELSE @extschema@.kpi_lookup_number((SELECT $8), stage, 2, NULL::timestamptz) END, CASE %1$s WHEN ''open'' THEN stage END',
+																				 'coalesce(status, @extschema@.kpi_lookup((SELECT $8), stage, 4, NULL::timestamptz), ''open'')')
+									 ELSE quote_ident(c.column_name) END, ', '
 									 ORDER BY array_position('{valid_from,valid_to,stage}', c.column_name), c.place, c.column_name)	-- of all, lest it is chance which is the next
 					 FROM @extschema@.kpi_source_columns('opportunity_history') c WHERE c.is_bound),
 				  @extschema@.kpi_source_select('opportunity_history', with_row, 'opportunity_id'),
