@@ -28,7 +28,8 @@ SELECT v.id, 'Deal ' || v.id, v.status, v.stage, v.amount, v.probability, v.rep_
 	(7, 'won', 'Offer', 9999, 1, 'r1', 1, NULL, NULL, 10, 5),
 	(8, 'lost', 'Offer', 9999, 0, 'r1', 1, NULL, NULL, 10, 5),
 	(9, 'open', NULL, 70, 0.5, 'r1', 1, NULL, NULL, 10, 5),
-	(10, 'open', 'Demo', 'NaN'::numeric, 0.5, 'r1', 1, NULL, NULL, 10, 5)
+	(10, 'open', 'Demo', 'NaN'::numeric, 0.5, 'r1', 1, NULL, NULL, 10, 5),
+	(NULL, 'open', 'Demo', 8000, 0.5, 'r1', 1, NULL, NULL, 10, 5)	-- as the one before it a bad row
 	) v(id, status, stage, amount, probability, rep_id, account_id, region, currency, age, closes_in);
 CREATE TABLE rates (currency text, valid_on date, rate numeric);
 INSERT INTO rates VALUES ('USD', '2020-01-01', 0.5), ('USD', '2021-01-01', 0.9), ('USD', '2999-01-01', 5);

@@ -205,7 +205,7 @@ BEGIN
 			  LEFT JOIN account a ON a.id = o.account_id
 			  LEFT JOIN rep r ON r.id = o.rep_id
 			  LEFT JOIN rate c ON c.currency = o.currency
-			 WHERE o.status = 'open' AND (o.created_at >= now()) IS NOT TRUE AND (o.amount IN ('NaN', 'Infinity', '-Infinity')) IS NOT TRUE
+			 WHERE o.status = 'open' AND (o.created_at >= now()) IS NOT TRUE AND o.id IS NOT NULL AND (o.amount IN ('NaN', 'Infinity', '-Infinity')) IS NOT TRUE
 			   AND %5$s
 		), top AS (
 			SELECT rank() OVER (ORDER BY o.reported DESC NULLS LAST) AS rank, o.*
