@@ -89,18 +89,23 @@ salkpi_kpi_setting(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(value);
 }
 
+/* The day that a call was last about, and when it begins. */
+typedef struct LastDay
+{
+	DateADT		day;
+	TimestampTz begins;
+} LastDay;
+
 /*
  * Where clocks go back at the end of the first hour (Havana, the Azores) a day
  * has two midnights, of which PostgreSQL takes the second: the first is what
  * follows the last microsecond of the day before.  Where clocks go forward over
  * that one (Nuuk), midnight itself is the earlier of the two.
  */
-PG_FUNCTION_INFO_V1(salkpi_kpi_midnight);
-Datum
-salkpi_kpi_midnight(PG_FUNCTION_ARGS)
+static TimestampTz
+beginning_of(DateADT day, Datum zone)
 {
-	Datum		zone = PG_GETARG_DATUM(1);
-	Timestamp	midnight = DatumGetTimestamp(DirectFunctionCall1(date_timestamp, PG_GETARG_DATUM(0)));
+	Timestamp	midnight = DatumGetTimestamp(DirectFunctionCall1(date_timestamp, DateADTGetDatum(day)));
 	TimestampTz begins = DatumGetTimestampTz(DirectFunctionCall2(timestamp_zone, zone, TimestampGetDatum(midnight)));
 
 	if (!TIMESTAMP_NOT_FINITE(midnight) && midnight > MIN_TIMESTAMP)
@@ -109,5 +114,26 @@ salkpi_kpi_midnight(PG_FUNCTION_ARGS)
 
 		begins = Min(begins, before + 1);
 	}
-	PG_RETURN_TIMESTAMPTZ(begins);
+	return begins;
+}
+
+/* kpi_midnight(day, zone): of rows, many in a row are of one day. */
+PG_FUNCTION_INFO_V1(salkpi_kpi_midnight);
+Datum
+salkpi_kpi_midnight(PG_FUNCTION_ARGS)
+{
+	DateADT		day = PG_GETARG_DATEADT(0);
+	LastDay    *last = fcinfo->flinfo->fn_extra;
+
+	if (!get_fn_expr_arg_stable(fcinfo->flinfo, 1))
+		PG_RETURN_TIMESTAMPTZ(beginning_of(day, PG_GETARG_DATUM(1)));
+	if (last == NULL || last->day != day)
+	{
+		TimestampTz begins = beginning_of(day, PG_GETARG_DATUM(1));
+
+		if (last == NULL)
+			last = fcinfo->flinfo->fn_extra = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(LastDay));
+		*last = (LastDay) {day, begins};
+	}
+	PG_RETURN_TIMESTAMPTZ(last->begins);
 }
