@@ -8,7 +8,7 @@ CREATE TYPE @extschema@.kpi_search AS (as_of timestamptz, last_as_of timestamptz
 	passed boolean[], next_instants timestamptz[], is_other_now boolean, reported daterange[], accounts text[], leads text[], deals text[], history_deals text[], deal_days datemultirange,
 	deal_leads text[], moved_leads text[], payers text[], payer_days date[], movers text[], repliers text[], rates_from timestamptz);
 COMMENT ON TYPE @extschema@.kpi_search IS
-'what kpi_changes has found so far. columns: the usable ones as source.column; bound: the sources of which facts are made, and for each of them found: days; noted: whether something changed in its tables; concerned: or in what its rows look up; passed: whether an instant may have passed; next_instants: the next one to come. is_other_now: whether what is looked up as of now, in rates or histories, may be other; reported: periods that have facts (others are taken anyway). accounts, leads, deals (opportunities): those that changed; history_deals: opportunities of which only the history sees what changed; deal_days: days of opportunities that changed themselves; deal_leads: leads of opportunities that changed; moved_leads: leads whose accounts belong elsewhere now; payers: customers whose subscriptions changed, payer_days: from when on; movers: opportunities whose history changed; repliers: contacts whose activities did; rates_from: since when rates are others';
+'what kpi_changes has found so far. columns: the usable ones as source.column; bound: the sources of which facts are made, and for each of them found: days; noted: whether something changed in its tables; concerned: or in what its rows look up; passed: whether an instant may have passed; next_instants: the next one to come. is_other_now: whether what is looked up as of now, in rates or histories, may be other; reported: periods that have facts (others are taken anyway). accounts, leads, deals (opportunities): those that changed; history_deals: opportunities of which only the history sees what changed; deal_days: days of opportunities that changed themselves; deal_leads: leads of opportunities that changed; moved_leads: leads whose accounts belong elsewhere now; payers: customers whose subscriptions changed, payer_days: from when on; movers: opportunities whose history changed; repliers: contacts whose activities did; rates_from: since when rates are others (NULL: none is)';
 
 /* What the log says of rows, in all sources that are tracked. */
 CREATE FUNCTION @extschema@.kpi_search_noted(search @extschema@.kpi_search, untracked text[]) RETURNS @extschema@.kpi_search
@@ -42,7 +42,7 @@ BEGIN
 		search.movers := search.movers || c.opportunity_ids;
 		search.repliers := search.repliers || c.contact_ids;
 		IF source = 'exchange_rate' AND c.is_any THEN	-- whatever it is that is in a currency
-			search.rates_from := coalesce(@extschema@.kpi_midnight(lower(c.spans)), search.rates_from);
+			search.rates_from := @extschema@.kpi_midnight(lower(c.spans));
 			/* From the day before on: what is there at the end of a period has the rate of that instant. */
 			search.found := ARRAY(SELECT f + datemultirange(daterange(lower(c.spans) - 1, NULL)) FROM unnest(search.found) WITH ORDINALITY u(f, i) ORDER BY i);
 			search.concerned := array_fill(true, ARRAY[cardinality(search.bound)]);
@@ -210,7 +210,7 @@ BEGIN
 	IF ('subscription' = ANY (search.bound) AND @extschema@.kpi_is_open_for_cohorts(search)) IS NOT TRUE THEN
 		RETURN search;
 	END IF;
-	IF search.passed[array_position(search.bound, 'subscription')] OR search.rates_from < 'infinity' THEN
+	IF search.passed[array_position(search.bound, 'subscription')] OR search.rates_from IS NOT NULL THEN
 		EXECUTE @extschema@.kpi_influence_query('subscription', search.columns, @extschema@.kpi_current_query('subscription',
 					'valid_from >= $1 AND valid_from < $2 OR currency IS NOT NULL AND valid_from >= $3'))
 		   INTO c USING search.last_as_of, search.as_of, search.rates_from;
@@ -326,7 +326,6 @@ BEGIN
 	search.payer_days := '{}';
 	search.movers := '{}';
 	search.repliers := '{}';
-	search.rates_from := 'infinity';
 	RETURN search;
 END;
 $$;
