@@ -124,6 +124,17 @@ SELECT count(*) AS no_history FROM kpi_stage_funnel('2025-02-01');
 SELECT kpi, value, reason FROM kpi_report('2025-02-01') WHERE kpi IN ('stage_conversion', 'time_in_stage');
 ROLLBACK TO rule;
 
+-- The history alone tells it as well.
+SAVEPOINT rule;
+DELETE FROM crm.opportunity_history;
+INSERT INTO crm.opportunity_history (opportunity_id, valid_from, valid_to, stage) VALUES
+	(1, '2025-01-10', '2025-02-01', 'New'), (1, '2025-02-01', NULL, 'Demo'), (2, '2025-02-05', NULL, 'New');
+SELECT kpi_unbind('opportunity');
+SELECT outcome FROM kpi_snapshot('2025-01-01', '2025-05-31', '2025-05-31 13:00');
+SELECT 'no opportunities' AS rule, stage, entries, advances, stays, trim_scale(mean_days) AS mean FROM kpi_stage_funnel('2025-02-01');
+SELECT reason, keys FROM kpi_problem WHERE source = 'opportunity_history';
+ROLLBACK TO rule;
+
 -- A rate is of no concern to the way, and a column of one's own tells it too.
 SAVEPOINT rule;
 UPDATE crm.opportunity SET currency = 'XXX', amount = 1;
