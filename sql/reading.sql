@@ -419,3 +419,16 @@ SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'purchases');
 SELECT outcome FROM kpi_snapshot(as_of => '2026-05-02');
 SELECT reltuples = (SELECT count(*) FROM kpi_fact) AS counted FROM pg_class WHERE oid = 'kpi_fact'::regclass;
 ROLLBACK;
+
+-- ---------- a range that begins with a period not computed begins with the next one that was ----------
+BEGIN;
+SET LOCAL client_min_messages = warning;
+CREATE TABLE purchases (sale_id integer, sold_at date, amount numeric);
+INSERT INTO purchases VALUES (1, '2026-01-10', 1), (2, '2026-02-10', 2), (3, '2026-03-10', 3);
+SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'purchases');
+SELECT outcome FROM kpi_snapshot('2026-01-01', '2026-01-31', '2026-05-01');
+SELECT outcome FROM kpi_snapshot('2026-03-01', '2026-03-31', '2026-05-02');
+SELECT array_agg(value) AS whole FROM kpi_series('revenue', '2026-01-01', '2026-04-01');
+SELECT array_agg(value) AS behind, (SELECT array_agg(value) FROM kpi_series('revenue', '2026-02-10', '2026-04-01', as_of => '2026-05-02')) AS as_of,
+	   (SELECT count(*) FROM kpi_series('revenue', '2026-02-10', '2026-03-01')) AS within FROM kpi_series('revenue', '2026-02-10', '2026-04-01');
+ROLLBACK;
