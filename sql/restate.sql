@@ -165,6 +165,7 @@ INSERT INTO late VALUES (100, '2026-02-11', 1);
 SELECT outcome FROM kpi_snapshot(as_of => '2026-03-10 10:00');
 INSERT INTO late VALUES (101, '2026-03-11', 1);
 SELECT outcome FROM kpi_snapshot(as_of => '2026-03-25 10:00');
+SELECT kpi_value('of_year', '2025-11-10', grain => 'quarter', as_of => '2026-03-10 08:30') AS of_2025;	-- six months of 100
 SELECT kpi_value('of_year', '2026-03-10', as_of => '2026-03-10 08:30') AS first, kpi_value('of_year', '2026-03-10', as_of => '2026-03-10 09:30') AS second;
 SELECT pruned_runs FROM kpi_prune('1,92');
 SELECT kpi_value('of_year', '2026-03-10', as_of => '2026-03-10 08:30') AS first, kpi_value('of_year', '2026-03-10', as_of => '2026-03-10 09:30') AS second;
@@ -182,7 +183,8 @@ SELECT outcome FROM kpi_snapshot(as_of => '2026-03-11 08:00');
 SELECT kpi_set('customer_active_days', '300', rebuild => true);
 SELECT outcome FROM kpi_snapshot(as_of => '2026-03-11 12:00');
 SELECT outcome FROM kpi_snapshot(as_of => '2026-03-20 12:00');
-SELECT pruned_runs FROM kpi_prune('1,92');
+SELECT pruned_runs FROM kpi_prune('10,92');	-- the ones of 11 March are nine days old
+SELECT pruned_runs FROM kpi_prune('9,92');
 SELECT at, kpi_value('revenue', '2026-02-01', as_of => at) AS total, kpi_value('revenue', '2026-02-01', 'region', 'A', as_of => at) AS a, kpi_value('revenue', '2026-02-01', 'region', 'B', as_of => at) AS b
   FROM unnest('{2026-03-10 08:00,2026-03-11 08:00,2026-03-11 09:00,2026-03-11 12:00}'::timestamptz[]) at;
 ROLLBACK;
