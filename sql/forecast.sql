@@ -109,13 +109,13 @@ SELECT count(*) FROM kpi_expected WHERE period = '2026-05-01';
 SELECT "time", forecast, reason FROM kpi_forecast('2026-05-01', NULL);
 -- Of days the first snapshot goes when the history is thinned: what the last one of a day says is no forecast of it.
 CREATE TABLE open_deals (id integer, status text, closed_at timestamptz, amount numeric, probability numeric, expected_close date);
-INSERT INTO open_deals VALUES (1, 'open', NULL, 100, 0.5, '2026-06-10'), (2, 'open', NULL, 100, 0.1, '2026-07-10');
+INSERT INTO open_deals VALUES (1, 'open', NULL, 100.00, 0.5, '2026-06-10'), (2, 'open', NULL, 100, 0.1, '2026-07-10');
 SELECT count(*) FROM kpi_bind('opportunity', 'open_deals');
 SELECT kpi_set('grains', 'day,month', rebuild => true);
 SELECT outcome FROM unnest('{2026-06-09 00:10Z,2026-06-10 00:15Z}'::timestamptz[]) at, kpi_snapshot('2026-06-01', NULL, at);
 UPDATE open_deals SET status = 'won', closed_at = '2026-06-10 15:00Z';
 SELECT outcome FROM unnest('{2026-06-10 23:45Z,2026-06-20 12:00Z}'::timestamptz[]) at, kpi_snapshot('2026-06-01', NULL, at);
-SELECT "time", taken_at, forecast, actual, accuracy, slippage FROM kpi_forecast('2026-06-10', '2026-06-11', 'day');
+SELECT "time", taken_at, won, weighted, forecast, actual, accuracy, slippage FROM kpi_forecast('2026-06-10', '2026-06-11', 'day');
 SELECT pruned_runs FROM kpi_prune('2,92');
 SELECT "time", taken_at, forecast, actual, accuracy, slippage, reason FROM kpi_forecast('2026-06-10', '2026-06-11', 'day');
 \set VERBOSITY terse

@@ -55,7 +55,7 @@ SELECT dimension, o.member, o.label, o.target, o.status, o.gap = e.target - e.wo
   LEFT JOIN expected e USING (dimension, member) WHERE o.target IS NOT NULL AND coalesce(e.period, '2026-04-01') = '2026-04-01' ORDER BY dimension, o.gap DESC;
 -- the widest gap first; as listed; the KPI pipeline_coverage is the same
 SELECT member, gap IS NULL AS no_target, reason FROM kpi_outlook('2026-05-13', dimension => 'rep', lang => 'de');
-SELECT member, won, target, status FROM kpi_outlook('2026-05-13', dimension => 'rep', members => '{z,z,nobody}');
+SELECT member, won, target, status FROM kpi_outlook('2026-05-13', dimension => 'rep', members => '{z,z,nobody,(none)}');
 SELECT kpi_value('pipeline_coverage', '2026-05-13', grain => 'quarter') = coverage AS total,
 	   (SELECT count(*) FILTER (WHERE kpi_value('pipeline_coverage', '2026-05-13', 'rep', r.member, 'quarter') IS DISTINCT FROM r.coverage) FROM kpi_outlook('2026-05-13', dimension => 'rep') r WHERE r.target IS NOT NULL) AS reps_wrong
   FROM kpi_outlook('2026-05-13');
