@@ -197,3 +197,16 @@ SELECT count(*) AS bound FROM unnest('{sale,rep}'::text[]) s, kpi_bind(s, s::reg
 SELECT outcome FROM kpi_snapshot(as_of => '2025-02-10 05:00');
 SELECT dimension, revenue, kpi_is_own(dimension, member) AS own FROM kpi_fact WHERE dimension IN ('rep', 'team') AND grain = 'month' AND period = '2025-01-01' AND revenue > 0 ORDER BY dimension, revenue;
 ROLLBACK;
+
+-- A dimension that the bound columns tell no longer has no current facts either.
+BEGIN;
+CREATE TABLE sale (sale_id integer, sold_at date, amount numeric, region text);
+INSERT INTO sale VALUES (1, '2025-01-10', 100, 'A');
+CREATE VIEW unplaced AS SELECT sale_id, sold_at, amount FROM sale;
+SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'sale');
+SELECT outcome FROM kpi_snapshot(as_of => '2025-02-10 05:00');
+SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'unplaced');
+SELECT outcome FROM kpi_snapshot(as_of => '2025-02-10 06:00');
+SELECT dimension, count(*) FILTER (WHERE superseded_at IS NULL) > 0 AS current, count(*) FILTER (WHERE superseded_at = '2025-02-10 06:00') > 0 AS closed
+FROM kpi_fact WHERE dimension IN ('region', 'total') GROUP BY dimension ORDER BY dimension;
+ROLLBACK;
