@@ -59,6 +59,8 @@ SELECT member, won, target, status FROM kpi_outlook('2026-05-13', dimension => '
 SELECT kpi_value('pipeline_coverage', '2026-05-13', grain => 'quarter') = coverage AS total,
 	   (SELECT count(*) FILTER (WHERE kpi_value('pipeline_coverage', '2026-05-13', 'rep', r.member, 'quarter') IS DISTINCT FROM r.coverage) FROM kpi_outlook('2026-05-13', dimension => 'rep') r WHERE r.target IS NOT NULL) AS reps_wrong
   FROM kpi_outlook('2026-05-13');
+-- no day: the quarter that was running then
+SELECT o.won = t.won AS agrees FROM kpi_outlook(as_of => '2026-05-13 12:00Z') o, kpi_outlook('2026-05-13') t;
 SELECT reason FROM kpi_report('2026-05-13', 'quarter', 'rep', 'c') WHERE kpi = 'pipeline_coverage';
 -- revenue instead of won deals
 SELECT member, won = (SELECT sum(amount) FROM orders WHERE rep_id = o.member AND sold_at >= '2026-05-01' AND sold_at <= '2026-05-13') AS won, expected = won + weighted AS expected, target, status
