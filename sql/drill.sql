@@ -101,6 +101,7 @@ SELECT * FROM kpi_made_of('revenue', '2020-01-01');
 -- No more rows than asked for: of the first measures the newest.
 SELECT measure, from_day, key, at FROM kpi_drill('twofold', '2025-07-10', most => 3);
 SELECT measure, key FROM kpi_drill('average_purchase_value', '2025-06-10', most => 4);
+SELECT count(*) FROM kpi_drill('target_attainment', '2025-06-10', 'rep', 'nobody', most => 0);	-- not even an error
 SELECT count(*) FROM kpi_drill('target_attainment', '2025-06-10', most => 0);
 SELECT count(*) FROM kpi_drill('target_attainment', '2025-06-10', most => 100);
 
