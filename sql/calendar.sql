@@ -8,6 +8,9 @@ SET client_min_messages = warning;
 \set SHOW_CONTEXT never
 BEGIN;
 
+-- A day has begun right after its midnight.
+SELECT (SELECT p.days FROM kpi_periods('2026-03-01', '2026-03-01', kpi_midnight('2026-03-15') + past) p WHERE p.grain = 'month') AS days FROM unnest('{0,1 microsecond}'::interval[]) past ORDER BY past;
+
 -- ---------- the 4-5-4 calendar of the National Retail Federation ----------
 -- Its years begin on the Sunday nearest to 1 February; 2023 has 53 weeks, the
 -- one more in January 2024 (https://nrf.com/resources/4-5-4-calendar).
