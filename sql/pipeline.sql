@@ -128,7 +128,7 @@ SELECT team, array_agg(t.id ORDER BY t.id) AS top,
   FROM unnest('{A,B,C,Old,(none)}'::text[]) WITH ORDINALITY v(team, n), kpi_top_opportunities(10, 'team', team) t GROUP BY team, n ORDER BY n;
 
 -- ---------- what is created later is not open yet; of what has no date of creation it is not known ----------
-CREATE TABLE later (id integer, status text, amount numeric, created_at timestamptz, expected_close date);
+CREATE TABLE later (id integer, status text, amount numeric, created_at timestamptz, expected_close date, rep_id text DEFAULT 'r1');
 INSERT INTO later VALUES (1, 'open', 10, now() - interval '1 hour', kpi_today()), (2, 'open', 200, now() + interval '1 hour', kpi_today()), (3, 'open', 3000, NULL, kpi_today());
 SELECT count(*) > 0 AS bound FROM kpi_bind('opportunity', 'later');
 SELECT opportunities, value FROM kpi_pipeline();
@@ -137,4 +137,7 @@ SELECT kpi_live('open_opportunities', kpi_today(), kpi_today() + 1) AS open, kpi
 SET client_min_messages = warning;
 SELECT outcome FROM kpi_snapshot();
 SELECT kpi_value('open_opportunities', kpi_today()) AS open, kpi_value('pipeline_value', kpi_today()) AS value, kpi_value('pipeline_closing', kpi_today()) AS closing;
+-- whom nobody knows
+SELECT * FROM kpi_top_opportunities(10, 'rep', 'nobody');
+SELECT count(*) FROM kpi_top_opportunities(0, 'rep', 'nobody');
 ROLLBACK;

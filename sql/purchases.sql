@@ -127,6 +127,13 @@ SAVEPOINT days;
 ALTER TABLE crm.activity ALTER happened_at TYPE date;
 SELECT 'by days' AS rule, kind, revenue FROM kpi_revenue_by_activity('2025-03-01', '2025-04-01');
 ROLLBACK TO days;
+-- What is dated by the day counts up to today.
+SAVEPOINT future;
+TRUNCATE crm.sale;
+ALTER TABLE crm.sale ALTER sold_at TYPE date;
+INSERT INTO crm.sale VALUES (1, kpi_today(), 100, NULL, 1, NULL), (2, kpi_today() + 1, 10, NULL, 1, NULL);
+SELECT 'up to today' AS rule, sum(revenue) AS revenue FROM kpi_revenue_by_activity(kpi_today(), kpi_today() + 7);
+ROLLBACK TO future;
 SAVEPOINT nobody;
 ALTER TABLE crm.activity DROP account_id, DROP opportunity_id;
 SELECT 'activities with nobody' AS rule, kind, revenue FROM kpi_revenue_by_activity('2025-03-01', '2025-04-01');
@@ -149,7 +156,8 @@ SELECT 'drilled and asked this second as well' AS rule, (SELECT sum(amount) FROM
 ROLLBACK TO moved;
 
 SELECT crm.refused('SELECT kpi_top_customers(-1)') AS negative, crm.refused('SELECT kpi_top_customers(grain => ''decade'')') AS grain,
-	crm.refused('SELECT kpi_top_customers(dimension => ''planet'')') AS dimension, crm.refused('SELECT kpi_top_customers(dimension => ''rep'')') AS member;
+	crm.refused('SELECT kpi_top_customers(dimension => ''planet'')') AS dimension, crm.refused('SELECT kpi_top_customers(dimension => ''rep'')') AS member,
+	crm.refused('SELECT kpi_top_customers(dimension => ''region'', member => ''Mars'')') AS nobody;
 SELECT crm.refused('SELECT kpi_revenue_by_activity(NULL, ''2025-03-01'')') AS from_day, crm.refused('SELECT kpi_revenue_by_activity(''-infinity'', ''2025-03-01'')') AS since_ever, crm.refused('SELECT kpi_revenue_by_activity(''2025-03-01'', ''2025-03-01'')') AS to_day,
 	crm.refused('SELECT kpi_revenue_by_activity(''2025-03-01'', ''2025-04-01'', ''planet'', ''Mars'')') AS dimension, crm.refused('SELECT kpi_revenue_by_activity(''2025-03-01'', ''2025-04-01'', ''region'', ''Mars'')') AS member;
 ROLLBACK;
