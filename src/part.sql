@@ -619,9 +619,8 @@ BEGIN
 		/* A stock lacks a rate at some boundaries and not at others: kpi_panel sees to that. */
 		SELECT format('(%s)%s%s',
 					  @extschema@.kpi_fill_in(p.condition, p.source, @extschema@.kpi_part_instant(p.source, p.part, columns), columns),
-					  coalesce(' AND (' || spoilt || ') IS NOT TRUE', ''),
-					  CASE WHEN p.kind = 'stock' THEN ''
-						   ELSE coalesce(' AND (' || @extschema@.kpi_unknown_rate(p.source, p.part, columns) || ') IS NOT TRUE', '') END)
+					  ' AND (' || spoilt || ') IS NOT TRUE',
+					  CASE WHEN p.kind <> 'stock' THEN ' AND (' || @extschema@.kpi_unknown_rate(p.source, p.part, columns) || ') IS NOT TRUE' END)
 		  FROM @extschema@.kpi_part p
 		 WHERE p.source = kpi_part_condition.source AND p.part = kpi_part_condition.part);
 END;
