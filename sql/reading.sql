@@ -417,6 +417,8 @@ CREATE TABLE purchases (sale_id integer, sold_at date, amount numeric, region te
 INSERT INTO purchases VALUES (1, '2026-03-05', 10, 'R1'), (2, '2026-03-06', 20, 'R2');
 SELECT count(*) > 0 AS bound FROM kpi_bind('sale', 'purchases');
 SELECT outcome FROM kpi_snapshot(as_of => '2026-05-02');
+-- months go back to the first sale, though the year begins before
+SELECT reason FROM kpi_report('2026-02-10', lang => 'en') WHERE kpi = 'average_purchase_value';
 SELECT reltuples = (SELECT count(*) FROM kpi_fact) AS counted FROM pg_class WHERE oid = 'kpi_fact'::regclass;
 ROLLBACK;
 
