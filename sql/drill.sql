@@ -96,6 +96,8 @@ SELECT count(*) FROM unnest('{-infinity,infinity}'::date[]) day, kpi_drill('reve
 SELECT * FROM kpi_made_of('revenue_growth', '2025-07-10');
 SELECT * FROM kpi_made_of('target_attainment', '2025-06-10', grain => 'quarter');
 SELECT part, measure, from_day, amount FROM kpi_made_of('twofold', '2025-07-10', 'rep', '2');
+SELECT kpi_define('goal', 'target(revenue)', 'money', 'up', 'Goal');	-- of nothing but a target: 100 at 0.8
+SELECT measure, from_day, source, amount FROM kpi_made_of('goal', '2025-06-10');
 SELECT * FROM kpi_made_of('revenue', '2020-01-01');
 
 -- No more rows than asked for: of the first measures the newest.
