@@ -165,6 +165,8 @@ INSERT INTO late VALUES (100, '2026-02-11', 1);
 SELECT outcome FROM kpi_snapshot(as_of => '2026-03-10 10:00');
 INSERT INTO late VALUES (101, '2026-03-11', 1);
 SELECT outcome FROM kpi_snapshot(as_of => '2026-03-25 10:00');
+SELECT kpi_define('of_two', 'sum_last(revenue, 2)', 'money', 'up', 'Of two') AS defined;
+SELECT kpi_value('of_two', '2025-07-10', as_of => '2026-03-10 08:30') AS july;	-- of 2025, when it began
 SELECT kpi_value('of_year', '2025-11-10', grain => 'quarter', as_of => '2026-03-10 08:30') AS of_2025;	-- six months of 100
 SELECT kpi_value('of_year', '2026-03-10', as_of => '2026-03-10 08:30') AS first, kpi_value('of_year', '2026-03-10', as_of => '2026-03-10 09:30') AS second;
 SELECT pruned_runs FROM kpi_prune('1,92');
