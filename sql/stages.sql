@@ -95,6 +95,7 @@ ORDER BY o.n, e.stage;
 
 SELECT kpi_microseconds('2025-01-01 00:00+00', '2025-01-02 00:00:00.000001+00') AS later, kpi_microseconds('2025-01-01 00:00:01+00', '2025-01-01 00:00+00') AS earlier,
 	kpi_microseconds('-infinity', now()) AS ever, kpi_microseconds(now(), 'infinity') AS until_ever;
+SELECT kpi_microseconds('4713-01-01 00:00+00 BC', '294276-12-31 00:00+00');
 
 DROP FUNCTION found(integer), events(kpi_step[], timestamptz, boolean), h(text, integer, integer);
 DROP TABLE stage, deal, history, expected;
