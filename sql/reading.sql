@@ -372,7 +372,7 @@ SET LOCAL ROLE regress_salkpi_reader;
 SELECT * FROM seen ORDER BY member, kpi;
 SELECT member, trim_scale(won) AS won, target, reason FROM kpi_outlook('2026-03-01', 'month', 'rep', kpi => 'revenue');
 SELECT * FROM kpi_reps_at_target('2026-03-01');
-SELECT refused('SELECT * FROM kpi_top_opportunities()');
+SELECT refused('SELECT * FROM kpi_top_opportunities()') ~ '^42501 permission denied for shut.(rates, which is source "exchange_rate"|deals, which is source "opportunity") GRANT SELECT ON shut.(rates|deals) TO regress_salkpi_reader.$' AS refused;	-- which of the two is asked first depends on PostgreSQL
 RESET ROLE;
 SELECT * FROM seen ORDER BY member, kpi;
 SELECT * FROM kpi_reps_at_target('2026-03-01');
