@@ -142,6 +142,7 @@ ROLLBACK;
 BEGIN;
 SELECT kpi_set('time_zone', 'America/Havana') AS zone, kpi_set('grains', 'day,month') AS grains;
 SELECT kpi_midnight('2020-11-01') AS begins, kpi_midnight('2020-11-02') AS ends;
+DO $$ DECLARE z text; BEGIN FOREACH z IN ARRAY '{UTC,Europe/Berlin,America/Havana}'::text[] LOOP RAISE WARNING '% %', z, kpi_midnight('2020-11-01', z); END LOOP; END $$;	-- of each zone anew
 SELECT count(*) FILTER (WHERE kpi_midnight(d::date, 'Pacific/Apia') <> timestamptz '2011-12-30 10:00Z') AS wrong FROM unnest('{2011-12-30,2011-12-31}'::date[]) d;	-- which lost a whole day
 CREATE TABLE sales (sale_id integer, sold_at timestamptz, amount numeric);
 INSERT INTO sales VALUES (1, '2020-11-01 03:59:59Z', 4), (2, '2020-11-01 04:30Z', 1), (3, '2020-11-01 05:30Z', 2);

@@ -94,6 +94,8 @@ typedef struct LastDay
 {
 	DateADT		day;
 	TimestampTz begins;
+	Size		length;			/* of the zone's name */
+	char		zone[TZ_STRLEN_MAX];
 } LastDay;
 
 /*
@@ -123,17 +125,23 @@ Datum
 salkpi_kpi_midnight(PG_FUNCTION_ARGS)
 {
 	DateADT		day = PG_GETARG_DATEADT(0);
+	text	   *zone = PG_GETARG_TEXT_PP(1);
+	Size		length = VARSIZE_ANY_EXHDR(zone);
 	LastDay    *last = fcinfo->flinfo->fn_extra;
 
-	if (!get_fn_expr_arg_stable(fcinfo->flinfo, 1))
-		PG_RETURN_TIMESTAMPTZ(beginning_of(day, PG_GETARG_DATUM(1)));
-	if (last == NULL || last->day != day)
+	if (last == NULL || last->day != day || last->length != length ||
+		memcmp(last->zone, VARDATA_ANY(zone), length) != 0)
 	{
-		TimestampTz begins = beginning_of(day, PG_GETARG_DATUM(1));
+		TimestampTz begins = beginning_of(day, PointerGetDatum(zone));
 
+		if (length > TZ_STRLEN_MAX) /* no zone has such a name */
+			PG_RETURN_TIMESTAMPTZ(begins);
 		if (last == NULL)
 			last = fcinfo->flinfo->fn_extra = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(LastDay));
-		*last = (LastDay) {day, begins};
+		last->day = day;
+		last->begins = begins;
+		last->length = length;
+		memcpy(last->zone, VARDATA_ANY(zone), length);
 	}
 	PG_RETURN_TIMESTAMPTZ(last->begins);
 }
