@@ -44,10 +44,10 @@ WITH row_of AS (
 ), ended AS (
 	SELECT *, least(valid_to, lead(valid_from) OVER own) AS until, row_number() OVER own AS n_own
 	FROM row_of
-	WINDOW own AS (PARTITION BY id ORDER BY valid_from, valid_to, level, place COLLATE "C", rep COLLATE "C", team COLLATE "C", array_position('{open,won,lost}', outcome))
+	WINDOW own AS (PARTITION BY id ORDER BY valid_from, valid_to, outcome = 'won', level, place COLLATE "C", rep COLLATE "C", team COLLATE "C", array_position('{open,won,lost}', outcome))
 ), reached AS (
 	SELECT *, max(level) OVER (PARTITION BY id) AS highest,
-		max(level) OVER (PARTITION BY id ORDER BY at, level, place COLLATE "C", rep COLLATE "C", team COLLATE "C" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+		max(level) OVER (PARTITION BY id ORDER BY at, (level = 'Infinity') IS TRUE, level, place COLLATE "C", rep COLLATE "C", team COLLATE "C" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
 	FROM (SELECT id, valid_from AS at, place, level, rep, team, false AS by_closing FROM ended WHERE outcome <> 'lost'
 		UNION ALL
 		SELECT id, closed_at, NULL, 'Infinity', NULL, NULL, true FROM deal WHERE is_won AND closed_at IS NOT NULL AND id IN (SELECT id FROM history)) x
@@ -59,7 +59,7 @@ WITH row_of AS (
 			UNION ALL
 			SELECT x.name, x."position" FROM stage x WHERE x.outcome = 'open' AND x."position" < r.level AND (x."position" < r.before) IS NOT TRUE) s(name, level)
 	WHERE (r.level < r.before) IS NOT TRUE
-	ORDER BY id, s.name COLLATE "C", at, r.level, place COLLATE "C", rep COLLATE "C", team COLLATE "C", by_closing
+	ORDER BY id, s.name COLLATE "C", at, (r.level = 'Infinity') IS TRUE, r.level, place COLLATE "C", rep COLLATE "C", team COLLATE "C", by_closing
 ), begun AS (
 	SELECT *, (place IS NOT NULL AND lag(place) OVER own = place AND valid_from <= lag(until) OVER own) IS NOT TRUE AS starts
 	FROM ended

@@ -98,7 +98,7 @@ COMMENT ON FUNCTION @extschema@.kpi_stages_select(text[], text) IS
  * An opportunity is in one stage at a time: a row of its history ends with the
  * next at the latest, whatever it says itself.  Of rows that begin together, on the same
  * day mostly, the one in the further stage is the next, as in stages.c: won is after all
- * stages, and lost after the stage in which that happened.  Bad rows
+ * stages, also those without a position, and lost after the stage in which that happened.  Bad rows
  * end none.  Which row is the last takes all of its rows to tell; but what was closed
  * before a moment was not open at it, whatever they say.
  */
@@ -107,7 +107,7 @@ CREATE FUNCTION @extschema@.kpi_followed_select(columns text[], with_row boolean
 BEGIN ATOMIC
 	SELECT format('SELECT *, lead(valid_from) OVER (PARTITION BY raw_key, (%s) IS TRUE ORDER BY %s) AS next_from FROM (%s) r%s',
 				  @extschema@.kpi_spoilt('opportunity_history', 'open', array_remove(columns, 'opportunity.id')),
-				  (SELECT string_agg(CASE c.column_name WHEN 'stage' THEN format('CASE %1$s WHEN ''won'' THEN ''Infinity'' ELSE @extschema@.kpi_lookup_number((SELECT $8), stage, 2, NULL::timestamptz) END, CASE %1$s WHEN ''open'' THEN stage END',
+				  (SELECT string_agg(CASE c.column_name WHEN 'stage' THEN format('%1$s = ''won'', @extschema@.kpi_lookup_number((SELECT $8), stage, 2, NULL::timestamptz), CASE %1$s WHEN ''open'' THEN stage END',
 																				 'coalesce(status, @extschema@.kpi_lookup((SELECT $8), stage, 4, NULL::timestamptz), ''open'')')
 									 ELSE quote_ident(c.column_name) END, ', '
 									 ORDER BY array_position('{valid_from,valid_to,stage}', c.column_name), c.place, c.column_name)	-- of all, lest it is chance which is the next

@@ -269,6 +269,8 @@ compare_entries(const Step *a, const Step *b)
 
 	if (a->from != b->from)
 		return a->from < b->from ? -1 : 1;
+	if ((a->outcome == WON) != (b->outcome == WON))
+		return a->outcome == WON ? 1 : -1;	/* after all stages, also those without a level */
 	if (a->level != b->level)
 		return a->level < b->level ? -1 : 1;
 	order = compare_texts(a->stage != NO_STAGE, a->name,
