@@ -28,6 +28,9 @@ SELECT kpi_set('working_days', NULL);
 SELECT kpi_set('target_days', 'some');
 
 -- ---------- spreading ----------
+-- three of five working days, rounded, and the rest of the whole, whatever its decimals
+SELECT kpi_spread_share(true, 0.1234567890123456, '2026-06-01', '2026-06-06', '2026-06-01', '2026-06-04') AS three_days,
+	kpi_spread_share(true, 0.1234567890123456, '2026-06-01', '2026-06-06', '2026-06-04', '2026-06-06') AS two_days;
 INSERT INTO kpi_target (kpi, from_day, to_day, value, warn_at) VALUES ('revenue', '2026-01-01', '2027-01-01', 1000, 800);
 -- by all days, as before
 SELECT value, warn_at, how FROM kpi_target_value('revenue', '2026-05-01', '2026-06-01');
