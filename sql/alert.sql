@@ -57,6 +57,16 @@ SELECT bool_or(a.period = '2026-04-01' AND a.grain = 'month' AND r.as_of > '2026
 SELECT outcome, changed FROM kpi_snapshot('2026-04-01', NULL, '2026-06-20 13:00Z');
 SELECT count(*) FROM kpi_alert WHERE run = (SELECT max(run) FROM kpi_run);
 
+-- who has nothing at all any more, so no facts, has missed it
+INSERT INTO sales VALUES (201, '2026-06-02', 150, 'd');
+INSERT INTO quota VALUES ('revenue', 'rep', 'd', '2026-06-01', '2026-07-01', 100);
+SELECT outcome FROM kpi_snapshot('2026-04-01', NULL, '2026-06-20 13:20Z');
+UPDATE sales SET rep_id = 'c' WHERE sale_id = 201;
+SELECT outcome FROM kpi_snapshot('2026-04-01', NULL, '2026-06-20 13:30Z');
+SELECT grain, period, from_status, to_status, value, target FROM kpi_alert WHERE member = 'd' ORDER BY run;
+DELETE FROM sales WHERE sale_id = 201;
+SELECT outcome FROM kpi_snapshot('2026-04-01', NULL, '2026-06-20 13:40Z');
+
 -- a formula that looks back: April's facts make May's growth
 SELECT kpi_define('grown', 'revenue - prior(revenue)', 'money', 'up', 'Grown');
 INSERT INTO kpi_target (kpi, from_day, to_day, value) VALUES ('grown', '2026-05-01', '2026-06-01', 500);

@@ -20,7 +20,7 @@ COMMENT ON TABLE @extschema@.kpi_alert IS
 'members whose status against a target changed with a snapshot (run): from and to met, near or missed, and the value and target after it';
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.kpi_alert', '');
 
-CREATE FUNCTION @extschema@.kpi_raise_alerts(run bigint, as_of timestamptz, grains text[], dimensions text[], periods date[]) RETURNS bigint
+CREATE FUNCTION @extschema@.kpi_raise_alerts(run bigint, as_of timestamptz, grains text[], dimensions text[], periods date[], altered_members jsonb) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp
 	SET jit = off
@@ -29,6 +29,7 @@ DECLARE
 	previous timestamptz := (SELECT max(r.as_of) FROM @extschema@.kpi_run r WHERE r.outcome = 'done' AND r.as_of < kpi_raise_alerts.as_of);
 	changed record;
 	newest_end date;
+	blank_member text;	-- which stands in for members without facts
 	kpis text[];
 	members text[];
 	bases integer[];
@@ -47,17 +48,18 @@ BEGIN
 		  CROSS JOIN LATERAL (SELECT max(m.period) AS newest FROM @extschema@.kpi_fact m
 							   WHERE m.superseded_at IS NULL AND m.dimension = f.dimension AND m.grain = f.grain AND m.member = @extschema@.kpi_blank_member(f.dimension)) x
 		 WHERE f.grain NOT LIKE E'%\\_cut'
-		   AND (f.dimension IN (SELECT t.dimension FROM @extschema@.kpi_target t) OR EXISTS (SELECT FROM @extschema@.kpi_source s WHERE s.source = 'target'))
 		 GROUP BY f.grain, f.dimension, x.newest
 	LOOP
 		faulty := coalesce(faulty, ARRAY(SELECT d.kpi FROM @extschema@.kpi_faulty_definitions() d));	-- which kpi_check tells; facts do not depend on them
 		newest_end := @extschema@.kpi_period_end(changed.grain, changed.newest);
+		blank_member := @extschema@.kpi_blank_member(changed.dimension);
 		SELECT array_agg(DISTINCT t.kpi), array_agg(DISTINCT t.member) INTO kpis, members
 		  FROM (SELECT k.kpi, k.member FROM @extschema@.kpi_target k
 				 WHERE k.dimension = changed.dimension AND k.from_day < newest_end AND k.to_day > changed.oldest
 				UNION ALL
 				SELECT s.kpi, s.member FROM @extschema@.kpi_source_targets(ARRAY(SELECT d.kpi FROM @extschema@.kpi_definition d), changed.dimension, NULL, changed.oldest, newest_end) s) t
-		 WHERE t.kpi IN (SELECT d.kpi FROM @extschema@.kpi_definition d) AND t.kpi <> ALL (faulty);
+		 WHERE t.kpi IN (SELECT d.kpi FROM @extschema@.kpi_definition d) AND t.kpi <> ALL (faulty)
+		   AND altered_members -> changed.dimension ?| ARRAY[t.member, blank_member];
 		CONTINUE WHEN kpis IS NULL;
 		/* A period is concerned when it changed, or one that a formula reads for it. */
 		SELECT greatest(max(d.reach), max(d.months)) INTO reach FROM unnest(@extschema@.kpi_resolve(kpis, @extschema@.kpi_periods_per_year(changed.grain), 'en')) d;
@@ -79,8 +81,8 @@ BEGIN
 	RETURN raised;
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_raise_alerts(bigint, timestamptz, text[], text[], date[]) IS
-'called by a snapshot: records in kpi_alert the members whose status against a target differs from that before it, and returns how many. grains, dimensions, periods: of the facts that have new versions. A period that had no value before, and a target written since, raise none';
+COMMENT ON FUNCTION @extschema@.kpi_raise_alerts(bigint, timestamptz, text[], text[], date[], jsonb) IS
+'called by a snapshot: records in kpi_alert the members whose status against a target differs from that before it, and returns how many. grains, dimensions, periods: of the facts that have new versions; altered_members: of each of these dimensions the members with facts that changed, as keys. A period that had no value before, and a target written since, raise none';
 
 CREATE FUNCTION @extschema@.kpi_announce(run bigint, outcome text, counts json) RETURNS void
 	LANGUAGE sql VOLATILE

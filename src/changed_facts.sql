@@ -206,18 +206,22 @@ BEGIN ATOMIC
 	SELECT d.grain, d.dimension, d.period, CASE WHEN d.period_end > b.day OR d.grain LIKE '%cut' THEN d.added ELSE 0 END AS added, d.altered, d.gone, d.replaces
 	  FROM delta d CROSS JOIN beginning b WHERE d.dimension IS NOT NULL
 ), altered AS MATERIALIZED (
-	SELECT d.grain, d.dimension, d.period FROM change d WHERE d.added + d.altered > 0
+	SELECT d.grain, d.dimension, d.period FROM change d WHERE d.added + d.altered > 0 AND d.dimension = ANY ($10)
 ), closed AS (
 	UPDATE @extschema@.kpi_fact f SET superseded_at = ($3).as_of
 	 WHERE f.ctid = ANY (ARRAY(SELECT r FROM change d, unnest(d.replaces) r))	-- where they are, however many there are besides
-	RETURNING 1
+	RETURNING f.dimension, f.member
 ), written AS (
 	INSERT INTO @extschema@.kpi_fact (grain, period, period_end, dimension, member, recorded_at, run, is_complete, days, %all%)
 	SELECT f.grain, f.period, f.period_end, f.dimension, f.member, f.recorded_at, f.run, f.is_complete, f.days, %f.all%
 	  FROM @extschema@.kpi_new_facts((SELECT max(d.new_facts) FROM delta d)) f
 	 WHERE (f.period_end > (SELECT day FROM beginning) OR f.grain LIKE '%cut')
 	   AND (SELECT count(*) FROM closed) >= 0	-- closes the old versions first
-	RETURNING 1
+	RETURNING dimension, member
+), altered_member AS (
+	SELECT w.dimension, w.member FROM written w WHERE w.dimension = ANY ($10)
+	UNION
+	SELECT c.dimension, c.member FROM closed c WHERE c.dimension = ANY ($10)
 ), p AS (
 	SELECT p.grain, p.period FROM period p WHERE p.period_end > (SELECT day FROM beginning) OR p.grain LIKE '%cut'
 ), problem AS (
@@ -241,7 +245,8 @@ SELECT (SELECT count(*) FROM p),
 	   (SELECT count(*) FROM problem) + (SELECT count(*) FROM @extschema@.kpi_problem k WHERE k.source = ANY ($1) AND k.source NOT IN (SELECT t.source FROM t)),
 	   (SELECT min(basis) FROM changes), (SELECT day FROM beginning), (SELECT jsonb_object_agg(c.source, c.next_at) FROM changes c WHERE c.next_at IS NOT NULL),
 	   ARRAY(SELECT a.grain FROM altered a ORDER BY a.grain, a.dimension, a.period), ARRAY(SELECT a.dimension FROM altered a ORDER BY a.grain, a.dimension, a.period),
-	   ARRAY(SELECT a.period FROM altered a ORDER BY a.grain, a.dimension, a.period)$q$,
+	   ARRAY(SELECT a.period FROM altered a ORDER BY a.grain, a.dimension, a.period),
+	   (SELECT jsonb_object_agg(m.dimension, m.members) FROM (SELECT a.dimension, jsonb_object_agg(a.member, NULL) AS members FROM altered_member a GROUP BY a.dimension) m)$q$,
 		'%reading%', @extschema@.kpi_reading_call()),
 		'%kept%', coalesce(kept, 'NULL')),
 		'%measures%', quote_literal(array_agg(m.measure)) || '::text[]'),
@@ -250,4 +255,4 @@ SELECT (SELECT count(*) FROM p),
 	  FROM @extschema@.kpi_fact_measures() m;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_write_query(text) IS
-'SQL text of the statement that reads the sources, compares new facts with the current ones and writes what changed; kept: as of kpi_kept_panels. Its row: the numbers of periods, facts, facts written, facts changed and problems, what kpi_run keeps of a default snapshot (basis, beginning, next_at), and of the facts with new versions grains, dimensions and periods';
+'SQL text of the statement that reads the sources, compares new facts with the current ones and writes what changed; kept: as of kpi_kept_panels. Its row: the numbers of periods, facts, facts written, facts changed and problems, what kpi_run keeps of a default snapshot (basis, beginning, next_at), and of the facts with new versions, in dimensions that $10 names, what kpi_raise_alerts takes';

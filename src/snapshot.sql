@@ -81,9 +81,10 @@ DECLARE
 	made_from text;
 	begun_on date;
 	next_instants jsonb;
-	altered_grains text[];	-- the facts with new versions
+	altered_grains text[];	-- the facts with new versions, where there may be alerts
 	altered_dimensions text[];
 	altered_periods date[];
+	altered_members jsonb;
 	closed bigint;
 BEGIN
 	PERFORM @extschema@.kpi_require_all_facts('Have the owner of kpi_fact, or a role with BYPASSRLS, take snapshots.');
@@ -112,8 +113,9 @@ BEGIN
 	closed := @extschema@.kpi_close_left_out(as_of);
 	/* The planner may take kpi_fact for empty, and would look for each of its rows in all that changed. */
 	PERFORM set_config('enable_nestloop', 'off', true);
-	EXECUTE @extschema@.kpi_write_query(@extschema@.kpi_kept_panels(columns)) INTO periods, facts, changed, changed, problems, made_from, begun_on, next_instants, altered_grains, altered_dimensions, altered_periods
-	  USING sources, taken, @extschema@.kpi_grid(taken, as_of), run, looked_from, from_day IS NULL, from_day IS NULL AND to_day IS NULL, NULL::text[], NULL::text[];
+	EXECUTE @extschema@.kpi_write_query(@extschema@.kpi_kept_panels(columns)) INTO periods, facts, changed, changed, problems, made_from, begun_on, next_instants, altered_grains, altered_dimensions, altered_periods, altered_members
+	  USING sources, taken, @extschema@.kpi_grid(taken, as_of), run, looked_from, from_day IS NULL, from_day IS NULL AND to_day IS NULL, NULL::text[], NULL::text[],
+			CASE WHEN EXISTS (SELECT FROM @extschema@.kpi_run r WHERE r.outcome = 'done') THEN @extschema@.kpi_target_dimensions() ELSE '{}' END;
 	PERFORM set_config('enable_nestloop', 'on', true);
 	changed := changed + closed;
 	UPDATE @extschema@.kpi_run r SET basis = made_from, first_day = looked_from, beginning = begun_on, next_at = next_instants WHERE r.run = kpi_take_snapshot.run;
@@ -133,7 +135,7 @@ BEGIN
 		END;
 	END IF;
 	PERFORM @extschema@.kpi_announce(run, 'done', json_build_object('periods', periods, 'facts', facts, 'changed', changed, 'problems', problems,
-																	'alerts', @extschema@.kpi_raise_alerts(run, as_of, altered_grains, altered_dimensions, altered_periods)));
+																	'alerts', @extschema@.kpi_raise_alerts(run, as_of, altered_grains, altered_dimensions, altered_periods, altered_members)));
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_take_snapshot(bigint, date, date, timestamptz) IS
