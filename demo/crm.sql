@@ -973,10 +973,10 @@ WITH RECURSIVE contract AS
 					ELSE b.since + 1 + floor(4 * pg_temp.dice(b.customer_no, 212))::integer END AS first_month,
 				 pg_temp.dice(b.customer_no, 213) < 0.35 AS is_yearly,
 				 1 + floor(3.3 * pg_temp.dice(b.customer_no, 214))::integer AS tier,
-				 (CASE b.segment WHEN 'Enterprise' THEN 3.5 WHEN 'Mittelstand' THEN 1.6 ELSE 0.8 END)
+				 (CASE b.segment WHEN 'Enterprise' THEN 10.5 WHEN 'Mittelstand' THEN 4.8 ELSE 2.4 END)
 					* exp(0.4 * pg_temp.bell(b.customer_no, 215)) AS devices
 		  FROM buyer AS b
-		  WHERE pg_temp.dice(b.customer_no, 210) < 0.55) AS signed
+		  WHERE pg_temp.dice(b.customer_no, 210) < 0.8) AS signed
 	WHERE first_month <= 36
 ), walk AS
 (
