@@ -144,7 +144,9 @@ BEGIN
 					('kpi_net_revenue_churn_rate', 'amount #, valid_from $, valid_to $, opening $, closing $', 'kpi_net_revenue_churn_rate',
 						'amounts churned and contracted less those expanded by what was paid at the opening, in percent; NULL if that is nothing' || row_rule || amount_rule || memory || 'kpi_net_revenue_churn_rate(kpi_accounts(...))'),
 					('kpi_quick_ratio', 'amount #, valid_from $, valid_to $, opening $, closing $', 'kpi_quick_ratio',
-						'amounts new, reactivated and expanded by those contracted and churned; NULL if nothing was lost' || row_rule || amount_rule || memory || 'kpi_quick_ratio(kpi_accounts(...))')
+						'amounts new, reactivated and expanded by those contracted and churned; NULL if nothing was lost' || row_rule || amount_rule || memory || 'kpi_quick_ratio(kpi_accounts(...))'),
+					('kpi_revenue_per_account', 'amount #, valid_from $, valid_to $, opening $, closing $', 'kpi_revenue_per_account',
+						'amounts at the closing by the customers who pay then; NULL without any' || row_rule || amount_rule || memory || 'kpi_revenue_per_account(kpi_accounts(...))')
 				) aggregates (name, args, finish, meaning)
 			LOOP
 				FOREACH amount IN ARRAY CASE WHEN aggregate.args LIKE '%#%' THEN types ELSE '{none}' END LOOP
