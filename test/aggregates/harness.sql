@@ -109,6 +109,7 @@ DECLARE
 	distinct_aggregate text := regexp_replace(aggregate, '\(', '(DISTINCT ');
 	first integer;
 	last integer;
+	frame text;
 BEGIN
 	RETURN QUERY SELECT * FROM harness.differences('no rows', format(
 		'SELECT %s AS got, %s AS wanted FROM %s WHERE false', aggregate, formula, rows));
@@ -146,6 +147,15 @@ BEGIN
 	RETURN QUERY SELECT * FROM harness.differences('window, running', format(
 		'SELECT %1$s OVER (PARTITION BY g ORDER BY n) AS got, (SELECT %2$s FROM %3$s f WHERE f.g = r.g AND f.n <= r.n) AS wanted FROM %3$s r WHERE n <= 400',
 		aggregate, formula, rows));
+
+	-- Frames of peers, with rows left out of them, or with none: which rows they are says array_agg.
+	FOREACH frame IN ARRAY ARRAY['ORDER BY n ROWS BETWEEN 3 PRECEDING AND 2 FOLLOWING EXCLUDE CURRENT ROW', 'PARTITION BY g ORDER BY h RANGE BETWEEN 2 FOLLOWING AND 3 FOLLOWING',
+		'PARTITION BY g ORDER BY h GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE TIES', 'PARTITION BY g, h ORDER BY n ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING EXCLUDE GROUP'] LOOP
+		RETURN QUERY SELECT * FROM harness.differences('window ' || substring(frame FROM '(?:RANGE|GROUPS|ROWS).*'), format(
+			'SELECT got, (SELECT %2$s FROM %3$s f WHERE f.n = ANY (s.frame)) AS wanted
+			 FROM (SELECT %1$s OVER w AS got, array_agg(n) OVER w AS frame FROM %3$s WHERE n <= 400 WINDOW w AS (%4$s)) s',
+			aggregate, formula, rows, frame));
+	END LOOP;
 
 	IF state IS NOT NULL THEN
 		RETURN QUERY SELECT * FROM harness.compare_states(rows, state, finish);
