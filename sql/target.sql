@@ -149,6 +149,7 @@ RESET ROLE;
 
 -- ---------- rounding ----------
 SELECT kpi_quotient(2, 3), kpi_quotient(-2, 3), kpi_quotient(1, -8, 2), kpi_quotient(5, 1000, 2), kpi_quotient(-5, 1000, 2), kpi_quotient(1, 0), kpi_quotient(NULL, 1);
+SELECT kpi_quotient(1, 'Infinity') AS none, kpi_quotient(-1, '-Infinity', 2) AS either, kpi_quotient('Infinity', -2) AS infinite, kpi_quotient('Infinity', 'Infinity') AS undefined;
 ROLLBACK;
 
 -- A target of its own is the one piece of a month, whatever else lies around it.

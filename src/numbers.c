@@ -363,6 +363,7 @@ salkpi_sum_to_numeric(const ExactSum *sum, int dscale)
 Datum
 salkpi_kpi_quotient(PG_FUNCTION_ARGS)
 {
+	Numeric		denominator = PG_GETARG_NUMERIC(1);
 	int			decimals = PG_GETARG_INT32(2);
 	Numeric		quotient;
 
@@ -371,7 +372,9 @@ salkpi_kpi_quotient(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("decimals must be between 0 and %d, not %d",
 						MAX_QUOTIENT_DECIMALS, decimals)));
-	quotient = salkpi_numeric_quotient(PG_GETARG_NUMERIC(0), PG_GETARG_NUMERIC(1), decimals);
+	if (numeric_is_inf(denominator))	/* 0, or NaN: nothing to round */
+		return DirectFunctionCall2(numeric_div, PG_GETARG_DATUM(0), PG_GETARG_DATUM(1));
+	quotient = salkpi_numeric_quotient(PG_GETARG_NUMERIC(0), denominator, decimals);
 	if (quotient == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_NUMERIC(quotient);
