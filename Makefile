@@ -23,7 +23,7 @@ SQL = $(addprefix src/, salkpi.sql state_types.sql durations.sql sales_cycle.sql
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = $(DATA_built)
 
-REGRESS = setup durations sales_cycle ratio amounts retention accounts overloads dictionary smallest stages cube batch ledger panel dimension formula target workday calendar snapshot grouped read_parallel track search rules refuse reading kept scope outlook restate pipeline forecast alert recurring lifetime cohort funnel purchases drill live needs arguments check odoo session
+REGRESS = setup durations sales_cycle ratio amounts retention accounts overloads stored dictionary smallest stages cube batch ledger panel dimension formula target workday calendar snapshot grouped read_parallel track search rules refuse reading kept scope outlook restate pipeline forecast alert recurring lifetime cohort funnel purchases drill live needs arguments check odoo session
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
