@@ -110,7 +110,17 @@ FROM overload, harness.differences('', format('SELECT %s AS got, (SELECT %s FROM
 	format(finish, call || ' OVER (ORDER BY n ROWS BETWEEN 4 PRECEDING AND 2 PRECEDING)'), formula)) d
 WHERE can_move;
 
+-- Those that have a state in common, over the same columns: their arguments are worked out once for each row.
+CREATE SEQUENCE calls;
+CREATE FUNCTION counted(amount numeric) RETURNS numeric STABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('kpi.calls'); RETURN amount; END $$;
+CREATE FUNCTION calls_of(query text) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN PERFORM setval('kpi.calls', 1, false); EXECUTE query; RETURN nextval('kpi.calls') - 1; END $$;
+SELECT a.aggtransfn::regproc AS transition, count(DISTINCT p.proname) AS aggregates, calls_of(format('SELECT %s FROM source_row', string_agg(replace(o.call, '(p)::', '(counted(p))::'), ', '))) - (SELECT count(*) FROM source_row) AS more_calls
+FROM overload o JOIN pg_aggregate a ON a.aggfnoid = o.aggregate JOIN pg_proc p ON p.oid = o.aggregate
+WHERE o.call ~ '\(p\)::' AND p.proargtypes[0] IN ('numeric'::regtype, 'uuid'::regtype) AND (p.pronargs < 4 OR p.proargtypes[3] = 'date'::regtype)
+GROUP BY a.aggtransfn, p.proargtypes ORDER BY 1, 2;
+
 DROP VIEW account, customer, visitor;
 DROP TABLE source_row, meaning, overload;
-DROP FUNCTION quotient(numeric, numeric);
+DROP SEQUENCE calls;
+DROP FUNCTION quotient(numeric, numeric), counted(numeric), calls_of(text);
 DROP SCHEMA harness CASCADE;
