@@ -125,15 +125,25 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_may_read(text) IS
 'whether a source is bound to a relation that the caller may read; NULL: NULL';
 
+CREATE FUNCTION @extschema@.kpi_target_rates_hidden() RETURNS boolean
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN @extschema@.kpi_source_relation('exchange_rate') IS NOT NULL AND NOT @extschema@.kpi_may_read('exchange_rate')
+		AND EXISTS (SELECT FROM @extschema@.kpi_usable_columns() u WHERE u.source = 'target' AND u.column_name = 'currency');
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_target_rates_hidden() IS
+'whether targets of the bound source "target" may be in a currency whose rates the caller has no right to read';
+
 CREATE FUNCTION @extschema@.kpi_targets_hidden() RETURNS boolean
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	RETURN @extschema@.kpi_source_relation('target') IS NOT NULL
-		AND (NOT @extschema@.kpi_may_read('target')
-			 OR NOT @extschema@.kpi_may_read('exchange_rate') AND @extschema@.kpi_source_relation('exchange_rate') IS NOT NULL
-				AND EXISTS (SELECT FROM @extschema@.kpi_usable_columns() u WHERE u.source = 'target' AND u.column_name = 'currency'));
+		AND (NOT @extschema@.kpi_may_read('target') OR @extschema@.kpi_target_rates_hidden());
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_targets_hidden() IS
@@ -305,7 +315,7 @@ DECLARE
 	currency text := @extschema@.kpi_setting('currency');
 	t @extschema@.kpi_target;
 BEGIN
-	IF relation IS NULL OR @extschema@.kpi_targets_hidden() THEN
+	IF relation IS NULL OR @extschema@.kpi_target_rates_hidden() THEN
 		RETURN;
 	END IF;
 	FOR t IN
@@ -332,7 +342,7 @@ AS $$
 DECLARE
 	days text[];
 BEGIN
-	IF NOT @extschema@.kpi_may_read('target') OR @extschema@.kpi_targets_hidden() THEN
+	IF NOT @extschema@.kpi_may_read('target') OR @extschema@.kpi_target_rates_hidden() THEN
 		RETURN;
 	END IF;
 	days := @extschema@.kpi_target_days('target');
