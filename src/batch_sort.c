@@ -5,8 +5,8 @@
  * The executor's sort makes a tuple of each row, which the node above takes
  * apart again, and whatever rows are made of is worked out for it row by row.
  * Here rows are worked out in batches and kept as they are, and what is sorted
- * is the beginning of their first key with a pointer.  When they need more than
- * work_mem they go to a sort as the executor has it, which spills.
+ * are the beginnings of their first keys with a pointer.  When they need more
+ * than work_mem they go to a sort as the executor has it, which spills.
  */
 #include "postgres.h"
 
@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 #include "utils/sortsupport.h"
 #include "utils/tuplesort.h"
+#include "utils/typcache.h"
 #include "utils/uuid.h"
 
 #include "batch.h"
@@ -41,8 +42,10 @@ enum
 #define SMALLEST_PIECE	((Size) 64 * 1024)
 #define LARGEST_PIECE	((Size) 8 * 1024 * 1024)
 
-/* How many rows ahead their memory is asked for. */
-#define ROWS_AHEAD		8
+/* How many rows ahead their memory is asked for, and how much of it. */
+#define ROWS_AHEAD		16
+#define LINES_AHEAD		3
+#define CACHE_LINE		64
 
 /* A column of the rows that somebody looks at. */
 typedef struct SortColumn
@@ -59,6 +62,8 @@ typedef struct SortKey
 {
 	SortSupportData support;
 	int			column;
+	Oid			image_type;		/* of values whose order a number tells, InvalidOid: it cannot */
+	bool		is_exact;		/* do rows with the same image have the same key? */
 } SortKey;
 
 /* A row, with its values by reference behind it. */
@@ -71,9 +76,12 @@ typedef struct SortedRow
 /* No more columns than "nulls" has bits: of others the executor sorts. */
 #define MOST_COLUMNS	64
 
+/* That many keys have an image, a number in their order as far as it goes. */
+#define IMAGES		3
+
 typedef struct SortItem
 {
-	uint64		first;			/* in the order of the first key, as far as it goes */
+	uint64		images[IMAGES]; /* 0: there is no such key */
 	const SortedRow *row;
 } SortItem;
 
@@ -88,8 +96,7 @@ struct BatchSort
 	SortKey    *keys;
 	List	   *plan;
 	bool		is_sorted;
-	bool		is_first_exact; /* do rows with the same "first" have the same first key? */
-	Size		common;			/* bytes with which the first key of all rows begins, not in "first" */
+	Size		common;			/* bytes with which the first key of all rows begins, not in its image */
 
 	/* In memory. */
 	MemoryContext context;
@@ -159,6 +166,32 @@ prepare_columns(BatchSort *s, BatchProgram *target)
 	}
 }
 
+/* The type of a key if a number tells the order of its values, as far as it goes. */
+static Oid
+image_type(Oid type, Oid operator, Oid collation)
+{
+	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_LT_OPR | TYPECACHE_GT_OPR);
+
+	if (operator != entry->lt_opr && operator != entry->gt_opr)
+		return InvalidOid;
+	switch (type)
+	{
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+		case UUIDOID:
+			return type;
+		case TEXTOID:
+		case VARCHAROID:
+			return collation == C_COLLATION_OID ? TEXTOID : InvalidOid;
+	}
+	return InvalidOid;
+}
+
 static void
 prepare_keys(BatchSort *s)
 {
@@ -166,14 +199,19 @@ prepare_keys(BatchSort *s)
 	s->keys = palloc0(s->nkeys * sizeof(SortKey));
 	for (int i = 0; i < s->nkeys; i++)
 	{
-		SortSupport support = &s->keys[i].support;
+		SortKey    *key = &s->keys[i];
+		SortSupport support = &key->support;
+		Oid			operator = list_nth_oid(list_nth(s->plan, PLAN_OPERATORS), i);
 
-		while (s->columns[s->keys[i].column].attribute != list_nth_int(list_nth(s->plan, PLAN_KEYS), i) - 1)
-			s->keys[i].column++;
+		while (s->columns[key->column].attribute != list_nth_int(list_nth(s->plan, PLAN_KEYS), i) - 1)
+			key->column++;
 		support->ssup_cxt = CurrentMemoryContext;
 		support->ssup_collation = list_nth_oid(list_nth(s->plan, PLAN_COLLATIONS), i);
 		support->ssup_nulls_first = list_nth_int(list_nth(s->plan, PLAN_NULLS_FIRST), i);
-		PrepareSortSupportFromOrderingOp(list_nth_oid(list_nth(s->plan, PLAN_OPERATORS), i), support);
+		PrepareSortSupportFromOrderingOp(operator, support);
+		key->image_type = image_type(TupleDescAttr(s->form, s->columns[key->column].attribute)->atttypid,
+									 operator, support->ssup_collation);
+		key->is_exact = true;
 	}
 }
 
@@ -207,6 +245,8 @@ forget_rows(BatchSort *s)
 	s->items_size = 0;
 	s->nitems = 0;
 	s->common = 0;
+	for (int i = 0; i < s->nkeys; i++)
+		s->keys[i].is_exact = true;
 }
 
 void
@@ -279,63 +319,56 @@ first_bytes(const char *bytes, Size length)
 	return pg_ntoh64(first);
 }
 
-/*
- * A number that is in the order of the first key, whatever direction that has,
- * and the same for all rows of which this cannot tell it.
- */
+/* That of a value, the same for all where a number cannot tell their order; texts begin behind "common" bytes. */
 static uint64
-first_of(BatchSort *s, const SortedRow *row)
+image_of_value(SortKey *key, Datum value, Size common)
 {
-	const SortKey *key = &s->keys[0];
-	const SortColumn *column = &s->columns[key->column];
-	Datum		value = row->values[key->column];
-	uint64		first;
+	Size		length;
 
-	if (row->nulls & (UINT64CONST(1) << key->column))
-		return key->support.ssup_nulls_first ? 0 : PG_UINT64_MAX;
-	switch (TupleDescAttr(s->form, column->attribute)->atttypid)
+	switch (key->image_type)
 	{
+		case BOOLOID:
+			return DatumGetBool(value) ? 2 : 1;
 		case INT2OID:
-			first = (uint64) DatumGetInt16(value) ^ (UINT64CONST(1) << 63);
-			break;
+			return (uint64) DatumGetInt16(value) ^ (UINT64CONST(1) << 63);
 		case INT4OID:
 		case DATEOID:
-			first = (uint64) DatumGetInt32(value) ^ (UINT64CONST(1) << 63);
-			break;
+			return (uint64) DatumGetInt32(value) ^ (UINT64CONST(1) << 63);
 		case INT8OID:
 		case TIMESTAMPOID:
 		case TIMESTAMPTZOID:
-			first = (uint64) DatumGetInt64(value) ^ (UINT64CONST(1) << 63);
-			break;
+			return (uint64) DatumGetInt64(value) ^ (UINT64CONST(1) << 63);
 		case UUIDOID:
-			first = first_bytes((const char *) DatumGetUUIDP(value)->data, UUID_LEN);
-			break;
+			key->is_exact = false;
+			return first_bytes((const char *) DatumGetUUIDP(value)->data, UUID_LEN);
 		case TEXTOID:
-		case VARCHAROID:
-			if (key->support.ssup_collation != C_COLLATION_OID)
-				return 1;
-			first = first_bytes(VARDATA_ANY(DatumGetPointer(value)) + s->common,
-								VARSIZE_ANY_EXHDR(DatumGetPointer(value)) - s->common);
-			break;
+			length = VARSIZE_ANY_EXHDR(DatumGetPointer(value)) - common;
+			if (length > sizeof(uint64))
+				key->is_exact = false;
+			return first_bytes(VARDATA_ANY(DatumGetPointer(value)) + common, length);
 		default:
+			key->is_exact = false;
 			return 1;
 	}
-	return key->support.ssup_reverse ? ~first : first;
 }
 
-/* Do rows with the same "first" have the same first key? */
-static bool
-is_exact(const BatchSort *s)
+/*
+ * A number that is in the order of a key, whatever direction that has.  NULL has
+ * that of the least or the greatest value, which may be there as well.
+ */
+static uint64
+image_of(BatchSort *s, int n, const SortedRow *row)
 {
-	switch (TupleDescAttr(s->form, s->columns[s->keys[0].column].attribute)->atttypid)
+	SortKey    *key = &s->keys[n];
+	uint64		image;
+
+	if (row->nulls & (UINT64CONST(1) << key->column))
 	{
-		case INT2OID:
-		case INT4OID:
-		case DATEOID:
-			return true;		/* no value has the "first" of NULL */
-		default:
-			return false;
+		key->is_exact = false;
+		return key->support.ssup_nulls_first ? 0 : PG_UINT64_MAX;
 	}
+	image = image_of_value(key, row->values[key->column], n == 0 ? s->common : 0);
+	return key->support.ssup_reverse ? ~image : image;
 }
 
 static void
@@ -359,7 +392,10 @@ keep_row(BatchSort *s, int row)
 		kept->values[i] = value;
 	}
 	s->items = salkpi_reserve(s->context, s->items, &s->items_size, s->nitems + 1, sizeof(SortItem));
-	s->items[s->nitems++] = (SortItem) {first_of(s, kept), kept};
+	s->items[s->nitems] = (SortItem) {.row = kept};
+	for (int n = 0; n < Min(s->nkeys, IMAGES); n++)
+		s->items[s->nitems].images[n] = image_of(s, n, kept);
+	s->nitems++;
 }
 
 /* ---------- the executor's sort ---------- */
@@ -438,32 +474,42 @@ compare_rows(const SortItem *a, const SortItem *b, const BatchSort *s)
 {
 	int			order = 0;
 
-	if (a->first != b->first)
-		return a->first < b->first ? -1 : 1;
-	for (int i = s->is_first_exact ? 1 : 0; i < s->nkeys && order == 0; i++)
+	for (int i = 0; i < s->nkeys && order == 0; i++)
 	{
 		SortKey    *key = &s->keys[i];
 		uint64		bit = UINT64CONST(1) << key->column;
 
+		if (i < IMAGES && a->images[i] != b->images[i])
+			return a->images[i] < b->images[i] ? -1 : 1;
+		if (i < IMAGES && key->is_exact)
+			continue;
 		order = ApplySortComparator(a->row->values[key->column], (a->row->nulls & bit) != 0,
 									b->row->values[key->column], (b->row->nulls & bit) != 0, &key->support);
 	}
 	return order;
 }
 
+/* Most differ by the first. */
+static inline int
+compare_items(const SortItem *a, const SortItem *b, const BatchSort *s)
+{
+	if (a->images[0] != b->images[0])
+		return a->images[0] < b->images[0] ? -1 : 1;
+	return compare_rows(a, b, s);
+}
+
 /*
  * Texts that are keys often begin alike, all of them: what is the same in all
- * rows tells nothing of their order, so "first" is of the bytes behind.
+ * rows tells nothing of their order, so images are of the bytes behind.
  */
 static void
 skip_common_bytes(BatchSort *s)
 {
-	const SortKey *key = &s->keys[0];
-	Oid			type = TupleDescAttr(s->form, s->columns[key->column].attribute)->atttypid;
+	SortKey    *key = &s->keys[0];
 	const text *one = NULL;
 	Size		common = 0;
 
-	if ((type != TEXTOID && type != VARCHAROID) || key->support.ssup_collation != C_COLLATION_OID)
+	if (key->image_type != TEXTOID)
 		return;
 	for (Size n = 0; n < s->nitems && (one == NULL || common > 0); n++)
 	{
@@ -482,13 +528,14 @@ skip_common_bytes(BatchSort *s)
 	if (common == 0)
 		return;
 	s->common = common;
+	key->is_exact = true;
 	for (Size n = 0; n < s->nitems; n++)
-		s->items[n].first = first_of(s, s->items[n].row);
+		s->items[n].images[0] = image_of(s, 0, s->items[n].row);
 }
 
 #define ST_SORT sort_rows
 #define ST_ELEMENT_TYPE SortItem
-#define ST_COMPARE(a, b, sort) compare_rows(a, b, sort)
+#define ST_COMPARE(a, b, sort) compare_items(a, b, sort)
 #define ST_COMPARE_ARG_TYPE const BatchSort
 #define ST_SCOPE static
 #define ST_CHECK_FOR_INTERRUPTS
@@ -532,7 +579,6 @@ sort_input(BatchSort *s)
 				keep_row(s, row);
 	} while (count == BATCH_ROWS);
 	salkpi_batch_end(&s->program);
-	s->is_first_exact = is_exact(s);
 	if (s->tuples != NULL)
 		tuplesort_performsort(s->tuples);
 	else if (s->nitems > 1)
@@ -570,7 +616,8 @@ salkpi_batch_sort_read(BatchSort *s, int row)
 		if (s->next >= s->nitems)
 			return false;
 		if (s->next + ROWS_AHEAD < s->nitems)
-			__builtin_prefetch(s->items[s->next + ROWS_AHEAD].row);
+			for (int i = 0; i < LINES_AHEAD; i++)
+				__builtin_prefetch((const char *) s->items[s->next + ROWS_AHEAD].row + i * CACHE_LINE);
 		read_kept(s, s->items[s->next].row, row);
 		return true;
 	}
