@@ -54,13 +54,14 @@ SELECT count(*) AS runs, array_agg(run ORDER BY as_of) = array_agg(run ORDER BY 
 SELECT severity, subject, what, regexp_replace(detail, '\d\d:\d\d:\d\d', 'TIME') AS detail, hint FROM unnest('{en,de}'::text[]) lang, shop.state(lang);
 ROLLBACK TO before;
 
--- Deals: overdue since yesterday, untouched, unknown to the history.
+-- Deals: overdue since yesterday, untouched, unknown to the history, or only from the first change on.
 SAVEPOINT before;
-INSERT INTO shop.deal VALUES ('D', 'open', now() - interval '1 day', kpi_today() - 1), ('E', 'open', now() - interval '61 days', NULL), ('F', 'open', NULL, NULL);
-INSERT INTO shop.deal_log VALUES ('D', now() - interval '1 day', 'New'), ('E', now() - interval '61 days', 'New');
-SELECT * FROM shop.state();
+INSERT INTO shop.deal VALUES ('D', 'open', now() - interval '1 day', kpi_today() - 1), ('E', 'open', now() - interval '61 days', NULL), ('F', 'open', NULL, NULL), ('G', 'open', now() - interval '30 hours', NULL), ('H', 'open', now() - interval '20 hours', NULL);
+INSERT INTO shop.deal_log VALUES ('D', now() - interval '1 day', 'New'), ('E', now() - interval '61 days', 'New'), ('G', now(), 'New'), ('H', now(), 'New');
+SELECT s.* FROM unnest('{en,de}'::text[]) lang, shop.state(lang) s;
 SELECT kpi_set('stale_deal_days', '62');
 INSERT INTO shop.deal_log VALUES ('F', now(), 'New');
+INSERT INTO shop.deal_log VALUES ('G', now() - interval '30 hours', 'New');
 UPDATE shop.deal SET expected_close = kpi_today() WHERE id = 'D';
 SELECT * FROM shop.state();
 ROLLBACK TO before;

@@ -291,15 +291,19 @@ BEGIN
 		  FROM @extschema@.kpi_lacking_flags() f(flags) WHERE f.flags <> '{}';
 	reader := 'opportunity';
 	RETURN QUERY
-		SELECT 'note', 'opportunity',
+		SELECT CASE WHEN d.what IN ('without history', 'late history') THEN 'warning' ELSE 'note' END, 'opportunity',
 			   CASE d.what WHEN 'overdue' THEN CASE WHEN is_german THEN 'offen, erwarteter Abschluss verstrichen' ELSE 'open, and the expected close has passed' END
 						   WHEN 'stale' THEN format(CASE WHEN is_german THEN 'offen, seit über %s Tagen nichts geschehen' ELSE 'open, and nothing happened for more than %s days' END,
 													@extschema@.kpi_setting('stale_deal_days'))
+						   WHEN 'late history' THEN CASE WHEN is_german THEN 'offen, mit einer Historie, die später beginnt' ELSE 'open, with a history that begins later' END
 						   ELSE CASE WHEN is_german THEN 'offen, aber ohne Historie' ELSE 'open, but without a history' END END,
 			   format('%s: %s', d.deals, array_to_string(d.keys, ', ')),
 			   CASE d.what WHEN 'overdue' THEN CASE WHEN is_german THEN 'Im CRM neu terminieren oder schließen.' ELSE 'Give them another date in the CRM, or close them.' END
 						   WHEN 'stale' THEN CASE WHEN is_german THEN 'Die Grenze ist die Einstellung stale_deal_days.' ELSE 'The limit is the setting stale_deal_days.' END
-						   ELSE CASE WHEN is_german THEN 'Sie fehlen in der Pipeline, die aus der Historie kommt.' ELSE 'The pipeline, which comes from the history, lacks them.' END END
+						   WHEN 'late history' THEN CASE WHEN is_german THEN 'Davor fehlen sie in der Pipeline. Wo nur Änderungen vermerkt sind, braucht die Historie noch eine Zeile von der Anlage an.'
+													ELSE 'The pipeline lacks them before. Where only changes are noted the history needs one more row, from the creation on.' END
+						   ELSE CASE WHEN is_german THEN 'Sie fehlen in der Pipeline, die aus der Historie kommt: diese braucht eine Zeile von der Anlage an.'
+								ELSE 'The pipeline, which comes from the history, lacks them: that needs a row from the creation on.' END END
 		  FROM @extschema@.kpi_open_deals_check() d ORDER BY d.what;
 EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
@@ -307,7 +311,7 @@ EXCEPTION WHEN OTHERS THEN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_row_findings(text) IS
-'of kpi_check, from the sources themselves: those that have no rows any more, keys that are there more than once, names that another source does not know, dates far off, stages that are not told from those of won and lost opportunities, and open opportunities that are overdue, stale or without a history';
+'of kpi_check, from the sources themselves: those that have no rows any more, keys that are there more than once, names that another source does not know, dates far off, stages that are not told from those of won and lost opportunities, and open opportunities that are overdue, stale, without a history or with one that begins later';
 
 CREATE FUNCTION @extschema@.kpi_findings(lang text) RETURNS SETOF @extschema@.kpi_finding
 	LANGUAGE plpgsql STABLE

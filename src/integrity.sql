@@ -168,7 +168,7 @@ COMMENT ON FUNCTION @extschema@.kpi_lacking_flags() IS
 CREATE FUNCTION @extschema@.kpi_open_deals_check()
 	RETURNS TABLE (what text, deals bigint, keys text[])
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
-	ROWS 3
+	ROWS 4
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -186,13 +186,14 @@ BEGIN
 			 WHERE t.at >= now() - make_interval(days => $1) AND t.at <= now() AND t.opportunity_id IN (SELECT o.id FROM opened o)
 		), open AS (
 			SELECT o.id, o.expected_close < $3 AS is_overdue,
-				   coalesce(o.created_at, h.since) < now() - make_interval(days => $1) AND t.id IS NULL AS is_stale, $2 AND h.id IS NULL AS is_unheard
+				   coalesce(o.created_at, h.since) < now() - make_interval(days => $1) AND t.id IS NULL AS is_stale, $2 AND h.id IS NULL AS is_unheard,
+				   h.since >= o.created_at + interval '1 day' AS is_late
 			  FROM opened o
 			  LEFT JOIN touched t ON t.id = o.id
 			  LEFT JOIN (SELECT x.opportunity_id AS id, min(x.at) AS since FROM (%2$s) x GROUP BY 1) h ON h.id = o.id
 		)
 		SELECT v.what, count(*), (array_agg(o.id ORDER BY o.id COLLATE "C"))[:5]
-		  FROM open o, LATERAL (VALUES ('overdue', o.is_overdue), ('stale', o.is_stale), ('without history', o.is_unheard)) v(what, holds)
+		  FROM open o, LATERAL (VALUES ('overdue', o.is_overdue), ('stale', o.is_stale), ('without history', o.is_unheard), ('late history', o.is_late)) v(what, holds)
 		 WHERE v.holds GROUP BY v.what$q$,
 		@extschema@.kpi_source_select('opportunity'),
 		CASE WHEN has_history THEN format('SELECT h.opportunity_id, h.valid_from AS at FROM (%s) h', @extschema@.kpi_source_select('opportunity_history')) ELSE none END,
@@ -202,7 +203,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_open_deals_check() IS
-'of the opportunities open now: how many are overdue (the expected close has passed), stale (created, or first in the history, changed and dealt with longer ago than the setting stale_deal_days) or without a row in the bound history, and the smallest of their ids. No rows where opportunities are not bound or the caller may not read them';
+'of the opportunities open now: how many are overdue (the expected close has passed), stale (created, or first in the history, changed and dealt with longer ago than the setting stale_deal_days) or without a row in the bound history, or have the first one a day or more after their creation, and the smallest of their ids. No rows where opportunities are not bound or the caller may not read them';
 
 /* Reps without a row in the roster make revenue per rep too high, and have no name, team or end. */
 CREATE FUNCTION @extschema@.kpi_unknown_reps() RETURNS text[]
