@@ -205,4 +205,17 @@ SELECT count(*) FROM shop.many_leads l JOIN shop.many_deals d ON d.lead_id = l.i
 SELECT * FROM shop.drilled('leads_converted', '2024-02-10', 'total', '');
 SELECT count(*) FROM shop.many_deals d JOIN shop.many_accounts a ON a.id = d.account_id WHERE (d.closed_at >= '2024-11-30 00:00+01' OR d.status = 'open') AND a.region = 'North';
 SELECT * FROM shop.drilled('open_opportunities', '2024-11-29', 'region', 'North');
+
+-- What a view cannot make is told by the query that reads it.
+CREATE VIEW shop.spoilt AS SELECT i AS sale_id, date '2024-02-10' AS sold_at, 1 / (i - 2) AS amount FROM generate_series(1, 3) i;
+SELECT count(*) AS bound FROM kpi_bind('sale', 'shop.spoilt') WHERE status = 'ok';
+DO $$
+DECLARE
+	context text;
+BEGIN
+	PERFORM kpi_drill('revenue', '2024-02-10');
+EXCEPTION WHEN division_by_zero THEN
+	GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+	RAISE WARNING '%, in shop.spoilt: %', SQLERRM, context LIKE '%FROM shop.spoilt%';
+END $$;
 ROLLBACK;

@@ -222,12 +222,21 @@ salkpi_execute_query(const char *query, const Parameters *parameters, int cursor
 	PopActiveSnapshot();
 }
 
+/* The query that an error came up in, as EXECUTE would say it: it names the relation that cannot be read. */
+static void
+tell_query(void *query)
+{
+	errcontext("SQL statement \"%s\"", (const char *) query);
+}
+
 /* kpi_execute(query, parameters, generic) */
 PG_FUNCTION_INFO_V1(salkpi_execute);
 Datum
 salkpi_execute(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	ErrorContextCallback context = {error_context_stack, tell_query, query};
 	DestReceiver *receiver;
 	Parameters	parameters;
 
@@ -237,8 +246,10 @@ salkpi_execute(PG_FUNCTION_ARGS)
 	receiver = CreateDestReceiver(DestTuplestore);
 	SetTuplestoreDestReceiverParams(receiver, result->setResult, CurrentMemoryContext, false,
 									result->setDesc, "columns of the query do not match those of its result");
-	salkpi_execute_query(text_to_cstring(PG_GETARG_TEXT_PP(0)), &parameters,
+	error_context_stack = &context;
+	salkpi_execute_query(query, &parameters,
 						 CURSOR_OPT_PARALLEL_OK | (PG_GETARG_BOOL(2) ? CURSOR_OPT_GENERIC_PLAN : CURSOR_OPT_CUSTOM_PLAN), receiver);
+	error_context_stack = context.previous;
 	receiver->rDestroy(receiver);
 	return (Datum) 0;
 }
