@@ -205,8 +205,10 @@ BEGIN ATOMIC
 ), change AS MATERIALIZED (	-- what was before the data can be replaced, but not added
 	SELECT d.grain, d.dimension, d.period, CASE WHEN d.period_end > b.day OR d.grain LIKE '%cut' THEN d.added ELSE 0 END AS added, d.altered, d.gone, d.replaces
 	  FROM delta d CROSS JOIN beginning b WHERE d.dimension IS NOT NULL
+), concerned AS MATERIALIZED (	-- who may have alerts
+	SELECT m.dimension, m.member FROM @extschema@.kpi_target_members() m WHERE $10
 ), altered AS MATERIALIZED (
-	SELECT d.grain, d.dimension, d.period FROM change d WHERE d.added + d.altered > 0 AND d.dimension = ANY ($10)
+	SELECT d.grain, d.dimension, d.period FROM change d WHERE d.added + d.altered > 0 AND d.dimension IN (SELECT c.dimension FROM concerned c)
 ), closed AS (
 	UPDATE @extschema@.kpi_fact f SET superseded_at = ($3).as_of
 	 WHERE f.ctid = ANY (ARRAY(SELECT r FROM change d, unnest(d.replaces) r))	-- where they are, however many there are besides
@@ -219,9 +221,10 @@ BEGIN ATOMIC
 	   AND (SELECT count(*) FROM closed) >= 0	-- closes the old versions first
 	RETURNING dimension, member
 ), altered_member AS (
-	SELECT w.dimension, w.member FROM written w WHERE w.dimension = ANY ($10)
-	UNION
-	SELECT c.dimension, c.member FROM closed c WHERE c.dimension = ANY ($10)
+	SELECT DISTINCT f.dimension, f.member FROM (SELECT * FROM written UNION ALL SELECT * FROM closed) f
+	 WHERE (f.dimension, f.member) IN (SELECT c.dimension, c.member FROM concerned c
+										UNION ALL	-- what stands in for members without facts
+										SELECT d.dimension, @extschema@.kpi_blank_member(d.dimension) FROM (SELECT DISTINCT c.dimension FROM concerned c) d)
 ), p AS (
 	SELECT p.grain, p.period FROM period p WHERE p.period_end > (SELECT day FROM beginning) OR p.grain LIKE '%cut'
 ), problem AS (
@@ -255,4 +258,4 @@ SELECT (SELECT count(*) FROM p),
 	  FROM @extschema@.kpi_fact_measures() m;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_write_query(text) IS
-'SQL text of the statement that reads the sources, compares new facts with the current ones and writes what changed; kept: as of kpi_kept_panels. Its row: the numbers of periods, facts, facts written, facts changed and problems, what kpi_run keeps of a default snapshot (basis, beginning, next_at), and of the facts with new versions, in dimensions that $10 names, what kpi_raise_alerts takes';
+'SQL text of the statement that reads the sources, compares new facts with the current ones and writes what changed; kept: as of kpi_kept_panels. Its row: the numbers of periods, facts, facts written, facts changed and problems, what kpi_run keeps of a default snapshot (basis, beginning, next_at), and, if $10, what kpi_raise_alerts takes of the facts that changed';

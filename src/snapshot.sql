@@ -115,7 +115,7 @@ BEGIN
 	PERFORM set_config('enable_nestloop', 'off', true);
 	EXECUTE @extschema@.kpi_write_query(@extschema@.kpi_kept_panels(columns)) INTO periods, facts, changed, changed, problems, made_from, begun_on, next_instants, altered_grains, altered_dimensions, altered_periods, altered_members
 	  USING sources, taken, @extschema@.kpi_grid(taken, as_of), run, looked_from, from_day IS NULL, from_day IS NULL AND to_day IS NULL, NULL::text[], NULL::text[],
-			CASE WHEN EXISTS (SELECT FROM @extschema@.kpi_run r WHERE r.outcome = 'done') THEN @extschema@.kpi_target_dimensions() ELSE '{}' END;
+			EXISTS (SELECT FROM @extschema@.kpi_run r WHERE r.outcome = 'done');
 	PERFORM set_config('enable_nestloop', 'on', true);
 	changed := changed + closed;
 	UPDATE @extschema@.kpi_run r SET basis = made_from, first_day = looked_from, beginning = begun_on, next_at = next_instants WHERE r.run = kpi_take_snapshot.run;

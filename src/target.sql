@@ -360,23 +360,22 @@ $$;
 COMMENT ON FUNCTION @extschema@.kpi_source_target_rows() IS
 'the rows of the bound source "target", and why one is no target: no days (NULL, infinite, or none between them), no value (NULL, infinite or no number), no money though in another currency than the reporting one, or no exchange rate; no rows where nothing is bound or the caller may not read it';
 
-CREATE FUNCTION @extschema@.kpi_target_dimensions() RETURNS text[]
+CREATE FUNCTION @extschema@.kpi_target_members() RETURNS TABLE (dimension text, member text)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	dimensions text[] := ARRAY(SELECT DISTINCT t.dimension FROM @extschema@.kpi_target t);
+#variable_conflict use_column
 BEGIN
+	RETURN QUERY SELECT DISTINCT t.dimension, t.member FROM @extschema@.kpi_target t;
 	IF @extschema@.kpi_may_read('target') THEN
-		dimensions := dimensions || ARRAY(
-			SELECT x.dimension
-			  FROM @extschema@.kpi_execute(format('SELECT DISTINCT coalesce(nullif(s.dimension, %L), %L) FROM (%s) s', '', 'total', @extschema@.kpi_source_select('target')), ROW()) AS x(dimension text));
+		RETURN QUERY SELECT x.* FROM @extschema@.kpi_execute(format(
+				'SELECT DISTINCT coalesce(nullif(s.dimension, %1$L), %2$L), coalesce(s.member, %1$L) FROM (%3$s) s', '', 'total', @extschema@.kpi_source_select('target')), ROW())
+			AS x(dimension text, member text);
 	END IF;
-	RETURN dimensions;
 END;
 $$;
-COMMENT ON FUNCTION @extschema@.kpi_target_dimensions() IS
-'the dimensions of which there are targets, in kpi_target or, as far as the caller may read it, in the bound source "target"';
+COMMENT ON FUNCTION @extschema@.kpi_target_members() IS
+'the members that have targets, in kpi_target or, as far as the caller may read it, in the bound source "target"; twice where they have them in both';
 
 CREATE TYPE @extschema@.kpi_target_piece AS (
 	target		@extschema@.kpi_target,
