@@ -66,6 +66,15 @@ UPDATE shop.deal SET expected_close = kpi_today() WHERE id = 'D';
 SELECT * FROM shop.state();
 ROLLBACK TO before;
 
+-- Views that fail, each on a row of its own, are named.
+SAVEPOINT before;
+CREATE VIEW shop.spoilt_line AS SELECT 1 / (sale_id - 1) AS sale_id, sold_at, amount FROM shop.line;
+CREATE VIEW shop.spoilt_call AS SELECT happened_at, kind, ('#' || opportunity_id)::uuid AS id FROM shop.call;
+SELECT bool_or(status = 'ok') FROM kpi_bind('sale', 'shop.spoilt_line');
+SELECT bool_or(status = 'ok') FROM kpi_bind('activity', 'shop.spoilt_call');
+SELECT s.* FROM unnest('{en,de}'::text[]) lang, shop.state(lang) s WHERE severity = 'error';
+ROLLBACK TO before;
+
 -- A word that is none of those a column takes; the skeleton says which these are.
 SAVEPOINT before;
 UPDATE shop.deal SET status = 'Won' WHERE id = 'C';

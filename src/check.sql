@@ -244,23 +244,19 @@ AS $$
 DECLARE
 	is_german boolean := lang = 'de';
 	message text;
-	reader text;
 	x record;
 BEGIN
-	reader := 'source';
 	RETURN QUERY
 		SELECT 'warning', e.source, CASE WHEN is_german THEN 'hat keine Zeilen mehr' ELSE 'has no rows any more' END,
 			   format(CASE WHEN is_german THEN 'hatte welche bis %s' ELSE 'had some until %s' END, to_char(@extschema@.kpi_day(e.until), CASE WHEN is_german THEN 'DD.MM.YYYY' ELSE 'YYYY-MM-DD' END)),
 			   format(CASE WHEN is_german THEN 'Was aus ihr kam, wird 0, auch in vergangenen Zeiträumen; kpi_unbind(%L), wenn sie leer sein soll.'
 						   ELSE 'What came from it becomes 0, also in past periods; kpi_unbind(%L) if it is to be empty.' END, e.source)
 		  FROM @extschema@.kpi_emptied_sources() e;
-	reader := 'key';
 	RETURN QUERY
 		SELECT 'warning', k.source, CASE WHEN is_german THEN 'Schlüssel, die mehrmals vorkommen' ELSE 'keys that are there more than once' END,
 			   format('%s: %s', k.keys, array_to_string(k.examples, ', ')),
 			   CASE WHEN is_german THEN 'Jede Zeile zählt; vielleicht vervielfacht sie ein Join in der Sicht.' ELSE 'Each row counts; a join in the view may repeat them.' END
 		  FROM @extschema@.kpi_repeated_keys() k;
-	reader := 'account';
 	RETURN QUERY
 		SELECT 'warning', u.source,
 			   CASE u.kind WHEN 'account' THEN CASE WHEN is_german THEN 'Kunden, die die Quelle account nicht kennt' ELSE 'accounts that the source account does not know' END
@@ -269,7 +265,6 @@ BEGIN
 			   CASE u.kind WHEN 'account' THEN CASE WHEN is_german THEN 'Ihre Region, ihr Segment und was sonst von der Quelle account kommt, ist (none).' ELSE 'Their region, segment and what else comes from the source account is (none).' END
 						   ELSE CASE WHEN is_german THEN 'Sie haben weder Reihenfolge noch Wahrscheinlichkeit.' ELSE 'They have neither a position nor a probability.' END END
 		  FROM @extschema@.kpi_unknown_names() u;
-	reader := 'rep';
 	RETURN QUERY
 		SELECT 'warning', f.source, CASE WHEN f.is_future THEN CASE WHEN is_german THEN 'Datum in der Zukunft: ' ELSE 'dated in the future: ' END
 										 ELSE CASE WHEN is_german THEN 'Datum vor aller Historie: ' ELSE 'dated before all history: ' END END || f.column_name,
@@ -283,13 +278,11 @@ BEGIN
 			format('%s: %s', cardinality(x.unknown), array_to_string(x.unknown[:5], ', ')),
 			CASE WHEN is_german THEN 'Sie haben weder Team noch Vertrieblertage.' ELSE 'They have neither a team nor rep-days.' END;
 	END LOOP;
-	reader := 'stage';
 	RETURN QUERY
 		SELECT 'note', 'stage', format(CASE WHEN is_german THEN 'ohne %s' ELSE 'lacks %s' END, array_to_string(f.flags, ', ')), NULL::text,
 			   CASE WHEN is_german THEN 'So zählen die Phasen gewonnener und verlorener Chancen als solche auf dem Weg, und alle davor als durchlaufen; wo es keine gibt: false AS is_lost.'
 					ELSE 'So the stages of won and lost opportunities count as stages on the way, and all before them as passed; where there are none: false AS is_lost.' END
 		  FROM @extschema@.kpi_lacking_flags() f(flags) WHERE f.flags <> '{}';
-	reader := 'opportunity';
 	RETURN QUERY
 		SELECT CASE WHEN d.what IN ('without history', 'late history') THEN 'warning' ELSE 'note' END, 'opportunity',
 			   CASE d.what WHEN 'overdue' THEN CASE WHEN is_german THEN 'offen, erwarteter Abschluss verstrichen' ELSE 'open, and the expected close has passed' END
@@ -307,7 +300,13 @@ BEGIN
 		  FROM @extschema@.kpi_open_deals_check() d ORDER BY d.what;
 EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
-	RETURN QUERY SELECT 'error', reader, CASE WHEN is_german THEN 'kann nicht gelesen werden' ELSE 'cannot be read' END, message, NULL::text;
+	RETURN QUERY SELECT 'error', u.source, CASE WHEN is_german THEN 'kann nicht gelesen werden' ELSE 'cannot be read' END, u.message,
+						CASE WHEN is_german THEN 'Eine Zeile lässt die Sicht scheitern, und jede Momentaufnahme. Was Zeilen fehlt, ist erst danach zu sehen.'
+							 ELSE 'A row makes the view fail, and so each snapshot. What else is wrong with rows is seen when that is mended.' END
+				   FROM @extschema@.kpi_unreadable_sources() u;
+	IF NOT FOUND THEN
+		RETURN QUERY SELECT 'error', NULL::text, CASE WHEN is_german THEN 'die Zeilen der Quellen lassen sich nicht prüfen' ELSE 'the rows of the sources cannot be checked' END, message, NULL::text;
+	END IF;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_row_findings(text) IS

@@ -5,6 +5,26 @@
  * bad rows, targets of nothing, changes that go unseen.  A snapshot does not ask
  * for most of that: each row counts where it says, and what is not known is (none).
  */
+CREATE FUNCTION @extschema@.kpi_unreadable_sources()
+	RETURNS TABLE (source text, message text)
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	FOR source IN SELECT s.source FROM @extschema@.kpi_source s WHERE @extschema@.kpi_may_read(s.source) ORDER BY s.source LOOP
+		BEGIN	-- whole rows, or columns that are not looked at would not be worked out
+			PERFORM x.rows FROM @extschema@.kpi_execute(format('SELECT count(r) FROM (%s) r', @extschema@.kpi_source_select(source)), ROW()) AS x(rows bigint);
+		EXCEPTION WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
+			RETURN NEXT;
+		END;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION @extschema@.kpi_unreadable_sources() IS
+'the bound sources that the caller may read, but in which a row makes the view fail, and what that says. It reads all of them';
+
 CREATE FUNCTION @extschema@.kpi_repeated_keys()
 	RETURNS TABLE (source text, keys bigint, examples text[])
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
