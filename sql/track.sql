@@ -555,6 +555,12 @@ SELECT * FROM pg_temp.ways('SELECT max(o.sent_on) AS period_from, 1 AS amount FR
 SELECT * FROM pg_temp.ways('SELECT q.sent_at AS period_from, 1 AS amount FROM crm.quote q');
 SELECT * FROM pg_temp.ways('SELECT a.sent_on AS period_from, 1 AS amount FROM crm.offer a JOIN crm.offer b ON a.offer_no = b.deal_no');
 SELECT * FROM pg_temp.ways('SELECT sent_on AS period_from, (SELECT count(*) FROM crm.deal) AS amount FROM crm.offer');
+-- Where an outer join finds no row a column may have a value all the same; where it always finds one it does not matter.
+SELECT * FROM pg_temp.ways('SELECT o.sent_on AS period_from, NULL::date AS period_to, 1 AS amount FROM crm.deal d LEFT JOIN crm.offer o USING (deal_no)');
+SELECT * FROM pg_temp.ways('SELECT coalesce(o.sent_on, ''2024-01-01'') AS period_from, 1 AS amount FROM crm.deal d LEFT JOIN crm.offer o USING (deal_no)');
+SELECT * FROM pg_temp.ways('SELECT coalesce(o.sent_on, ''2024-01-01'') AS period_from, 1 AS amount FROM crm.deal d RIGHT JOIN crm.offer o USING (deal_no)');
+SELECT * FROM pg_temp.ways('SELECT date ''2024-01-01'' AS period_from, o.sent_on AS period_to, 1 AS amount FROM crm.deal d LEFT JOIN crm.offer o USING (deal_no)');
+SELECT * FROM pg_temp.ways('SELECT o.sent_on AS period_from, 1 AS amount FROM crm.offer o LEFT JOIN crm.deal d ON d.customer_no = o.offer_no WHERE coalesce(d.deal_no, 1) = o.deal_no');
 
 --
 -- A writer needs no right on the log, and gets none.
@@ -723,4 +729,28 @@ UPDATE came SET created_at = created_at + 1;	-- so the snapshot takes all period
 INSERT INTO bought VALUES (3, 3, '2026-06-01', 7, 'c3'), (28, 3, '2026-06-02', 7, 'c0'), (2000, 1, '2026-06-19', 1, 'new'), (2001, 1, '2026-06-19', 1, NULL), (2002, 1, '2026-06-19', -20, 'c1'), (2003, 1, '2026-06-19', -20, 'r9');
 SELECT periods FROM kpi_snapshot(as_of => '2026-06-20 13:00+00');
 SELECT * FROM pg_temp.wrong('2026-06-20');
+ROLLBACK;
+
+-- A line without an order is of a day nevertheless, which no order tells; one that comes and then gets its order, against plain SQL.
+BEGIN;
+CREATE SCHEMA crm;
+CREATE TABLE crm.orders (order_no integer, ordered_on date);
+CREATE TABLE crm.line (order_no integer, net numeric);
+CREATE VIEW crm.sale AS SELECT l.order_no AS sale_id, coalesce(o.ordered_on, '2025-01-15') AS sold_at, l.net AS amount FROM crm.line l LEFT JOIN crm.orders o USING (order_no);
+SELECT count(*) FROM kpi_bind('sale', 'crm.sale') WHERE required;
+SELECT * FROM kpi_track('sale');
+INSERT INTO crm.orders VALUES (1, '2025-02-02');
+INSERT INTO crm.line VALUES (1, 5), (2, 7);
+CREATE FUNCTION pg_temp.revenue(as_of timestamptz, OUT months numeric[], OUT plain numeric[]) LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM kpi_snapshot(as_of => as_of);
+	SELECT array_agg(kpi_value('revenue', m) ORDER BY m), array_agg((SELECT coalesce(sum(s.amount), 0) FROM crm.sale s WHERE date_trunc('month', s.sold_at) = m) ORDER BY m)
+	  INTO months, plain FROM unnest('{2025-01-01,2025-02-01,2025-03-01}'::date[]) m;
+END;
+$$;
+SELECT * FROM pg_temp.revenue('2025-06-01 12:00+00');
+INSERT INTO crm.line VALUES (3, 11);
+SELECT * FROM pg_temp.revenue('2025-06-01 13:00+00');
+INSERT INTO crm.orders VALUES (3, '2025-03-03');
+SELECT * FROM pg_temp.revenue('2025-06-01 14:00+00');
 ROLLBACK;

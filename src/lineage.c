@@ -15,7 +15,8 @@
  * that kpi_changes builds on:
  *
  *	- a column that is an expression over one place has, in any row of the view,
- *	  the value that the row of this place gives it (or NULL);
+ *	  the value that the row of this place gives it (or NULL, so one is left out
+ *	  that is not NULL where an outer join found no row);
  *	- an equality that stands in WHERE or in an inner join, or between the two
  *	  sides of an outer join, holds in every row of the view that has both of
  *	  its places.
@@ -32,7 +33,9 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteHandler.h"
@@ -69,6 +72,7 @@ typedef struct Lineage
 	ReturnSetInfo *result;
 	List	   *within;			/* OIDs of the views that are being looked at */
 	Query	   *query;			/* the view itself when it is a plain join */
+	Bitmapset  *nullable;		/* its places of which outer joins may find no row */
 } Lineage;
 
 static void look_at_relation(Lineage *lineage, Oid relid, Bitmapset *read, int place);
@@ -316,9 +320,22 @@ is_plain_join(Query *query)
 		!query->hasSubLinks && has_only_tables(query, (Node *) query->jointree);
 }
 
-/* The place of all columns in an expression: 0 if it has none, -1 if several or more than columns. */
+/* Whether an expression may have a value where an outer join found no row for it; of constants an instant alone would matter. */
+static bool
+has_value_without_row(const Lineage *lineage, Node *node, int place)
+{
+	if (place > 0)
+		return bms_is_member(place, lineage->nullable) && contain_nonstrict_functions(node);
+	return lineage->nullable != NULL && TypeCategory(exprType(node)) == TYPCATEGORY_DATETIME &&
+		!(IsA(node, Const) && ((Const *) node)->constisnull);
+}
+
+/*
+ * The place of all columns in an expression: 0 if it has none, -1 if several or
+ * more than columns, or if there need be no row to give it a value.
+ */
 static int
-place_of(Node *node, Bitmapset **columns)
+place_of(const Lineage *lineage, Node *node, Bitmapset **columns)
 {
 	List	   *vars = pull_var_clause(node, 0);
 	int			place = 0;
@@ -335,7 +352,7 @@ place_of(Node *node, Bitmapset **columns)
 		place = var->varno;
 		*columns = bms_add_member(*columns, var->varattno);
 	}
-	return place;
+	return has_value_without_row(lineage, node, place) ? -1 : place;
 }
 
 static char *
@@ -364,7 +381,7 @@ put_columns(Lineage *lineage, Query *query)
 		TargetEntry *entry = lfirst_node(TargetEntry, cell);
 		Node	   *node = salkpi_flatten_join_alias_vars(query, (Node *) entry->expr);
 		Bitmapset  *columns;
-		int			place = place_of(node, &columns);
+		int			place = place_of(lineage, node, &columns);
 		Oid			relid = place > 0 ? rt_fetch(place, query->rtable)->relid : InvalidOid;
 
 		if (place >= 0 && !entry->resjunk)
@@ -388,6 +405,28 @@ places_under(Node *node)
 	return places;
 }
 
+static Bitmapset *
+nullable_places(Node *node)
+{
+	Bitmapset  *places = NULL;
+	ListCell   *cell;
+
+	if (IsA(node, RangeTblRef))
+		return NULL;
+	if (IsA(node, JoinExpr))
+	{
+		JoinExpr   *join = (JoinExpr *) node;
+		bool		keeps_left = join->jointype == JOIN_INNER || join->jointype == JOIN_LEFT;
+		bool		keeps_right = join->jointype == JOIN_INNER || join->jointype == JOIN_RIGHT;
+
+		return bms_union(keeps_left ? nullable_places(join->larg) : places_under(join->larg),
+						 keeps_right ? nullable_places(join->rarg) : places_under(join->rarg));
+	}
+	foreach(cell, castNode(FromExpr, node)->fromlist)
+		places = bms_join(places, nullable_places((Node *) lfirst(cell)));
+	return places;
+}
+
 /* An equality of PostgreSQL's own between two places, given from both sides. */
 static void
 put_join(Lineage *lineage, Query *query, OpExpr *equality, JoinExpr *outer)
@@ -400,7 +439,7 @@ put_join(Lineage *lineage, Query *query, OpExpr *equality, JoinExpr *outer)
 	for (i = 0; i < 2; i++)
 	{
 		sides[i] = salkpi_flatten_join_alias_vars(query, sides[i]);
-		places[i] = place_of(sides[i], &columns[i]);
+		places[i] = place_of(lineage, sides[i], &columns[i]);
 		if (places[i] <= 0)
 			return;
 	}
@@ -486,6 +525,7 @@ look_at_view(Lineage *lineage, Oid relid)
 	if (is_plain_join(query))
 	{
 		lineage->query = query;
+		lineage->nullable = nullable_places((Node *) query->jointree);
 		put_columns(lineage, query);
 		put_joins(lineage, query, (Node *) query->jointree);
 		put_restricting_columns(lineage, query);
@@ -523,7 +563,7 @@ Datum
 salkpi_lineage(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_GETARG_OID(0);
-	Lineage		lineage = {(ReturnSetInfo *) fcinfo->resultinfo, NIL, NULL};
+	Lineage		lineage = {(ReturnSetInfo *) fcinfo->resultinfo, NIL, NULL, NULL};
 
 	InitMaterializedSRF(fcinfo, 0);
 	LockRelationOid(relid, AccessShareLock);	/* what is being dropped is gone then, and no error */
