@@ -224,6 +224,15 @@ user_columns(Bitmapset *attributes)
 	return columns;
 }
 
+/* They are all before the table's own columns. */
+static bool
+has_system_columns(Bitmapset *attributes)
+{
+	int			first = bms_next_member(attributes, -1);
+
+	return first >= 0 && first + FirstLowInvalidHeapAttributeNumber < 0;
+}
+
 static void
 look_at_query(Lineage *lineage, Query *query)
 {
@@ -237,8 +246,14 @@ look_at_query(Lineage *lineage, Query *query)
 		place++;
 		/* Before 16 a view's query names the view itself too, as OLD and NEW. */
 		if (entry->rtekind == RTE_RELATION && !list_member_oid(lineage->within, entry->relid))
-			look_at_relation(lineage, entry->relid, user_columns(salkpi_selected_columns(query, entry)),
+		{
+			Bitmapset  *attributes = salkpi_selected_columns(query, entry);
+
+			if (has_system_columns(attributes)) /* which change with columns that are not read, or with none */
+				put_fault(lineage, entry->relid, "read by its system columns");
+			look_at_relation(lineage, entry->relid, user_columns(attributes),
 							 query == lineage->query ? place : 0);
+		}
 	}
 }
 

@@ -21,9 +21,10 @@
  * the catalogs, of which kpi_basis is the sum; when it is not that of the last
  * snapshot all periods are taken, and when other sources could not be tracked then.
  * Foreign and subscribed tables, materialized views, unlogged tables (a crash
- * empties them) and views over functions that depend on more than their arguments
- * cannot be tracked; kpi_tracking tells.  Changes in a source that is not tracked
- * are looked for in the periods of the last lookback_days; by default in all.
+ * empties them) and views over system columns, or over functions that depend on
+ * more than their arguments, cannot be tracked; kpi_tracking tells.  Changes in a
+ * source that is not tracked are looked for in the periods of the last
+ * lookback_days; by default in all.
  *
  * The log is read, and deleted, by the statement that reads the sources, in the
  * same MVCC snapshot.  What other transactions had not committed then remains
