@@ -116,3 +116,19 @@ SELECT count(*) FROM kpi_track('sale');
 SELECT count(*) FROM kpi_track('lead');
 SELECT source, tracked, reason FROM kpi_tracking();
 ROLLBACK;
+
+-- Quotes without any date are of no day, whatever becomes of their opportunities; these have theirs.
+BEGIN;
+CREATE SCHEMA crm;
+CREATE TABLE crm.opportunity (id int, status text, closed_at date);
+CREATE TABLE crm.quote (id int, opportunity_id int, amount numeric);
+INSERT INTO crm.opportunity VALUES (1, 'won', '2024-03-05'), (2, 'lost', '2024-09-05');
+INSERT INTO crm.quote VALUES (10, 1, 100);
+SELECT count(*) FROM kpi_bind('opportunity', 'crm.opportunity') WHERE required;
+SELECT count(*) FROM kpi_bind('quote', 'crm.quote') WHERE required;
+SELECT count(*) FROM kpi_source s, kpi_track(s.source);
+SELECT outcome FROM kpi_snapshot(as_of => '2025-06-10 12:00+00');
+UPDATE crm.opportunity SET status = 'lost' WHERE id = 1;
+SELECT * FROM pg_temp.refresh('2025-06-10 13:00+00');
+SELECT won_deals, lost_deals FROM kpi_fact WHERE grain = 'year' AND period = '2024-01-01' AND dimension = 'total' AND superseded_at IS NULL;
+ROLLBACK;

@@ -136,12 +136,12 @@ BEGIN ATOMIC
 		UNION ALL
 		SELECT 'ledger', 'valid_on', NULL, true WHERE kpi_spans_expression.source = 'exchange_rate'
 	)
-	SELECT format('ARRAY[%s]::daterange[]', string_agg(DISTINCT format('CASE WHEN least(%1$s) IS NOT NULL THEN %2$s%3$s END', p.starts,
+	SELECT 'ARRAY[' || string_agg(DISTINCT format('CASE WHEN least(%1$s) IS NOT NULL THEN %2$s%3$s END', p.starts,
 		CASE WHEN p.for_good THEN format('daterange(least(%s), NULL)', p.starts)
 			 WHEN p.kind IN ('flow', 'plan') THEN format('daterange(least(%1$s), least(%1$s) + 1)', p.starts)
 			 ELSE format('CASE WHEN greatest(%2$s) IS NULL THEN daterange(least(%1$s), NULL) ELSE daterange(least(%1$s, %2$s), greatest(%1$s, %2$s) + 1) END',
 						 p.starts, coalesce(p.ends, 'NULL::date')) END,
-		CASE kpi_spans_expression.source WHEN 'account' THEN ' ELSE daterange(''-infinity'', NULL)' ELSE '' END), ', '))	-- a row without a start begins where another one ends
+		CASE kpi_spans_expression.source WHEN 'account' THEN ' ELSE daterange(''-infinity'', NULL)' ELSE '' END), ', ') || ']::daterange[]'	-- a row without a start begins where another one ends
 	  FROM part p WHERE p.starts IS NOT NULL;
 END;
 COMMENT ON FUNCTION @extschema@.kpi_spans_expression(text, text[]) IS
