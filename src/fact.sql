@@ -47,12 +47,13 @@ CREATE TABLE @extschema@.kpi_problem (
 COMMENT ON TABLE @extschema@.kpi_problem IS
 'bad rows that the last snapshot found and left out: how many, the smallest of their keys, since when; cleared when mended';
 
+/* By bytes, so that its indexes stay right when the system's collations become others. */
 CREATE TABLE @extschema@.kpi_fact (
-	grain			text NOT NULL,
+	grain			text COLLATE "C" NOT NULL,
 	period			date NOT NULL,
 	period_end		date NOT NULL,
-	dimension		text NOT NULL,
-	member			text NOT NULL,
+	dimension		text COLLATE "C" NOT NULL,
+	member			text COLLATE "C" NOT NULL,
 	recorded_at		timestamptz NOT NULL,
 	superseded_at	timestamptz,
 	run				bigint NOT NULL,
