@@ -47,6 +47,11 @@ class Refreshes:
         self.changes += 1
         return n
 
+    def change_one(self, table):
+        """Changes one row of the last month."""
+        _, assignment, at = CHANGED[table]
+        self.session.run(f"UPDATE {table} SET {assignment} WHERE ctid = (SELECT ctid FROM {table} WHERE {at} >= '2025-12-01' LIMIT 1);")
+
     def statement(self):
         self.snapshots += 1
         return f"SELECT * FROM kpi.kpi_snapshot(as_of => '2025-12-31 23:00:00 Europe/Berlin'::timestamptz + {self.snapshots} * interval '1 millisecond');"
@@ -83,6 +88,13 @@ def refresh(crm, report, runs):
         periods = [results[-1]["lines"][-1].split("|")[2] for results in (taken["refresh"], taken["full"])]
         report.add(f"refresh, {kind}", wall["full"] / wall["refresh"],
                    f"{changed} rows; {1000 * wall['full']:.0f} ms / {1000 * wall['refresh']:.0f} ms, which takes {periods[0]} of {periods[1]} periods", cpu["full"] / cpu["refresh"])
+    for table in ("sale", "opportunity"):
+        taken = []
+        for run in range(runs):
+            updates.change_one(table)
+            taken.append(updates.take())
+        wall, cpu = ([statistics.median(r[what] for r in results) for results in (full, taken)] for what in ("wall", "cpu"))
+        report.show(f"one row of {table} changed: full / refresh", wall[0] / wall[1], note=f"{1000 * wall[0]:.0f} ms / {1000 * wall[1]:.0f} ms", cpu=cpu[0] / cpu[1])
     report.tables.append(("Tracking", [("source", "table", "a change influences")] + [tuple(row) for row in updates.session.rows(
         "SELECT source, relation, CASE WHEN tracked THEN way ELSE reason END FROM kpi.kpi_tracking() ORDER BY 1, 2")]))
     updates.close()
