@@ -178,13 +178,15 @@ SELECT n, shop.by_batches(query) = shop.by_executor(query) AS same, (shop.by_bat
 CREATE FUNCTION shop.smaller(integer, integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT (abs($1), $1) < (abs($2), $2)';
 CREATE FUNCTION shop.by_size(integer, integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT CASE WHEN shop.smaller($1, $2) THEN -1 WHEN $1 = $2 THEN 0 ELSE 1 END';
 CREATE OPERATOR shop.<<< (FUNCTION = shop.smaller, LEFTARG = integer, RIGHTARG = integer);
-CREATE OPERATOR CLASS shop.by_size FOR TYPE integer USING btree AS OPERATOR 1 shop.<<<, OPERATOR 3 =, FUNCTION 1 shop.by_size(integer, integer);
+CREATE FUNCTION shop.larger(integer, integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT shop.smaller($2, $1)';
+CREATE OPERATOR shop.>>> (FUNCTION = shop.larger, LEFTARG = integer, RIGHTARG = integer);
+CREATE OPERATOR CLASS shop.by_size FOR TYPE integer USING btree AS OPERATOR 1 shop.<<<, OPERATOR 3 =, OPERATOR 5 shop.>>>, FUNCTION 1 shop.by_size(integer, integer);
 CREATE TABLE shop.sort_key (n integer GENERATED ALWAYS AS IDENTITY, value text);
 INSERT INTO shop.sort_key (value) VALUES
 	('i2'), ('i2 DESC'), ('i4 NULLS FIRST'), ('i4 DESC NULLS LAST'), ('i8'), ('i8 DESC'), ('n'), ('n DESC NULLS LAST'), ('t COLLATE "C"'), ('t COLLATE "C" DESC'), ('t'), ('left(t, 2) COLLATE "C", i4'), ('d'), ('d DESC'), ('ts'), ('ts NULLS FIRST'), ('b'), ('b DESC, i2 DESC'),
 	('u'), ('u DESC'), ('md5((k % 30)::text)::uuid NULLS FIRST'), ('t::varchar'), ('CASE k % 5 WHEN 0 THEN -9223372036854775808 WHEN 1 THEN 9223372036854775807 WHEN 2 THEN NULL ELSE i8 END'),
 	('CASE k % 5 WHEN 0 THEN -9223372036854775808 WHEN 1 THEN 9223372036854775807 WHEN 2 THEN NULL ELSE i8 END DESC'), ('CASE k % 3 WHEN 0 THEN timestamp ''-infinity'' WHEN 1 THEN ''infinity'' END'), ('kpi_id_text(i8), i4'), ('k * 7 % 1499'),
-	('(''0065g00000QX'' || abs(i4)) COLLATE "C"'), ('left(''0065g00000QXYZ'', 10 + abs(i4)) COLLATE "C" DESC NULLS LAST'), ('repeat(''Z'', 12 + i4 * 0) COLLATE "C"'), ('i4 USING OPERATOR(shop.<<<)');
+	('(''0065g00000QX'' || abs(i4)) COLLATE "C"'), ('left(''0065g00000QXYZ'', 10 + abs(i4)) COLLATE "C" DESC NULLS LAST'), ('repeat(''Z'', 12 + i4 * 0) COLLATE "C"'), ('i4 USING OPERATOR(shop.<<<)'), ('i4 USING OPERATOR(shop.>>>) NULLS LAST');
 CREATE FUNCTION shop.sorted(value text, rows integer) RETURNS text
 LANGUAGE sql AS $$
 	SELECT format('SELECT ARRAY[string_agg(concat_ws(''/'', s.k, s.x, s.y, left(s.t, 5), s.b), '',''), count(s.z)::text] FROM (SELECT k, t, b, lead(k) OVER w AS x, lead(n) OVER w AS y, lead(u) OVER w AS z'

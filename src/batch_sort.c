@@ -170,10 +170,8 @@ prepare_columns(BatchSort *s, BatchProgram *target)
 static Oid
 image_type(Oid type, Oid operator, Oid collation)
 {
-	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_LT_OPR | TYPECACHE_GT_OPR);
+	TypeCacheEntry *entry;
 
-	if (operator != entry->lt_opr && operator != entry->gt_opr)
-		return InvalidOid;
 	switch (type)
 	{
 		case BOOLOID:
@@ -184,12 +182,18 @@ image_type(Oid type, Oid operator, Oid collation)
 		case TIMESTAMPOID:
 		case TIMESTAMPTZOID:
 		case UUIDOID:
-			return type;
+			break;
 		case TEXTOID:
 		case VARCHAROID:
-			return collation == C_COLLATION_OID ? TEXTOID : InvalidOid;
+			if (collation != C_COLLATION_OID)
+				return InvalidOid;
+			type = TEXTOID;
+			break;
+		default:
+			return InvalidOid;
 	}
-	return InvalidOid;
+	entry = lookup_type_cache(type, TYPECACHE_LT_OPR | TYPECACHE_GT_OPR);
+	return operator == entry->lt_opr || operator == entry->gt_opr ? type : InvalidOid;
 }
 
 static void
