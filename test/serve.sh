@@ -3,6 +3,7 @@
 # loopback, and nobody else does, until a signal ends it and nothing is left.
 # Prints TAP; connects as the environment says.
 source "$(dirname "$0")/tap.sh"
+[[ $( (exec 3<>/dev/tcp/127.0.0.1/9) 2>&1) != *unreachable* ]] || skip_all "there is no loopback"
 as_server_user
 dev=$(cd "$here/.." && pwd -P)/dev
 
