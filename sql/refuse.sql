@@ -80,6 +80,8 @@ CREATE TABLE crm.typed (sale_id integer, sold_at text, amount text, product json
 SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);
 ALTER TABLE crm.typed ALTER amount TYPE integer USING 1, ALTER sold_at TYPE date USING '2025-01-01';
 SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);
+ALTER TABLE crm.typed ALTER product TYPE text[] USING '{A,B}';
+SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);
 ALTER TABLE crm.typed DROP product, ALTER sold_at TYPE bigint USING 1;
 SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);
 ALTER TABLE crm.typed ALTER sold_at TYPE text;
