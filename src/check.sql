@@ -301,7 +301,9 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
 	RETURN QUERY SELECT 'error', u.source, CASE WHEN is_german THEN 'kann nicht gelesen werden' ELSE 'cannot be read' END, u.message,
-						CASE WHEN is_german THEN 'Eine Zeile lässt die Sicht scheitern, und jede Momentaufnahme. Was Zeilen fehlt, ist erst danach zu sehen.'
+						CASE WHEN u.is_refused THEN CASE WHEN is_german THEN 'Wem die Sicht gehört, bei security_invoker wer liest, braucht SELECT auf die Tabellen darunter.'
+														 ELSE 'Whoever owns the view, or with security_invoker reads it, needs SELECT on the tables under it.' END
+							 WHEN is_german THEN 'Eine Zeile lässt die Sicht scheitern, und jede Momentaufnahme. Was Zeilen fehlt, ist erst danach zu sehen.'
 							 ELSE 'A row makes the view fail, and so each snapshot. What else is wrong with rows is seen when that is mended.' END
 				   FROM @extschema@.kpi_unreadable_sources() u;
 	IF NOT FOUND THEN

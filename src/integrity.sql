@@ -6,7 +6,7 @@
  * for most of that: each row counts where it says, and what is not known is (none).
  */
 CREATE FUNCTION @extschema@.kpi_unreadable_sources()
-	RETURNS TABLE (source text, message text)
+	RETURNS TABLE (source text, message text, is_refused boolean)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -16,14 +16,15 @@ BEGIN
 		BEGIN	-- whole rows, or columns that are not looked at would not be worked out
 			PERFORM x.rows FROM @extschema@.kpi_execute(format('SELECT count(r) FROM (%s) r', @extschema@.kpi_source_select(source)), ROW()) AS x(rows bigint);
 		EXCEPTION WHEN OTHERS THEN
-			GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
+			message := SQLERRM;
+			is_refused := SQLSTATE = '42501';
 			RETURN NEXT;
 		END;
 	END LOOP;
 END;
 $$;
 COMMENT ON FUNCTION @extschema@.kpi_unreadable_sources() IS
-'the bound sources that the caller may read, but in which a row makes the view fail, and what that says. It reads all of them';
+'the bound sources that the caller may read, but which fail when they are: with what message, and whether for lack of rights to what is under a view. It reads all of them';
 
 CREATE FUNCTION @extschema@.kpi_repeated_keys()
 	RETURNS TABLE (source text, keys bigint, examples text[])
