@@ -82,6 +82,8 @@ ALTER TABLE crm.typed ALTER amount TYPE integer USING 1, ALTER sold_at TYPE date
 SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);
 ALTER TABLE crm.typed ALTER product TYPE text[] USING '{A,B}';
 SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);
+CREATE TABLE crm.sent (happened_at date, kind text, delivered smallint);
+SELECT crm.refused($$SELECT kpi_bind('activity', 'crm.sent')$$);
 ALTER TABLE crm.typed DROP product, ALTER sold_at TYPE bigint USING 1;
 SELECT crm.refused($$SELECT kpi_bind('sale', 'crm.typed')$$);
 ALTER TABLE crm.typed ALTER sold_at TYPE text;

@@ -207,8 +207,9 @@ BEGIN
 					THEN format('Bind a view that turns a timestamp into an instant, for example: %I AT TIME ZONE ''UTC'' AS %1$I.', fault.zoneless)
 					WHEN fault.is_missing THEN format('Bind a view that has these columns; SELECT kpi_skeleton(%L) writes one to fill in.', source)
 					ELSE format(CASE WHEN fault.type LIKE '%[]' THEN 'Bind a view that takes one value out of it, for example: (%I)[1] AS %1$I.'
-									 WHEN fault.kind = 'instant' AND fault.type IN ('smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision')
-									 THEN 'Bind a view that makes an instant of it, for example, where it counts seconds: to_timestamp(%I) AS %1$I.'
+									 WHEN fault.kind IN ('instant', 'boolean') AND fault.type IN ('smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision')
+									 THEN CASE fault.kind WHEN 'instant' THEN 'Bind a view that makes an instant of it, for example, where it counts seconds: to_timestamp(%I) AS %1$I.'
+														  ELSE 'Bind a view that compares it, for example: (%I <> 0) AS %1$I.' END	-- most cannot be cast
 									 WHEN fault.kind = 'instant' THEN 'Bind a view that makes a date of it, for example: to_date(%I, ''DD.MM.YYYY'') AS %1$I, or %1$I::timestamptz where the text names a time zone.'
 									 WHEN fault.type IN ('json', 'jsonb') THEN 'Bind a view that takes one value out of it, for example: (%I ->> ''en'')::%s AS %1$I.'
 									 ELSE 'Bind a view that casts it, for example: %I::%s AS %1$I.' END,
