@@ -51,7 +51,7 @@ typedef struct Workspace
 	uint32		nturns;			/* how many */
 } Workspace;
 
-/* Numbers and instants by their value, then and texts by their bytes. */
+/* Instants and numbers by their value, equal numbers and texts by their bytes. */
 static int
 compare_attributes(const Pool *texts, AttributeKind kind, uint32 a, uint32 b)
 {

@@ -1,6 +1,6 @@
 /*
  * evaluate.c
- *	  Evaluates KPI formulas exactly, and the SQL functions about formulas.
+ *	  Evaluates KPI formulas exactly.
  *
  * Every intermediate result is a rational: a numeric numerator over a numeric
  * denominator.  There is one division, at the very end, and its quotient is

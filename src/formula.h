@@ -66,7 +66,7 @@ typedef struct FormulaNode
 	int			periods;		/* SUM_LAST, MEAN_LAST, SUM_MONTHS: how many */
 	List	   *args;			/* FormulaNode of the operands, in order */
 	int			column;			/* leaves that read a row: its attribute
-								 * number, set by formula_sql.c */
+								 * number, set by salkpi_formula_bind */
 } FormulaNode;
 
 /* How a formula uses a name, as the SQL functions spell it. */

@@ -69,7 +69,7 @@ add_integer(Ratio *state, RatioSum which, int64 value, bool remove)
 
 /* ---------- Rows ---------- */
 
-/* The declared types of arguments; a boolean adds 1 or 0. */
+/* The declared type of amounts. */
 typedef enum TermType
 {
 	TERM_NUMERIC,

@@ -35,7 +35,7 @@ salkpi_aggregate_context(FunctionCallInfo fcinfo, const char *type)
 
 /*
  * The bounds in an array, palloc'd: days or microseconds from 2000.  They
- * must be ascending, and a least number of them; "what" they are is said in
+ * must be ascending, and a least number of them; whose they are is said in
  * messages, as in "bounds of a cube".
  */
 int64 *
