@@ -249,7 +249,8 @@ RESET enable_nestloop;
 RESET enable_mergejoin;
 RESET enable_sort;
 
--- Batches are what it is: but not where a function is volatile.
+-- Batches are what it is: but not where a function is volatile.  (Once before, or newer servers tell here how their caches grow.)
+SELECT count(*) FROM kpi_execute(shop.sorted('i4, random()', 4000), shop.parameters(), generic => true) AS x(n text[]);
 SET LOCAL client_min_messages = debug1;
 SELECT x.n IS NOT NULL AS is_there FROM kpi_execute(shop.ways('deal::text', 'ARRAY[''new'', ''talks'', ''offer'', ''won'']', 'NULL', '', 4000), shop.parameters(), generic => true) AS x(n text[]);
 SET LOCAL enable_hashagg = off;
