@@ -97,7 +97,7 @@ salkpi_cells_emit(CellsReading *r, uint32 p, const Total *total)
 
 	CHECK_FOR_INTERRUPTS();
 	if (r->result == NULL && r->is_new_member)
-		salkpi_panel_array_member(&r->panel, r->dimension->spec->name, r->members);
+		salkpi_panel_member(&r->panel, r->dimension->spec->name, r->members);
 	r->is_new_member = false;
 	caller = MemoryContextSwitchTo(r->row_context);
 	if (r->result == NULL)

@@ -235,7 +235,7 @@ emit(Reading *r, uint32 p, const State *opening, const State *closing,
 
 	CHECK_FOR_INTERRUPTS();
 	if (r->result == NULL && r->is_new_member)
-		salkpi_panel_array_member(&r->panel, r->dimension->spec->name, r->members);
+		salkpi_panel_member(&r->panel, r->dimension->spec->name, r->members);
 	r->is_new_member = false;
 	caller = MemoryContextSwitchTo(r->row_context);
 	salkpi_sum_add_sum(&retained, &movements->amount[CONTRACTION], -1, r->scale);

@@ -75,13 +75,9 @@ rates_of(const PanelRates *rates, Datum currency)
 	return found;
 }
 
-/*
- * The rows to come are of a member: its parts, texts.  The name of the
- * dimension must live on; rates, in the current context, until the next member.
- */
-void
-salkpi_panel_member(PanelWriter *w, const char *dimension, const Datum *parts,
-					int nparts)
+/* See salkpi_panel_member; its parts are texts. */
+static void
+start_member(PanelWriter *w, const char *dimension, const Datum *parts, int nparts)
 {
 	if (w->rates != NULL && nparts == 0)
 		ereport(ERROR,
@@ -113,16 +109,20 @@ salkpi_panel_member(PanelWriter *w, const char *dimension, const Datum *parts,
 	w->in_member = true;
 }
 
-/* The same; the parts are a text[] without NULLs. */
+/*
+ * The rows to come are of a member: its parts, a text[] without NULLs.  The name
+ * of the dimension must live on; rates, in the current context, until the next
+ * member.
+ */
 void
-salkpi_panel_array_member(PanelWriter *w, const char *dimension, Datum parts)
+salkpi_panel_member(PanelWriter *w, const char *dimension, Datum parts)
 {
 	Datum	   *values;
 	int			count;
 
 	deconstruct_array(DatumGetArrayTypeP(parts), TEXTOID, -1, false, TYPALIGN_INT,
 					  &values, NULL, &count);
-	salkpi_panel_member(w, dimension, values, count);
+	start_member(w, dimension, values, count);
 }
 
 /* Rates from two arguments: the dictionary (NULL: none are known), and the instant of each period. */
@@ -429,7 +429,7 @@ put_row(PanelState *state, FunctionCallInfo fcinfo, MemoryContext context)
 		VARSIZE(members) != VARSIZE(state->members) ||
 		memcmp(members, state->members, VARSIZE(members)) != 0)
 	{
-		salkpi_panel_member(&state->writer, MemoryContextStrdup(context, dimension),
+		start_member(&state->writer, MemoryContextStrdup(context, dimension),
 							parts, nparts);
 		state->members = MemoryContextAlloc(context, VARSIZE(members));
 		memcpy(state->members, members, VARSIZE(members));

@@ -64,10 +64,7 @@ typedef struct PanelWriter
 
 extern void salkpi_panel_start(PanelWriter *w, const PanelShape *shape,
 							   MemoryContext context);
-extern void salkpi_panel_member(PanelWriter *w, const char *dimension,
-								const Datum *parts, int nparts);
-extern void salkpi_panel_array_member(PanelWriter *w, const char *dimension,
-									  Datum parts);
+extern void salkpi_panel_member(PanelWriter *w, const char *dimension, Datum parts);
 extern void salkpi_panel_rates(PanelRates *rates, FunctionCallInfo fcinfo,
 							   int arg, uint32 nperiods);
 extern void salkpi_panel_row(PanelWriter *w, const PanelRow *row);

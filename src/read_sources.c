@@ -231,8 +231,8 @@ hint_of(const Step *step, const ErrorData *error)
 }
 
 /* An error tells which source it was. */
-void
-salkpi_report_source(const Step *step, const ErrorData *error)
+static void
+report_source(const Step *step, const ErrorData *error)
 {
 	ereport(ERROR,
 			(errcode(error->sqlerrcode),
@@ -287,7 +287,7 @@ try_step(Reading *r, const Step *step, int buckets, Rows *rows)
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		ReThrowError(error);
 	if (!salkpi_is_ledger_too_large(error) || buckets >= MOST_BUCKETS)
-		salkpi_report_source(step, error);
+		report_source(step, error);
 	return false;
 }
 
@@ -348,7 +348,7 @@ rethrow_error(const Reading *r, const Step *step)
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || salkpi_is_ledger_too_large(error))
 		PG_RE_THROW();
 	FlushErrorState();
-	salkpi_report_source(step, error);
+	report_source(step, error);
 }
 
 /*

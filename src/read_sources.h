@@ -46,7 +46,6 @@ extern void salkpi_set_parameters(Reading *r, const char *source);
 extern Oid	salkpi_dictionary_type(const Reading *r);
 extern void salkpi_set_progress(const char *what);
 extern void salkpi_read_step(Reading *r, const Step *step);
-extern void salkpi_report_source(const Step *step, const ErrorData *error);
 extern bool salkpi_is_ledger_too_large(const ErrorData *error);
 
 extern bool salkpi_read_in_parallel(Reading *r, const Step *steps, int nsteps, Oid function);

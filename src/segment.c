@@ -98,8 +98,8 @@ allocate_slots(MemoryContext context, Size count)
 	return memset(slots, 0, count * sizeof(TableSlot));
 }
 
-void
-salkpi_index_init(TableIndex *index, MemoryContext context)
+static void
+index_init(TableIndex *index, MemoryContext context)
 {
 	index->context = context;
 	index->slots = allocate_slots(context, FIRST_SLOTS);
@@ -140,8 +140,8 @@ array_growth(Size capacity, Size needed, Size item_size)
 }
 
 /* Add an entry that is not in the index. */
-void
-salkpi_index_add(TableIndex *index, uint32 hash, uint32 number)
+static void
+index_add(TableIndex *index, uint32 hash, uint32 number)
 {
 	TableSlot	slot = {hash, number + 1};
 
@@ -171,7 +171,7 @@ void
 salkpi_texts_init(TextTable *table, MemoryContext context)
 {
 	memset(table, 0, sizeof(TextTable));
-	salkpi_index_init(&table->index, context);
+	index_init(&table->index, context);
 }
 
 /* Bytes that are needed, at most, to add some texts of so many bytes in all. */
@@ -234,7 +234,7 @@ add_text(TextTable *table, const char *text, uint32 length, uint32 hash)
 	entry->length = length;
 	memcpy(table->bytes + table->used, text, length);
 	table->used += length;
-	salkpi_index_add(&table->index, hash, table->index.count);
+	index_add(&table->index, hash, table->index.count);
 	return table->index.count - 1;
 }
 
@@ -380,7 +380,7 @@ void
 salkpi_tuples_init(TupleTable *table, MemoryContext context, int width)
 {
 	memset(table, 0, sizeof(TupleTable));
-	salkpi_index_init(&table->index, context);
+	index_init(&table->index, context);
 	table->width = width;
 }
 
@@ -404,7 +404,7 @@ salkpi_tuple_add(TupleTable *table, const uint32 *tuple, uint32 hash)
 							   &table->capacity, used + table->width,
 							   sizeof(uint32));
 	memcpy(table->words + used, tuple, table->width * sizeof(uint32));
-	salkpi_index_add(&table->index, hash, table->index.count);
+	index_add(&table->index, hash, table->index.count);
 	return table->index.count - 1;
 }
 

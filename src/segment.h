@@ -7,9 +7,6 @@
 
 #include "shape.h"
 
-/* Most words that a tuple has. */
-#define SALKPI_MAX_WIDTH		SALKPI_MAX_KEYS
-
 /* The member of rows whose key is NULL or ''. */
 #define SALKPI_BLANK			"(none)"
 
@@ -88,9 +85,6 @@ extern void *salkpi_reserve(MemoryContext context, void *array,
 							Size *capacity, Size needed, Size item_size);
 extern void *salkpi_grow(MemoryContext context, void *array, Size *capacity,
 						 Size needed, Size item_size);
-
-extern void salkpi_index_init(TableIndex *index, MemoryContext context);
-extern void salkpi_index_add(TableIndex *index, uint32 hash, uint32 number);
 
 extern void salkpi_texts_init(TextTable *table, MemoryContext context);
 extern Size salkpi_texts_growth(const TextTable *table, uint32 count,

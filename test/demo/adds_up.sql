@@ -19,9 +19,10 @@ LANGUAGE sql AS $$
 	), fact AS MATERIALIZED (
 		SELECT f.grain AS of_grain, f.period, jsonb_populate_record(f, (
 			SELECT jsonb_object_agg(m.measure, CASE m.slot WHEN 'duration' THEN to_jsonb(coalesce(d.state, '1:{}')) ELSE to_jsonb(coalesce(d.total, 0)) END)
-			FROM (SELECT DISTINCT measure, slot FROM kpi_measure) AS m
+			FROM jsonb_each_text(to_jsonb(f)) AS known
+				JOIN (SELECT DISTINCT measure, slot FROM kpi_measure) AS m ON m.measure = known.key
 				LEFT JOIN drilled AS d ON d.measure = m.measure AND d.from_day = f.period AND d.to_day = f.period_end
-			WHERE to_jsonb(f) ->> m.measure IS NOT NULL)) AS rebuilt
+			WHERE known.value IS NOT NULL)) AS rebuilt
 		FROM k, kpi_fact AS f
 		WHERE f.superseded_at IS NULL AND f.dimension = added_up.dimension AND f.member = k.blank AND f.period <= day
 	), slot AS (

@@ -239,16 +239,16 @@ SELECT pg_temp.same('kpi_top_customers: all of a quarter', format($q$
 	FROM bought AS b JOIN crm.customer AS c USING (customer_no)
 	GROUP BY b.customer_no, c.company
 	HAVING sum(b.revenue) <> 0$q$);
+CREATE TEMP TABLE done AS
+SELECT coalesce(t.customer_no, d.customer_no) AS customer_no, t.happened_at,
+	CASE t.kind WHEN 'Anruf' THEN 'call' WHEN 'E-Mail' THEN 'email' WHEN 'Termin' THEN 'meeting' WHEN 'LinkedIn' THEN 'linkedin' WHEN 'Demo' THEN 'demo'
+		WHEN 'Onboarding' THEN 'onboarding' WHEN 'Testphase' THEN 'trial' WHEN 'Sonstiges' THEN 'other' END AS kind
+FROM crm.touchpoint AS t LEFT JOIN crm.deal AS d USING (deal_no)
+WHERE (t.state IS NULL OR t.state = 'erledigt') AND t.kind NOT IN ('Fax', 'tel.');
+CREATE INDEX ON done (customer_no, happened_at);
+ANALYZE done;
 SELECT pg_temp.same('kpi_revenue_by_activity: of a quarter', format($q$
 	SELECT kind, revenue, share FROM kpi_revenue_by_activity(%L, %L)$q$, :'quarter', :'quarter_end'), $q$
-	WITH done AS MATERIALIZED
-	(
-		SELECT coalesce(t.customer_no, d.customer_no) AS customer_no, t.happened_at,
-			CASE t.kind WHEN 'Anruf' THEN 'call' WHEN 'E-Mail' THEN 'email' WHEN 'Termin' THEN 'meeting' WHEN 'LinkedIn' THEN 'linkedin' WHEN 'Demo' THEN 'demo'
-				WHEN 'Onboarding' THEN 'onboarding' WHEN 'Testphase' THEN 'trial' WHEN 'Sonstiges' THEN 'other' END AS kind
-		FROM crm.touchpoint AS t LEFT JOIN crm.deal AS d USING (deal_no)
-		WHERE (t.state IS NULL OR t.state = 'erledigt') AND t.kind NOT IN ('Fax', 'tel.')
-	)
 	SELECT k.kind, trim_scale(sum(k.revenue)), pg_temp.ratio(100 * sum(k.revenue), sum(sum(k.revenue)) OVER ())
 	FROM (SELECT b.revenue, coalesce((SELECT d.kind FROM done AS d WHERE d.customer_no = b.customer_no AND d.happened_at < b.ordered_at
 			ORDER BY d.happened_at DESC, d.kind COLLATE "C" DESC LIMIT 1), '(none)') AS kind

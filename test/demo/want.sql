@@ -64,7 +64,8 @@ FROM (SELECT o.order_no, o.ordered_at, o.rep_no, o.customer_no, l.net_amount, pg
 		pg_temp.euro(l.net_amount, o.currency, pg_temp.day(o.ordered_at)) AS net,
 		pg_temp.euro(l.cost, o.currency, pg_temp.day(o.ordered_at)) AS cost
 	FROM crm.order_line AS l JOIN crm.sales_order AS o USING (order_no) JOIN crm.product AS i USING (sku) LEFT JOIN crm.deal AS d USING (deal_no)
-	WHERE l.net_amount <> 'NaN') AS s
+	WHERE l.net_amount <> 'NaN'
+	OFFSET 0) AS s	-- computed once a line
 	JOIN party AS p USING (customer_no)
 	CROSS JOIN LATERAL (VALUES
 		('revenue', 'sum', net, NULL), ('direct_cost', 'sum', cost, NULL), ('revenue_with_cost', 'sum', CASE WHEN cost IS NOT NULL THEN net END, NULL),
@@ -297,6 +298,8 @@ CREATE TEMP TABLE walk AS
 SELECT l.deal_no, l.since, coalesce(l.until, 'infinity') AS until, l.stage, l.rep_no, s.position, s.outcome
 FROM crm.deal_stage_log AS l JOIN crm.deal_stage AS s USING (stage)
 WHERE l.since < :'as_of' AND (l.until >= l.since OR l.until IS NULL);
+CREATE INDEX ON walk (deal_no, stage);
+ANALYZE walk;
 
 CREATE TEMP TABLE reached AS
 SELECT deal_no, since AS at, rep_no, CASE WHEN outcome IS NULL THEN stage END AS stage, CASE WHEN outcome = 'gewonnen' THEN 99 ELSE position END AS position, 1 AS said
@@ -304,14 +307,12 @@ FROM walk WHERE outcome IS DISTINCT FROM 'verloren'
 UNION ALL
 SELECT deal_no, closed_at, rep_no, NULL, 99, 2
 FROM crm.deal WHERE state = 'gewonnen' AND closed_at < :'as_of' AND deal_no IN (SELECT deal_no FROM walk);
-CREATE INDEX ON reached (deal_no);
 ANALYZE reached;
 
 CREATE TEMP TABLE on_the_way AS
 SELECT 'stage_entries' AS measure, e.deal_no, e.stage, e.at, e.rep_no, NULL::bigint AS took, e.furthest > e.position AS further
-FROM (SELECT DISTINCT ON (r.deal_no, s.stage) r.deal_no, s.stage, s.position, r.at, r.rep_no,
-		(SELECT max(x.position) FROM reached AS x WHERE x.deal_no = r.deal_no) AS furthest
-	FROM reached AS r JOIN crm.deal_stage AS s ON s.outcome IS NULL AND (s.stage = r.stage OR s.position < r.position)
+FROM (SELECT DISTINCT ON (r.deal_no, s.stage) r.deal_no, s.stage, s.position, r.at, r.rep_no, r.furthest
+	FROM (SELECT *, max(position) OVER (PARTITION BY deal_no) AS furthest FROM reached) AS r JOIN crm.deal_stage AS s ON s.outcome IS NULL AND (s.stage = r.stage OR s.position < r.position)
 	ORDER BY r.deal_no, s.stage, r.at, r.position, r.said) AS e
 UNION ALL
 SELECT 'stage_stays', s.deal_no, s.stage, t.until,
