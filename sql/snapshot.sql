@@ -420,8 +420,10 @@ ANALYZE crm.period, crm.event, crm.stand, crm.plan;
 
 -- The periods see them; unknown members are the member (none), parts of a
 -- combined one are joined by +, which inside a part is written \+.
-CREATE FUNCTION crm.join(VARIADIC parts text[]) RETURNS text LANGUAGE sql IMMUTABLE
-RETURN (SELECT string_agg(replace(replace(coalesce(nullif(p, ''), '(none)'), '\', '\\'), '+', '\+'), '+' ORDER BY n) FROM unnest(parts) WITH ORDINALITY u(p, n));
+CREATE FUNCTION crm.part(p text) RETURNS text LANGUAGE sql IMMUTABLE
+RETURN replace(replace(coalesce(nullif(p, ''), '(none)'), '\', '\\'), '+', '\+');
+CREATE FUNCTION crm.join(a text, b text) RETURNS text LANGUAGE sql IMMUTABLE
+RETURN crm.part(a) || '+' || crm.part(b);
 
 CREATE TABLE crm.placed AS
 SELECT e.way, e.measure, e.at, e.until, e.value, e.key, e.flag, d.dimension, coalesce(nullif(d.member, ''), CASE d.dimension WHEN 'total' THEN '' ELSE '(none)' END) AS member
