@@ -37,16 +37,28 @@ wanted() { # TYPE NAMES...
 	return 1
 }
 
+# What several targets have in common is compiled once.
+compile() { # SOURCES...
+	local source
+
+	for source; do
+		[ -f "$work/$source.o" ] || clang "${flags[@]}" -c -o "$work/$source.o" "src/$source" || return
+	done
+}
+
 fuzz() { # TYPE SOURCES...
-	local type=$1 dir=$work/$1 line i=0
+	local type=$1 dir=$work/$1 line i=0 objects
 
 	shift
+	objects=("${@/#/$work/}")
+	objects=("${objects[@]/%/.o}")
 	mkdir -p "$dir/corpus"
 	while IFS= read -r line; do
 		printf '%s' "$line" >"$dir/corpus/seed$((i++))"
 	done <"test/fuzz/seeds/$type"
-	clang "${flags[@]}" "-DTYPE=$type" "${link[@]}" -o "$dir/fuzz" \
-		test/fuzz/server.c test/fuzz/state.c "${@/#/src/}" >"$dir/log" 2>&1 &&
+	compile "$@" >"$dir/log" 2>&1 &&
+		clang "${flags[@]}" "-DTYPE=$type" "${link[@]}" -o "$dir/fuzz" \
+			test/fuzz/server.c test/fuzz/state.c "${objects[@]}" >"$dir/log" 2>&1 &&
 		"$dir/fuzz" "${effort[@]}" "-artifact_prefix=$dir/" -rss_limit_mb=2048 "$dir/corpus" >"$dir/log" 2>&1
 }
 
